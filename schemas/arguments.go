@@ -1,0 +1,184 @@
+package schemas
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	validation "github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// ErrNotObject is returned by Arguments for input that is not a JSON object.
+var ErrNotObject = errors.New("arguments must be a JSON object")
+
+// Problem is one thing that is wrong with the arguments. Its text names the
+// argument and the rule, and never repeats the value.
+type Problem struct {
+	// Argument is the path of the argument, e.g. "name" or "ids[2]".
+	Argument string
+	// Text says what is wrong and what would be right.
+	Text string
+}
+
+// String returns the text, after the argument's name.
+func (p Problem) String() string {
+	if p.Argument == "" {
+		return p.Text
+	}
+	return fmt.Sprintf("`%s`: %s", p.Argument, p.Text)
+}
+
+// Arguments checks raw, the arguments of a call, and returns them as JSON that
+// fits the schema. Absent and null arguments count as {}. It forgives what
+// models commonly send: a number or boolean as text ("30", "true"), a whole
+// number written 30.0, one string in place of a list of strings, and null for
+// an optional property. Everything else that does not fit is a Problem.
+//
+// The error is ErrNotObject for input that is no object. Numbers keep their
+// exact digits.
+func (s *Schema) Arguments(raw json.RawMessage) (json.RawMessage, []Problem, error) {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
+		raw = json.RawMessage("{}")
+	}
+	parsed, err := validation.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return nil, nil, ErrNotObject
+	}
+	args, ok := parsed.(map[string]any)
+	if !ok {
+		return nil, nil, ErrNotObject
+	}
+	if at, found := findHugeNumber(args, ""); found {
+		return nil, []Problem{{Argument: at, Text: "is a number out of range"}}, nil
+	}
+	s.doc.coerce(args)
+	if problems := s.check(args); len(problems) > 0 {
+		return nil, problems, nil
+	}
+	out, err := json.Marshal(args)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode arguments: %w", err)
+	}
+	return out, nil, nil
+}
+
+// Validate checks any JSON value, such as a structured result, against the
+// schema and returns what does not fit.
+func (s *Schema) Validate(raw json.RawMessage) ([]Problem, error) {
+	parsed, err := validation.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return nil, errors.New("not a JSON value")
+	}
+	return s.check(parsed), nil
+}
+
+func (s *Schema) check(value any) []Problem {
+	err := s.compiled.Validate(value)
+	if err == nil {
+		return nil
+	}
+	var invalid *validation.ValidationError
+	if !errors.As(err, &invalid) {
+		return []Problem{{Text: "does not fit the schema"}}
+	}
+	return s.doc.problems(invalid)
+}
+
+// findHugeNumber returns the path of a number whose exact value would be costly
+// to compute, such as 1e999999: the validator works on exact rationals.
+func findHugeNumber(value any, at string) (string, bool) {
+	switch v := value.(type) {
+	case json.Number:
+		digits := v.String()
+		exponent := ""
+		if i := strings.IndexAny(digits, "eE"); i >= 0 {
+			exponent = strings.TrimLeft(digits[i+1:], "+-0")
+		}
+		return at, len(digits) > 64 || len(exponent) > 3
+	case []any:
+		for i := range v {
+			if where, found := findHugeNumber(v[i], at+"["+strconv.Itoa(i)+"]"); found {
+				return where, true
+			}
+		}
+	case map[string]any:
+		for name := range v {
+			if where, found := findHugeNumber(v[name], join(at, name)); found {
+				return where, true
+			}
+		}
+	}
+	return "", false
+}
+
+func (p property) coerce(args map[string]any) {
+	required := make(map[string]bool, len(p.Required))
+	for _, name := range p.Required {
+		required[name] = true
+	}
+	for name, value := range args {
+		prop, known := p.Properties[name]
+		if !known {
+			continue
+		}
+		if value == nil && !required[name] {
+			delete(args, name)
+			continue
+		}
+		args[name] = prop.coerceValue(value)
+	}
+}
+
+func (p property) coerceValue(value any) any {
+	switch v := value.(type) {
+	case string:
+		return p.coerceString(v)
+	case json.Number:
+		if p.Type == "integer" {
+			if whole, ok := strings.CutSuffix(v.String(), ".0"); ok {
+				return json.Number(whole)
+			}
+		}
+	case map[string]any:
+		p.coerce(v)
+	case []any:
+		for i := range v {
+			if p.Items != nil {
+				v[i] = p.Items.coerceValue(v[i])
+			}
+		}
+	}
+	return value
+}
+
+func (p property) coerceString(v string) any {
+	text := strings.TrimSpace(v)
+	switch p.Type {
+	case "integer":
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return json.Number(strconv.FormatInt(n, 10))
+		}
+	case "number":
+		if f, err := strconv.ParseFloat(text, 64); err == nil {
+			if encoded, err := json.Marshal(f); err == nil {
+				return json.Number(encoded)
+			}
+		}
+	case "boolean":
+		switch strings.ToLower(text) {
+		case "true":
+			return true
+		case "false":
+			return false
+		}
+	case "array":
+		if p.Items != nil && p.Items.Type == "string" {
+			return []any{v}
+		}
+	}
+	return v
+}

@@ -1,0 +1,101 @@
+// Package schemas turns the params and result structs of the tools into the
+// JSON Schemas that clients see, and checks what clients send against them.
+//
+// A struct describes itself: `json` names a field, `omitempty` (or `omitzero`)
+// makes it optional, `jsonschema` holds limits (maxLength=64, enum=a,
+// minimum=1, pattern=…) and `jsonschema_description` the text for the model,
+// in a tag of its own because a comma inside `jsonschema` would cut it.
+//
+// Schemas are inline object schemas of dialect 2020-12 without references,
+// which every known client accepts. Input schemas refuse unknown properties;
+// output schemas allow them, so that a client with an older copy of a schema
+// does not reject a newer server's result.
+package schemas
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	invopop "github.com/invopop/jsonschema"
+	validation "github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// Schema is a compiled JSON Schema. It is immutable and may be used by any
+// number of goroutines.
+type Schema struct {
+	raw      json.RawMessage
+	compiled *validation.Schema
+	doc      property
+}
+
+// property is the part of a schema document that coercion and messages need.
+type property struct {
+	Type        string              `json:"type"`
+	Description string              `json:"description"`
+	Pattern     string              `json:"pattern"`
+	Properties  map[string]property `json:"properties"`
+	Required    []string            `json:"required"`
+	Items       *property           `json:"items"`
+}
+
+// Input returns the schema of the arguments that are decoded into a T.
+func Input[T any]() (*Schema, error) { return reflectSchema(new(T), false) }
+
+// Output returns the schema of the structured result T.
+func Output[T any]() (*Schema, error) { return reflectSchema(new(T), true) }
+
+// JSON returns the schema document. The caller must not change it.
+func (s *Schema) JSON() json.RawMessage { return s.raw }
+
+func reflectSchema(v any, additional bool) (*Schema, error) {
+	r := invopop.Reflector{
+		Anonymous:                 true,
+		DoNotReference:            true,
+		ExpandedStruct:            true,
+		AllowAdditionalProperties: additional,
+	}
+	raw, err := json.Marshal(r.Reflect(v))
+	if err != nil {
+		return nil, fmt.Errorf("schema of %T: %w", v, err)
+	}
+	s, err := Compile(raw)
+	if err != nil {
+		return nil, fmt.Errorf("schema of %T: %w", v, err)
+	}
+	return s, nil
+}
+
+// Compile returns the schema that raw describes. It fails when raw is not a
+// valid schema of an object; formats such as date-time are asserted.
+func Compile(raw json.RawMessage) (*Schema, error) {
+	parsed, err := validation.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("not JSON: %w", err)
+	}
+	s := &Schema{raw: raw}
+	if err := json.Unmarshal(raw, &s.doc); err != nil {
+		return nil, fmt.Errorf("not a schema of this server's form: %w", err)
+	}
+	if s.doc.Type != "object" {
+		return nil, fmt.Errorf("root type is %q, want \"object\"", s.doc.Type)
+	}
+	c := validation.NewCompiler()
+	c.AssertFormat()
+	c.UseLoader(noLoader{})
+	const name = "schema.json"
+	if err := c.AddResource(name, parsed); err != nil {
+		return nil, fmt.Errorf("add: %w", err)
+	}
+	if s.compiled, err = c.Compile(name); err != nil {
+		return nil, fmt.Errorf("compile: %w", err)
+	}
+	return s, nil
+}
+
+// noLoader refuses every reference to another document.
+type noLoader struct{}
+
+func (noLoader) Load(url string) (any, error) {
+	return nil, fmt.Errorf("schemas are self-contained, %q is not loaded", url)
+}

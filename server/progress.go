@@ -1,0 +1,82 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// ErrProgressOrder is returned by Report for a progress that is not above the one reported before it: the protocol
+// demands that it rises. Nothing is sent then.
+var ErrProgressOrder = errors.New("server: progress must rise with every report")
+
+// ErrAnswered is returned when something is sent for a request that is already answered or was cancelled by the client.
+// The protocol forbids to send it; a handler that sees this can stop.
+var ErrAnswered = errors.New("server: the request is answered or cancelled")
+
+// Notify sends one notification of the given method on the stream of the request that a context belongs to, and returns
+// once it is certain to stand there before the request's answer. params is marshalled to JSON.
+type Notify func(ctx context.Context, method string, params any) error
+
+// ProgressReporter sends notifications/progress for one request. The zero value and nil send nothing. Safe for
+// concurrent use; reports go out in the order of their calls.
+type ProgressReporter struct {
+	token  json.RawMessage
+	notify Notify
+
+	mu   sync.Mutex
+	any  bool
+	last float64
+}
+
+// NewProgress returns a reporter for a request whose _meta.progressToken was token, as written (Envelope.ProgressToken).
+// Without a token, or without notify, it reports nothing.
+func NewProgress(token json.RawMessage, notify Notify) *ProgressReporter {
+	return &ProgressReporter{token: token, notify: notify}
+}
+
+// Wanted reports whether the client asked for progress.
+func (p *ProgressReporter) Wanted() bool {
+	return p != nil && p.token != nil && p.notify != nil
+}
+
+// Report tells the client how far the request is: progress, which must rise from call to call, total (0 = unknown) and a
+// short text for a person, which must hold no secret. It does nothing, and returns nil, when the client did not ask for
+// progress. It returns ErrProgressOrder, ErrAnswered, or an error of the transport; none of them need end the request.
+func (p *ProgressReporter) Report(ctx context.Context, progress, total float64, message string) error {
+	if !p.Wanted() {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.any && progress <= p.last {
+		return ErrProgressOrder
+	}
+	p.any, p.last = true, progress
+	return p.notify(ctx, string(mcp.MethodNotificationProgress), progressParams{p.token, progress, total, message})
+}
+
+type progressParams struct {
+	Token    json.RawMessage `json:"progressToken"`
+	Progress float64         `json:"progress"`
+	Total    float64         `json:"total,omitempty"`
+	Message  string          `json:"message,omitempty"`
+}
+
+type progressContextKey struct{}
+
+// WithProgress puts a reporter into the context of a request. Every transport does so for a request that asked
+// for progress, before the request is handled.
+func WithProgress(ctx context.Context, reporter *ProgressReporter) context.Context {
+	return context.WithValue(ctx, progressContextKey{}, reporter)
+}
+
+// Progress returns the reporter of the request that ctx belongs to. The result is nil outside of a request, which is fine
+// to call methods on.
+func Progress(ctx context.Context) *ProgressReporter {
+	reporter, _ := ctx.Value(progressContextKey{}).(*ProgressReporter)
+	return reporter
+}

@@ -1,0 +1,188 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+)
+
+// call is one request of the client, from its arrival to its answer.
+type call struct {
+	conn     *conn
+	id       json.RawMessage
+	key      string // of conn.calls, "" for a request that is answered while it is read
+	method   string
+	version  string
+	modern   bool
+	message  []byte
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	slot     *slot // of a tool call, else nil
+	session  callSession
+	progress *ProgressReporter
+
+	ended bool // answered or cancelled; guarded by the outbox
+}
+
+// The parts of an answer around the id and the body.
+var (
+	answerOpen  = []byte(`{"jsonrpc":"2.0","id":`)
+	answerBody  = []byte(`,"result":`)
+	answerError = []byte(`,"error":`)
+	closing     = []byte(`}`)
+)
+
+func (c *conn) newCall(env Envelope, message []byte) *call {
+	call := &call{
+		conn:    c,
+		id:      env.ID,
+		method:  env.Method,
+		version: env.ProtocolVersion,
+		modern:  mcp.IsModernProtocol(env.ProtocolVersion),
+		message: message,
+	}
+	call.session.stdioSession = c.session
+	call.session.call = call
+	call.session.feed.send = call.relay
+	call.ctx, call.cancel = context.WithCancelCause(context.WithValue(c.base, callContextKey{}, call))
+	if env.ProgressToken != nil {
+		call.progress = NewProgress(env.ProgressToken, call.notify)
+	}
+	return call
+}
+
+// notify sends a notification on behalf of the call; it is a Notify.
+func (c *call) notify(ctx context.Context, method string, params any) error {
+	body, err := marshal(params)
+	if err != nil {
+		return err
+	}
+	name, _ := marshal(method)
+	return c.conn.out.notify(ctx, c, []byte(`{"jsonrpc":"2.0","method":`), name, []byte(`,"params":`), body, closing)
+}
+
+// relay sends a notification that mcp-go handed over through the channel of the call's session.
+func (c *call) relay(n mcp.JSONRPCNotification) {
+	if body, err := marshal(n); err == nil {
+		err = c.conn.out.notify(c.ctx, c, body)
+		if err != nil && !errors.Is(err, ErrAnswered) {
+			c.conn.log.Debug().Err(err).Msg("a notification could not be sent")
+		}
+	}
+}
+
+// handle runs the request through the MCP server and sends its answer, after every notification that it caused.
+func (c *call) handle() {
+	defer c.cancel(nil)
+	if !c.slot.enter(c.ctx) {
+		c.refuse(CodeBusy, "the server is shutting down; the request was not begun, retry when it runs again")
+		return
+	}
+	body, isError := c.run()
+	c.session.feed.close()
+	c.slot.leave()
+	if body == nil {
+		body, isError = c.conn.internal("a request got no answer", "", nil), true
+	}
+	middle := answerBody
+	if isError {
+		middle = answerError
+	}
+	c.conn.out.answer(c, answerOpen, c.id, middle, body, closing)
+}
+
+// refuse answers with an error of the transport.
+func (c *call) refuse(code int, message string) {
+	c.conn.out.answer(c, answerOpen, c.id, answerError, errorBody(code, message), closing)
+}
+
+// run returns the answer's result or error as JSON, nil for a notification. A panic anywhere below becomes an internal
+// error, told apart by an id that stands in the log as well; what was panicked with may hold anything and goes nowhere.
+func (c *call) run() (body []byte, isError bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			body, isError = c.conn.panicked(p, debug.Stack()), true
+		}
+	}()
+	switch answer := c.conn.server.HandleMessage(c.context(), c.message).(type) {
+	case nil:
+		return nil, false
+	case mcp.JSONRPCResponse:
+		body, err := marshal(answer.Result)
+		if err != nil {
+			return c.conn.internal("an answer could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true
+		}
+		return body, false
+	case mcp.JSONRPCError:
+		body, err := marshal(answer.Error)
+		if err != nil {
+			return c.conn.internal("an error could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true
+		}
+		return body, true
+	default:
+		return c.conn.internal("an answer of unknown type", fmt.Sprintf("%T", answer), nil), true
+	}
+}
+
+// context returns the context that the request is handled with.
+func (c *call) context() context.Context {
+	ctx := c.conn.server.WithContext(c.ctx, &c.session)
+	if c.progress != nil {
+		ctx = WithProgress(ctx, c.progress)
+	}
+	if c.modern {
+		ctx = mcpserver.WithRequestProtocolInfo(ctx, &mcpserver.RequestProtocolInfo{Modern: true, ProtocolVersion: c.version})
+	}
+	if c.conn.context != nil {
+		ctx = c.conn.context(ctx)
+	}
+	return ctx
+}
+
+func (c *conn) panicked(p any, stack []byte) []byte {
+	what := fmt.Sprintf("%T", p)
+	if err, ok := p.(runtime.Error); ok {
+		what = err.Error()
+	}
+	return c.internal("a request panicked", what, stack)
+}
+
+// internal logs what went wrong under a new id and returns the error that names it.
+func (c *conn) internal(what, detail string, stack []byte) []byte {
+	id := rand.Text()[:10]
+	c.log.Error().Str("error_id", id).Str("detail", detail).Bytes("stack", stack).Msg(what)
+	return errorBody(CodeInternal, "internal error (id "+id+"); the server's log has the details under this id")
+}
+
+// errorBody returns the error object of a JSON-RPC answer; message is a text of ours.
+func errorBody(code int, message string) []byte {
+	text, _ := json.Marshal(message)
+	body := append([]byte(`{"code":`), strconv.Itoa(code)...)
+	body = append(append(body, `,"message":`...), text...)
+	if code == CodeBusy {
+		body = append(body, `,"data":{"retryable":true,"retry_after_seconds":1}`...)
+	}
+	return append(body, '}')
+}
+
+// marshal is json.Marshal for values that are not ours: a panic in a method of theirs is an error.
+func marshal(v any) (body []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			body, err = nil, fmt.Errorf("server: encoding panicked with a %T", p)
+		}
+	}()
+	body, err = json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("server: encode: %w", err)
+	}
+	return body, nil
+}

@@ -1,0 +1,134 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// ErrInputEnded is returned by a question to the client (elicitation) when its input has ended: no answer can come.
+var ErrInputEnded = errors.New("server: the client's input has ended")
+
+// incoming is what the client answered to a request of ours.
+type incoming struct {
+	result json.RawMessage
+	err    error
+}
+
+// questions are the requests of ours that wait for the client's answer.
+type questions struct {
+	mu    sync.Mutex
+	last  int64
+	open  map[string]chan incoming
+	ended bool
+}
+
+// ask registers a new question and returns its id and where the answer arrives.
+func (q *questions) ask() (string, <-chan incoming, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ended {
+		return "", nil, ErrInputEnded
+	}
+	q.last++
+	id := strconv.FormatInt(q.last, 10)
+	if q.open == nil {
+		q.open = make(map[string]chan incoming)
+	}
+	answer := make(chan incoming, 1)
+	q.open[id] = answer
+	return id, answer, nil
+}
+
+// settle delivers an answer to the question with this id and reports whether there was one.
+func (q *questions) settle(id string, answer incoming) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waiter, ok := q.open[id]
+	if ok {
+		delete(q.open, id)
+		waiter <- answer
+	}
+	return ok
+}
+
+// end answers all questions with ErrInputEnded, and refuses new ones.
+func (q *questions) end() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ended = true
+	for id, waiter := range q.open {
+		delete(q.open, id)
+		waiter <- incoming{err: ErrInputEnded}
+	}
+}
+
+// response takes a message that answers a question of ours.
+func (c *conn) response(env Envelope, raw []byte) {
+	var body struct {
+		Result json.RawMessage `json:"result"`
+		Error  *struct {
+			Code int `json:"code"`
+		} `json:"error"`
+	}
+	answer := incoming{}
+	if err := json.Unmarshal(raw, &body); err != nil {
+		answer.err = errors.New("server: the client's answer is malformed")
+	} else if body.Error != nil {
+		answer.err = fmt.Errorf("server: the client answered with error %d", body.Error.Code)
+	} else {
+		answer.result = body.Result
+	}
+	if !c.questions.settle(string(env.ID), answer) {
+		c.log.Debug().Msg("a response to no open request was ignored")
+	}
+}
+
+// elicit asks the client for input and waits for the answer as long as ctx lives. When ctx ends first, the client is told
+// that the question no longer stands. call is the request that the question belongs to, nil for none.
+func (c *conn) elicit(ctx context.Context, call *call, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+	params, err := marshal(request.Params)
+	if err != nil {
+		return nil, err
+	}
+	id, answer, err := c.questions.ask()
+	if err != nil {
+		return nil, err
+	}
+	err = c.out.notify(ctx, call, []byte(`{"jsonrpc":"2.0","id":`+id+`,"method":"elicitation/create","params":`), params, closing)
+	if err != nil {
+		c.questions.settle(id, incoming{})
+		return nil, err
+	}
+	select {
+	case got := <-answer:
+		return elicitationResult(got)
+	case <-c.out.failed:
+		return nil, ErrInputEnded
+	case <-ctx.Done():
+	}
+	if c.questions.settle(id, incoming{}) {
+		c.out.reply([]byte(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + id + `}}`))
+	}
+	return nil, context.Cause(ctx)
+}
+
+func elicitationResult(got incoming) (*mcp.ElicitationResult, error) {
+	if got.err != nil {
+		return nil, got.err
+	}
+	var result mcp.ElicitationResult
+	if json.Unmarshal(got.result, &result) != nil {
+		return nil, errors.New("server: the client's answer to an elicitation is malformed")
+	}
+	switch result.Action {
+	case mcp.ElicitationResponseActionAccept, mcp.ElicitationResponseActionDecline, mcp.ElicitationResponseActionCancel:
+		return &result, nil
+	}
+	return nil, errors.New("server: the client's answer to an elicitation names no known action")
+}

@@ -1,0 +1,148 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// gate hands out a bounded number of slots, first come first served; those who come back from a park go first.
+type gate struct {
+	mu      sync.Mutex
+	free    int
+	resumed []chan struct{}
+	queued  []chan struct{}
+}
+
+func newGate(slots int) *gate { return &gate{free: slots} }
+
+// acquire waits for a slot as long as ctx lives and reports whether it got one.
+func (g *gate) acquire(ctx context.Context, first bool) bool {
+	g.mu.Lock()
+	if g.free > 0 {
+		g.free--
+		g.mu.Unlock()
+		return true
+	}
+	turn := make(chan struct{})
+	line := &g.queued
+	if first {
+		line = &g.resumed
+	}
+	*line = append(*line, turn)
+	g.mu.Unlock()
+
+	select {
+	case <-turn:
+		return true
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if i := slices.Index(*line, turn); i >= 0 {
+		*line = slices.Delete(*line, i, i+1)
+		return false
+	}
+	return true // the slot came at the same moment
+}
+
+func (g *gate) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, line := range []*[]chan struct{}{&g.resumed, &g.queued} {
+		if len(*line) > 0 {
+			close((*line)[0])
+			*line = slices.Delete(*line, 0, 1)
+			return
+		}
+	}
+	g.free++
+}
+
+// slot is the place of one call in the gate. A nil slot is that of a request that needs none.
+type slot struct {
+	gate *gate
+
+	mu    sync.Mutex
+	held  bool
+	parks int
+	over  bool
+}
+
+// enter waits for the slot and reports whether the call has one and may begin. One that is cancelled already may not.
+func (s *slot) enter(ctx context.Context) bool {
+	if s == nil {
+		return true
+	}
+	got := s.gate.acquire(ctx, false)
+	if got && ctx.Err() != nil {
+		s.gate.release()
+		got = false
+	}
+	s.mu.Lock()
+	s.held = got
+	s.mu.Unlock()
+	return got
+}
+
+// leave gives the slot back for good.
+func (s *slot) leave() {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	s.drop()
+}
+
+func (s *slot) drop() {
+	if s.held {
+		s.held = false
+		s.gate.release()
+	}
+}
+
+func (s *slot) park() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parks++
+	s.drop()
+}
+
+func (s *slot) resume(ctx context.Context) {
+	s.mu.Lock()
+	s.parks--
+	back := s.parks == 0 && !s.over
+	s.mu.Unlock()
+	if !back || !s.gate.acquire(ctx, true) {
+		return // a call that ends anyway goes on without a slot
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parks > 0 || s.over || s.held {
+		s.gate.release()
+		return
+	}
+	s.held = true
+}
+
+type callContextKey struct{}
+
+func callFrom(ctx context.Context) *call {
+	c, _ := ctx.Value(callContextKey{}).(*call)
+	return c
+}
+
+// Park says that the request of ctx does nothing but wait from now on, for a message or for a person: it stops counting
+// against the bound on running calls, so that no number of waits delays another call. resume ends that; it waits for a
+// free place if it must, before all calls that have not begun, and gives up waiting when the request is cancelled. Call
+// resume in any case; a second call of it does nothing. Parks nest. Outside of a stdio tool call Park does nothing.
+func Park(ctx context.Context) (resume func()) {
+	c := callFrom(ctx)
+	if c == nil || c.slot == nil {
+		return func() {}
+	}
+	c.slot.park()
+	return sync.OnceFunc(func() { c.slot.resume(c.ctx) })
+}

@@ -1,0 +1,203 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+)
+
+const (
+	// outHigh is how many bytes may wait for the client before requests wait with their answers.
+	outHigh = 8 << 20
+	// outHard is how many bytes may wait before the reading of further messages waits too: a client that sends and
+	// never reads gets no further than this.
+	outHard = 2 * outHigh
+	// outKeep is the largest buffer that is kept for reuse.
+	outKeep = 1 << 20
+)
+
+// outbox is the one way to the client. Messages are appended whole to a buffer, and one goroutine writes what has gathered
+// there, in order; so nobody but that goroutine ever waits inside a Write, and a burst of answers costs one. Its mutex also
+// guards the states of the calls, which makes "nothing after the answer, nothing after the cancellation" exact.
+type outbox struct {
+	w io.Writer
+
+	mu      sync.Mutex
+	pending []byte        // what the writer takes next
+	bytes   int           // pending, and what is being written
+	space   chan struct{} // closed and replaced by look, if somebody waits
+	waiting int
+	closed  bool // nothing more will come
+	err     error
+
+	wake   chan struct{} // there is something to write, or closed
+	failed chan struct{} // closed with the first error
+	done   chan struct{} // closed when the writer has ended
+}
+
+func newOutbox(w io.Writer) *outbox {
+	return &outbox{
+		w:      w,
+		space:  make(chan struct{}),
+		wake:   make(chan struct{}, 1),
+		failed: make(chan struct{}),
+		done:   make(chan struct{}),
+	}
+}
+
+// run writes until the outbox is closed and empty, or the client is gone.
+func (o *outbox) run() {
+	defer close(o.done)
+	var spare []byte
+	for {
+		o.mu.Lock()
+		batch := o.pending
+		if len(batch) == 0 {
+			end := o.closed || o.err != nil
+			o.mu.Unlock()
+			if end {
+				return
+			}
+			<-o.wake
+			continue
+		}
+		o.pending = spare[:0]
+		o.mu.Unlock()
+
+		_, err := o.w.Write(batch)
+		if err != nil {
+			o.fail(fmt.Errorf("server: write to the client: %w", err))
+			return
+		}
+		o.mu.Lock()
+		o.bytes -= len(batch)
+		o.look()
+		o.mu.Unlock()
+		spare = nil
+		if cap(batch) <= outKeep {
+			spare = batch
+		}
+	}
+}
+
+// fail ends the outbox: nothing is written any more, and whoever waits or sends gets the error.
+func (o *outbox) fail(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return
+	}
+	o.err = err
+	o.pending = nil
+	close(o.failed)
+	o.kick()
+}
+
+// close lets the writer end once everything is written.
+func (o *outbox) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	o.kick()
+}
+
+// look makes everybody who waits for room look again.
+func (o *outbox) look() {
+	if o.waiting > 0 {
+		close(o.space)
+		o.space, o.waiting = make(chan struct{}), 0
+	}
+}
+
+func (o *outbox) kick() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// put appends one message if there is room below limit. It returns the channel to wait on if there is none. With a call,
+// the message belongs to it and is refused once the call has ended; final ends it.
+func (o *outbox) put(c *call, final bool, limit int, message [][]byte) (<-chan struct{}, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.err != nil:
+		return nil, o.err
+	case o.closed, c != nil && c.ended:
+		return nil, ErrAnswered
+	case o.bytes >= limit:
+		o.waiting++
+		return o.space, nil
+	}
+	before := len(o.pending)
+	for _, part := range message {
+		o.pending = append(o.pending, part...)
+	}
+	o.pending = append(o.pending, '\n')
+	o.bytes += len(o.pending) - before
+	if c != nil && final {
+		c.ended = true
+	}
+	if before == 0 {
+		o.kick()
+	}
+	return nil, nil
+}
+
+// end marks a call as over without an answer, and reports whether it still was open.
+func (o *outbox) end(c *call) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	open := !c.ended
+	c.ended = true
+	o.look()
+	return open
+}
+
+// notify sends a message that belongs to a call (or to none) and is not its answer. While the client does not read, it waits
+// as long as ctx lives.
+func (o *outbox) notify(ctx context.Context, c *call, message ...[]byte) error {
+	for {
+		space, err := o.put(c, false, outHigh, message)
+		if space == nil {
+			return err
+		}
+		select {
+		case <-space:
+		case <-o.failed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// answer sends the answer of a call, unless the client cancelled it. While the client does not read, it waits: a request
+// that is finished but not taken still counts as one, which is what bounds the memory.
+func (o *outbox) answer(c *call, message ...[]byte) {
+	for {
+		space, _ := o.put(c, true, outHigh, message)
+		if space == nil {
+			return
+		}
+		select {
+		case <-space:
+		case <-o.failed:
+		}
+	}
+}
+
+// reply sends what the reading goroutine itself has to say. It has more room than the calls, so that it waits last.
+func (o *outbox) reply(message ...[]byte) {
+	for {
+		space, _ := o.put(nil, false, outHard, message)
+		if space == nil {
+			return
+		}
+		select {
+		case <-space:
+		case <-o.failed:
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package sandbox
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Kinds of credential, as RequestRecord.Credential shows them.
+const (
+	credNone       = "none"
+	credAccess     = "access"
+	credBound      = "bound"
+	credManagement = "management"
+	credIdentity   = "identity"
+)
+
+// credential is what a request proved to hold.
+type credential struct {
+	kind     string
+	acct     *account
+	identity string // uuid, for bound tokens and identity keys
+}
+
+// claims are the payload of our tokens.
+type claims struct {
+	Type       string `json:"token_type"`
+	Expires    int64  `json:"exp"`
+	Issued     int64  `json:"iat"`
+	ID         string `json:"jti"`
+	User       int64  `json:"user_id"`
+	Generation int64  `json:"gen"`
+	Identity   string `json:"identity_uuid,omitempty"`
+}
+
+var jwtHeader = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`))
+
+func (s *Server) mac(text string) string {
+	m := hmac.New(sha256.New, s.signKey)
+	m.Write([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+}
+
+func (s *Server) signToken(c claims) string {
+	payload, _ := json.Marshal(c) // plain struct: cannot fail
+	text := jwtHeader + "." + base64.RawURLEncoding.EncodeToString(payload)
+	return text + "." + s.mac(text)
+}
+
+// openToken checks signature, type and expiry.
+func (s *Server) openToken(tok, kind string) (c claims, valid bool) {
+	cut := strings.LastIndexByte(tok, '.')
+	if cut < 0 || !hmac.Equal([]byte(s.mac(tok[:cut])), []byte(tok[cut+1:])) {
+		return c, false
+	}
+	_, payload, _ := strings.Cut(tok[:cut], ".")
+	raw, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil || json.Unmarshal(raw, &c) != nil || c.Type != kind {
+		return c, false
+	}
+	return c, s.now().Unix() < c.Expires
+}
+
+// issue makes an access and a refresh token. Server.mu must be held for
+// writing; the account is on disk when it returns.
+func (s *Server) issue(a *account, identityUUID string) (access, refresh string, expires time.Time, err error) {
+	now := s.now()
+	expires = now.Add(s.cfg.TokenLife)
+	access = s.signToken(claims{"access", expires.Unix(), now.Unix(), randomHex(8), a.rec.ID, a.rec.Generation, identityUUID})
+	jti := randomHex(16)
+	until := now.Add(s.cfg.RefreshLife)
+	refresh = s.signToken(claims{"refresh", until.Unix(), now.Unix(), jti, a.rec.ID, 0, identityUUID})
+	for id, r := range a.rec.Refresh {
+		if !now.Before(r.Expires) {
+			delete(a.rec.Refresh, id)
+		}
+	}
+	a.rec.Refresh[jti] = refreshRec{until, identityUUID}
+	if err := s.saveAccount(a); err != nil {
+		delete(a.rec.Refresh, jti)
+		return "", "", expires, err
+	}
+	return access, refresh, expires, nil
+}
+
+func notAuthenticated(text string) *problem {
+	p := detail(401, text)
+	p.header = http.Header{"Www-Authenticate": {`Bearer realm="api"`}}
+	return p
+}
+
+// identify finds out whose credential the request carries. Server.mu must be
+// held for reading.
+func (s *Server) identify(r *http.Request) (credential, *problem) {
+	none := credential{kind: credNone}
+	h := r.Header.Get("Authorization")
+	if h == "" {
+		return none, notAuthenticated("Authentication credentials were not provided.")
+	}
+	tok, isBearer := strings.CutPrefix(h, "Bearer ")
+	if !isBearer || tok == "" {
+		return none, notAuthenticated("Authentication credentials were not provided.")
+	}
+	invalid := notAuthenticated("Token is invalid")
+	if s.cfg.Era == EraKeys {
+		k, known := s.keys[tok]
+		if !known || k.Revoked {
+			return none, invalid
+		}
+		kind := pick(k.Identity == "", credManagement, credIdentity)
+		return credential{kind, s.accounts[k.Account], k.Identity}, nil
+	}
+	c, valid := s.openToken(tok, "access")
+	if !valid {
+		return none, invalid
+	}
+	a := s.accounts[c.User]
+	if a == nil || c.Generation < a.rec.Generation {
+		return none, invalid
+	}
+	return credential{pick(c.Identity == "", credAccess, credBound), a, c.Identity}, nil
+}
+
+// authorize fills in credential, account and identity, or says why not.
+func (c *call) authorize() error {
+	s := c.s
+	if c.route.access == accessNone {
+		c.cred.kind = credNone
+		return nil
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	cred, refused := s.identify(c.r)
+	c.cred, c.acct = cred, cred.acct
+	if refused != nil {
+		return refused
+	}
+	switch c.route.access {
+	case accessAny:
+		return nil
+	case accessAccount:
+		if cred.kind == credIdentity {
+			return detail(403, "Management key required.")
+		}
+		if cred.kind == credBound {
+			return detail(403, "This token is bound to an identity.")
+		}
+		return nil
+	case accessIdentityKey:
+		if cred.kind == credManagement {
+			return detail(403, "Identity-scoped key required.")
+		}
+	}
+	return c.chooseIdentity()
+}
+
+// chooseIdentity finds the identity a call is about.
+func (c *call) chooseIdentity() error {
+	asked := c.query.Get("identity")
+	if c.s.cfg.Era == EraTokens {
+		asked = c.r.Header.Get("X-Ravi-Identity")
+	}
+	uuid := asked
+	switch c.cred.kind {
+	case credBound, credIdentity:
+		uuid = c.cred.identity
+		if asked != "" && !strings.EqualFold(asked, uuid) {
+			return c.foreign()
+		}
+	case credAccess:
+		if asked == "" {
+			return detail(c.s.cfg.MissingIdentityStatus, "X-Ravi-Identity header is required.")
+		}
+	case credManagement:
+		if asked == "" && c.route.access == accessList {
+			return nil
+		}
+		if asked == "" || c.s.cfg.NoIdentityQuery {
+			return detail(403, "Identity-scoped key required.")
+		}
+	}
+	id := c.s.identities[strings.ToLower(uuid)]
+	if id == nil || id.acct != c.acct {
+		return c.foreign()
+	}
+	c.id = id
+	return nil
+}
+
+func (c *call) foreign() error {
+	return detail(c.s.cfg.ForeignIdentityStatus, "No Identity matches the given query.")
+}

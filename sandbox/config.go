@@ -1,0 +1,177 @@
+package sandbox
+
+import (
+	"time"
+)
+
+// Era is the dialect a Server speaks (API.md section 1).
+type Era string
+
+// The two dialects.
+const (
+	EraTokens Era = "token" // JWT and X-Ravi-Identity (eras 1 and 2)
+	EraKeys   Era = "key"   // ravi_mgmt_ and ravi_id_ keys (eras 3 and 4)
+)
+
+// ListStyle is the shape of a flat list of messages.
+type ListStyle string
+
+// The shapes of a flat list. The contradiction is Ravi's own (API.md section 2.4).
+const (
+	ListByEra     ListStyle = ""          // what the era is known for
+	ListBare      ListStyle = "bare"      // an array, newest first
+	ListPaginated ListStyle = "paginated" // {count,next,previous,results}, oldest first
+)
+
+// EventNaming chooses the names of email events (API.md section 5).
+type EventNaming string
+
+// The ways to name the event of a new email.
+const (
+	EventsByEra   EventNaming = ""        // plain with tokens, by sender with keys
+	EventsPlain   EventNaming = "plain"   // email
+	EventsChannel EventNaming = "channel" // email_owner, email_trusted, email_untrusted
+)
+
+// Config describes a Server. The zero value is a token-era Ravi in memory.
+type Config struct {
+	// Era is the dialect; EraTokens when empty.
+	Era Era
+	// Data is a folder to keep everything in, written through before each
+	// answer; empty means memory only. One process at a time may hold it.
+	Data string
+	// Now is the server's clock; time.Now when nil. It may run ahead or behind.
+	Now func() time.Time
+	// Domain is the host part of new addresses; "in.ravi.app" when empty.
+	Domain string
+
+	// TokenLife is how long an access token lasts; 1 hour when 0.
+	TokenLife time.Duration
+	// RefreshLife is how long a refresh token lasts; 30 days when 0.
+	RefreshLife time.Duration
+	// KeepRefresh answers a refresh without a new refresh token and leaves the
+	// old one valid. Otherwise each refresh revokes the token it used.
+	KeepRefresh bool
+	// DeviceInterval is the pace of device polling; 5 s when 0. Faster polls
+	// get slow_down.
+	DeviceInterval time.Duration
+	// DeviceLife is how long a device code lasts; 15 minutes when 0.
+	DeviceLife time.Duration
+	// AutoApprove approves every device login at once for the account with
+	// this address, made if need be. Empty means that somebody has to.
+	AutoApprove string
+
+	// MissingIdentityStatus answers a call that names no identity in the token
+	// era; 400 when 0.
+	MissingIdentityStatus int
+	// ForeignIdentityStatus answers a call that names an identity the account
+	// does not have; 404 when 0.
+	ForeignIdentityStatus int
+	// NoIdentityQuery refuses management keys on identity calls even with
+	// ?identity=, as era 3 did.
+	NoIdentityQuery bool
+	// NoIdentityGet leaves out GET /api/identities/<uuid>/ (405).
+	NoIdentityGet bool
+	// NoDelete leaves out DELETE /api/identities/<uuid>/ (405).
+	NoDelete bool
+	// EmptyPhone writes a missing number as "" where the default is null.
+	EmptyPhone bool
+
+	// EmailList and SMSList choose the shape of the flat lists.
+	EmailList, SMSList ListStyle
+	// IgnoreFilters makes the flat lists ignore created_after, direction,
+	// from_email and thread_id, as an older Ravi does.
+	IgnoreFilters bool
+	// MarkRead marks messages as read when a thread, a conversation or one
+	// message is fetched.
+	MarkRead bool
+	// PreviewLength is the length of previews in characters; 100 when 0.
+	PreviewLength int
+	// PlainMessages stores mail and texts unsealed even for accounts with a
+	// PIN, as era 2 did; passwords and secrets stay sealed.
+	PlainMessages bool
+	// SecretsPath is "secrets" or "vault" to serve only that one; empty for
+	// what the era had.
+	SecretsPath string
+	// HidePasswords leaves password and notes out of the list of passwords.
+	HidePasswords bool
+	// RequireSealed refuses (400) plaintext for fields that the client of an
+	// account with a PIN should have sealed.
+	RequireSealed bool
+
+	// NoStream leaves out the event stream, so that clients have to poll.
+	NoStream bool
+	// Heartbeat is the pause between comments on a quiet stream; 15 s when 0.
+	Heartbeat time.Duration
+	// KeptEvents is how many events of an identity can be replayed; 1,000 when 0.
+	KeptEvents int
+	// EventNames chooses the names of email events.
+	EventNames EventNaming
+
+	// EmailHourly, EmailDaily and UploadsHourly limit an account; 60, 500 and
+	// 200 when 0, no limit when negative.
+	EmailHourly, EmailDaily, UploadsHourly int
+	// PublicURL is where clients reach the server, for upload links; when
+	// empty it is taken from each request.
+	PublicURL string
+
+	// KeptRequests is how many requests Requests can show; 10,000 when 0,
+	// none when negative.
+	KeptRequests int
+	// RecordBodies keeps request bodies in the records.
+	RecordBodies bool
+}
+
+// withDefaults fills the zero fields.
+func (c Config) withDefaults() Config {
+	set := func(p *time.Duration, d time.Duration) {
+		if *p == 0 {
+			*p = d
+		}
+	}
+	num := func(p *int, n int) {
+		if *p == 0 {
+			*p = n
+		}
+	}
+	if c.Era == "" {
+		c.Era = EraTokens
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Domain == "" {
+		c.Domain = "in.ravi.app"
+	}
+	set(&c.TokenLife, time.Hour)
+	set(&c.RefreshLife, 30*24*time.Hour)
+	set(&c.DeviceInterval, 5*time.Second)
+	set(&c.DeviceLife, 15*time.Minute)
+	set(&c.Heartbeat, 15*time.Second)
+	num(&c.MissingIdentityStatus, 400)
+	num(&c.ForeignIdentityStatus, 404)
+	num(&c.PreviewLength, 100)
+	num(&c.KeptEvents, 1000)
+	num(&c.EmailHourly, 60)
+	num(&c.EmailDaily, 500)
+	num(&c.UploadsHourly, 200)
+	num(&c.KeptRequests, 10000)
+	keys := c.Era == EraKeys
+	if c.EmailList == ListByEra {
+		c.EmailList = pick(keys, ListPaginated, ListBare)
+	}
+	if c.SMSList == ListByEra {
+		c.SMSList = ListBare
+	}
+	if c.EventNames == EventsByEra {
+		c.EventNames = pick(keys, EventsChannel, EventsPlain)
+	}
+	return c
+}
+
+func pick[T any](cond bool, yes, no T) T {
+	if cond {
+		return yes
+	}
+	return no
+}

@@ -1,0 +1,58 @@
+// Package sandbox is an embedded Ravi: the REST API, the event stream and the
+// ways in for mail and text messages of an identity provider for agents, as an
+// http.Handler that needs no account and no network.
+//
+// Its wire formats are written from the facts of API.md and share nothing with
+// the client of this module, so that a mistake on either side shows.
+//
+// # Starting one
+//
+//	srv, err := sandbox.New(sandbox.Config{})
+//	acct, err := srv.Account(sandbox.AccountConfig{Email: "ada@example.com"})
+//	http.ListenAndServe("127.0.0.1:8080", srv)
+//
+// acct holds the credentials a client would get by logging in. In a test,
+// package sandboxtest does this in one line, and [Server.RoundTripper] reaches
+// the server without a socket, which is what testing/synctest needs. Make the
+// server inside the bubble that uses it.
+//
+// # Eras
+//
+// Ravi changed its authentication several times (API.md section 1). A Server
+// speaks one of two dialects:
+//
+//   - [EraTokens]: an access token, and X-Ravi-Identity on every call about one
+//     identity. A token bound to an identity (POST /api/auth/bind-identity/)
+//     needs no header. Fields of an account with a PIN are sealed (e2e::).
+//   - [EraKeys]: ravi_mgmt_ keys for the account, ravi_id_ keys for one
+//     identity, and ?identity= with a management key.
+//
+// A route that an era did not have answers 404 with an HTML page, as Django
+// does; a missing object of an existing route answers 404 with a JSON detail.
+//
+// # Choices where the public material is silent
+//
+//   - No identity named (token era): 400. An identity of somebody else, or
+//     one that is gone: 404. Both statuses can be set in [Config].
+//   - A management key on a call about one identity, without ?identity=: 403,
+//     except GET /api/email/ and /api/phone/, which list the whole account. An
+//     identity key on an account call: 403.
+//   - A path without its final slash: GET redirects (301), others get 404.
+//   - Creations answer 201, deletions 204 without a body.
+//   - Two identities may share a name. The second gets another address; an
+//     address asked for with "email" that is taken is 409. Addresses and
+//     numbers of deleted identities are never given again.
+//   - /api/email-messages/ is a bare newest-first array in the token era and
+//     {count,next,previous,results}, oldest first, in the key era; see
+//     [Config.EmailList]. /api/messages/ is a bare array unless set otherwise.
+//   - Reading does not mark as read unless [Config.MarkRead] is set.
+//   - Who was written to becomes a contact with source "auto"; who writes does not.
+//   - Identity update is PUT in the token era; PUT and PATCH in the key era.
+//   - Secrets live under /api/secrets/ and, in the token era, also under
+//     /api/vault/; [Config.SecretsPath] narrows that to one of them.
+//   - In the token era reply and forward want "subject", unless the token is bound.
+//
+// # Concurrency
+//
+// All methods of a Server may be called by any number of goroutines.
+package sandbox

@@ -1,0 +1,100 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"math/big"
+	"strconv"
+	"strings"
+)
+
+// passwordRules are the query parameters of the generator.
+type passwordRules struct {
+	length  int
+	classes []string // characters of each class asked for
+}
+
+const (
+	upperCase = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	lowerCase = "abcdefghijklmnopqrstuvwxyz"
+	digits    = "0123456789"
+	special   = "!@#$%^&*()-_=+[]{}:,.?"
+)
+
+func defaultRules() passwordRules {
+	return passwordRules{16, []string{upperCase, lowerCase, digits, special}}
+}
+
+// generatePassword makes a random password with at least one character of
+// every class.
+func generatePassword(r passwordRules) (string, error) {
+	all := strings.Join(r.classes, "")
+	out := make([]byte, r.length)
+	for i := range out {
+		from := all
+		if i < len(r.classes) {
+			from = r.classes[i]
+		}
+		n, err := randomInt(len(from))
+		if err != nil {
+			return "", err
+		}
+		out[i] = from[n]
+	}
+	for i := len(out) - 1; i > 0; i-- { // shuffle, so that the classes do not stand in order
+		j, err := randomInt(i + 1)
+		if err != nil {
+			return "", err
+		}
+		out[i], out[j] = out[j], out[i]
+	}
+	return string(out), nil
+}
+
+func randomInt(below int) (int, error) {
+	n, err := rand.Int(rand.Reader, big.NewInt(int64(below)))
+	if err != nil {
+		return 0, err
+	}
+	return int(n.Int64()), nil
+}
+
+// generate serves the server-side generator (API.md section 2.6).
+func (c *call) generate() (reply, error) {
+	r := passwordRules{length: 16}
+	if v := c.query.Get("length"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			return reply{}, field("length", "A valid integer is required.")
+		}
+		if n < 8 || n > 128 {
+			return reply{}, field("length", "Ensure this value is between 8 and 128.")
+		}
+		r.length = n
+	}
+	exclude := c.query.Get("exclude_chars")
+	for _, class := range []struct{ name, chars string }{
+		{"uppercase", upperCase}, {"lowercase", lowerCase}, {"digits", digits}, {"special", special},
+	} {
+		on, given := c.flag(class.name)
+		if given && !on {
+			continue
+		}
+		left := strings.Map(func(ch rune) rune {
+			if strings.ContainsRune(exclude, ch) {
+				return -1
+			}
+			return ch
+		}, class.chars)
+		if left != "" {
+			r.classes = append(r.classes, left)
+		}
+	}
+	if len(r.classes) == 0 {
+		return reply{}, detail(400, "At least one character type must be enabled.")
+	}
+	p, err := generatePassword(r)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(map[string]string{"password": p})
+}

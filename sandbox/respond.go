@@ -1,0 +1,140 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// problem is an answer that is not a success; handlers return it as an error.
+type problem struct {
+	status int
+	body   any
+	header http.Header
+}
+
+func (p *problem) Error() string { return "status " + strconv.Itoa(p.status) }
+
+// detail is the common body of API.md section 7.1.
+func detail(status int, text string) *problem {
+	return &problem{status: status, body: map[string]any{"detail": text}}
+}
+
+// field is a validation error of one request field (API.md section 7.1).
+func field(name, text string) *problem {
+	return &problem{status: 400, body: map[string][]string{name: {text}}}
+}
+
+// noMatch is the 404 of a missing object, worded as in API.md section 7.1.
+func noMatch(model string) *problem {
+	return detail(404, "No "+model+" matches the given query.")
+}
+
+func planRequired() *problem {
+	return &problem{status: 402, body: map[string]any{
+		"detail": "Active subscription required.", "code": "subscription_required"}}
+}
+
+// throttled carries the wait in the body and in the header.
+func throttled(wait time.Duration) *problem {
+	secs := int(math.Ceil(wait.Seconds()))
+	return &problem{
+		status: 429,
+		body:   map[string]any{"detail": "Request was throttled.", "retry_after_seconds": secs},
+		header: http.Header{"Retry-After": {strconv.Itoa(secs)}},
+	}
+}
+
+// reply is a success.
+type reply struct {
+	status int // 200 when 0
+	body   any // nil for an empty body
+}
+
+func ok(body any) (reply, error)      { return reply{200, body}, nil }
+func created(body any) (reply, error) { return reply{201, body}, nil }
+func noContent() (reply, error)       { return reply{status: 204}, nil }
+
+// encode writes JSON as Django does: no HTML escaping, no final newline.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return []byte(`{"detail":"The answer could not be encoded."}`)
+	}
+	return bytes.TrimRight(b.Bytes(), "\n")
+}
+
+// answer is a finished response that faults may still change.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func toAnswer(r reply, err error) answer {
+	h := http.Header{}
+	if err != nil {
+		p := new(problem)
+		if !errors.As(err, &p) {
+			p = detail(500, "Server error: "+err.Error())
+		}
+		for k, v := range p.header {
+			h[k] = v
+		}
+		h.Set("Content-Type", "application/json")
+		if html, is := p.body.(htmlPage); is {
+			h.Set("Content-Type", "text/html; charset=utf-8")
+			return answer{p.status, h, []byte(html)}
+		}
+		return answer{p.status, h, encode(p.body)}
+	}
+	if r.status == 0 {
+		r.status = 200
+	}
+	if r.body == nil {
+		return answer{r.status, h, nil}
+	}
+	if raw, is := r.body.(rawBody); is {
+		h.Set("Content-Type", raw.contentType)
+		return answer{r.status, h, raw.content}
+	}
+	h.Set("Content-Type", "application/json")
+	return answer{r.status, h, encode(r.body)}
+}
+
+func (a answer) write(w http.ResponseWriter) {
+	for k, v := range a.header {
+		w.Header()[k] = v
+	}
+	if a.status != http.StatusNoContent && a.status >= 200 {
+		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body)
+}
+
+// writeHalf promises twice the body it sends and gets it on its way, for a
+// connection that is about to be cut.
+func (a answer) writeHalf(w http.ResponseWriter) {
+	for k, v := range a.header {
+		w.Header()[k] = v
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(2*len(a.body)+1))
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body)
+	_ = http.NewResponseController(w).Flush()
+}
+
+// htmlPage is a body that is not JSON: a route that does not exist.
+type htmlPage string
+
+func notARoute() *problem {
+	return &problem{status: 404, body: htmlPage("<!doctype html>\n<html lang=\"en\"><head><title>Not Found</title></head>" +
+		"<body><h1>Not Found</h1><p>The requested resource was not found on this server.</p></body></html>\n")}
+}

@@ -1,0 +1,107 @@
+package sandbox
+
+// routeTable lists every endpoint (API.md section 2). A fixed path stands
+// before one with a variable in the same place.
+func (s *Server) routeTable() []route {
+	table := []route{
+		// 2.1 authentication
+		{method: "POST", template: "/api/auth/device/", handle: (*call).startDevice},
+		{method: "POST", template: "/api/auth/device/token/", handle: (*call).deviceToken},
+		{method: "POST", template: "/api/auth/token/refresh/", eras: tokens, handle: (*call).refresh},
+		{method: "POST", template: "/api/auth/bind-identity/", eras: tokens, access: accessAccount, handle: (*call).bindIdentity},
+		{method: "POST", template: "/api/auth/logout/", eras: tokens, access: accessAny, handle: (*call).logout},
+		{method: "GET", template: "/api/auth/user/", access: accessAny, handle: (*call).getUser},
+		{method: "GET", template: "/api/auth/keys/identity/", eras: keys, access: accessAny, handle: (*call).listIdentityKeys},
+		{method: "POST", template: "/api/auth/keys/identity/", eras: keys, access: accessAccount, handle: (*call).createIdentityKey},
+		{method: "GET", template: "/api/auth/keys/management/", eras: keys, access: accessAccount, handle: (*call).listManagementKeys},
+		{method: "POST", template: "/api/auth/keys/management/", eras: keys, access: accessAccount, handle: (*call).createManagementKey},
+		{method: "GET", template: "/api/encryption/", eras: tokens, access: accessAny, handle: (*call).getEncryption},
+		{method: "PATCH", template: "/api/encryption/", eras: tokens, access: accessAny, handle: (*call).registerKeys},
+		// 2.2 identities
+		{method: "GET", template: "/api/identities/", access: accessAccount, handle: (*call).listIdentities},
+		{method: "POST", template: "/api/identities/", access: accessAccount, handle: (*call).createIdentity},
+		{method: "PUT", template: "/api/identities/{uuid}/", access: accessAccount, handle: (*call).updateIdentity},
+		{method: "PATCH", template: "/api/identities/{uuid}/", eras: keys, access: accessAccount, handle: (*call).updateIdentity},
+		{method: "POST", template: "/api/identities/{uuid}/provision-phone/", access: accessAccount, handle: (*call).provisionPhone},
+		{method: "GET", template: "/api/domains/", access: accessAccount, handle: (*call).listDomains},
+		// 2.3 resources of the identity
+		{method: "GET", template: "/api/email/", access: accessList, handle: (*call).listEmails},
+		{method: "GET", template: "/api/phone/", access: accessList, handle: (*call).listPhones},
+		{method: "GET", template: "/api/master/", access: accessAny, handle: (*call).getOwner},
+		// 2.4 email
+		{method: "GET", template: "/api/email-inbox/", access: accessIdentity, handle: (*call).listThreads},
+		{method: "GET", template: "/api/email-inbox/{thread_id}/", access: accessIdentity, handle: (*call).getThread},
+		{method: "GET", template: "/api/email-messages/", access: accessIdentity, handle: (*call).listEmailMessages},
+		{method: "POST", template: "/api/email-messages/compose/", access: accessIdentity, handle: (*call).compose},
+		{method: "GET", template: "/api/email-messages/{id}/", access: accessIdentity, handle: (*call).getEmailMessage},
+		{method: "POST", template: "/api/email-messages/{id}/reply/", access: accessIdentity, handle: (*call).reply},
+		{method: "POST", template: "/api/email-messages/{id}/reply-all/", access: accessIdentity, handle: (*call).replyAll},
+		{method: "POST", template: "/api/email-messages/{id}/forward/", access: accessIdentity, handle: (*call).forward},
+		{method: "POST", template: "/api/email-attachments/presign/", access: accessIdentity, handle: (*call).presign},
+		{method: "PUT", template: uploadPath, handle: (*call).upload},
+		{method: "GET", template: downloadPath, handle: (*call).download},
+		// 2.5 SMS
+		{method: "GET", template: "/api/sms-inbox/", access: accessIdentity, handle: (*call).listConversations},
+		{method: "GET", template: "/api/sms-inbox/{conversation_id}/", access: accessIdentity, handle: (*call).getConversation},
+		{method: "GET", template: "/api/messages/", access: accessIdentity, handle: (*call).listSMS},
+		{method: "POST", template: "/api/messages/send/", eras: keys, access: accessIdentity, handle: (*call).sendSMS},
+		{method: "GET", template: "/api/messages/{id}/", access: accessIdentity, handle: (*call).getSMS},
+		// 2.6 passwords
+		{method: "GET", template: "/api/passwords/", access: accessIdentity, handle: (*call).listPasswords},
+		{method: "POST", template: "/api/passwords/", access: accessIdentity, handle: (*call).createPassword},
+		{method: "GET", template: "/api/passwords/generate-password/", access: accessAny, handle: (*call).generate},
+		{method: "GET", template: "/api/passwords/{uuid}/", access: accessIdentity, handle: (*call).getPassword},
+		{method: "PATCH", template: "/api/passwords/{uuid}/", access: accessIdentity, handle: (*call).updatePassword},
+		{method: "DELETE", template: "/api/passwords/{uuid}/", access: accessIdentity, handle: (*call).deletePassword},
+		// 2.9 contacts, SSO, events
+		{method: "GET", template: "/api/contacts/", access: accessIdentity, handle: (*call).listContacts},
+		{method: "POST", template: "/api/contacts/", access: accessIdentity, handle: (*call).createContact},
+		{method: "GET", template: "/api/contacts/find/", access: accessIdentity, handle: (*call).findContact},
+		{method: "GET", template: "/api/contacts/search/", access: accessIdentity, handle: (*call).searchContacts},
+		{method: "GET", template: "/api/contacts/{uuid}/", access: accessIdentity, handle: (*call).getContact},
+		{method: "PATCH", template: "/api/contacts/{uuid}/", access: accessIdentity, handle: (*call).updateContact},
+		{method: "DELETE", template: "/api/contacts/{uuid}/", access: accessIdentity, handle: (*call).deleteContact},
+		{method: "POST", template: "/api/sso/token/", eras: keys, access: accessIdentityKey, handle: (*call).createSSO},
+		{method: "POST", template: "/api/sso/verify/", eras: keys, handle: (*call).verifySSO},
+		{method: "GET", template: "/api/events/", eras: keys, access: accessIdentity, handle: (*call).replayEvents},
+	}
+	if !s.cfg.NoIdentityGet {
+		table = append(table, route{method: "GET", template: "/api/identities/{uuid}/", access: accessAccount, handle: (*call).getIdentity})
+	}
+	if !s.cfg.NoDelete {
+		table = append(table, route{method: "DELETE", template: "/api/identities/{uuid}/", access: accessAccount, handle: (*call).deleteIdentity})
+	}
+	if !s.cfg.NoStream {
+		table = append(table, route{method: "GET", template: streamPath, access: accessIdentity})
+	}
+	// 2.7 secrets: the path depends on the era.
+	for _, name := range []string{"secrets", "vault"} {
+		wanted := s.cfg.SecretsPath
+		if wanted == "" && (name == "secrets" || s.cfg.Era == EraTokens) {
+			wanted = name
+		}
+		if wanted != name {
+			continue
+		}
+		all, one := "/api/"+name+"/", "/api/"+name+"/{uuid}/"
+		table = append(table,
+			route{method: "GET", template: all, access: accessIdentity, handle: (*call).listSecrets},
+			route{method: "POST", template: all, access: accessIdentity, handle: (*call).createSecret},
+			route{method: "GET", template: one, access: accessIdentity, handle: (*call).getSecret},
+			route{method: "PATCH", template: one, access: accessIdentity, handle: (*call).updateSecret},
+			route{method: "DELETE", template: one, access: accessIdentity, handle: (*call).deleteSecret},
+		)
+	}
+	return table
+}
+
+// Endpoints lists the endpoints this server has, as "METHOD template".
+func (s *Server) Endpoints() []string {
+	var out []string
+	for _, rs := range s.routes.bySize {
+		for _, r := range rs {
+			out = append(out, r.method+" "+r.template)
+		}
+	}
+	return out
+}

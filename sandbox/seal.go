@@ -1,0 +1,96 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"crypto/sha512"
+	"encoding/base64"
+	"errors"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/curve25519"
+	"golang.org/x/crypto/nacl/box"
+)
+
+// sealedPrefix marks a sealed value (API.md section 4).
+const sealedPrefix = "e2e::"
+
+// verifierText is what a verifier opens to.
+const verifierText = "ravi-e2e-verify"
+
+// deriveKeys turns a PIN and a salt into the account's key pair (API.md
+// section 4, steps 3 and 4).
+func deriveKeys(pin string, salt []byte) (private, public [32]byte, err error) {
+	if len(pin) != 6 || strings.Trim(pin, "0123456789") != "" {
+		return private, public, errors.New("sandbox: a PIN is six digits")
+	}
+	seed := argon2.IDKey([]byte(pin), salt, 3, 64*1024, 1, 32)
+	sum := sha512.Sum512(seed)
+	copy(private[:], sum[:32])
+	private[0] &= 248
+	private[31] &= 127
+	private[31] |= 64
+	pub, err := curve25519.X25519(private[:], curve25519.Basepoint)
+	if err != nil {
+		return private, public, err
+	}
+	copy(public[:], pub)
+	return private, public, nil
+}
+
+// sealRaw makes an anonymous sealed box for a base64 public key.
+func sealRaw(publicKey, text string) (string, error) {
+	pub, err := base64.StdEncoding.DecodeString(publicKey)
+	if err != nil || len(pub) != 32 {
+		return "", errors.New("sandbox: bad public key")
+	}
+	out, err := box.SealAnonymous(nil, []byte(text), (*[32]byte)(pub), rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(out), nil
+}
+
+// sealField seals a field value; an empty one stays empty.
+func sealField(publicKey, text string) (string, error) {
+	if text == "" || strings.HasPrefix(text, sealedPrefix) {
+		return text, nil
+	}
+	v, err := sealRaw(publicKey, text)
+	return sealedPrefix + v, err
+}
+
+// sealMessage returns a function that seals message fields for an account,
+// or leaves them as they are. Server.mu must be held for reading.
+func (s *Server) sealMessage(a *account) func(string) string {
+	key := a.rec.PublicKey
+	if key == "" || s.cfg.PlainMessages || s.cfg.Era != EraTokens {
+		return func(v string) string { return v }
+	}
+	return func(v string) string {
+		out, err := sealField(key, v)
+		if err != nil {
+			return ""
+		}
+		return out
+	}
+}
+
+// checkSealed enforces Config.RequireSealed on the named fields of a body.
+func (c *call) checkSealed(f *fields, names ...string) {
+	if !c.s.cfg.RequireSealed {
+		return
+	}
+	c.s.mu.RLock()
+	key := c.acct.rec.PublicKey
+	c.s.mu.RUnlock()
+	if key == "" {
+		return
+	}
+	for _, n := range names {
+		raw, sent := f.m[n]
+		if sent && string(raw) != `""` && !strings.HasPrefix(string(raw), `"`+sealedPrefix) {
+			f.fail(n, "This field must be encrypted.")
+		}
+	}
+}

@@ -1,0 +1,289 @@
+package sandbox
+
+import (
+	"html"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// draft is a mail about to be sent.
+type draft struct {
+	to, cc, bcc []string
+	subject     string
+	content     string // HTML
+	files       []string
+	inReplyTo   string
+	thread      string
+}
+
+// readDraft reads the fields that compose, reply and forward share.
+func readDraft(f *fields, to, subject need, withTo bool) draft {
+	var d draft
+	if withTo {
+		if v, sent := f.email("to_email", to); sent {
+			d.to = []string{v}
+		}
+	}
+	d.subject, _ = f.text("subject", subject)
+	d.content, _ = f.text("content", need{required: true, max: maxBody})
+	d.cc, d.bcc = f.emails("cc"), f.emails("bcc")
+	d.files = f.list("attachment_uuids")
+	return d
+}
+
+var must = need{required: true, noBlank: true}
+
+func (c *call) compose() (reply, error) {
+	inbox := c.query.Get("inbox")
+	if inbox == "" {
+		return reply{}, field("inbox", "This query parameter is required.")
+	}
+	n, err := strconv.ParseInt(inbox, 10, 64)
+	if err != nil {
+		return reply{}, field("inbox", "A valid integer is required.")
+	}
+	if n != c.id.snapshot().EmailID {
+		return reply{}, noMatch("Inbox")
+	}
+	f, err := c.fields()
+	if err != nil {
+		return reply{}, err
+	}
+	d := readDraft(f, must, need{required: true, max: 998}, true)
+	if err := f.problem(); err != nil {
+		return reply{}, err
+	}
+	return c.send(d)
+}
+
+// subjectNeed is whether reply and forward must name a subject: era 1 could
+// not read the sealed original (API.md section 2.4).
+func (c *call) subjectNeed() need {
+	return need{required: c.cred.kind == credAccess, max: 998}
+}
+
+// original returns the mail that is answered or passed on.
+func (c *call) original() (emailRec, error) {
+	c.id.mu.Lock()
+	defer c.id.mu.Unlock()
+	m := c.findEmail(c.intArg(0))
+	if m == nil {
+		return emailRec{}, detail(404, "Not found.")
+	}
+	return *m, nil
+}
+
+// derive makes a subject out of the original's, if that can be read.
+func derive(prefix, given, original string) string {
+	if given != "" {
+		return given
+	}
+	if strings.HasPrefix(original, sealedPrefix) {
+		return prefix
+	}
+	if strings.HasPrefix(strings.ToLower(original), strings.ToLower(prefix)) {
+		return original
+	}
+	return prefix + " " + original
+}
+
+func (c *call) reply() (reply, error)    { return c.answerMail(false) }
+func (c *call) replyAll() (reply, error) { return c.answerMail(true) }
+
+func (c *call) answerMail(all bool) (reply, error) {
+	m, err := c.original()
+	if err != nil {
+		return reply{}, err
+	}
+	f, err := c.fields()
+	if err != nil {
+		return reply{}, err
+	}
+	d := readDraft(f, need{}, c.subjectNeed(), false)
+	if err := f.problem(); err != nil {
+		return reply{}, err
+	}
+	d.to = []string{bareAddress(pick(m.Direction == incoming, m.From, m.To))}
+	if all {
+		self := addressKey(c.id.snapshot().Inbox)
+		others := strings.Split(m.CC, ",")
+		if m.Direction == incoming {
+			others = append(strings.Split(m.To, ","), others...)
+		}
+		for _, a := range others {
+			a = bareAddress(a)
+			if a != "" && a != self && !slices.Contains(d.to, a) && !slices.Contains(d.cc, a) {
+				d.cc = append(d.cc, a)
+			}
+		}
+	}
+	d.subject = derive("Re:", d.subject, m.Subject)
+	d.inReplyTo, d.thread = m.MessageID, m.ThreadID
+	return c.send(d)
+}
+
+func (c *call) forward() (reply, error) {
+	m, err := c.original()
+	if err != nil {
+		return reply{}, err
+	}
+	f, err := c.fields()
+	if err != nil {
+		return reply{}, err
+	}
+	d := readDraft(f, must, c.subjectNeed(), true)
+	if err := f.problem(); err != nil {
+		return reply{}, err
+	}
+	d.subject = derive("Fwd:", d.subject, m.Subject)
+	if !strings.HasPrefix(m.Text, sealedPrefix) {
+		quoted := m.HTML
+		if quoted == "" {
+			quoted = "<pre>" + html.EscapeString(m.Text) + "</pre>"
+		}
+		d.content += "<hr><p>Forwarded message from " + html.EscapeString(m.From) + "</p>" + quoted
+	}
+	d.files = append(d.files, m.Attachments...)
+	return c.send(d)
+}
+
+// allowEmail counts a mail against the limits of API.md section 7.4.
+func (c *call) allowEmail() error {
+	s := c.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	wait := limitWait(&c.acct.sent, now, []limit{{time.Hour, s.cfg.EmailHourly}, {24 * time.Hour, s.cfg.EmailDaily}})
+	if wait > 0 {
+		return throttled(wait)
+	}
+	return nil
+}
+
+type limit struct {
+	span time.Duration
+	max  int // negative for none
+}
+
+// limitWait records one more event, or returns how long to wait for it. The
+// longest span must come last.
+func limitWait(events *[]time.Time, now time.Time, limits []limit) time.Duration {
+	oldest := now.Add(-limits[len(limits)-1].span)
+	*events = slices.DeleteFunc(*events, func(t time.Time) bool { return !t.After(oldest) })
+	for _, l := range limits {
+		inSpan := 0
+		var first time.Time
+		for _, t := range *events {
+			if t.After(now.Add(-l.span)) {
+				if inSpan == 0 {
+					first = t
+				}
+				inSpan++
+			}
+		}
+		if l.max >= 0 && inSpan >= l.max {
+			if first.IsZero() {
+				first = now
+			}
+			return max(time.Second, first.Add(l.span).Sub(now))
+		}
+	}
+	*events = append(*events, now)
+	return 0
+}
+
+// send stores an outgoing mail and delivers it to recipients of this server.
+func (c *call) send(d draft) (reply, error) {
+	if err := c.allowEmail(); err != nil {
+		return reply{}, err
+	}
+	s, id := c.s, c.id
+	s.mu.RLock()
+	seal := s.sealMessage(c.acct)
+	s.mu.RUnlock()
+	rec := &emailRec{ID: s.nextID(), MessageID: "<" + randomHex(10) + "@" + s.cfg.Domain + ">", ThreadID: d.thread,
+		To: strings.Join(d.to, ", "), CC: strings.Join(d.cc, ", "), Direction: outgoing, IsRead: true,
+		Attachments: d.files, Created: s.now()}
+	if rec.ThreadID == "" {
+		rec.ThreadID = rec.MessageID
+	}
+	text := htmlText(d.content)
+	rec.Subject, rec.Text, rec.HTML = seal(d.subject), seal(text), seal(d.content)
+	rec.Preview = seal(preview(text, s.cfg.PreviewLength))
+
+	id.mu.Lock()
+	if id.deleted {
+		id.mu.Unlock()
+		return reply{}, noMatch("Identity")
+	}
+	rec.From = id.rec.Inbox
+	files, err := id.files(d.files)
+	if err == nil {
+		err = s.save(op{bucket: bucketEmails, key: id.key(messageKey(rec.ID)), value: rec})
+	}
+	if err != nil {
+		id.mu.Unlock()
+		return reply{}, err
+	}
+	id.emails = insertSorted(id.emails, rec)
+	recipients := slices.Concat(d.to, d.cc, d.bcc)
+	for _, a := range recipients {
+		s.rememberRecipient(id, addressKey(a), "")
+	}
+	w := id.wireEmail(rec, c.base(), s)
+	id.mu.Unlock()
+
+	mail := Email{From: rec.From, CC: rec.CC, Subject: d.subject, Text: text, HTML: d.content,
+		MessageID: rec.MessageID, InReplyTo: d.inReplyTo, Attachments: files}
+	for _, a := range recipients {
+		mail.To = a
+		_, _ = s.DeliverEmail(mail) // other recipients live outside the sandbox
+	}
+	return created(w)
+}
+
+// sendSMS is era 4 only.
+func (c *call) sendSMS() (reply, error) {
+	f, err := c.fields()
+	if err != nil {
+		return reply{}, err
+	}
+	to, _ := f.text("to_number", must)
+	body, _ := f.text("body", need{required: true, noBlank: true, max: 1600})
+	if to != "" && !isE164(to) {
+		f.fail("to_number", "Enter a valid phone number in E.164 format.")
+	}
+	if err := f.problem(); err != nil {
+		return reply{}, err
+	}
+	s, id := c.s, c.id
+	rec := &smsRec{ID: s.nextID(), To: to, Body: body, Preview: preview(body, s.cfg.PreviewLength),
+		SID: "SM" + randomHex(16), Direction: outgoing, IsRead: true, Created: s.now()}
+	id.mu.Lock()
+	if id.deleted || id.rec.Phone == "" {
+		gone := id.deleted
+		id.mu.Unlock()
+		if gone {
+			return reply{}, noMatch("Identity")
+		}
+		return reply{}, detail(400, "This identity has no phone number.")
+	}
+	rec.From, rec.Phone = id.rec.Phone, id.rec.PhoneID
+	if err := s.save(op{bucket: bucketSMS, key: id.key(messageKey(rec.ID)), value: rec}); err != nil {
+		id.mu.Unlock()
+		return reply{}, err
+	}
+	id.sms = insertSorted(id.sms, rec)
+	s.rememberRecipient(id, "", to)
+	w := rec.wire(c.base())
+	id.mu.Unlock()
+	_, _ = s.DeliverSMS(SMS{To: to, From: rec.From, Body: body}) // other recipients live outside the sandbox
+	return created(w)
+}
+
+func isE164(v string) bool {
+	num, plus := strings.CutPrefix(v, "+")
+	return plus && len(num) >= 7 && len(num) <= 15 && num[0] != '0' && strings.Trim(num, "0123456789") == ""
+}

@@ -1,0 +1,63 @@
+package sandbox
+
+import (
+	"time"
+)
+
+// ssoToken lets a site ask who an identity is (API.md section 2.9). Guarded by
+// Server.mu; kept in memory only.
+type ssoToken struct {
+	identity string
+	created  time.Time
+	expires  time.Time
+}
+
+// ssoLife is how long an SSO token is good, any number of times.
+const ssoLife = 5 * time.Minute
+
+func (c *call) createSSO() (reply, error) {
+	s := c.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.acct.rec.NoPlan {
+		return reply{}, planRequired()
+	}
+	now := s.now()
+	for k, t := range s.ssoTokens {
+		if now.After(t.expires) {
+			delete(s.ssoTokens, k)
+		}
+	}
+	tok := "rvt_" + randomHex(20)
+	s.ssoTokens[tok] = ssoToken{c.id.uuid, now, now.Add(ssoLife)}
+	return created(map[string]any{"token": tok, "expires_at": now.Add(ssoLife)})
+}
+
+func (c *call) verifySSO() (reply, error) {
+	f, err := c.fields()
+	if err != nil {
+		return reply{}, err
+	}
+	tok, _ := f.text("token", need{required: true, noBlank: true})
+	if err := f.problem(); err != nil {
+		return reply{}, err
+	}
+	s := c.s
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	t, known := s.ssoTokens[tok]
+	id := s.identities[t.identity]
+	if !known || id == nil || !s.now().Before(t.expires) {
+		return reply{}, detail(400, "Invalid or expired token.")
+	}
+	r := id.snapshot()
+	var phone any
+	if r.Phone != "" {
+		phone = r.Phone
+	}
+	u := id.acct.user()
+	return ok(map[string]any{
+		"identity_uuid": r.UUID, "identity_name": r.Name, "identity_email": r.Inbox, "identity_phone": phone,
+		"created_at": t.created, "owner": map[string]string{"name": u.FirstName + " " + u.LastName, "email": u.Email},
+	})
+}

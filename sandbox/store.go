@@ -1,0 +1,145 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// The buckets of the data file. Keys of things that belong to an identity
+// start with its uuid and a slash.
+const (
+	bucketMeta        = "meta"
+	bucketAccounts    = "accounts"
+	bucketIdentities  = "identities"
+	bucketKeys        = "keys"
+	bucketRetired     = "retired"
+	bucketEmails      = "emails"
+	bucketSMS         = "sms"
+	bucketPasswords   = "passwords"
+	bucketSecrets     = "secrets"
+	bucketContacts    = "contacts"
+	bucketAttachments = "attachments"
+	bucketEvents      = "events"
+)
+
+var allBuckets = []string{bucketMeta, bucketAccounts, bucketIdentities, bucketKeys, bucketRetired, bucketEmails,
+	bucketSMS, bucketPasswords, bucketSecrets, bucketContacts, bucketAttachments, bucketEvents}
+
+// ErrDataInUse: another process holds the data folder.
+var ErrDataInUse = errors.New("sandbox: the data folder is in use by another process")
+
+// op is one change; a nil value deletes the key, and prefix deletes all keys
+// that start with it.
+type op struct {
+	bucket, key string
+	value       any
+	prefix      bool
+}
+
+// disk keeps records in a bbolt file. A nil *disk keeps nothing: then the
+// maps of the Server are all there is.
+type disk struct {
+	db *bbolt.DB
+}
+
+func openDisk(folder string) (*disk, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("sandbox: data folder: %w", err)
+	}
+	db, err := bbolt.Open(filepath.Join(folder, "ravi.db"), 0o600, &bbolt.Options{Timeout: time.Second})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, ErrDataInUse
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: data file: %w", err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, b := range allBuckets {
+			if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("sandbox: data file: %w", err)
+	}
+	return &disk{db: db}, nil
+}
+
+// write makes all changes or none, on disk when it returns. seq is read
+// inside the transaction so that the stored counter never goes back.
+func (d *disk) write(seq func() int64, ops []op) error {
+	if d == nil {
+		return nil
+	}
+	return d.db.Update(func(tx *bbolt.Tx) error {
+		for _, o := range ops {
+			b := tx.Bucket([]byte(o.bucket))
+			switch {
+			case o.prefix:
+				if err := deletePrefix(b, o.key); err != nil {
+					return err
+				}
+			case o.value == nil:
+				if err := b.Delete([]byte(o.key)); err != nil {
+					return err
+				}
+			default:
+				raw, err := json.Marshal(o.value)
+				if err != nil {
+					return err
+				}
+				if err := b.Put([]byte(o.key), raw); err != nil {
+					return err
+				}
+			}
+		}
+		return tx.Bucket([]byte(bucketMeta)).Put([]byte("seq"), strconv.AppendInt(nil, seq(), 10))
+	})
+}
+
+func deletePrefix(b *bbolt.Bucket, prefix string) error {
+	var found [][]byte
+	c := b.Cursor()
+	for k, _ := c.Seek([]byte(prefix)); k != nil && len(k) >= len(prefix) && string(k[:len(prefix)]) == prefix; k, _ = c.Next() {
+		found = append(found, append([]byte(nil), k...))
+	}
+	for _, k := range found {
+		if err := b.Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// each calls fn for every record of a bucket, in key order.
+func (d *disk) each(bucket string, fn func(key string, raw []byte) error) error {
+	if d == nil {
+		return nil
+	}
+	return d.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte(bucket)).ForEach(func(k, v []byte) error {
+			if err := fn(string(k), append([]byte(nil), v...)); err != nil {
+				return fmt.Errorf("sandbox: record %s of %s: %w", k, bucket, err)
+			}
+			return nil
+		})
+	})
+}
+
+func (d *disk) close() error {
+	if d == nil {
+		return nil
+	}
+	return d.db.Close()
+}

@@ -1,0 +1,134 @@
+package sandbox_test
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/sandbox"
+	"ravi-mcp/sandbox/sandboxtest"
+)
+
+// event is one event of a stream; a comment has only Data.
+type event struct{ ID, Name, Data string }
+
+// listen opens the stream and hands over its events, comments as name ":".
+func (c client) listen(ctx context.Context, lastID string) (events <-chan event, res *http.Response) {
+	c.t.Helper()
+	req := c.request("GET", "/api/events/stream/", nil).WithContext(ctx)
+	req.Header.Set("Accept", "text/event-stream")
+	if lastID != "" {
+		req.Header.Set("Last-Event-ID", lastID)
+	}
+	res, err := c.ravi.Client.Do(req)
+	require.NoError(c.t, err)
+	require.Equal(c.t, 200, res.StatusCode)
+	require.Equal(c.t, "text/event-stream", res.Header.Get("Content-Type"))
+	out := make(chan event, 1000)
+	go func() {
+		defer close(out)
+		defer res.Body.Close()
+		var e event
+		for sc := bufio.NewScanner(res.Body); sc.Scan(); {
+			name, value, _ := strings.Cut(sc.Text(), ": ")
+			switch name {
+			case "id":
+				e.ID = value
+			case "event":
+				e.Name = value
+			case "data":
+				e.Data = value
+			case "":
+				if value != "" {
+					out <- event{Name: ":", Data: value}
+				} else {
+					out <- e
+					e = event{}
+				}
+			}
+		}
+	}()
+	return out, res
+}
+
+// next waits for an event that is no comment.
+func next(t *testing.T, events <-chan event) event {
+	t.Helper()
+	for e := range events {
+		if e.Name != ":" && e.ID != "" {
+			return e
+		}
+	}
+	require.Fail(t, "the stream ended")
+	return event{}
+}
+
+func TestStreamAnnouncesBeatsReplaysAndEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, c := start(t, sandbox.Config{})
+		id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
+		other := r.CreateIdentity(t, sandbox.NewIdentity{Name: "b"})
+		me := c.as(id.UUID)
+		sms := func(to sandbox.IdentityInfo, body string) {
+			_, err := r.Server.DeliverSMS(sandbox.SMS{To: to.Phone, From: "+15559876543", Body: body})
+			require.NoError(t, err)
+		}
+		sms(id, "before")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		began := time.Now()
+		events, _ := me.listen(ctx, "")
+		assert.Equal(t, event{Name: ":", Data: "connected"}, <-events)
+		assert.Equal(t, 1, r.Server.Streams(id.UUID))
+
+		sms(other, "not for you")
+		sms(id, "code 1")
+		first := next(t, events)
+		assert.Equal(t, "sms", first.Name)
+		assert.Contains(t, first.Data, `"body":"code 1"`)
+		assert.Zero(t, time.Since(began), "nothing waits for the clock")
+
+		for e := range events {
+			if e.Data == "heartbeat" {
+				break
+			}
+		}
+		assert.Equal(t, 15*time.Second, time.Since(began))
+		cancel()
+		synctest.Wait()
+		assert.Zero(t, r.Server.Streams(id.UUID), "a client that leaves leaves nothing behind")
+
+		sms(id, "code 2")
+		_, err := r.Server.DeliverEmail(sandbox.Email{To: id.Inbox, From: "x@example.com", Subject: "s"})
+		require.NoError(t, err)
+		events, _ = me.listen(t.Context(), first.ID)
+		second, third := next(t, events), next(t, events)
+		assert.Contains(t, second.Data, "code 2")
+		assert.Equal(t, "email", third.Name)
+		assert.Greater(t, third.ID, second.ID)
+
+		c.delete("/api/identities/" + id.UUID + "/").is(204)
+		for range events { // ends by itself
+		}
+		assert.Zero(t, r.Server.Streams(id.UUID))
+	})
+}
+
+func TestStreamEndsWhenTheServerCloses(t *testing.T) {
+	t.Parallel()
+	r := sandboxtest.New(t, sandbox.Config{})
+	c := client{t: t, ravi: r, token: r.Account.AccessToken}
+	id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
+	events, _ := c.as(id.UUID).listen(t.Context(), "")
+	require.NoError(t, r.Server.Close())
+	for range events {
+	}
+}

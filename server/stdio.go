@@ -32,7 +32,7 @@ const (
 	maxCalls  = 4096
 	maxOthers = 1024
 	// maxPendingBytes is how large the messages of all of them may be together.
-	maxPendingBytes = 64 << 20
+	maxPendingBytes = 32 << 20
 	// grace is how long requests may take to answer after their cancellation, and the client to read the last answers.
 	grace = 2 * time.Second
 )
@@ -41,13 +41,13 @@ const (
 // 2026-07-28 on side by side. Several may run in one process, also on one Server; they share nothing.
 //
 // Every request has a goroutine of its own. At most MaxConcurrent tool calls run at a time, further ones queue (up to
-// 4096 calls or 64 MiB of messages, then CodeBusy); a call that only waits gives its place back with Park. All other
+// 4096 calls or 32 MiB of messages, then CodeBusy); a call that only waits gives its place back with Park. All other
 // requests run at once, ping, initialize and logging/setLevel even before the next line is read. So neither waits nor
 // queues delay a cancellation, a ping, or the answer to a question of ours.
 //
 // A request's notifications are written before its answer, and none after it. A cancelled request is not answered, queued
-// or running. Only the writing goroutine waits for a slow client: 8 MiB of output are kept for it, then finished requests
-// wait with their answers, and at 16 MiB the reading stops.
+// or running. Only the writing goroutine waits for a slow client: 1 MiB of output is kept for it, then finished requests
+// wait with their answers, and at 4 MiB the reading stops.
 type Stdio struct {
 	// Server handles the messages. Required.
 	Server *mcpserver.MCPServer

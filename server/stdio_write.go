@@ -9,10 +9,10 @@ import (
 
 const (
 	// outHigh is how many bytes may wait for the client before requests wait with their answers.
-	outHigh = 8 << 20
+	outHigh = 1 << 20
 	// outHard is how many bytes may wait before the reading of further messages waits too: a client that sends and
 	// never reads gets no further than this.
-	outHard = 2 * outHigh
+	outHard = 4 * outHigh
 	// outKeep is the largest buffer that is kept for reuse.
 	outKeep = 1 << 20
 )

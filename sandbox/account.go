@@ -13,34 +13,38 @@ import (
 type AccountConfig struct {
 	// Email is the human's address and names the account; "owner@example.com"
 	// when empty.
-	Email string
+	Email string `json:"email"`
 	// FirstName and LastName are the owner's; "Ada" and "Lovelace" when both
 	// are empty.
-	FirstName, LastName string
+	FirstName string `json:"first_name"`
+	LastName  string `json:"last_name"`
 	// PIN makes an account with end-to-end encryption (token era): six digits.
 	// For an existing account it must be its PIN. Empty: a plaintext account,
 	// whose encryption metadata is 404.
-	PIN string
+	PIN string `json:"pin"`
 	// AwaitKeys makes an account that has not set up encryption yet: its
 	// metadata has an empty public_key until a client registers keys.
-	AwaitKeys bool
+	AwaitKeys bool `json:"await_keys"`
 	// NoPlan makes an account without a paid plan (402).
-	NoPlan bool
+	NoPlan bool `json:"no_plan"`
 }
 
 // Account is what a client holds after logging in. Which fields are set
 // depends on the era.
 type Account struct {
-	Email  string
-	UserID int64
+	Email  string `json:"email"`
+	UserID int64  `json:"user_id"`
 	// AccessToken and RefreshToken are the unbound pair of the token era.
-	AccessToken, RefreshToken string
+	AccessToken  string `json:"access_token,omitempty"`
+	RefreshToken string `json:"refresh_token,omitempty"`
 	// ExpiresAt is when AccessToken expires, by the server's clock.
-	ExpiresAt time.Time
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// ManagementKey is the account's first management key (key era).
-	ManagementKey string
+	ManagementKey string `json:"management_key,omitempty"`
 	// PrivateKey, PublicKey and Salt are base64, for accounts with a PIN.
-	PrivateKey, PublicKey, Salt string
+	PrivateKey string `json:"private_key,omitempty"`
+	PublicKey  string `json:"public_key,omitempty"`
+	Salt       string `json:"pin_salt,omitempty"`
 }
 
 // ErrPIN: the PIN is malformed, or not the one the account has.

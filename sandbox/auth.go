@@ -176,7 +176,8 @@ func (c *call) chooseIdentity() error {
 			return detail(c.s.cfg.MissingIdentityStatus, "X-Ravi-Identity header is required.")
 		}
 	case credManagement:
-		if asked == "" && c.route.access == accessList {
+		// Era 3 does not know the parameter and lists the whole account.
+		if c.route.access == accessList && (asked == "" || c.s.cfg.NoIdentityQuery) {
 			return nil
 		}
 		if asked == "" || c.s.cfg.NoIdentityQuery {

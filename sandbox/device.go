@@ -48,6 +48,12 @@ func (c *call) startDevice() (reply, error) {
 	})
 }
 
+// devicePage is what a person finds at the verification address.
+func (c *call) devicePage() (reply, error) {
+	return ok(rawBody{"text/plain; charset=utf-8", []byte("This is a sandbox. Approve the login on its admin listener:\n" +
+		"POST /devices/approve with {\"user_code\": \"...\", \"email\": \"owner@example.com\"}\n")})
+}
+
 func deviceError(code, text string) *problem {
 	return &problem{status: 400, body: map[string]string{"error": code, "error_description": text}}
 }

@@ -27,6 +27,7 @@ type eventRec struct {
 type eventLog struct {
 	kept []eventRec
 	wake chan struct{} // closed at the next event; nil while nobody waits
+	drop chan struct{} // closed to cut the open streams; nil while nobody waits
 }
 
 // after returns the kept events with an id above last.
@@ -57,11 +58,32 @@ func (l *eventLog) add(e eventRec, limit int) (dropped []int64) {
 	return dropped
 }
 
-func (l *eventLog) waiter() chan struct{} {
+func (l *eventLog) waiters() (wake, drop chan struct{}) {
 	if l.wake == nil {
 		l.wake = make(chan struct{})
 	}
-	return l.wake
+	if l.drop == nil {
+		l.drop = make(chan struct{})
+	}
+	return l.wake, l.drop
+}
+
+// DropStreams cuts the open event streams of an identity, or of all when
+// identityUUID is empty, as a broken network would. New ones can be opened.
+func (s *Server) DropStreams(identityUUID string) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for uuid, id := range s.identities {
+		if identityUUID != "" && uuid != identityUUID {
+			continue
+		}
+		id.mu.Lock()
+		if id.log.drop != nil {
+			close(id.log.drop)
+			id.log.drop = nil
+		}
+		id.mu.Unlock()
+	}
 }
 
 func eventKey(id *identity, n int64) string { return id.key(fmt.Sprintf("%016d", n)) }
@@ -121,7 +143,7 @@ func (c *call) stream() {
 	for {
 		c.id.mu.Lock()
 		fresh := c.id.log.after(last)
-		wake := c.id.log.waiter()
+		wake, drop := c.id.log.waiters()
 		c.id.mu.Unlock()
 		if len(fresh) > 0 {
 			last = fresh[len(fresh)-1].ID
@@ -148,6 +170,8 @@ func (c *call) stream() {
 			}
 		case <-c.r.Context().Done():
 			return
+		case <-drop:
+			c.cut()
 		case <-c.id.gone:
 			return
 		case <-c.s.done:

@@ -69,11 +69,11 @@ func (c *call) createIdentity() (reply, error) {
 // NewIdentity describes an identity to make.
 type NewIdentity struct {
 	// Name of the identity; a human name is invented when empty.
-	Name string
+	Name string `json:"name"`
 	// Email is a local part or a full address; made from the name when empty.
-	Email string
+	Email string `json:"email"`
 	// ProvisionPhone gives it a number; in the token era every identity has one.
-	ProvisionPhone bool
+	ProvisionPhone bool `json:"provision_phone"`
 }
 
 // IdentityInfo describes an identity to whoever runs the server.

@@ -13,23 +13,31 @@ import (
 // RequestRecord is one request the server answered, for tests to look at.
 // It holds no credential.
 type RequestRecord struct {
-	Time     time.Time
-	Method   string
-	Endpoint string // template of the route, e.g. "/api/passwords/{uuid}/"; "" for an unknown path
-	Path     string // as escaped by the client
-	Query    url.Values
+	Time   time.Time `json:"time"`
+	Method string    `json:"method"`
+	// Endpoint is the template of the route, e.g. "/api/passwords/{uuid}/";
+	// "" for an unknown path.
+	Endpoint string `json:"endpoint"`
+	// Path is the path as escaped by the client.
+	Path  string     `json:"path"`
+	Query url.Values `json:"query,omitempty"`
 	// Identity is the uuid the call was about, "" when none or unknown.
-	Identity string
+	Identity string `json:"identity,omitempty"`
 	// Credential is the kind of credential: "none", "access", "bound",
 	// "management" or "identity".
-	Credential string
+	Credential string `json:"credential"`
 	// Fingerprint names the credential without revealing it; "" when none.
-	Fingerprint string
-	Status      int         // 0 for a connection cut before an answer
-	Header      http.Header // of the request, without Authorization and Cookie
-	Body        []byte      // only with Config.RecordBodies
-	Stream      bool        // an event stream that was opened
-	Fault       bool        // the fault plan had a hand in it
+	Fingerprint string `json:"fingerprint,omitempty"`
+	// Status is 0 for a connection that was cut before an answer.
+	Status int `json:"status"`
+	// Header is the request's, without Authorization and Cookie.
+	Header http.Header `json:"header,omitempty"`
+	// Body is kept only with Config.RecordBodies.
+	Body []byte `json:"body,omitempty"`
+	// Stream marks an event stream that was opened.
+	Stream bool `json:"stream,omitempty"`
+	// Fault says that the fault plan had a hand in it.
+	Fault bool `json:"fault,omitempty"`
 }
 
 func (s *Server) newRecord(r *http.Request) RequestRecord {

@@ -5,6 +5,7 @@ package sandbox
 func (s *Server) routeTable() []route {
 	table := []route{
 		// 2.1 authentication
+		{method: "GET", template: "/device", handle: (*call).devicePage},
 		{method: "POST", template: "/api/auth/device/", handle: (*call).startDevice},
 		{method: "POST", template: "/api/auth/device/token/", handle: (*call).deviceToken},
 		{method: "POST", template: "/api/auth/token/refresh/", eras: tokens, handle: (*call).refresh},
@@ -27,7 +28,7 @@ func (s *Server) routeTable() []route {
 		// 2.3 resources of the identity
 		{method: "GET", template: "/api/email/", access: accessList, handle: (*call).listEmails},
 		{method: "GET", template: "/api/phone/", access: accessList, handle: (*call).listPhones},
-		{method: "GET", template: "/api/master/", access: accessAny, handle: (*call).getOwner},
+		{method: "GET", template: "/api/master/", access: accessIdentity, handle: (*call).getOwner},
 		// 2.4 email
 		{method: "GET", template: "/api/email-inbox/", access: accessIdentity, handle: (*call).listThreads},
 		{method: "GET", template: "/api/email-inbox/{thread_id}/", access: accessIdentity, handle: (*call).getThread},

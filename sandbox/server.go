@@ -67,8 +67,8 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Close ends all streams and long polls and closes the data file. Requests
-// that come later are answered from memory but change nothing on disk.
+// Close ends all streams, long polls and SMTP sessions and closes the data
+// file. After that, a server with a data folder refuses changes (500).
 func (s *Server) Close() error {
 	var err error
 	s.closing.Do(func() {

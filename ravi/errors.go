@@ -13,7 +13,7 @@ var (
 	// ErrNotAuthenticated: there is no credential to send.
 	ErrNotAuthenticated = errors.New("no Ravi credential")
 	// ErrUnauthorized: Ravi refused the credential (401) and it cannot be refreshed.
-	ErrUnauthorized = errors.New("Ravi refused the credential")
+	ErrUnauthorized = errors.New("credential refused by Ravi")
 	// ErrTokenExpired: the access token has expired and the refresh failed, or
 	// there is no refresh token (RAVI_ACCESS_TOKEN; API.md section 3.3).
 	ErrTokenExpired = errors.New("the Ravi access token has expired")
@@ -32,7 +32,7 @@ var (
 	// ErrUnsupported: this Ravi lacks the endpoint (404 or 405 on a route, or HTML in place of a stream).
 	ErrUnsupported = errors.New("this Ravi does not offer that")
 	// ErrUnavailable: no answer, a broken one, or a 5xx.
-	ErrUnavailable = errors.New("Ravi is unavailable")
+	ErrUnavailable = errors.New("no usable answer from Ravi")
 	// ErrLocked: a value is ciphertext (e2e::) and there is no key that opens it.
 	ErrLocked = errors.New("the value is encrypted and no key is at hand")
 	// ErrWrongIdentity: an identity key was asked to act for another identity.
@@ -52,8 +52,14 @@ type Error struct {
 	Fields []string
 	// RetryAfter is how long Ravi asks to wait; 0 when it does not say.
 	RetryAfter time.Duration
+	// Detail is one more sentence of ours, e.g. what to do about it; may be empty.
+	Detail string
 	// Cause is the underlying error, if any; its text is not part of Error's.
 	Cause error
+
+	// unsent: the request never reached Ravi, so that any may be repeated.
+	// lost: it may have, so that only idempotent ones may.
+	unsent, lost bool
 }
 
 // Error returns one line that is safe to log.
@@ -65,6 +71,10 @@ func (e *Error) Error() string {
 	}
 	if len(e.Fields) > 0 {
 		fmt.Fprintf(&b, " (fields: %s)", strings.Join(e.Fields, ", "))
+	}
+	if e.Detail != "" {
+		b.WriteString(": ")
+		b.WriteString(e.Detail)
 	}
 	return b.String()
 }

@@ -1,5 +1,3 @@
-// Package ravi is a client of the Ravi REST API (https://ravi.app): identities,
-// email, SMS, passwords, secrets and events.
 package ravi
 
 import (

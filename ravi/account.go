@@ -1,0 +1,165 @@
+package ravi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"ravi-mcp/secret"
+)
+
+// User is the human account that owns the identities.
+type User struct {
+	ID        int64  `json:"id"`
+	Email     string `json:"email"`
+	FirstName string `json:"first_name"`
+	LastName  string `json:"last_name"`
+}
+
+// UnmarshalJSON reads a user leniently.
+func (u *User) UnmarshalJSON(data []byte) error {
+	type plain User
+	aux := struct {
+		*plain
+		ID looseInt `json:"id"`
+	}{plain: (*plain)(u)}
+	if err := decodeObject(data, &aux); err != nil {
+		return err
+	}
+	u.ID = int64(aux.ID)
+	return nil
+}
+
+// User returns the account that the credential belongs to (API.md section 2.1).
+func (c *Client) User(ctx context.Context) (*User, error) {
+	return one[User](ctx, c, call{op: "get user", method: http.MethodGet, route: "/api/auth/user/", who: asAccount})
+}
+
+// Owner is the human behind an identity. Not to be used for filling forms.
+type Owner struct {
+	FirstName string `json:"first_name"`
+	LastName  string `json:"last_name"`
+}
+
+// UnmarshalJSON reads an owner leniently.
+func (o *Owner) UnmarshalJSON(data []byte) error {
+	type plain Owner
+	return decodeObject(data, (*plain)(o))
+}
+
+// Owner returns the human behind the identity.
+func (s *Scope) Owner(ctx context.Context) (*Owner, error) {
+	return one[Owner](ctx, s.c, s.get("get owner", "/api/master/"))
+}
+
+// Domain is a domain that addresses can be created on.
+type Domain struct {
+	UUID       string    `json:"uuid"`
+	Domain     string    `json:"domain"`
+	IsPlatform bool      `json:"is_platform"` // Ravi's own
+	IsVerified bool      `json:"is_verified"`
+	Created    time.Time `json:"created_dt"`
+}
+
+// UnmarshalJSON reads a domain leniently.
+func (d *Domain) UnmarshalJSON(data []byte) error {
+	type plain Domain
+	aux := struct {
+		*plain
+		IsPlatform looseBool `json:"is_platform"`
+		IsVerified looseBool `json:"is_verified"`
+		Created    looseTime `json:"created_dt"`
+	}{plain: (*plain)(d)}
+	if err := decodeObject(data, &aux); err != nil {
+		return err
+	}
+	d.IsPlatform, d.IsVerified, d.Created = bool(aux.IsPlatform), bool(aux.IsVerified), aux.Created.Time
+	return nil
+}
+
+// Domains returns the domains of the account.
+//
+// Errors: ErrUnsupported in era 1.
+func (c *Client) Domains(ctx context.Context) ([]Domain, error) {
+	return list[Domain](ctx, c, call{op: "list domains", method: http.MethodGet, route: "/api/domains/", who: asAccount})
+}
+
+// IdentityKey is an API key of one identity. Key is shown by its creation only.
+type IdentityKey struct {
+	Key          secret.Secret `json:"key"`
+	IdentityUUID string        `json:"identity_uuid"`
+	Label        string        `json:"label"`
+}
+
+// UnmarshalJSON reads a key leniently.
+func (k *IdentityKey) UnmarshalJSON(data []byte) error {
+	type plain IdentityKey
+	aux := struct {
+		*plain
+		Key looseText `json:"key"`
+	}{plain: (*plain)(k)}
+	if err := decodeObject(data, &aux); err != nil {
+		return err
+	}
+	k.Key = secret.New(string(aux.Key))
+	return nil
+}
+
+// MintIdentityKey makes a new API key for an identity, with a management key
+// (era 3 and later). It is never repeated, since every key made stays valid.
+// Scopes do this by themselves where they must; this is for a login.
+func (c *Client) MintIdentityKey(ctx context.Context, identityUUID, label string) (*IdentityKey, error) {
+	k := call{op: "mint identity key", method: http.MethodPost, route: "/api/auth/keys/identity/", who: asAccount, body: struct {
+		IdentityUUID string `json:"identity_uuid"`
+		Label        string `json:"label"`
+	}{identityUUID, label}}
+	key, err := one[IdentityKey](ctx, c, k)
+	if err == nil && key.Key.Empty() {
+		return nil, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
+	}
+	return key, err
+}
+
+// IdentityKeys returns the API keys of the identity, without the keys themselves.
+func (s *Scope) IdentityKeys(ctx context.Context) ([]IdentityKey, error) {
+	k := s.get("list identity keys", "/api/auth/keys/identity/")
+	k.needKey = true
+	keys, err := list[IdentityKey](ctx, s.c, k)
+	for i := range keys {
+		keys[i].Key = secret.Secret{}
+	}
+	return keys, err
+}
+
+// SSOToken lets the identity sign in at a site that trusts Ravi. It is good for
+// five minutes.
+type SSOToken struct {
+	Token     secret.Secret `json:"token"`
+	ExpiresAt time.Time     `json:"expires_at"`
+}
+
+// UnmarshalJSON reads a token leniently.
+func (t *SSOToken) UnmarshalJSON(data []byte) error {
+	var aux struct {
+		Token     looseText `json:"token"`
+		ExpiresAt looseTime `json:"expires_at"`
+	}
+	if err := decodeObject(data, &aux); err != nil {
+		return err
+	}
+	t.Token, t.ExpiresAt = secret.New(string(aux.Token)), aux.ExpiresAt.Time
+	return nil
+}
+
+// SSOToken returns a new single-sign-on token (era 3 and later). It needs the
+// identity's own key, which is minted if there is none.
+//
+// Errors: ErrSubscriptionRequired; ErrUnsupported in earlier eras.
+func (s *Scope) SSOToken(ctx context.Context) (*SSOToken, error) {
+	k := call{op: "get SSO token", method: http.MethodPost, route: "/api/sso/token/", identity: s.identity, needKey: true, repeat: true}
+	t, err := one[SSOToken](ctx, s.c, k)
+	if err == nil && t.Token.Empty() {
+		return nil, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
+	}
+	return t, err
+}

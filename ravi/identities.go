@@ -1,0 +1,281 @@
+package ravi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"ravi-mcp/ravi/config"
+	"ravi-mcp/secret"
+)
+
+// NewIdentity is what CreateIdentity asks for.
+type NewIdentity struct {
+	// Name is the name to give. Without one a Ravi of era 2 or later invents one.
+	Name string
+	// Email is the wanted address: its local part, or a full address on one of
+	// Domains (era 2 and later). Without it Ravi derives one.
+	Email string
+	// ProvisionPhone asks for a phone number as well. It is sent with API keys
+	// only: with tokens, Ravi gives every identity a number (or none).
+	ProvisionPhone bool
+	// Known are the uuids of identities that bear this name already. They only
+	// matter when Ravi's answer is lost: none of them is taken for the new one.
+	Known []string
+}
+
+type identityBody struct {
+	Name           string `json:"name,omitempty"`
+	Email          string `json:"email,omitempty"`
+	ProvisionPhone bool   `json:"provision_phone,omitempty"`
+}
+
+// CreateIdentity creates an identity: an address, perhaps a phone number, and
+// empty vaults (API.md section 2.2). With a management key the identity's own
+// key comes back too and is used for it from then on.
+//
+// When the answer is lost, the new identity is looked up by its name before the
+// creation is tried once more; an identity without a name is not tried again.
+//
+// Errors: ErrSubscriptionRequired without a paid plan; ErrConflict when the
+// address is taken; ErrInvalid with the refused fields.
+func (c *Client) CreateIdentity(ctx context.Context, n NewIdentity) (*Identity, error) {
+	body := identityBody{Name: n.Name, Email: n.Email, ProvisionPhone: n.ProvisionPhone && c.Scheme() == config.SchemeKey}
+	k := call{op: "create identity", method: http.MethodPost, route: "/api/identities/", body: body, who: asAccount}
+	created, err := once(ctx, c, k, func(since time.Time) (*Identity, error) {
+		if n.Name == "" {
+			return nil, errCannotTell
+		}
+		return c.findNew(ctx, n, since)
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.auth.created(created.UUID, created.APIKey)
+	return created, nil
+}
+
+// findNew looks for an identity whose creation was not answered.
+func (c *Client) findNew(ctx context.Context, n NewIdentity, since time.Time) (*Identity, error) {
+	all, err := c.Identities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range all {
+		// An identity without a time is taken only if the caller knew the others.
+		isNew := !id.Created.Before(since) || id.Created.IsZero() && n.Known != nil
+		if id.Name == n.Name && isNew && !slices.Contains(n.Known, id.UUID) {
+			return &id, nil
+		}
+	}
+	return nil, nil
+}
+
+// Identities returns all identities of the account.
+//
+// Errors: ErrForbidden with an identity key, where Ravi does not let it list.
+func (c *Client) Identities(ctx context.Context) ([]Identity, error) {
+	return list[Identity](ctx, c, call{op: "list identities", method: http.MethodGet, route: "/api/identities/", who: asAccount})
+}
+
+// Identity returns one identity. Where Ravi lacks the route, or refuses it to
+// an identity key, the identity is taken from the list, or put together from
+// its address and phone number.
+//
+// Errors: ErrNotFound; ErrWrongIdentity for another identity than a bound
+// credential's.
+func (c *Client) Identity(ctx context.Context, uuid string) (*Identity, error) {
+	if _, bound := c.Bound(); bound {
+		return c.boundIdentity(ctx, uuid)
+	}
+	found, err := send[Identity](ctx, c, call{
+		op: "get identity", method: http.MethodGet, route: "/api/identities/{uuid}/", args: []string{uuid}, who: asAccount,
+	})
+	if err == nil && found != nil && found.UUID == uuid || err != nil && !errors.Is(err, ErrUnsupported) {
+		return found, err
+	}
+	all, err := c.Identities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range all {
+		if id.UUID == uuid {
+			return &id, nil
+		}
+	}
+	return nil, &Error{Op: "get identity", Kind: ErrNotFound}
+}
+
+// boundIdentity is Identity for a credential of one identity only.
+func (c *Client) boundIdentity(ctx context.Context, uuid string) (*Identity, error) {
+	own, err := c.BoundIdentity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if own != uuid {
+		return nil, &Error{Op: "get identity", Kind: ErrWrongIdentity}
+	}
+	found, err := send[Identity](ctx, c, call{
+		op: "get identity", method: http.MethodGet, route: "/api/identities/{uuid}/", args: []string{uuid}, who: asAccount,
+	})
+	if err == nil && found != nil && found.UUID == uuid {
+		return found, nil
+	}
+	if err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnsupported) {
+		return nil, err
+	}
+	id := &Identity{UUID: uuid, Name: c.cfg.IdentityName}
+	address, err := c.Scope(uuid).Email(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id.Inbox, id.Created = address.Address, address.Created
+	phone, err := c.Scope(uuid).Phone(ctx)
+	if err == nil {
+		id.Phone = phone.Number
+	} else if !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	return id, nil
+}
+
+// BoundIdentity returns the identity of a bound credential (see Bound), asking
+// Ravi when the credential does not say.
+//
+// Errors: ErrWrongIdentity when the credential is not bound; ErrForbidden when
+// Ravi does not tell.
+func (c *Client) BoundIdentity(ctx context.Context) (string, error) {
+	uuid, bound := c.Bound()
+	if !bound {
+		return "", &Error{Op: "find the credential's identity", Kind: ErrWrongIdentity, Detail: "the credential acts for a whole account"}
+	}
+	if keys, ok := c.auth.(*keyAuthority); ok {
+		return keys.ownIdentity(ctx)
+	}
+	if uuid == "" {
+		return "", cannotTellIdentity
+	}
+	return uuid, nil
+}
+
+var cannotTellIdentity = &Error{
+	Op: "find the credential's identity", Kind: ErrForbidden,
+	Detail: "Ravi does not tell whose it is: name it as identity_uuid beside the key in config.json",
+}
+
+// identityOfKey asks Ravi whose identity key the configured one is: it lists
+// that identity only, or tells in the list of keys.
+func (c *Client) identityOfKey(ctx context.Context) (string, error) {
+	own := &grant{bearer: c.cfg.IdentityKey, origin: fromConfigured}
+	all, err := list[Identity](ctx, c, call{
+		op: "list identities", method: http.MethodGet, route: "/api/identities/", who: asAccount, with: own,
+	})
+	if err == nil && len(all) == 1 {
+		return all[0].UUID, nil
+	}
+	if err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrUnsupported) {
+		return "", err
+	}
+	keys, err := list[IdentityKey](ctx, c, call{
+		op: "list identity keys", method: http.MethodGet, route: "/api/auth/keys/identity/", with: own,
+	})
+	if err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrUnsupported) {
+		return "", err
+	}
+	uuid := ""
+	for _, key := range keys {
+		if uuid != "" && key.IdentityUUID != uuid {
+			return "", cannotTellIdentity
+		}
+		uuid = key.IdentityUUID
+	}
+	if uuid == "" {
+		return "", cannotTellIdentity
+	}
+	return uuid, nil
+}
+
+// IdentityUpdate changes an identity; nil fields stay as they are.
+type IdentityUpdate struct {
+	Name *string `json:"name,omitempty"`
+}
+
+// UpdateIdentity changes an identity: by PATCH, or by PUT where Ravi knows only
+// that (API.md section 2.10).
+func (c *Client) UpdateIdentity(ctx context.Context, uuid string, u IdentityUpdate) (*Identity, error) {
+	k := call{op: "update identity", method: http.MethodPatch, route: "/api/identities/{uuid}/", args: []string{uuid}, body: u, who: asAccount}
+	updated, err := send[Identity](ctx, c, k)
+	if statusOf(err) == http.StatusMethodNotAllowed {
+		k.method = http.MethodPut
+		updated, err = send[Identity](ctx, c, k)
+	}
+	if err == nil && (updated == nil || updated.UUID == "") {
+		return c.Identity(ctx, uuid)
+	}
+	return updated, err
+}
+
+// DeleteIdentity deletes an identity for good: its address, number and vaults
+// are destroyed, later mail is rejected.
+//
+// Errors: ErrNotFound; ErrUnsupported where this Ravi does not delete
+// identities (405, or 404 for one that is still listed).
+func (c *Client) DeleteIdentity(ctx context.Context, uuid string) error {
+	_, err := c.do(ctx, call{op: "delete identity", method: http.MethodDelete, route: "/api/identities/{uuid}/", args: []string{uuid}, who: asAccount})
+	if err == nil {
+		c.auth.deleted(uuid)
+		return nil
+	}
+	if statusOf(err) != http.StatusNotFound {
+		return err
+	}
+	all, listErr := c.Identities(ctx)
+	if listErr != nil {
+		return err
+	}
+	if slices.ContainsFunc(all, func(id Identity) bool { return id.UUID == uuid }) {
+		return &Error{Op: "delete identity", Status: http.StatusNotFound, Kind: ErrUnsupported, Detail: "it lists the identity and does not delete it"}
+	}
+	c.auth.deleted(uuid)
+	return &Error{Op: "delete identity", Status: http.StatusNotFound, Kind: ErrNotFound}
+}
+
+// ProvisionPhone gives an identity a phone number; country is an ISO code, ""
+// for Ravi's default (US). It takes seconds and is never repeated.
+//
+// Errors: ErrConflict when it has one; ErrSubscriptionRequired; ErrUnavailable
+// when the provider is down: later, and not in a loop.
+func (c *Client) ProvisionPhone(ctx context.Context, uuid, country string) (*Identity, error) {
+	body := struct {
+		CountryCode string `json:"country_code,omitempty"`
+	}{country}
+	updated, err := send[Identity](ctx, c, call{
+		op: "provision phone", method: http.MethodPost, route: "/api/identities/{uuid}/provision-phone/", args: []string{uuid}, body: body, who: asAccount,
+	})
+	if err == nil && (updated == nil || updated.UUID == "") {
+		return c.Identity(ctx, uuid)
+	}
+	return updated, err
+}
+
+// UnmarshalJSON reads an identity as any Ravi sends it: phone may be null or
+// absent, times may be missing.
+func (id *Identity) UnmarshalJSON(data []byte) error {
+	type plain Identity
+	aux := struct {
+		*plain
+		Created looseTime `json:"created_dt"`
+		Updated looseTime `json:"updated_dt"`
+		APIKey  looseText `json:"api_key"`
+	}{plain: (*plain)(id)}
+	if err := decodeObject(data, &aux); err != nil {
+		return err
+	}
+	id.Created, id.Updated, id.APIKey = aux.Created.Time, aux.Updated.Time, secret.New(string(aux.APIKey))
+	return nil
+}
+
+// valid reports whether Ravi's answer is an identity at all.
+func (id *Identity) valid() bool { return id.UUID != "" }

@@ -1,0 +1,297 @@
+package ravi
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
+
+	"ravi-mcp/secret"
+)
+
+// keyAuthority authorises by API key (eras 3 and 4). For an identity it uses
+// the first of these that there is (DESIGN.md section 4):
+//
+//  1. the key that the identity's creation returned
+//  2. the configured identity key, if it is that identity's
+//  3. the management key with ?identity=, where this Ravi honours it
+//  4. a key minted for the purpose, kept in memory
+type keyAuthority struct {
+	c      *Client
+	flight singleflight.Group
+
+	mu sync.Mutex // guards what follows; never held during a request
+	// ring holds the keys of creations and the minted ones, by identity.
+	ring map[string]secret.Secret
+	// own is the identity of the configured key; "" while unknown.
+	own string
+	// badConfigured: Ravi refused the configured identity key.
+	badConfigured bool
+	// honours says whether ?identity= works here; nil until it was tried.
+	honours *bool
+}
+
+func newKeyAuthority(c *Client) *keyAuthority {
+	return &keyAuthority{c: c, ring: map[string]secret.Secret{}, own: c.cfg.IdentityUUID}
+}
+
+func (a *keyAuthority) grant(ctx context.Context, k call) (grant, error) {
+	management := grant{bearer: a.c.cfg.ManagementKey, origin: fromManagement}
+	configured := grant{bearer: a.c.cfg.IdentityKey, origin: fromConfigured}
+	if management.bearer.Empty() {
+		if k.who == asIdentity {
+			if err := a.mustOwn(ctx, k.identity); err != nil {
+				return grant{}, err
+			}
+		}
+		return configured, nil
+	}
+	if k.who == asAccount {
+		return management, nil
+	}
+
+	a.mu.Lock()
+	key, ok := a.ring[k.identity]
+	mine := !configured.bearer.Empty() && !a.badConfigured && a.own == k.identity
+	a.mu.Unlock()
+	switch {
+	case ok:
+		return grant{bearer: key, origin: fromRing}, nil
+	case mine:
+		return configured, nil
+	}
+	if !k.needKey {
+		honoured, err := a.honoursIdentity(ctx, k.identity)
+		if err != nil {
+			return grant{}, err
+		}
+		if honoured {
+			management.query = k.identity
+			return management, nil
+		}
+	}
+	key, err := a.mint(ctx, k.identity)
+	return grant{bearer: key, origin: fromRing}, err
+}
+
+func (a *keyAuthority) refused(_ context.Context, k *call, g grant, failed *Error) (bool, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	hasManagement := !a.c.cfg.ManagementKey.Empty()
+	switch {
+	case failed.Status == http.StatusForbidden:
+		// The endpoint wants an identity's own key.
+		if g.query == "" || k.needKey {
+			return false, nil
+		}
+		k.needKey = true
+		return true, nil
+	case g.origin == fromRing:
+		// Another call may have replaced the key already: keep that one.
+		if key, ok := a.ring[k.identity]; ok && key.Equal(g.bearer) {
+			delete(a.ring, k.identity)
+		}
+		return true, nil
+	case g.origin == fromConfigured && hasManagement:
+		a.badConfigured = true
+		return true, nil
+	}
+	return false, nil
+}
+
+func (a *keyAuthority) bound() (string, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.c.cfg.ManagementKey.Empty() {
+		return "", false
+	}
+	return a.own, true
+}
+
+func (a *keyAuthority) created(uuid string, key secret.Secret) {
+	if uuid == "" || key.Empty() {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ring[uuid] = key
+}
+
+func (a *keyAuthority) deleted(uuid string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.ring, uuid)
+}
+
+// mint returns the identity's key, asking Ravi for one if there is none: once,
+// however many callers wait for it.
+func (a *keyAuthority) mint(ctx context.Context, identity string) (secret.Secret, error) {
+	key, err := a.shared(ctx, "mint "+identity, func(ctx context.Context) (any, error) {
+		a.mu.Lock()
+		key, ok := a.ring[identity]
+		a.mu.Unlock()
+		if ok {
+			return key, nil
+		}
+		minted, err := a.c.MintIdentityKey(ctx, identity, a.c.conf.KeyLabel)
+		if err != nil {
+			return nil, err
+		}
+		a.created(identity, minted.Key)
+		return minted.Key, nil
+	})
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	return key.(secret.Secret), nil
+}
+
+// honoursIdentity finds out once whether this Ravi lets a management key act
+// for one identity by ?identity=. A Ravi that knows the parameter answers for
+// that identity, and refuses one that cannot exist; a Ravi that ignores it
+// refuses the key, or answers with what the whole account has, which must never
+// be taken for the identity's.
+func (a *keyAuthority) honoursIdentity(ctx context.Context, identity string) (bool, error) {
+	a.mu.Lock()
+	known := a.honours
+	a.mu.Unlock()
+	if known != nil {
+		return *known, nil
+	}
+	result, err := a.shared(ctx, "probe", func(ctx context.Context) (any, error) { return a.probe(ctx, identity) })
+	if err != nil {
+		return false, err
+	}
+	return result.(bool), nil
+}
+
+// probe compares the addresses that Ravi lists for an identity with those it
+// lists for one that cannot exist.
+func (a *keyAuthority) probe(ctx context.Context, identity string) (honours bool, err error) {
+	found, err := a.addresses(ctx, identity)
+	switch statusOf(err) {
+	case http.StatusForbidden:
+		// Is it the identity that is refused, or any management key?
+		if _, err := a.addresses(ctx, ""); statusOf(err) == http.StatusForbidden {
+			a.remember(false)
+		}
+		return false, nil
+	case http.StatusBadRequest, http.StatusNotFound:
+		return false, nil // this identity is unknown: nothing is learned
+	}
+	if err != nil || found == 0 {
+		return false, err // without an address there is nothing to compare
+	}
+	found, err = a.addresses(ctx, impossibleIdentity())
+	switch statusOf(err) {
+	case http.StatusForbidden, http.StatusBadRequest, http.StatusNotFound:
+		found, err = 0, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	a.remember(found == 0)
+	return found == 0, nil
+}
+
+func (a *keyAuthority) remember(honours bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.honours = &honours
+}
+
+// addresses returns how many addresses Ravi lists with the management key and
+// ?identity=, or without it for an empty identity.
+func (a *keyAuthority) addresses(ctx context.Context, identity string) (int, error) {
+	found, err := list[EmailAddress](ctx, a.c, call{
+		op: "find out how to act for an identity", method: http.MethodGet, route: "/api/email/",
+		with: &grant{bearer: a.c.cfg.ManagementKey, query: identity, origin: fromManagement},
+	})
+	return len(found), err
+}
+
+func statusOf(err error) int {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Status
+	}
+	return 0
+}
+
+// impossibleIdentity returns a random uuid, which no identity has.
+func impossibleIdentity() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// mustOwn refuses every identity but the one of a lone identity key.
+func (a *keyAuthority) mustOwn(ctx context.Context, identity string) error {
+	own, err := a.ownIdentity(ctx)
+	if err != nil {
+		return err
+	}
+	if own != identity {
+		return &Error{Kind: ErrWrongIdentity}
+	}
+	return nil
+}
+
+// ownIdentity returns the identity of a lone identity key, asking Ravi when the
+// configuration does not say.
+func (a *keyAuthority) ownIdentity(ctx context.Context) (string, error) {
+	a.mu.Lock()
+	own := a.own
+	a.mu.Unlock()
+	if own != "" {
+		return own, nil
+	}
+	result, err := a.shared(ctx, "own", func(ctx context.Context) (any, error) {
+		uuid, err := a.c.identityOfKey(ctx)
+		if err != nil {
+			return "", err
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.own = uuid
+		return uuid, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return result.(string), nil
+}
+
+// shared runs fn once for all concurrent callers of the same name. fn runs in
+// the background, so that one caller giving up does not fail the others.
+func (a *keyAuthority) shared(ctx context.Context, name string, fn func(context.Context) (any, error)) (any, error) {
+	done := a.flight.DoChan(name, func() (any, error) {
+		type outcome struct {
+			value any
+			err   error
+		}
+		result := make(chan outcome, 1)
+		started := a.c.spawn(func() {
+			ctx, cancel := context.WithTimeout(a.c.ctx, refreshTimeout)
+			defer cancel()
+			value, err := fn(ctx)
+			result <- outcome{value, err}
+		})
+		if !started {
+			return nil, &Error{Kind: ErrUnavailable, Detail: "the client is closed"}
+		}
+		o := <-result
+		return o.value, o.err
+	})
+	select {
+	case r := <-done:
+		return r.Val, r.Err
+	case <-ctx.Done():
+		return nil, &Error{Kind: ErrUnavailable, Cause: context.Cause(ctx)}
+	}
+}

@@ -1,0 +1,65 @@
+package ravi
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// errCannotTell is returned by a finder that has nothing to find by.
+var errCannotTell = errors.New("cannot tell")
+
+// clockSlack is what Ravi's times may be off by, against its own Date header.
+const clockSlack = 5 * time.Second
+
+// created is an answer to a creation: a pointer to a T that knows whether it is
+// one at all.
+type createdBy[T any] interface {
+	*T
+	valid() bool
+}
+
+// once makes a creation that must not happen twice. When it is unknown whether
+// Ravi carried it out, because the answer was lost or makes no sense, find looks
+// for the result among what was created since; only if there is none the
+// creation is sent once more.
+func once[T any, P createdBy[T]](ctx context.Context, c *Client, k call, find func(since time.Time) (*T, error)) (*T, error) {
+	start := time.Now()
+	for attempt := 1; ; attempt++ {
+		v, err := send[T](ctx, c, k)
+		if err == nil && v != nil && P(v).valid() {
+			return v, nil
+		}
+		var failed *Error
+		if err == nil {
+			err = &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape, lost: true}
+		}
+		if !errors.As(err, &failed) || !failed.lost && !errors.Is(failed.Cause, errShape) {
+			return nil, err
+		}
+		pause := retry{budget: c.conf.RetryTime}
+		if ctx.Err() != nil || !pause.wait(ctx, true, &Error{lost: true}) {
+			return nil, unsure(failed)
+		}
+		found, findErr := find(c.ravisTime(start))
+		if findErr == nil && found != nil {
+			return found, nil
+		}
+		if findErr != nil || attempt == 2 {
+			return nil, unsure(failed)
+		}
+	}
+}
+
+// ravisTime turns a time of our clock into the earliest that Ravi may have noted
+// for it.
+func (c *Client) ravisTime(t time.Time) time.Time {
+	return t.Add(time.Duration(c.clockAhead.Load()) - clockSlack)
+}
+
+// unsure says that a creation may have happened.
+func unsure(e *Error) *Error {
+	named := *e
+	named.Detail = "its answer was lost: it may have happened"
+	return &named
+}

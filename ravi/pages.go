@@ -1,0 +1,137 @@
+package ravi
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+const (
+	// maxPages ends a list that names one next page after another.
+	maxPages = 2000
+	// usualPage is the page size of a Ravi that is not asked for one.
+	usualPage = 50
+)
+
+// list makes a call and reads all pages of the answer.
+func list[T any](ctx context.Context, c *Client, k call) ([]T, error) {
+	items := []T{}
+	for item, err := range each[T](ctx, c, k, nil) {
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+// each makes a call and yields the items of all pages, fetching a page when it
+// is needed. After an error it ends.
+//
+// Ravi's lists come in two shapes. An envelope names the next page: its query
+// is taken over, its host and path are not. A bare array usually is the whole
+// list, but may be a page cut at the limit; where id tells items apart, a bare
+// array of exactly that length is followed up by offset, until nothing new
+// comes.
+func each[T any](ctx context.Context, c *Client, k call, id func(T) int64) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		seenPages, seenItems := map[string]bool{}, map[int64]bool{}
+		limit := usualPage
+		if asked, err := strconv.Atoi(k.query.Get("limit")); err == nil && asked > 0 {
+			limit = asked
+		}
+		for offset := 0; len(seenPages) < maxPages; {
+			a, err := c.do(ctx, k)
+			if err != nil {
+				yield(zero, err)
+				return
+			}
+			p, err := decodePage[T](a.body)
+			if err != nil {
+				yield(zero, &Error{Op: k.op, Status: a.status, Kind: ErrUnavailable, Cause: err})
+				return
+			}
+			fresh := 0
+			for _, item := range p.items {
+				if id != nil {
+					if n := id(item); n != 0 && seenItems[n] {
+						continue
+					} else if n != 0 {
+						seenItems[n] = true
+					}
+				}
+				fresh++
+				if !yield(item, nil) {
+					return
+				}
+			}
+			next := p.next
+			if p.bare && id != nil && fresh > 0 && len(p.items)%limit == 0 {
+				offset += len(p.items)
+				query := cloneQuery(k.query)
+				query.Set("offset", strconv.Itoa(offset))
+				next = query.Encode()
+			}
+			if next == "" || seenPages[next] {
+				return
+			}
+			seenPages[next] = true
+			query, err := url.ParseQuery(next)
+			if err != nil {
+				return
+			}
+			query.Del("identity") // added again where it belongs
+			k.query = query
+		}
+	}
+}
+
+// messageQuery is the query of a list of messages (API.md sections 2.4, 2.5).
+func (f MessageFilter) query() url.Values {
+	q := url.Values{}
+	if f.Unread {
+		q.Set("is_read", "false")
+	}
+	if !f.CreatedAfter.IsZero() {
+		q.Set("created_after", f.CreatedAfter.UTC().Format("2006-01-02T15:04:05.999999Z"))
+	}
+	if f.Direction != "" {
+		q.Set("direction", string(f.Direction))
+	}
+	if f.Limit > 0 {
+		q.Set("limit", strconv.Itoa(min(f.Limit, 200)))
+	}
+	return q
+}
+
+// unreadQuery is the query of a list of threads or conversations.
+func unreadQuery(unread bool) url.Values {
+	if !unread {
+		return nil
+	}
+	return url.Values{"has_unread": {"true"}}
+}
+
+// get is a call that reads as an identity.
+func (s *Scope) get(op, route string, args ...string) call {
+	return call{op: op, method: http.MethodGet, route: route, args: args, identity: s.identity}
+}
+
+// mapped yields what fn makes of each item.
+func mapped[T, U any](seq iter.Seq2[T, error], fn func(T) U) iter.Seq2[U, error] {
+	return func(yield func(U, error) bool) {
+		for item, err := range seq {
+			if err != nil {
+				var zero U
+				yield(zero, err)
+				return
+			}
+			if !yield(fn(item), nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,251 @@
+package ravi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"ravi-mcp/secret"
+)
+
+// wirePassword is a PasswordEntry as Ravi sends it.
+type wirePassword struct {
+	UUID     string    `json:"uuid"`
+	Domain   string    `json:"domain"`
+	Username looseText `json:"username"`
+	Password looseText `json:"password"`
+	Notes    looseText `json:"notes"`
+	Created  looseTime `json:"created_dt"`
+	Updated  looseTime `json:"updated_dt"`
+}
+
+func (w *wirePassword) UnmarshalJSON(data []byte) error {
+	type plain wirePassword
+	return decodeObject(data, (*plain)(w))
+}
+
+func (w *wirePassword) valid() bool { return w.UUID != "" }
+
+// entry opens the fields and reports whether all are plain now.
+func (w *wirePassword) entry(c *Client) (*PasswordEntry, bool) {
+	username := string(w.Username)
+	ok := c.openText(&username)
+	password, okPassword := c.open(string(w.Password))
+	notes, okNotes := c.open(string(w.Notes))
+	return &PasswordEntry{
+		UUID: w.UUID, Domain: w.Domain, Username: username, Password: password, Notes: notes,
+		Created: w.Created.Time, Updated: w.Updated.Time,
+	}, ok && okPassword && okNotes
+}
+
+// Passwords returns the stored credentials without passwords and notes. A
+// username that no key opens stays ciphertext.
+func (s *Scope) Passwords(ctx context.Context) ([]PasswordEntry, error) {
+	found, err := list[wirePassword](ctx, s.c, s.get("list passwords", "/api/passwords/"))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]PasswordEntry, 0, len(found))
+	for _, w := range found {
+		w.Password, w.Notes = "", ""
+		entry, _ := w.entry(s.c)
+		out = append(out, *entry)
+	}
+	return out, nil
+}
+
+// Password returns one stored credential with its password.
+//
+// Errors: ErrNotFound, ErrLocked.
+func (s *Scope) Password(ctx context.Context, uuid string) (*PasswordEntry, error) {
+	k := s.get("get password", "/api/passwords/{uuid}/", uuid)
+	w, err := one[wirePassword](ctx, s.c, k)
+	if err != nil {
+		return nil, err
+	}
+	entry, plain := w.entry(s.c)
+	if !plain {
+		return nil, locked(k.op)
+	}
+	return entry, nil
+}
+
+// NewPassword is a credential to store. Ravi cleans Domain to its base domain
+// (mail.google.com becomes google.com).
+type NewPassword struct {
+	Domain   string
+	Username string
+	// Password is the password. Without one a Ravi of era 3 or later makes one
+	// and returns it; an earlier one stores none.
+	Password secret.Secret
+	Notes    secret.Secret
+}
+
+type passwordBody struct {
+	Domain   *string `json:"domain,omitempty"`
+	Username *string `json:"username,omitempty"`
+	Password *string `json:"password,omitempty"`
+	Notes    *string `json:"notes,omitempty"`
+}
+
+// CreatePassword stores a credential and returns it in plain. When the answer is
+// lost, it is looked up by domain and username before it is sent once more.
+//
+// Errors: ErrInvalid with the refused fields.
+func (s *Scope) CreatePassword(ctx context.Context, n NewPassword) (*PasswordEntry, error) {
+	body := passwordBody{Domain: &n.Domain}
+	username := secret.New(n.Username)
+	if err := s.sealed(ctx, &body.Username, nonEmpty(&username)); err != nil {
+		return nil, err
+	}
+	if err := s.sealed(ctx, &body.Password, nonEmpty(&n.Password)); err != nil {
+		return nil, err
+	}
+	if err := s.sealed(ctx, &body.Notes, nonEmpty(&n.Notes)); err != nil {
+		return nil, err
+	}
+	k := call{op: "create password", method: http.MethodPost, route: "/api/passwords/", identity: s.identity, body: body}
+	w, err := once(ctx, s.c, k, func(since time.Time) (*wirePassword, error) { return s.findPassword(ctx, n, since) })
+	if err != nil {
+		return nil, err
+	}
+	entry, plain := w.entry(s.c)
+	if !plain { // written with the public key alone: what was sent is known
+		entry.Username, entry.Password, entry.Notes = n.Username, n.Password, n.Notes
+	}
+	return entry, nil
+}
+
+// findPassword looks for an entry whose creation was not answered.
+func (s *Scope) findPassword(ctx context.Context, n NewPassword, since time.Time) (*wirePassword, error) {
+	all, err := s.Passwords(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range all {
+		if e.Username == n.Username && !e.Created.Before(since) && sameDomain(n.Domain, e.Domain) {
+			return one[wirePassword](ctx, s.c, s.get("get password", "/api/passwords/{uuid}/", e.UUID))
+		}
+	}
+	return nil, nil
+}
+
+// sameDomain reports whether base may be what Ravi made of a domain or a URL.
+func sameDomain(given, base string) bool {
+	host := strings.ToLower(given)
+	if _, rest, ok := strings.Cut(host, "://"); ok {
+		host = rest
+	}
+	host, _, _ = strings.Cut(host, "/")
+	host, _, _ = strings.Cut(host, ":")
+	base = strings.ToLower(base)
+	return host == base || strings.HasSuffix(host, "."+base)
+}
+
+// PasswordUpdate changes a credential. Nil fields stay as they are; an empty
+// value empties the field.
+type PasswordUpdate struct {
+	Domain   *string
+	Username *string
+	Password *secret.Secret
+	Notes    *secret.Secret
+}
+
+// UpdatePassword changes fields of a credential and returns it in plain. Only
+// the fields given are sent, and only they are sealed anew.
+//
+// Errors: ErrNotFound, ErrInvalid; ErrLocked when it was changed and other
+// fields of it cannot be opened.
+func (s *Scope) UpdatePassword(ctx context.Context, uuid string, u PasswordUpdate) (*PasswordEntry, error) {
+	body := passwordBody{Domain: u.Domain}
+	var username *secret.Secret
+	if u.Username != nil {
+		v := secret.New(*u.Username)
+		username = &v
+	}
+	for _, field := range []struct {
+		to   **string
+		from *secret.Secret
+	}{{&body.Username, username}, {&body.Password, u.Password}, {&body.Notes, u.Notes}} {
+		if err := s.sealed(ctx, field.to, field.from); err != nil {
+			return nil, err
+		}
+	}
+	k := call{op: "update password", method: http.MethodPatch, route: "/api/passwords/{uuid}/", args: []string{uuid}, identity: s.identity, body: body}
+	w, err := send[wirePassword](ctx, s.c, k)
+	if err != nil {
+		return nil, err
+	}
+	if w == nil || !w.valid() {
+		return s.Password(ctx, uuid)
+	}
+	entry, plain := w.entry(s.c)
+	if !plain {
+		return nil, locked(k.op)
+	}
+	return entry, nil
+}
+
+// sealed puts the sealed value of from where to points; nil stays absent.
+func (s *Scope) sealed(ctx context.Context, to **string, from *secret.Secret) error {
+	if from == nil {
+		return nil
+	}
+	v, err := s.c.seal(ctx, *from)
+	*to = &v
+	return err
+}
+
+func nonEmpty(v *secret.Secret) *secret.Secret {
+	if v.Empty() {
+		return nil
+	}
+	return v
+}
+
+// DeletePassword deletes a credential.
+//
+// Errors: ErrNotFound.
+func (s *Scope) DeletePassword(ctx context.Context, uuid string) error {
+	_, err := s.c.do(ctx, call{op: "delete password", method: http.MethodDelete, route: "/api/passwords/{uuid}/", args: []string{uuid}, identity: s.identity})
+	return err
+}
+
+// PasswordRules is what a generated password is made of. The zero value leaves
+// everything to Ravi.
+type PasswordRules struct {
+	Length                                        int // 0 = Ravi's choice; the official client asks for 16
+	NoUppercase, NoLowercase, NoDigits, NoSpecial bool
+	Exclude                                       string // characters not to use
+}
+
+// GeneratePassword returns a new password from Ravi's generator. It is stored
+// nowhere.
+func (s *Scope) GeneratePassword(ctx context.Context, r PasswordRules) (secret.Secret, error) {
+	k := s.get("generate password", "/api/passwords/generate-password/")
+	k.query = url.Values{}
+	if r.Length > 0 {
+		k.query.Set("length", strconv.Itoa(r.Length))
+	}
+	for name, off := range map[string]bool{"uppercase": r.NoUppercase, "lowercase": r.NoLowercase, "digits": r.NoDigits, "special": r.NoSpecial} {
+		if off {
+			k.query.Set(name, "false")
+		}
+	}
+	if r.Exclude != "" {
+		k.query.Set("exclude_chars", r.Exclude)
+	}
+	got, err := one[struct {
+		Password secret.Secret `json:"password"`
+	}](ctx, s.c, k)
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	if got.Password.Empty() {
+		return secret.Secret{}, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
+	}
+	return got.Password, nil
+}

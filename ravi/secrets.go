@@ -1,0 +1,312 @@
+package ravi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"ravi-mcp/secret"
+)
+
+// The two paths of the secret store; the second one is era 1's (API.md section
+// 2.7). Which it is shows in the first list.
+const (
+	secretsPath = "/api/secrets/"
+	vaultPath   = "/api/vault/"
+)
+
+// wireSecret is a SecretEntry as Ravi sends it.
+type wireSecret struct {
+	UUID    string    `json:"uuid"`
+	Key     string    `json:"key"`
+	Value   looseText `json:"value"`
+	Notes   looseText `json:"notes"`
+	Created looseTime `json:"created_dt"`
+	Updated looseTime `json:"updated_dt"`
+}
+
+func (w *wireSecret) UnmarshalJSON(data []byte) error {
+	type plain wireSecret
+	return decodeObject(data, (*plain)(w))
+}
+
+// entry opens the fields and reports whether both are plain now.
+func (w *wireSecret) entry(c *Client) (*SecretEntry, bool) {
+	value, ok := c.open(string(w.Value))
+	notes, okNotes := c.open(string(w.Notes))
+	return &SecretEntry{
+		UUID: w.UUID, Key: w.Key, Value: value, Notes: notes,
+		Created: w.Created.Time, Updated: w.Updated.Time,
+	}, ok && okNotes
+}
+
+// listSecrets lists the store, or one key of it, wherever this Ravi keeps it.
+func (s *Scope) listSecrets(ctx context.Context, key string) ([]wireSecret, error) {
+	k := s.get("list secrets", secretsPath)
+	if key != "" {
+		k.query = url.Values{"key": {key}}
+	}
+	if known := s.c.secretsPath.Load(); known != nil {
+		k.route = *known
+		return list[wireSecret](ctx, s.c, k)
+	}
+	found, err := list[wireSecret](ctx, s.c, k)
+	if errors.Is(err, ErrNotFound) {
+		k.route = vaultPath
+		if old, oldErr := list[wireSecret](ctx, s.c, k); oldErr == nil {
+			found, err = old, nil
+		}
+	}
+	if err == nil {
+		s.c.secretsPath.Store(&k.route)
+	}
+	return found, err
+}
+
+// secretsRoute returns the path of the store, which a list has found before.
+func (s *Scope) secretsRoute(ctx context.Context) (string, error) {
+	if known := s.c.secretsPath.Load(); known != nil {
+		return *known, nil
+	}
+	if _, err := s.listSecrets(ctx, ""); err != nil {
+		return "", err
+	}
+	return *s.c.secretsPath.Load(), nil
+}
+
+// findSecret returns the entry of a key; nil when there is none.
+func (s *Scope) findSecret(ctx context.Context, key string) (*wireSecret, error) {
+	found, err := s.listSecrets(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range found { // a Ravi may ignore the filter
+		if strings.EqualFold(w.Key, key) {
+			return &w, nil
+		}
+	}
+	return nil, nil
+}
+
+// SecretKey returns the name under which Ravi keeps a key: in upper case. It
+// reports false for one that Ravi does not take: it must begin with a letter
+// and go on with letters, digits and underscores.
+func SecretKey(key string) (string, bool) {
+	key = strings.ToUpper(key)
+	for i, c := range []byte(key) {
+		letter := 'A' <= c && c <= 'Z'
+		if !letter && (i == 0 || c != '_' && (c < '0' || c > '9')) {
+			return "", false
+		}
+	}
+	return key, key != "" && len(key) <= 255
+}
+
+func badKey(op string) error { return &Error{Op: op, Kind: ErrInvalid, Fields: []string{"key"}} }
+
+// Secrets returns the stored secrets without values and notes.
+func (s *Scope) Secrets(ctx context.Context) ([]SecretEntry, error) {
+	found, err := s.listSecrets(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	out := make([]SecretEntry, 0, len(found))
+	for _, w := range found {
+		out = append(out, SecretEntry{UUID: w.UUID, Key: w.Key, Created: w.Created.Time, Updated: w.Updated.Time})
+	}
+	return out, nil
+}
+
+// Secret returns one secret with its value; upper and lower case are the same.
+//
+// Errors: ErrNotFound, ErrLocked; ErrInvalid for a name that no secret can have.
+func (s *Scope) Secret(ctx context.Context, key string) (*SecretEntry, error) {
+	const op = "get secret"
+	key, ok := SecretKey(key)
+	if !ok {
+		return nil, badKey(op)
+	}
+	w, err := s.findSecret(ctx, key)
+	if err != nil {
+		return nil, withOp(err, op)
+	}
+	if w == nil {
+		return nil, &Error{Op: op, Kind: ErrNotFound}
+	}
+	entry, plain := w.entry(s.c)
+	if !plain {
+		return nil, locked(op)
+	}
+	return entry, nil
+}
+
+type secretBody struct {
+	Key   *string `json:"key,omitempty"`
+	Value *string `json:"value,omitempty"`
+	Notes *string `json:"notes,omitempty"`
+}
+
+// SetSecret stores a value under a key, whether or not the key exists, and
+// reports whether it was created. Empty notes leave the notes of an existing
+// entry as they are. Ravi has no such call: the key is looked up and then
+// created or changed, and when another client was faster, or an answer was
+// lost, that is done again.
+//
+// Errors: ErrInvalid for a key that Ravi does not take.
+func (s *Scope) SetSecret(ctx context.Context, key string, value, notes secret.Secret) (entry *SecretEntry, created bool, err error) {
+	const op = "set secret"
+	key, ok := SecretKey(key)
+	if !ok {
+		return nil, false, badKey(op)
+	}
+	body := secretBody{}
+	if err := s.sealed(ctx, &body.Value, &value); err != nil {
+		return nil, false, withOp(err, op)
+	}
+	if err := s.sealed(ctx, &body.Notes, nonEmpty(&notes)); err != nil {
+		return nil, false, withOp(err, op)
+	}
+	for attempt := 1; ; attempt++ {
+		found, err := s.findSecret(ctx, key)
+		if err != nil {
+			return nil, false, err
+		}
+		var w *wireSecret
+		if found == nil {
+			w, err = s.createSecret(ctx, key, body)
+		} else {
+			w, err = s.patchSecret(ctx, found.UUID, body)
+		}
+		var failed *Error
+		if errors.As(err, &failed) && attempt < 3 && overtaken(failed, found == nil) && ctx.Err() == nil {
+			continue
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		entry := &SecretEntry{Key: key, Value: value, Notes: notes}
+		if w != nil {
+			entry.UUID, entry.Created, entry.Updated = w.UUID, w.Created.Time, w.Updated.Time
+			if opened, plain := w.entry(s.c); plain && notes.Empty() {
+				entry.Notes = opened.Notes
+			}
+		}
+		return entry, found == nil, nil
+	}
+}
+
+// overtaken reports whether a write failed because the key has come or gone
+// since it was looked up, or may have been carried out unanswered.
+func overtaken(failed *Error, creating bool) bool {
+	if creating {
+		return failed.lost || failed.Status == http.StatusConflict ||
+			failed.Status == http.StatusBadRequest && (slices.Contains(failed.Fields, "key") || slices.Contains(failed.Fields, "non_field_errors"))
+	}
+	return failed.Status == http.StatusNotFound
+}
+
+func (s *Scope) createSecret(ctx context.Context, key string, body secretBody) (*wireSecret, error) {
+	body.Key = &key
+	route, err := s.secretsRoute(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return send[wireSecret](ctx, s.c, call{op: "create secret", method: http.MethodPost, route: route, identity: s.identity, body: body})
+}
+
+func (s *Scope) patchSecret(ctx context.Context, uuid string, body secretBody) (*wireSecret, error) {
+	route, err := s.secretsRoute(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return send[wireSecret](ctx, s.c, call{op: "update secret", method: http.MethodPatch, route: route + "{uuid}/", args: []string{uuid}, identity: s.identity, body: body})
+}
+
+// SecretUpdate changes a secret. Nil fields stay as they are; an empty value
+// empties the field.
+type SecretUpdate struct {
+	Key   *string
+	Value *secret.Secret
+	Notes *secret.Secret
+}
+
+// UpdateSecret changes fields of a secret, by uuid, and returns it in plain.
+//
+// Errors: ErrNotFound, ErrInvalid; ErrLocked when it was changed and the rest
+// of it cannot be opened.
+func (s *Scope) UpdateSecret(ctx context.Context, uuid string, u SecretUpdate) (*SecretEntry, error) {
+	const op = "update secret"
+	body := secretBody{}
+	if u.Key != nil {
+		key, ok := SecretKey(*u.Key)
+		if !ok {
+			return nil, badKey(op)
+		}
+		body.Key = &key
+	}
+	if err := s.sealed(ctx, &body.Value, u.Value); err != nil {
+		return nil, withOp(err, op)
+	}
+	if err := s.sealed(ctx, &body.Notes, u.Notes); err != nil {
+		return nil, withOp(err, op)
+	}
+	w, err := s.patchSecret(ctx, uuid, body)
+	if err == nil && (w == nil || w.UUID == "") {
+		return s.SecretByID(ctx, uuid)
+	}
+	if err != nil {
+		return nil, err
+	}
+	entry, plain := w.entry(s.c)
+	if !plain {
+		return nil, locked(op)
+	}
+	return entry, nil
+}
+
+// SecretByID returns one secret with its value, by uuid.
+//
+// Errors: ErrNotFound, ErrLocked.
+func (s *Scope) SecretByID(ctx context.Context, uuid string) (*SecretEntry, error) {
+	route, err := s.secretsRoute(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k := s.get("get secret", route+"{uuid}/", uuid)
+	w, err := one[wireSecret](ctx, s.c, k)
+	if err != nil {
+		return nil, err
+	}
+	entry, plain := w.entry(s.c)
+	if !plain {
+		return nil, locked(k.op)
+	}
+	return entry, nil
+}
+
+// DeleteSecret deletes the secret of a key.
+//
+// Errors: ErrNotFound; ErrInvalid for a name that no secret can have.
+func (s *Scope) DeleteSecret(ctx context.Context, key string) error {
+	const op = "delete secret"
+	key, ok := SecretKey(key)
+	if !ok {
+		return badKey(op)
+	}
+	found, err := s.findSecret(ctx, key)
+	if err != nil {
+		return withOp(err, op)
+	}
+	if found == nil {
+		return &Error{Op: op, Kind: ErrNotFound}
+	}
+	route, err := s.secretsRoute(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = s.c.do(ctx, call{op: op, method: http.MethodDelete, route: route + "{uuid}/", args: []string{found.UUID}, identity: s.identity})
+	return err
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -133,3 +134,5 @@ func eachEra(t *testing.T, cfg sandbox.Config, story func(t *testing.T, r *sandb
 		})
 	}
 }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,120 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+)
+
+// credentialHint names the three ways to give this server a credential.
+const credentialHint = "Give the server a Ravi credential in one of three ways and call again: set RAVI_API_KEY (an API key), " +
+	"or set RAVI_ACCESS_TOKEN (an access token), or log in so that ~/.ravi (or the folder in RAVI_CONFIG_DIR) holds auth.json or config.json. " +
+	"To try everything without an account, start the server with --sandbox."
+
+// kinds maps the sentinels of package ravi to codes and words. The first that
+// matches wins, so the narrower ones stand first.
+var kinds = []struct {
+	kind          error
+	code          Code
+	message, hint string
+}{
+	{ravi.ErrNotAuthenticated, NotAuthenticated, "This server has no Ravi credential.", credentialHint},
+	{ravi.ErrTokenExpired, TokenExpired, "The Ravi access token has expired and could not be refreshed.",
+		"A person has to log in again, or set a fresh RAVI_ACCESS_TOKEN; a token from the environment cannot be refreshed."},
+	{ravi.ErrUnauthorized, NotAuthenticated, "Ravi refused the credential of this server.",
+		"The key or token was revoked or is wrong. A person has to log in again or set a valid RAVI_API_KEY or RAVI_ACCESS_TOKEN."},
+	{ravi.ErrSubscriptionRequired, SubscriptionRequired, "The plan of this Ravi account does not cover that.",
+		"Do not retry. The owner of the Ravi account has to upgrade the plan; existing identities keep working."},
+	{ravi.ErrWrongIdentity, IdentityNotFound, identityNotFoundMessage, identityNotFoundHint},
+	{ravi.ErrForbidden, Forbidden, "Ravi does not allow this credential to do that.",
+		"An identity key cannot manage the account and a management key cannot act as an identity everywhere; use the other kind of key."},
+	{ravi.ErrLocked, Locked, "The value is end-to-end encrypted and this server has no key that opens it.",
+		"Log in with the PIN on this machine so that auth.json holds the key pair (RAVI_ACCESS_TOKEN alone cannot decrypt), then call again."},
+	{ravi.ErrUnsupported, Unsupported, "This Ravi does not offer that.", "Do not retry; use another tool."},
+	{ravi.ErrNotFound, NotFound, "Ravi has no such object for this identity.", "List what exists and use an id from the list."},
+	{ravi.ErrConflict, Conflict, "Ravi says that this exists already or is taken.", "Choose another name or address, or use what exists."},
+	{ravi.ErrRateLimited, RateLimited, "Ravi is throttling this account.", "Wait and call again."},
+	{ravi.ErrInvalid, InvalidArgument, "Ravi's validation refused the request.", "Correct the arguments and call again."},
+	{ravi.ErrUnavailable, Unavailable, "Ravi cannot be reached or gave a broken answer.", "Call again in a moment."},
+}
+
+// IdentityNotFoundError is the one error for an identity that does not exist
+// and for one that the caller may not use, so that nobody learns which.
+func IdentityNotFoundError() *Error {
+	return New(IdentityNotFound, identityNotFoundMessage, identityNotFoundHint)
+}
+
+const (
+	identityNotFoundMessage = "There is no such identity for this caller."
+	identityNotFoundHint    = "Call list_identities and pass a uuid, name or address from there as `identity`, or create_identity for a new one."
+)
+
+// From returns err as an *Error. A *Error in the chain is returned as it is;
+// sentinels of packages ravi and ravi/config become the code they mean; a
+// deadline becomes Unavailable; everything else is Internal with err as cause.
+// From(nil) is nil.
+func From(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	var own *Error
+	if errors.As(err, &own) {
+		return own
+	}
+	var file *config.FileError
+	switch {
+	case errors.Is(err, config.ErrNoCredentials):
+		return New(NotAuthenticated, "This server has no Ravi credential.", credentialHint).WithCause(err)
+	case errors.Is(err, config.ErrPermissions):
+		return New(InvalidConfig, sentence(err.Error()), "Run the chmod given in the message (the file holds a credential) and call again.").WithCause(err)
+	case errors.As(err, &file):
+		return New(InvalidConfig, sentence(file.Error()), "Correct the file at that place, or remove it, and call again.").WithCause(err)
+	}
+	for _, k := range kinds {
+		if errors.Is(err, k.kind) {
+			return fromRavi(err, New(k.code, k.message, k.hint))
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return New(Unavailable, "The call took longer than this server allows.", "Call again; if it happens again, Ravi is slow at the moment.").WithCause(err)
+	}
+	if errors.Is(err, context.Canceled) {
+		return New(Unavailable, "The call was cancelled.", "Call again if the result is still wanted.").WithCause(err)
+	}
+	return New(Internal, "This server failed in a way it did not expect.",
+		"Call again once; if it happens again, report it with the id of this error.").WithCause(err)
+}
+
+// fromRavi adds what a *ravi.Error knows and may be shown.
+func fromRavi(err error, e *Error) *Error {
+	e.Cause = err
+	var detail *ravi.Error
+	if !errors.As(err, &detail) {
+		return e
+	}
+	e.RetryAfter = detail.RetryAfter
+	if detail.Detail != "" {
+		e.Hint = sentence(detail.Detail) + " " + e.Hint
+	}
+	if e.Code == InvalidArgument && len(detail.Fields) > 0 {
+		e.Message = fmt.Sprintf("Ravi's validation refused: %s.", strings.Join(detail.Fields, ", "))
+	}
+	return e
+}
+
+// sentence makes a sentence of a text of ours: an error of package config, with
+// paths, positions and commands but no content of a file, or a ravi.Error's detail.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return text
+}

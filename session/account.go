@@ -1,0 +1,198 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"ravi-mcp/ravi"
+)
+
+// cacheFor is the longest time that a list of identities is served from memory.
+const cacheFor = 30 * time.Second
+
+// Account is one Ravi account as this server uses it: the client made from a
+// credential, and the account's identities, cached for at most 30 seconds.
+//
+// A server without a credential starts all the same: Connect is asked again at
+// every call, so that logging in while the server runs is enough. After Ravi
+// refused the credential (Observe), it is asked once more as well, because a
+// person may have logged in again.
+//
+// The cache belongs to the credential: another credential, and any 401, 403 or
+// 404 that Observe sees, empties it. An Account may be used by any number of
+// goroutines. Close it at the end.
+type Account struct {
+	// Connect finds the credential and makes a client of it. Its error, such
+	// as config.ErrNoCredentials, is what calls return.
+	Connect func() (*ravi.Client, error)
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+
+	mu     sync.Mutex
+	client *ravi.Client
+	doubt  bool // Ravi refused the credential: look for another one
+	cached *directory
+	epoch  uint64 // counts what emptied the cache, so that a late list is not stored
+
+	flights singleflight.Group
+}
+
+// Client returns the client, made on first use.
+func (a *Account) Client() (*ravi.Client, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.client != nil && !a.doubt {
+		return a.client, nil
+	}
+	next, err := a.Connect()
+	if err != nil {
+		if a.client != nil {
+			return a.client, nil // the old credential gives the better error
+		}
+		return nil, err
+	}
+	a.doubt = false
+	if a.client == nil {
+		a.client = next
+		return a.client, nil
+	}
+	_ = a.client.Close()
+	a.client = next
+	a.drop()
+	return a.client, nil
+}
+
+// Observe takes note of an error of any call to Ravi: one that says that the
+// world is not what the cache holds empties it.
+func (a *Account) Observe(err error) {
+	refused := errors.Is(err, ravi.ErrUnauthorized) || errors.Is(err, ravi.ErrTokenExpired)
+	if !refused && !errors.Is(err, ravi.ErrForbidden) && !errors.Is(err, ravi.ErrNotFound) {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.doubt = a.doubt || refused
+	a.drop()
+}
+
+// Forget empties the cache, after identities were created, renamed or deleted.
+func (a *Account) Forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.drop()
+}
+
+// Close ends the client's work.
+func (a *Account) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.client == nil {
+		return nil
+	}
+	return a.client.Close()
+}
+
+// Identities returns the identities of the account, from memory if they were
+// read in the last 30 seconds. The caller must not change them.
+func (a *Account) Identities(ctx context.Context) ([]ravi.Identity, error) {
+	d, _, err := a.directory(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return d.all, nil
+}
+
+// lookup returns the identities that ref, a uuid, an address or a name, can
+// mean. A ref that the cached list does not have is looked up at Ravi.
+func (a *Account) lookup(ctx context.Context, ref string) ([]ravi.Identity, error) {
+	d, fresh, err := a.directory(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	found := d.find(ref)
+	if len(found) > 0 || fresh {
+		return found, nil
+	}
+	if d, _, err = a.directory(ctx, true); err != nil {
+		return nil, err
+	}
+	return d.find(ref), nil
+}
+
+// directory returns the identities and whether they were read just now.
+func (a *Account) directory(ctx context.Context, reload bool) (*directory, bool, error) {
+	client, err := a.Client()
+	if err != nil {
+		return nil, false, err
+	}
+	a.mu.Lock()
+	d, epoch := a.cached, a.epoch
+	a.mu.Unlock()
+	if !reload && d != nil && a.now().Sub(d.read) < cacheFor {
+		return d, false, nil
+	}
+	// One read serves all who wait for it, so it must not end with the first
+	// of them; the client bounds its time.
+	ch := a.flights.DoChan(client.CredentialID(), func() (any, error) {
+		return a.read(context.WithoutCancel(ctx), client, epoch)
+	})
+	select {
+	case <-ctx.Done():
+		return nil, false, context.Cause(ctx)
+	case r := <-ch:
+		if r.Err != nil {
+			return nil, false, r.Err
+		}
+		return r.Val.(*directory), true, nil
+	}
+}
+
+func (a *Account) read(ctx context.Context, client *ravi.Client, epoch uint64) (*directory, error) {
+	at := a.now()
+	list, err := identitiesOf(ctx, client)
+	if err != nil {
+		a.Observe(err)
+		return nil, err
+	}
+	d := newDirectory(list, at)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.epoch == epoch && a.client == client {
+		a.cached = d
+	}
+	return d, nil
+}
+
+// drop empties the cache. The caller holds mu.
+func (a *Account) drop() {
+	a.cached = nil
+	a.epoch++
+}
+
+func (a *Account) now() time.Time {
+	if a.Now != nil {
+		return a.Now()
+	}
+	return time.Now()
+}
+
+// identitiesOf lists what the credential may act for: all identities of the
+// account, or the one that an identity key or bound token is (DESIGN section 4).
+func identitiesOf(ctx context.Context, client *ravi.Client) ([]ravi.Identity, error) {
+	if _, bound := client.Bound(); !bound {
+		return client.Identities(ctx)
+	}
+	uuid, err := client.BoundIdentity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := client.Identity(ctx, uuid)
+	if err != nil {
+		return nil, err
+	}
+	return []ravi.Identity{*identity}, nil
+}

@@ -1,0 +1,112 @@
+package session_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+	"ravi-mcp/sandbox"
+)
+
+func (h *house) lists() int { return h.ravi.Server.CountRequests("GET", "/api/identities/") }
+
+func TestTheListIsCachedForThirtySeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, "one")
+		for range 3 {
+			_, err := h.resolver.Lookup(t.Context(), local(), "one")
+			require.NoError(t, err)
+		}
+		assert.Equal(t, 1, h.lists())
+		time.Sleep(30 * time.Second)
+		_, err := h.resolver.Lookup(t.Context(), local(), "one")
+		require.NoError(t, err)
+		assert.Equal(t, 2, h.lists())
+	})
+}
+
+func TestAnIdentityThatTheCacheDoesNotHaveIsLookedUp(t *testing.T) {
+	h := newHouse(t, "one")
+	_, err := h.resolver.Lookup(t.Context(), local(), "one")
+	require.NoError(t, err)
+	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "made elsewhere"})
+	_, err = h.resolver.Lookup(t.Context(), local(), "made elsewhere")
+	require.NoError(t, err)
+}
+
+func TestRefusalsEmptyTheCache(t *testing.T) {
+	for _, kind := range []error{ravi.ErrUnauthorized, ravi.ErrTokenExpired, ravi.ErrForbidden, ravi.ErrNotFound} {
+		h := newHouse(t, "one")
+		_, err := h.account.Identities(t.Context())
+		require.NoError(t, err)
+		h.account.Observe(&ravi.Error{Op: "x", Kind: kind})
+		_, err = h.account.Identities(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 2, h.lists(), kind)
+		h.account.Observe(errors.New("something else"))
+		_, err = h.account.Identities(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 2, h.lists(), kind)
+	}
+}
+
+func TestARevokedCredentialIsNotServedFromTheCache(t *testing.T) {
+	h := newHouse(t, "one")
+	_, err := h.account.Identities(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, h.ravi.Server.RevokeTokens(h.ravi.Account.Email))
+	h.account.Forget()
+	_, err = h.account.Identities(t.Context())
+	require.Error(t, err)
+	_, err = h.resolver.Lookup(t.Context(), local(), "one")
+	require.Error(t, err)
+}
+
+func TestManyCallersShareOneRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, "one")
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				_, err := h.account.Identities(t.Context())
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		assert.LessOrEqual(t, h.lists(), 2)
+	})
+}
+
+func TestACredentialThatAppearsLaterIsFound(t *testing.T) {
+	h := newHouse(t, "one")
+	connect := h.account.Connect
+	h.account.Connect = func() (*ravi.Client, error) { return nil, config.ErrNoCredentials }
+	_, err := h.account.Identities(t.Context())
+	require.ErrorIs(t, err, config.ErrNoCredentials)
+	h.account.Connect = connect
+	_, err = h.account.Identities(t.Context())
+	require.NoError(t, err)
+}
+
+func TestANewCredentialAfterARefusalReplacesTheOldOne(t *testing.T) {
+	h := newHouse(t, "one")
+	_, err := h.account.Identities(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, h.ravi.Server.RevokeTokens(h.ravi.Account.Email))
+	h.account.Forget()
+	_, err = h.account.Identities(t.Context())
+	require.Error(t, err)
+
+	fresh, err := h.ravi.Server.Account(sandbox.AccountConfig{})
+	require.NoError(t, err)
+	h.ravi.Account = fresh
+	_, err = h.account.Identities(t.Context())
+	require.NoError(t, err, "the person logged in again; the server was not restarted")
+}

@@ -1,0 +1,48 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+)
+
+// Call is who is calling and from where: what a transport knows of a request
+// before anything is looked up. Transports put it into the context.
+type Call struct {
+	Caller *Caller
+	// Session is the protocol session's id. It means nothing without Caller,
+	// and is empty where the protocol has no sessions (2026-07-28 and later).
+	Session string
+	// Header is the value of X-Ravi-Identity, if the transport has headers.
+	Header string
+	// RequestID ties the answer, the log lines and the audit line together.
+	RequestID string
+}
+
+// HasSession reports whether the call belongs to a session that can remember
+// something for it.
+func (c Call) HasSession() bool { return c.Session != "" }
+
+// Key names the state of the call's session.
+func (c Call) Key() Key { return Key{Caller: c.Caller.Name, Session: c.Session} }
+
+type callKey struct{}
+
+// WithCall returns a context that carries call.
+func WithCall(ctx context.Context, call Call) context.Context {
+	return context.WithValue(ctx, callKey{}, call)
+}
+
+// CallFrom returns the call that the transport put into ctx. It reports false
+// where there is none, which a server must treat as "nobody may do anything".
+func CallFrom(ctx context.Context) (Call, bool) {
+	call, ok := ctx.Value(callKey{}).(Call)
+	return call, ok && call.Caller != nil
+}
+
+// NewID returns 128 random bits in hexadecimal, for request and session ids.
+func NewID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails (Go 1.24)
+	return hex.EncodeToString(b[:])
+}

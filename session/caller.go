@@ -1,0 +1,69 @@
+package session
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// LocalCaller is the name of the one caller of a stdio server, and of everyone
+// on the machine where a loopback HTTP server has no tokens.
+const LocalCaller = "local"
+
+// Caller is somebody who may call this server, and what they may do. A Caller
+// is immutable after it is made.
+type Caller struct {
+	// Name tells callers apart in state, logs and audit. It is never empty.
+	Name string
+	// DefaultIdentity is the uuid, name or address used when nothing else
+	// names an identity (DESIGN section 3, step 4).
+	DefaultIdentity string
+	// Rights bound what the caller may touch.
+	Rights Rights
+}
+
+// Rights are upper bounds: nothing in a call can widen them.
+type Rights struct {
+	// Identities are name patterns such as "research-*" (path.Match syntax).
+	// An identity whose name fits none does not exist for the caller. Nil
+	// allows every identity; an empty, non-nil list allows none.
+	Identities []string
+}
+
+// ParsePatterns reads a comma-separated list of name patterns, as given to
+// --allow-identities. Spaces around a pattern are dropped. An empty list or a
+// malformed pattern is an error, so that a typing mistake cannot open everything.
+func ParsePatterns(list string) ([]string, error) {
+	var patterns []string
+	for _, p := range strings.Split(list, ",") {
+		p = strings.TrimSpace(p)
+		if p == "" {
+			continue
+		}
+		if _, err := path.Match(p, ""); err != nil {
+			return nil, fmt.Errorf("identity pattern %q: %w", p, err)
+		}
+		patterns = append(patterns, p)
+	}
+	if len(patterns) == 0 {
+		return nil, fmt.Errorf("no identity pattern in %q", list)
+	}
+	return patterns, nil
+}
+
+// AllowsName reports whether the caller may use, or create, an identity of
+// that name. Matching is case-sensitive, as names are at Ravi.
+func (r Rights) AllowsName(name string) bool {
+	if r.Identities == nil {
+		return true
+	}
+	for _, p := range r.Identities {
+		// A slash is an ordinary character in a name, but a separator to
+		// path.Match; folding it keeps "*" matching all of a name.
+		ok, err := path.Match(strings.ReplaceAll(p, "/", "\x00"), strings.ReplaceAll(name, "/", "\x00"))
+		if err == nil && ok {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,190 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// createdFor is how long the creator of an identity is remembered.
+	createdFor = 30 * 24 * time.Hour
+	// maxCreated bounds the creators kept; beyond it expired ones go, then arbitrary ones.
+	maxCreated = 100_000
+	// maxCursors bounds the cursors of one session; the one set longest ago goes first.
+	maxCursors = 256
+)
+
+// Memory is a Store in this process. The zero value is ready for use. It is
+// lost with the process, which is right for stdio and for a single HTTP server.
+type Memory struct {
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+
+	mu       sync.Mutex
+	sessions map[Key]*memorySession
+	created  map[creation]time.Time
+}
+
+type memorySession struct {
+	identity string
+	cursors  map[string]memoryCursor // by identity
+	sets     uint64                  // counts SetCursor, to find the oldest
+}
+
+type memoryCursor struct {
+	cursor string
+	set    uint64
+}
+
+type creation struct{ caller, identity string }
+
+var _ Store = (*Memory)(nil)
+
+// Binding implements Store.
+func (m *Memory) Binding(_ context.Context, key Key) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.sessions[key]; s != nil {
+		return s.identity, nil
+	}
+	return "", nil
+}
+
+// Bind implements Store.
+func (m *Memory) Bind(_ context.Context, key Key, identity string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.session(key).identity = identity
+	return nil
+}
+
+// BindIfUnbound implements Store.
+func (m *Memory) BindIfUnbound(_ context.Context, key Key, identity string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.session(key)
+	if s.identity != "" {
+		return false, nil
+	}
+	s.identity = identity
+	return true, nil
+}
+
+// Cursor implements Store.
+func (m *Memory) Cursor(_ context.Context, key Key, identity string) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.sessions[key]; s != nil {
+		return s.cursors[identity].cursor, nil
+	}
+	return "", nil
+}
+
+// SetCursor implements Store.
+func (m *Memory) SetCursor(_ context.Context, key Key, identity, cursor string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.session(key)
+	if s.cursors == nil {
+		s.cursors = make(map[string]memoryCursor)
+	}
+	s.sets++
+	s.cursors[identity] = memoryCursor{cursor: cursor, set: s.sets}
+	if len(s.cursors) > maxCursors {
+		oldest := identity
+		for id, c := range s.cursors {
+			if c.set < s.cursors[oldest].set {
+				oldest = id
+			}
+		}
+		delete(s.cursors, oldest)
+	}
+	return nil
+}
+
+// RecordCreated implements Store.
+func (m *Memory) RecordCreated(_ context.Context, caller, identity string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.created == nil {
+		m.created = make(map[creation]time.Time)
+	}
+	now := m.now()
+	m.created[creation{caller, identity}] = now
+	if len(m.created) > maxCreated {
+		m.dropOldCreated(now)
+	}
+	return nil
+}
+
+// CreatedBy implements Store.
+func (m *Memory) CreatedBy(_ context.Context, caller, identity string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, ok := m.created[creation{caller, identity}]
+	return ok && m.now().Sub(at) < createdFor, nil
+}
+
+// ForgetIdentity implements Store.
+func (m *Memory) ForgetIdentity(_ context.Context, identity string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.sessions {
+		if s.identity == identity {
+			s.identity = ""
+		}
+		delete(s.cursors, identity)
+	}
+	for c := range m.created {
+		if c.identity == identity {
+			delete(m.created, c)
+		}
+	}
+	return nil
+}
+
+// EndSession implements Store.
+func (m *Memory) EndSession(_ context.Context, key Key) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.sessions, key)
+	return nil
+}
+
+// session returns the state of key, made if need be. The caller holds mu.
+func (m *Memory) session(key Key) *memorySession {
+	if m.sessions == nil {
+		m.sessions = make(map[Key]*memorySession)
+	}
+	s := m.sessions[key]
+	if s == nil {
+		s = &memorySession{}
+		m.sessions[key] = s
+	}
+	return s
+}
+
+// dropOldCreated removes the expired creations, then arbitrary ones down to nine tenths of the
+// bound, so that the scan is paid rarely. The caller holds mu.
+func (m *Memory) dropOldCreated(now time.Time) {
+	cut := now.Add(-createdFor)
+	for c, at := range m.created {
+		if at.Before(cut) {
+			delete(m.created, c)
+		}
+	}
+	for len(m.created) > maxCreated*9/10 {
+		for c := range m.created { // losing one only means that its deletion is refused
+			delete(m.created, c)
+			break
+		}
+	}
+}
+
+func (m *Memory) now() time.Time {
+	if m.Now != nil {
+		return m.Now()
+	}
+	return time.Now()
+}

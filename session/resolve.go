@@ -1,0 +1,179 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+)
+
+// By says which rule determined the identity of a call; clients see it as
+// resolved_by.
+type By string
+
+// The rules, in the order in which they are tried (DESIGN section 3).
+const (
+	ByArgument      By = "argument"       // the `identity` argument
+	ByCursor        By = "cursor"         // the identity of the cursor
+	BySession       By = "session"        // bound by create_identity or use_identity
+	ByHeader        By = "header"         // X-Ravi-Identity
+	ByServer        By = "server"         // --identity or RAVI_IDENTITY
+	ByCallerDefault By = "caller_default" // default_identity in the callers file
+	ByConfigFile    By = "config_file"    // .ravi/config.json
+	ByCredential    By = "credential"     // an identity key is its identity
+	ByCreated       By = "created"        // create_identity made it in this call
+)
+
+// Resolver determines which identity a call means. There is no "current" or
+// "last used" identity outside of a session: where no rule applies, the answer
+// is identity_required. A Resolver may be used by any number of goroutines.
+type Resolver struct {
+	Account *Account
+	Store   Store
+	// Identity is the server's own default (--identity, RAVI_IDENTITY). Set it
+	// only where the server has a single caller.
+	Identity string
+	// ConfigFile reads the identity that a .ravi/config.json names, at every
+	// call. It is nil for HTTP servers, which never take an identity from a file.
+	ConfigFile func() (config.IdentityRef, error)
+}
+
+// Query is what the arguments of a call say about the identity.
+type Query struct {
+	// Argument is the `identity` argument: a uuid, a name or an address.
+	Argument string
+	// CursorIdentity is the uuid in the call's cursor, which the caller of
+	// Resolve has opened already.
+	CursorIdentity string
+}
+
+// Resolved is the identity of a call and the rule that determined it.
+type Resolved struct {
+	Identity ravi.Identity
+	By       By
+}
+
+// Resolve returns the identity that the call means; the first rule that
+// applies decides, even if what it names does not exist. Its errors are
+// identity_required, identity_not_found (also for an identity outside the
+// caller's rights), identity_ambiguous, invalid_argument (a cursor of another
+// identity than the argument), invalid_config, and those of Ravi and the store.
+func (r *Resolver) Resolve(ctx context.Context, call Call, q Query) (Resolved, error) {
+	ref, by, err := r.reference(ctx, call, q)
+	if err != nil {
+		return Resolved{}, err
+	}
+	identity, err := r.Lookup(ctx, call, ref)
+	if err != nil {
+		return Resolved{}, explain(err, by)
+	}
+	if q.CursorIdentity != "" && q.Argument != "" && identity.UUID != q.CursorIdentity {
+		return Resolved{}, fault.New(fault.InvalidArgument, "`identity` names another identity than the cursor.",
+			"Leave `identity` out when you pass a cursor, or arm a new cursor for that identity with watch_inbox.")
+	}
+	if q.CursorIdentity != "" {
+		by = ByCursor
+	}
+	return Resolved{Identity: identity, By: by}, nil
+}
+
+// Lookup returns the one identity that ref names and the caller may use.
+func (r *Resolver) Lookup(ctx context.Context, call Call, ref string) (ravi.Identity, error) {
+	found, err := r.Account.lookup(ctx, ref)
+	if err != nil {
+		return ravi.Identity{}, err
+	}
+	allowed := found[:0:0]
+	for _, identity := range found {
+		if call.Caller.Rights.AllowsName(identity.Name) {
+			allowed = append(allowed, identity)
+		}
+	}
+	switch len(allowed) {
+	case 0:
+		return ravi.Identity{}, fault.IdentityNotFoundError()
+	case 1:
+		return allowed[0], nil
+	}
+	uuids := make([]string, len(allowed))
+	for i, identity := range allowed {
+		uuids[i] = identity.UUID
+	}
+	return ravi.Identity{}, fault.New(fault.IdentityAmbiguous,
+		fmt.Sprintf("%d identities have that name: %s.", len(allowed), strings.Join(uuids, ", ")),
+		"Pass the uuid of the one you mean as `identity`; list_identities shows their addresses.")
+}
+
+// reference returns what the first rule that applies names.
+func (r *Resolver) reference(ctx context.Context, call Call, q Query) (string, By, error) {
+	if q.Argument != "" {
+		return q.Argument, ByArgument, nil
+	}
+	if q.CursorIdentity != "" {
+		return q.CursorIdentity, ByCursor, nil
+	}
+	if call.HasSession() {
+		bound, err := r.Store.Binding(ctx, call.Key())
+		if err != nil {
+			return "", "", err
+		}
+		if bound != "" {
+			return bound, BySession, nil
+		}
+	}
+	switch {
+	case call.Header != "":
+		return call.Header, ByHeader, nil
+	case r.Identity != "":
+		return r.Identity, ByServer, nil
+	case call.Caller.DefaultIdentity != "":
+		return call.Caller.DefaultIdentity, ByCallerDefault, nil
+	}
+	if r.ConfigFile != nil {
+		ref, err := r.ConfigFile()
+		if err != nil {
+			return "", "", err
+		}
+		if ref.UUID != "" {
+			return ref.UUID, ByConfigFile, nil
+		}
+		if ref.Name != "" {
+			return ref.Name, ByConfigFile, nil
+		}
+	}
+	client, err := r.Account.Client()
+	if err != nil {
+		return "", "", err
+	}
+	if _, bound := client.Bound(); bound {
+		uuid, err := client.BoundIdentity(ctx)
+		return uuid, ByCredential, err
+	}
+	hint := "Pass `identity` (a uuid, name or address from list_identities), or call create_identity for a new one."
+	if call.HasSession() {
+		hint += " Or call use_identity once to bind this session."
+	}
+	return "", "", fault.New(fault.IdentityRequired, "No identity was given and none is bound.", hint)
+}
+
+// explain says where a name that led nowhere came from, unless the call itself
+// gave it.
+func explain(err error, by By) error {
+	sources := map[By]string{
+		BySession:       "the identity bound to this session; it may have been deleted: call use_identity or create_identity",
+		ByHeader:        "the header X-Ravi-Identity of this client's configuration",
+		ByServer:        "the server's --identity (or RAVI_IDENTITY)",
+		ByCallerDefault: "default_identity in the server's callers file",
+		ByConfigFile:    "a .ravi/config.json (in RAVI_CONFIG_DIR, the working directory or the home directory)",
+	}
+	source, ok := sources[by]
+	if !ok || !fault.Has(err, fault.IdentityNotFound) && !fault.Has(err, fault.IdentityAmbiguous) {
+		return err
+	}
+	e := *fault.From(err)
+	e.Hint = "The name came from " + source + ". " + e.Hint
+	return &e
+}

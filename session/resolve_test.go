@@ -1,0 +1,172 @@
+package session_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+	"ravi-mcp/sandbox"
+	"ravi-mcp/sandbox/sandboxtest"
+	"ravi-mcp/secret"
+	"ravi-mcp/session"
+)
+
+// house is an account with identities and a resolver over it.
+type house struct {
+	ravi     *sandboxtest.Instance
+	account  *session.Account
+	resolver *session.Resolver
+	uuid     map[string]string // by name
+}
+
+func newHouse(t *testing.T, names ...string) *house {
+	t.Helper()
+	h := &house{ravi: sandboxtest.Memory(t, sandbox.Config{}), uuid: map[string]string{}}
+	for _, name := range names {
+		h.uuid[name] = h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: name}).UUID
+	}
+	h.account = &session.Account{Connect: func() (*ravi.Client, error) {
+		return ravi.New(ravi.Config{
+			Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(h.ravi.Account.AccessToken)},
+			BaseURL:     "https://ravi.test", Transport: h.ravi.Server.RoundTripper(),
+		})
+	}}
+	t.Cleanup(func() { _ = h.account.Close() })
+	h.resolver = &session.Resolver{Account: h.account, Store: &session.Memory{}}
+	return h
+}
+
+func local(rights ...string) session.Call {
+	return session.Call{Caller: &session.Caller{Name: session.LocalCaller, Rights: session.Rights{Identities: rights}}, Session: "s"}
+}
+
+func codeOf(err error) fault.Code {
+	var e *fault.Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+func TestTheFirstRuleThatAppliesDecides(t *testing.T) {
+	h := newHouse(t, "argument", "session", "header", "server", "default", "file")
+	call := local()
+	call.Header = "header"
+	call.Caller.DefaultIdentity = "default"
+	h.resolver.Identity = "server"
+	h.resolver.ConfigFile = func() (config.IdentityRef, error) { return config.IdentityRef{UUID: h.uuid["file"]}, nil }
+	require.NoError(t, h.resolver.Store.Bind(t.Context(), call.Key(), h.uuid["session"]))
+
+	steps := []struct {
+		want, name string
+		by         session.By
+		remove     func()
+		query      session.Query
+	}{
+		{"argument", "argument", session.ByArgument, func() {}, session.Query{Argument: "argument"}},
+		{"cursor", "argument", session.ByCursor, func() {}, session.Query{CursorIdentity: h.uuid["argument"]}},
+		{"session", "session", session.BySession, func() { call.Session = "" }, session.Query{}},
+		{"header", "header", session.ByHeader, func() { call.Header = "" }, session.Query{}},
+		{"server", "server", session.ByServer, func() { h.resolver.Identity = "" }, session.Query{}},
+		{"default", "default", session.ByCallerDefault, func() { call.Caller.DefaultIdentity = "" }, session.Query{}},
+		{"file", "file", session.ByConfigFile, func() { h.resolver.ConfigFile = nil }, session.Query{}},
+	}
+	for _, step := range steps {
+		got, err := h.resolver.Resolve(t.Context(), call, step.query)
+		require.NoError(t, err, step.want)
+		assert.Equal(t, step.by, got.By)
+		assert.Equal(t, h.uuid[step.name], got.Identity.UUID)
+		step.remove()
+	}
+	_, err := h.resolver.Resolve(t.Context(), call, session.Query{})
+	require.Equal(t, fault.IdentityRequired, codeOf(err))
+	assert.Contains(t, fault.From(err).Hint, "create_identity")
+	assert.NotContains(t, fault.From(err).Hint, "use_identity", "without a session there is nothing to bind")
+}
+
+func TestARuleThatLeadsNowhereIsAnErrorAndNotSomebodyElsesIdentity(t *testing.T) {
+	h := newHouse(t, "real")
+	h.resolver.Identity = "real"
+	call := local()
+	require.NoError(t, h.resolver.Store.Bind(t.Context(), call.Key(), "00000000-0000-4000-8000-000000000000"))
+	_, err := h.resolver.Resolve(t.Context(), call, session.Query{})
+	require.Equal(t, fault.IdentityNotFound, codeOf(err))
+	assert.Contains(t, fault.From(err).Hint, "bound to this session")
+}
+
+func TestAnIdentityIsFoundByUUIDNameAndAddressInAnyCase(t *testing.T) {
+	h := newHouse(t, "Sarah Johnson")
+	identities, err := h.account.Identities(t.Context())
+	require.NoError(t, err)
+	require.Len(t, identities, 1)
+	for _, ref := range []string{identities[0].UUID, "Sarah Johnson", identities[0].Inbox, "SARAH" + identities[0].Inbox[5:]} {
+		got, err := h.resolver.Lookup(t.Context(), local(), ref)
+		require.NoError(t, err, ref)
+		assert.Equal(t, identities[0].UUID, got.UUID)
+	}
+	_, err = h.resolver.Lookup(t.Context(), local(), "sarah johnson")
+	assert.Equal(t, fault.IdentityNotFound, codeOf(err), "names match exactly")
+}
+
+func TestANameOfTwoIdentitiesIsAmbiguousAmongThoseTheCallerMayUse(t *testing.T) {
+	h := newHouse(t, "twin")
+	second := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "twin"}).UUID
+	_, err := h.resolver.Lookup(t.Context(), local(), "twin")
+	require.Equal(t, fault.IdentityAmbiguous, codeOf(err))
+	assert.Contains(t, err.Error(), h.uuid["twin"])
+	assert.Contains(t, err.Error(), second)
+}
+
+func TestAnIdentityOutsideTheRightsDoesNotExistInTheSameWords(t *testing.T) {
+	h := newHouse(t, "research-1", "finance-1")
+	call := local("research-*")
+	_, err := h.resolver.Lookup(t.Context(), call, "research-1")
+	require.NoError(t, err)
+	_, foreign := h.resolver.Lookup(t.Context(), call, h.uuid["finance-1"])
+	_, unknown := h.resolver.Lookup(t.Context(), call, "no-such")
+	require.Equal(t, fault.IdentityNotFound, codeOf(foreign))
+	assert.Equal(t, fault.From(unknown).Body(), fault.From(foreign).Body())
+}
+
+func TestACursorOfAnotherIdentityThanTheArgumentIsRefused(t *testing.T) {
+	h := newHouse(t, "one", "two")
+	_, err := h.resolver.Resolve(t.Context(), local(), session.Query{Argument: "one", CursorIdentity: h.uuid["two"]})
+	assert.Equal(t, fault.InvalidArgument, codeOf(err))
+	got, err := h.resolver.Resolve(t.Context(), local(), session.Query{Argument: "one", CursorIdentity: h.uuid["one"]})
+	require.NoError(t, err)
+	assert.Equal(t, session.ByCursor, got.By)
+}
+
+func TestABrokenConfigFileIsAnErrorOnlyWhenItIsReached(t *testing.T) {
+	h := newHouse(t, "one")
+	broken := errors.New("broken file")
+	h.resolver.ConfigFile = func() (config.IdentityRef, error) { return config.IdentityRef{}, broken }
+	_, err := h.resolver.Resolve(t.Context(), local(), session.Query{})
+	assert.ErrorIs(t, err, broken)
+	_, err = h.resolver.Resolve(t.Context(), local(), session.Query{Argument: "one"})
+	assert.NoError(t, err)
+}
+
+func TestPatterns(t *testing.T) {
+	r := session.Rights{Identities: []string{"research-*", "exact", "team/*"}}
+	for name, want := range map[string]bool{
+		"research-1": true, "research-": true, "research": false, "Research-1": false, "exact": true, "exact2": false,
+		"research-a/b": true, "team/x": true, "": false,
+	} {
+		assert.Equal(t, want, r.AllowsName(name), name)
+	}
+	assert.True(t, session.Rights{}.AllowsName("anything"))
+	assert.False(t, session.Rights{Identities: []string{}}.AllowsName("anything"))
+	for _, bad := range []string{"", " , ", "[", "a,[b"} {
+		_, err := session.ParsePatterns(bad)
+		assert.Error(t, err, bad)
+	}
+	got, err := session.ParsePatterns(" a-* ,b")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a-*", "b"}, got)
+}

@@ -1,0 +1,42 @@
+package session
+
+import "context"
+
+// Key names the state of one session. Both parts are needed: the id of a
+// session gives nothing to a caller who does not own it (DESIGN section 3).
+type Key struct {
+	Caller  string
+	Session string
+}
+
+// Store keeps what outlives a call: which identity a session is bound to, the
+// session's own cursors, and who created which identity. It holds no
+// credential, no message and no value of a vault.
+//
+// Every method is atomic and may be called by any number of goroutines. An
+// error means that the store cannot answer; it never means "nothing there".
+type Store interface {
+	// Binding returns the uuid of the identity that the session is bound to,
+	// or "" when it is not bound.
+	Binding(ctx context.Context, key Key) (string, error)
+	// Bind binds the session to the identity, over any earlier binding.
+	Bind(ctx context.Context, key Key, identity string) error
+	// BindIfUnbound binds a session that is not bound yet and reports whether
+	// it did.
+	BindIfUnbound(ctx context.Context, key Key, identity string) (bool, error)
+
+	// Cursor returns the session's own cursor of an identity, or "".
+	Cursor(ctx context.Context, key Key, identity string) (string, error)
+	// SetCursor replaces the session's own cursor of an identity.
+	SetCursor(ctx context.Context, key Key, identity, cursor string) error
+
+	// RecordCreated remembers for 30 days that the caller created the identity.
+	RecordCreated(ctx context.Context, caller, identity string) error
+	// CreatedBy reports whether the caller is recorded as its creator.
+	CreatedBy(ctx context.Context, caller, identity string) (bool, error)
+
+	// ForgetIdentity drops everything about a deleted identity, in every session.
+	ForgetIdentity(ctx context.Context, identity string) error
+	// EndSession drops everything about a session.
+	EndSession(ctx context.Context, key Key) error
+}

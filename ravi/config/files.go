@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,11 +77,22 @@ func readFile(path string) (content, *file, error) {
 	if err != nil || f == nil {
 		return content{}, nil, err
 	}
-	var c content
-	if err := json.Unmarshal(data, &c); err != nil {
-		return content{}, nil, invalidJSON(path, data, err)
+	c, err := parse(path, data)
+	if err != nil {
+		return content{}, nil, err
 	}
 	return c, f, nil
+}
+
+func parse(path string, data []byte) (content, error) {
+	var c content
+	if err := json.Unmarshal(data, &c); err != nil {
+		return content{}, invalidJSON(path, data, err)
+	}
+	if string(bytes.TrimSpace(data)) == "null" {
+		return content{}, &FileError{Path: path, Line: 1, Column: 1, Reason: "a JSON object is needed here", Kind: ErrInvalidFile}
+	}
+	return c, nil
 }
 
 func readRaw(path string) ([]byte, *file, error) {

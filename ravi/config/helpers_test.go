@@ -52,3 +52,10 @@ func write(t testing.TB, path, text string, mode os.FileMode) string {
 	require.NoError(t, os.Chmod(path, mode))
 	return path
 }
+
+func read(t testing.TB, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(data)
+}

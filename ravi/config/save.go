@@ -101,12 +101,12 @@ func merge(ctx context.Context, path string, change func(map[string]json.RawMess
 	}
 	fields := map[string]json.RawMessage{}
 	if len(data) > 0 {
+		if _, err := parse(path, data); err != nil {
+			return err
+		}
 		if err := json.Unmarshal(data, &fields); err != nil {
 			return invalidJSON(path, data, err)
 		}
-	}
-	if fields == nil {
-		fields = map[string]json.RawMessage{}
 	}
 	change(fields)
 	if len(fields) == 0 {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -74,9 +73,9 @@ func UpdateTokens(ctx context.Context, path string, fn func(cur Credentials) (To
 	if f == nil {
 		return unreadable(path, fs.ErrNotExist)
 	}
-	var cur content
-	if err := json.Unmarshal(data, &cur); err != nil {
-		return invalidJSON(path, data, err)
+	cur, err := parse(path, data)
+	if err != nil {
+		return err
 	}
 	if err := f.private(); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -33,6 +34,8 @@ const (
 	maxOthers = 1024
 	// maxPendingBytes is how large the messages of all of them may be together.
 	maxPendingBytes = 32 << 20
+	// maxFree is how many goroutines are kept for the next requests.
+	maxFree = 32
 	// grace is how long requests may take to answer after their cancellation, and the client to read the last answers.
 	grace = 2 * time.Second
 )
@@ -44,6 +47,9 @@ const (
 // 4096 calls or 32 MiB of messages, then CodeBusy); a call that only waits gives its place back with Park. All other
 // requests run at once, ping, initialize and logging/setLevel even before the next line is read. So neither waits nor
 // queues delay a cancellation, a ping, or the answer to a question of ours.
+//
+// subscriptions/listen is acknowledged, held open and ended properly, but what mcp-go broadcasts reaches sessions up to
+// 2025-11-25 only; a Server that is served this way must not advertise listChanged, or never change its lists.
 //
 // A request's notifications are written before its answer, and none after it. A cancelled request is not answered, queued
 // or running. Only the writing goroutine waits for a slow client: 1 MiB of output is kept for it, then finished requests
@@ -117,6 +123,8 @@ type conn struct {
 	gate      *gate
 	session   *stdioSession
 	questions questions
+	work      chan *call   // to a free worker
+	free      atomic.Int32 // workers without a call
 
 	mu     sync.Mutex
 	calls  map[string]*call
@@ -135,6 +143,7 @@ func (s *Stdio) connect(ctx context.Context) *conn {
 		out:     newOutbox(s.Out),
 		gate:    newGate(or(s.MaxConcurrent, defaultMaxConcurrent)),
 		calls:   make(map[string]*call),
+		work:    make(chan *call),
 	}
 	c.base, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	c.session = &stdioSession{conn: c, id: "stdio-" + rand.Text()}
@@ -159,10 +168,33 @@ func (c *conn) start(env Envelope, line []byte) {
 		c.refuse(env.ID, code, message)
 		return
 	}
-	go func() {
-		defer c.done(call)
-		call.handle()
-	}()
+	select {
+	case c.work <- call: // a worker is free
+	default:
+		go c.worker(call)
+	}
+}
+
+// worker handles a request, and then others as long as there are not too many free workers: a goroutine whose stack has
+// grown to the depth of a call is worth keeping.
+func (c *conn) worker(call *call) {
+	for {
+		func() {
+			defer c.done(call)
+			call.handle()
+		}()
+		c.out.flush() // counted no more: a client that does not read holds only the goroutine that writes
+		if c.free.Add(1) > maxFree {
+			c.free.Add(-1)
+			return
+		}
+		select {
+		case call = <-c.work:
+			c.free.Add(-1)
+		case <-c.base.Done():
+			return
+		}
+	}
 }
 
 // admit counts a request in, or says why not.

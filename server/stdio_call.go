@@ -92,11 +92,14 @@ func (c *call) handle() {
 	if body == nil {
 		body, isError = c.conn.internal("a request got no answer", "", nil), true
 	}
-	middle := answerBody
+	c.conn.out.answer(c, answerOpen, c.id, memberOf(isError), body, closing)
+}
+
+func memberOf(isError bool) []byte {
 	if isError {
-		middle = answerError
+		return answerError
 	}
-	c.conn.out.answer(c, answerOpen, c.id, middle, body, closing)
+	return answerBody
 }
 
 // refuse answers with an error of the transport.

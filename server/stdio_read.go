@@ -107,11 +107,7 @@ func (c *conn) inline(env Envelope, line []byte) {
 	if body == nil || env.IsNotification || !c.out.end(call) {
 		return
 	}
-	middle := answerBody
-	if isError {
-		middle = answerError
-	}
-	c.out.reply(answerOpen, call.id, middle, body, closing)
+	c.out.reply(answerOpen, call.id, memberOf(isError), body, closing)
 }
 
 // refuse answers a message that is not taken; a nil id is answered as null.

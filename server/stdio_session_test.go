@@ -238,3 +238,28 @@ func TestDiscoverOfTheNewestProtocol(t *testing.T) {
 		require.NoError(t, c.hangUp())
 	})
 }
+
+// A subscription of the newest protocol is acknowledged first, stays open, and ends with the input, or silently when it is
+// cancelled.
+func TestASubscriptionEndsWithTheInput(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := mcpserver.NewMCPServer("stories", "1", mcpserver.WithToolCapabilities(true))
+		c := connect(t, &server.Stdio{Server: s})
+		begin := time.Now()
+		listen := func(id string) string {
+			return `{"jsonrpc":"2.0","id":` + id + `,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},` + modern(`{}`) + `}}`
+		}
+		for _, id := range []string{"1", "2"} {
+			c.send(listen(id))
+			assert.Equal(t, "notifications/subscriptions/acknowledged", c.next().Method)
+		}
+		synctest.Wait()
+		assert.Empty(t, c.unread())
+		c.send(cancellation("1"))
+		require.NoError(t, c.hangUp())
+		assert.Zero(t, time.Since(begin))
+		c.answer("2")
+		assert.Empty(t, c.unread())
+	})
+}

@@ -17,21 +17,23 @@ const (
 	outKeep = 1 << 20
 )
 
-// outbox is the one way to the client. Messages are appended whole to a buffer, and one goroutine writes what has gathered
-// there, in order; so nobody but that goroutine ever waits inside a Write, and a burst of answers costs one. Its mutex also
-// guards the states of the calls, which makes "nothing after the answer, nothing after the cancellation" exact.
+// outbox is the one way to the client. Messages are appended whole to a buffer, and one goroutine at a time writes what has
+// gathered there, in order, so that a burst of answers costs one Write. A goroutine that has answered its request flushes
+// itself, which spares a switch; the reading goroutine and handlers never do, they wake run. Its mutex also guards the states of the calls, which makes "nothing after the answer, nothing after the cancellation" exact.
 type outbox struct {
 	w io.Writer
 
 	mu      sync.Mutex
-	pending []byte        // what the writer takes next
+	pending []byte        // what is written next
+	spare   []byte        // a buffer to reuse
+	writing bool          // somebody is in flush
 	bytes   int           // pending, and what is being written
 	space   chan struct{} // closed and replaced by look, if somebody waits
 	waiting int
 	closed  bool // nothing more will come
 	err     error
 
-	wake   chan struct{} // there is something to write, or closed
+	wake   chan struct{} // makes run look
 	failed chan struct{} // closed with the first error
 	done   chan struct{} // closed when the writer has ended
 }
@@ -46,38 +48,46 @@ func newOutbox(w io.Writer) *outbox {
 	}
 }
 
-// run writes until the outbox is closed and empty, or the client is gone.
+// run flushes whenever it is woken, until the outbox is closed and empty or the client is gone.
 func (o *outbox) run() {
 	defer close(o.done)
-	var spare []byte
-	for {
+	for range o.wake {
+		o.flush()
 		o.mu.Lock()
-		batch := o.pending
-		if len(batch) == 0 {
-			end := o.closed || o.err != nil
-			o.mu.Unlock()
-			if end {
-				return
-			}
-			<-o.wake
-			continue
-		}
-		o.pending = spare[:0]
+		end := o.err != nil || o.closed && len(o.pending) == 0 && !o.writing
 		o.mu.Unlock()
-
-		_, err := o.w.Write(batch)
-		if err != nil {
-			o.fail(fmt.Errorf("server: write to the client: %w", err))
+		if end {
 			return
 		}
+	}
+}
+
+// flush writes what is pending, unless somebody does so already; that one then writes it too.
+func (o *outbox) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.writing {
+		return
+	}
+	o.writing = true
+	for len(o.pending) > 0 {
+		batch := o.pending
+		o.pending, o.spare = o.spare[:0], nil
+		o.mu.Unlock()
+		_, err := o.w.Write(batch)
 		o.mu.Lock()
+		if err != nil {
+			o.broke(fmt.Errorf("server: write to the client: %w", err))
+		}
 		o.bytes -= len(batch)
 		o.look()
-		o.mu.Unlock()
-		spare = nil
 		if cap(batch) <= outKeep {
-			spare = batch
+			o.spare = batch
 		}
+	}
+	o.writing = false
+	if o.closed {
+		o.kick()
 	}
 }
 
@@ -85,6 +95,10 @@ func (o *outbox) run() {
 func (o *outbox) fail(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.broke(err)
+}
+
+func (o *outbox) broke(err error) {
 	if o.err != nil {
 		return
 	}
@@ -118,7 +132,7 @@ func (o *outbox) kick() {
 }
 
 // put appends one message if there is room below limit. It returns the channel to wait on if there is none. With a call,
-// the message belongs to it and is refused once the call has ended; final ends it.
+// the message belongs to it and is refused once the call has ended; final ends it, and is for the caller to flush.
 func (o *outbox) put(c *call, final bool, limit int, message [][]byte) (<-chan struct{}, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -140,7 +154,7 @@ func (o *outbox) put(c *call, final bool, limit int, message [][]byte) (<-chan s
 	if c != nil && final {
 		c.ended = true
 	}
-	if before == 0 {
+	if !final && !o.writing {
 		o.kick()
 	}
 	return nil, nil

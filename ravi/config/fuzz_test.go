@@ -21,6 +21,7 @@ func FuzzFiles(f *testing.F) {
 	}
 	m := newMachine(f)
 	f.Fuzz(func(t *testing.T, conf, auth string) {
+		m.t = t
 		m.inHome("config.json", conf)
 		m.inHome("auth.json", auth)
 		var fe *config.FileError
@@ -42,6 +43,7 @@ func FuzzUpdateTokens(f *testing.F) {
 	}
 	m := newMachine(f)
 	f.Fuzz(func(t *testing.T, text string) {
+		m.t = t
 		path := m.inHome("auth.json", text)
 		err := config.UpdateTokens(t.Context(), path, func(config.Credentials) (config.Tokens, error) { return pair("a2", "r2"), nil })
 		if err != nil {

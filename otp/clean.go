@@ -1,0 +1,134 @@
+package otp
+
+import (
+	"html"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// invisible reports whether a person does not see r: format characters (zero
+// width, bidirectional controls, soft hyphen, tags), fillers, variation
+// selectors, and control characters other than line feed and tab.
+func invisible(r rune) bool {
+	if r < 0x80 {
+		return r < ' ' && r != '\n' && r != '\t' || r == 0x7F
+	}
+	switch {
+	case r < 0xA0:
+		return true
+	case r == 0x00AD, r == 0x034F, r == 0x115F, r == 0x1160, r == 0x17B4, r == 0x17B5, r == 0x3164, r == 0xFFA0, r == 0x2800:
+		return true
+	case r >= 0x180B && r <= 0x180F, r >= 0xFE00 && r <= 0xFE0F, r >= 0xE0000 && r <= 0xE0FFF:
+		return true
+	case r == 0x2028, r == 0x2029, r >= 0xFFF0 && r <= 0xFFFB:
+		return true
+	case r < 0x600:
+		return false
+	}
+	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r)
+}
+
+// dropped reports whether a page leaves r out: what is invisible, and vowel
+// points and stretchers that would keep words from matching.
+func dropped(r rune) bool {
+	if r < 0x80 {
+		return invisible(r)
+	}
+	switch {
+	case r == 0x0640, r >= 0x064B && r <= 0x0652, r == 0x0670, r >= 0x0591 && r <= 0x05BD, r == 0x05BF, r == 0x05C1, r == 0x05C2:
+		return true
+	}
+	return invisible(r)
+}
+
+// Clean makes inbound text fit to show to a model: invisible and
+// bidirectional control characters go, before and after character references
+// are decoded (twice, so that a doubly written one does not survive), line
+// ends become \n, invalid UTF-8 becomes U+FFFD. At most max runes are
+// returned, all if max is 0 or less; truncated says whether anything was cut
+// there or at [MaxInput].
+func Clean(s string, max int) (text string, truncated bool) {
+	s, truncated = capBytes(s, MaxInput)
+	s = stripInvisible(s)
+	for range 2 {
+		if !strings.ContainsRune(s, '&') {
+			break
+		}
+		s = stripInvisible(html.UnescapeString(s))
+	}
+	s, cut := capRunes(s, max)
+	return s, truncated || cut
+}
+
+// stripInvisible normalises line ends, repairs UTF-8 and removes what a
+// person does not see.
+func stripInvisible(s string) string {
+	clean := true
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= 0x80 || c < ' ' && c != '\n' && c != '\t' || c == 0x7F {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for i, r := range s {
+		switch {
+		case r == '\r':
+			if i+1 >= len(s) || s[i+1] != '\n' {
+				b.WriteByte('\n')
+			}
+		case r == 0x2028, r == 0x2029, r == 0x85:
+			b.WriteByte('\n')
+		case !invisible(r):
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func capBytes(s string, n int) (string, bool) {
+	if len(s) <= n {
+		return s, false
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n], true
+}
+
+func capRunes(s string, n int) (string, bool) {
+	if n <= 0 || len(s) <= n {
+		return s, false
+	}
+	count := 0
+	for i := range s {
+		if count == n {
+			return s[:i], true
+		}
+		count++
+	}
+	return s, false
+}
+
+// cleanLine is Clean for labels: one line, single spaces.
+func cleanLine(s string, max int) string {
+	s, _ = Clean(s, 0)
+	s = strings.Join(strings.Fields(s), " ")
+	s, _ = capRunes(s, max)
+	return s
+}
+
+// composed returns s in NFC, cheaply when it already is.
+func composed(s string) string {
+	if norm.NFC.IsNormalString(s) {
+		return s
+	}
+	return norm.NFC.String(s)
+}

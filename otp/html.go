@@ -1,0 +1,291 @@
+package otp
+
+import (
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// The walker reads tokens rather than a tree: time and memory stay linear
+// whatever the nesting, and an unclosed element costs nothing.
+
+// maxDepth bounds the stack of open elements; deeper ones are counted only.
+const maxDepth = 256
+
+// maxAnchors bounds the links kept of one message.
+const maxAnchors = 400
+
+// element is an open element with what it passes on to its content.
+type element struct {
+	tag    atom.Atom
+	look   look
+	anchor bool
+}
+
+// look is what a reader sees of an element's content.
+type look struct {
+	hidden bool // not displayed, whatever is inside
+	unseen bool // font size 0 or visibility: an inner element may undo it
+	emph   bool
+	skip   bool // head, script, style and the like
+	quoted bool // quoted part of a reply
+	pre    bool
+}
+
+type walker struct {
+	seen       *pageBuilder // what a person sees
+	hidden     *pageBuilder // preheaders and other hidden text
+	stack      []element
+	overflow   int
+	css        map[string]bool // class and id selectors that hide
+	keepQuotes bool            // a forward: quotes belong to the message
+	isReply    bool
+	link       int // open anchor in seen.anchors, or -1
+	ldjson     []string
+	inLD       bool
+}
+
+// walkHTML renders a document to the page a person sees and the page of its
+// hidden text.
+func walkHTML(doc string, keepQuotes, isReply bool) (seen, hidden *page, ld []string) {
+	doc, _ = capBytes(doc, MaxInput)
+	w := &walker{
+		seen: newPage(pageHTML, len(doc)/4), hidden: newPage(pageHidden, 256),
+		keepQuotes: keepQuotes, isReply: isReply, link: -1,
+	}
+	z := html.NewTokenizer(strings.NewReader(doc))
+	z.SetMaxBuf(MaxInput + 1)
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			w.closeLink()
+			return &w.seen.page, &w.hidden.page, w.ldjson
+		case html.TextToken:
+			w.onText(z)
+		case html.StartTagToken, html.SelfClosingTagToken:
+			w.onStart(z)
+		case html.EndTagToken:
+			name, _ := z.TagName()
+			w.onEnd(atom.Lookup(name))
+		}
+	}
+}
+
+func (w *walker) top() look {
+	if len(w.stack) == 0 {
+		return look{}
+	}
+	return w.stack[len(w.stack)-1].look
+}
+
+func (w *walker) onText(z *html.Tokenizer) {
+	l := w.top()
+	if l.skip {
+		switch raw := z.Raw(); {
+		case w.inLD && len(w.ldjson) < 4 && len(raw) < 32<<10:
+			w.ldjson = append(w.ldjson, string(raw))
+		case len(w.stack) > 0 && w.stack[len(w.stack)-1].tag == atom.Style:
+			w.css = hidingSelectors(w.css, string(raw))
+		}
+		return
+	}
+	if l.quoted {
+		return
+	}
+	var flags uint8
+	if l.emph {
+		flags |= flagEmph
+	}
+	text := string(z.Text())
+	if l.hidden || l.unseen {
+		w.hidden.text(text, flags, false)
+		return
+	}
+	if w.link >= 0 {
+		flags |= flagAnchor
+	}
+	w.seen.text(text, flags, l.pre)
+}
+
+func (w *walker) onStart(z *html.Tokenizer) {
+	name, more := z.TagName()
+	tag := atom.Lookup(name)
+	if tag == 0 {
+		// Unknown elements (o:p, v:roundrect) are inline and cannot be told
+		// apart when they close, so they are looked through.
+		return
+	}
+	a := readAttrs(z, more)
+	w.impliedEnd(tag)
+	l := w.top()
+	st := parseStyle(a.style)
+	l.pre = l.pre || tag == atom.Pre || tag == atom.Textarea || st.pre
+	l.skip = l.skip || skipTags[tag]
+	l.hidden = l.hidden || st.hidden || a.hidden || w.hiddenByCSS(a)
+	if st.font != fontUnset {
+		l.unseen = st.font == fontNone
+	}
+	if st.invisible != nil {
+		l.unseen = *st.invisible
+	}
+	l.emph = emphTags[tag] || st.emph || l.emph && !st.plain
+	l.quoted = l.quoted || w.startsQuote(tag, a)
+
+	w.breakBefore(tag, st)
+	switch tag {
+	case atom.Br:
+		w.gap('\n')
+	case atom.Img:
+		if w.link >= 0 && !l.hidden {
+			w.seen.anchors[w.link].alt += " " + a.alt
+		}
+	case atom.A:
+		w.closeLink()
+		if !l.hidden && !l.skip && !l.quoted && a.href != "" {
+			w.openLink(a.href, st.button || a.button)
+		}
+	case atom.Script:
+		w.inLD = a.typ == "application/ld+json"
+	}
+	if voidTags[tag] {
+		return
+	}
+	if len(w.stack) >= maxDepth {
+		w.overflow++
+		return
+	}
+	w.stack = append(w.stack, element{tag: tag, look: l, anchor: tag == atom.A})
+}
+
+func (w *walker) onEnd(tag atom.Atom) {
+	if tag == 0 || voidTags[tag] {
+		return
+	}
+	if w.overflow > 0 {
+		w.overflow--
+		return
+	}
+	if tag == atom.A {
+		w.closeLink()
+	}
+	for i := len(w.stack) - 1; i >= 0; i-- {
+		open := w.stack[i].tag
+		if open == tag {
+			w.stack = w.stack[:i]
+			break
+		}
+		// A stray end tag inside a cell does not close what is outside it.
+		if (open == atom.Td || open == atom.Th || open == atom.Table) && tag != atom.Tr && tag != atom.Table && tag != atom.Tbody && tag != atom.Body && tag != atom.Html {
+			break
+		}
+	}
+	if blockTags[tag] {
+		w.gap('\n')
+	}
+}
+
+// impliedEnd closes elements that a new one ends without an end tag.
+func (w *walker) impliedEnd(tag atom.Atom) {
+	var closes, stops map[atom.Atom]bool
+	switch {
+	case tag == atom.Body, blockTags[tag] && w.top().skip:
+		closes, stops = headTags, nil // a head that was never closed
+	case tag == atom.Td || tag == atom.Th:
+		closes, stops = cellTags, rowStops
+	case tag == atom.Tr:
+		closes, stops = rowTags, tableStops
+	case tag == atom.Li:
+		closes, stops = itemTags, listStops
+	case blockTags[tag]:
+		if n := len(w.stack); n > 0 && w.stack[n-1].tag == atom.P {
+			w.stack = w.stack[:n-1]
+		}
+		return
+	default:
+		return
+	}
+	for i := len(w.stack) - 1; i >= 0 && !stops[w.stack[i].tag]; i-- {
+		if closes[w.stack[i].tag] {
+			w.stack = w.stack[:i]
+			return
+		}
+	}
+}
+
+func (w *walker) breakBefore(tag atom.Atom, st style) {
+	switch {
+	case st.display == displayInlineBlock:
+		w.gap(' ')
+	case st.display == displayInline:
+	case tag == atom.Td || tag == atom.Th || st.display == displayCell:
+		w.gap('\t')
+	case blockTags[tag] || st.display == displayBlock:
+		w.gap('\n')
+	}
+}
+
+func (w *walker) gap(r rune) {
+	w.seen.gap(r)
+	w.hidden.gap(r)
+}
+
+func (w *walker) openLink(href string, button bool) {
+	if len(w.seen.anchors) >= maxAnchors {
+		return
+	}
+	w.link = len(w.seen.anchors)
+	at := len(w.seen.show)
+	if w.seen.pending != 0 && at > 0 {
+		at++ // the pending space is written before the label
+	}
+	w.seen.anchors = append(w.seen.anchors, anchor{url: strings.TrimSpace(href), start: at, end: at, button: button})
+}
+
+func (w *walker) closeLink() {
+	if w.link < 0 {
+		return
+	}
+	a := &w.seen.anchors[w.link]
+	a.end = max(len(w.seen.show), 0)
+	a.start = min(a.start, a.end)
+	w.link = -1
+}
+
+// startsQuote reports whether an element begins the quoted part of a reply.
+func (w *walker) startsQuote(tag atom.Atom, a attrs) bool {
+	if w.keepQuotes {
+		return false
+	}
+	if tag == atom.Blockquote && (w.isReply || a.typ == "cite" || strings.Contains(a.class, "quote")) {
+		return true
+	}
+	switch a.id {
+	case "divRplyFwdMsg", "appendonsend", "OLK_SRC_BODY_SECTION", "mail-editor-reference-message-container":
+		// Everything behind it is the earlier message: leave the mark on the
+		// outermost element too.
+		for i := range w.stack {
+			w.stack[i].look.quoted = true
+		}
+		return true
+	}
+	for name := range strings.FieldsSeq(a.class) {
+		switch name {
+		case "gmail_quote", "gmail_attr", "yahoo_quoted", "moz-cite-prefix", "protonmail_quote", "zmail_extra", "gmail_quote_container", "tutanota_quote":
+			return true
+		}
+	}
+	return false
+}
+
+// Text renders HTML to the text a person sees: hidden elements, styles,
+// scripts and comments are left out, blocks become lines and table cells are
+// set apart by tabs. At most max runes are returned, all if max is 0 or less.
+// The result is cleaned as by [Clean], but character references are decoded
+// only once more.
+func Text(doc string, max int) (text string, truncated bool) {
+	over := len(doc) > MaxInput
+	seen, _, _ := walkHTML(doc, true, false)
+	text, truncated = Clean(string(seen.show), max)
+	return text, truncated || over
+}

@@ -1,0 +1,278 @@
+package otp
+
+import (
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+func tagSet(tags ...atom.Atom) map[atom.Atom]bool {
+	m := make(map[atom.Atom]bool, len(tags))
+	for _, t := range tags {
+		m[t] = true
+	}
+	return m
+}
+
+var (
+	skipTags  = tagSet(atom.Head, atom.Style, atom.Script, atom.Title, atom.Template, atom.Svg, atom.Object, atom.Iframe, atom.Noframes, atom.Audio, atom.Video, atom.Canvas, atom.Datalist)
+	voidTags  = tagSet(atom.Br, atom.Img, atom.Hr, atom.Input, atom.Meta, atom.Link, atom.Col, atom.Area, atom.Base, atom.Wbr, atom.Source, atom.Track, atom.Embed, atom.Param)
+	blockTags = tagSet(atom.P, atom.Div, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Table, atom.Tr, atom.Tbody, atom.Thead, atom.Ul, atom.Ol, atom.Li, atom.Dl, atom.Dt, atom.Dd,
+		atom.Blockquote, atom.Pre, atom.Hr, atom.Center, atom.Section, atom.Article, atom.Header, atom.Footer, atom.Main, atom.Aside, atom.Nav, atom.Address, atom.Form, atom.Fieldset, atom.Body, atom.Html, atom.Figure, atom.Caption)
+	emphTags   = tagSet(atom.B, atom.Strong, atom.H1, atom.H2, atom.H3, atom.Code, atom.Pre, atom.Kbd, atom.Samp, atom.Tt, atom.Big, atom.Mark, atom.Th)
+	headTags   = tagSet(atom.Head)
+	cellTags   = tagSet(atom.Td, atom.Th)
+	rowTags    = tagSet(atom.Tr)
+	itemTags   = tagSet(atom.Li)
+	rowStops   = tagSet(atom.Tr, atom.Table)
+	tableStops = tagSet(atom.Table)
+	listStops  = tagSet(atom.Ul, atom.Ol, atom.Table, atom.Td)
+)
+
+// attrs are the attributes the walker looks at.
+type attrs struct {
+	href, style, class, id, alt, typ string
+	hidden, button                   bool
+}
+
+func readAttrs(z *html.Tokenizer, more bool) attrs {
+	var a attrs
+	for range 64 { // more attributes than that are not from a mail program
+		if !more {
+			break
+		}
+		var key, val []byte
+		key, val, more = z.TagAttr()
+		switch string(key) {
+		case "href":
+			a.href = string(val)
+		case "style":
+			a.style = strings.ToLower(string(val))
+		case "class":
+			a.class = string(val)
+			lower := strings.ToLower(a.class)
+			a.button = a.button || strings.Contains(lower, "btn") || strings.Contains(lower, "button")
+		case "id":
+			a.id = string(val)
+		case "alt":
+			a.alt, _ = capBytes(string(val), 200)
+		case "type":
+			a.typ = strings.ToLower(strings.TrimSpace(string(val)))
+		case "hidden":
+			a.hidden = true
+		case "bgcolor":
+			a.button = true
+		}
+	}
+	return a
+}
+
+type display uint8
+
+const (
+	displayUnset display = iota
+	displayBlock
+	displayInline
+	displayInlineBlock
+	displayCell
+)
+
+type fontSize uint8
+
+const (
+	fontUnset fontSize = iota
+	fontNone
+	fontSome
+)
+
+// style is what an inline style means to a reader.
+type style struct {
+	hidden    bool
+	invisible *bool // visibility, which an inner element may undo
+	font      fontSize
+	display   display
+	emph      bool
+	plain     bool // normal weight: undoes inherited emphasis
+	button    bool
+	pre       bool
+}
+
+func parseStyle(css string) style {
+	var s style
+	if css == "" {
+		return s
+	}
+	var zeroHeight, clipped, background, padding bool
+	for decl := range strings.SplitSeq(css, ";") {
+		name, val, ok := strings.Cut(decl, ":")
+		if !ok {
+			continue
+		}
+		name = strings.TrimSpace(name)
+		val = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(val), "!important"))
+		switch name {
+		case "display":
+			s.readDisplay(val)
+		case "visibility":
+			inv := val == "hidden" || val == "collapse"
+			s.invisible = &inv
+		case "mso-hide":
+			s.hidden = s.hidden || val == "all"
+		case "opacity":
+			if n, ok := number(val); ok && n == 0 {
+				s.hidden = true
+			}
+		case "font-size":
+			s.readFont(val)
+		case "font-weight":
+			n, ok := number(val)
+			s.emph = s.emph || strings.HasPrefix(val, "bold") || ok && n >= 600
+			s.plain = val == "normal" || ok && n <= 400
+		case "font-family":
+			s.emph = s.emph || strings.Contains(val, "mono") || strings.Contains(val, "consolas") || strings.Contains(val, "courier") || strings.Contains(val, "menlo")
+		case "letter-spacing":
+			n, ok := number(val)
+			s.emph = s.emph || ok && (n >= 2 || n > 0.1 && strings.HasSuffix(val, "em"))
+		case "height", "max-height", "width", "max-width":
+			if n, ok := number(val); ok && n == 0 && !strings.HasSuffix(val, "%") {
+				zeroHeight = true
+			}
+		case "overflow":
+			clipped = val == "hidden"
+		case "color":
+			s.hidden = s.hidden || val == "transparent"
+		case "text-indent", "left", "top", "margin-left":
+			if n, ok := number(val); ok && n <= -999 {
+				s.hidden = true
+			}
+		case "background", "background-color", "border":
+			background = background || val != "transparent" && val != "none" && val != "0"
+		case "padding":
+			padding = true
+		case "white-space":
+			s.pre = strings.HasPrefix(val, "pre")
+		}
+	}
+	s.hidden = s.hidden || zeroHeight && clipped
+	s.button = padding && (background || s.display == displayInlineBlock || s.display == displayBlock)
+	return s
+}
+
+func (s *style) readDisplay(val string) {
+	switch val {
+	case "none":
+		s.hidden = true
+	case "block", "table", "list-item", "table-row", "grid":
+		s.display = displayBlock
+	case "inline":
+		s.display = displayInline
+	case "inline-block", "inline-table", "inline-flex":
+		s.display = displayInlineBlock
+	case "table-cell":
+		s.display = displayCell
+	}
+}
+
+func (s *style) readFont(val string) {
+	n, ok := number(val)
+	if !ok {
+		s.font = fontSome
+		s.emph = s.emph || val == "large" || val == "larger" || strings.HasSuffix(val, "x-large")
+		return
+	}
+	em := strings.HasSuffix(val, "em")
+	if n == 0 || n <= 1 && strings.HasSuffix(val, "px") {
+		s.font = fontNone
+		return
+	}
+	s.font = fontSome
+	s.emph = s.emph || em && n >= 1.4 || !em && !strings.HasSuffix(val, "%") && n >= 20 || strings.HasSuffix(val, "%") && n >= 140
+}
+
+// number reads the number a CSS value begins with.
+func number(val string) (float64, bool) {
+	i := 0
+	for i < len(val) && (val[i] >= '0' && val[i] <= '9' || val[i] == '.' || i == 0 && val[i] == '-') {
+		i++
+	}
+	if i == 0 || i > 12 {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(val[:i], 64)
+	return n, err == nil
+}
+
+// hidingSelectors adds the class and id selectors of a style sheet whose
+// rules hide what they select. Rules inside @media are for other screens.
+func hidingSelectors(known map[string]bool, sheet string) map[string]bool {
+	depth, media, start := 0, 0, 0
+	selector := ""
+	for i := 0; i < len(sheet); i++ {
+		switch sheet[i] {
+		case '{':
+			sel := strings.TrimSpace(sheet[start:i])
+			depth++
+			if strings.HasPrefix(sel, "@") {
+				media = depth
+			}
+			selector, start = sel, i+1
+		case '}':
+			if depth > 0 && media == 0 && parseStyle(strings.ToLower(sheet[start:i])).hidden {
+				known = addSelectors(known, selector)
+			}
+			if depth > 0 {
+				if depth == media {
+					media = 0
+				}
+				depth--
+			}
+			start = i + 1
+		case '/':
+			if i+1 < len(sheet) && sheet[i+1] == '*' {
+				end := strings.Index(sheet[i+2:], "*/")
+				if end < 0 {
+					return known
+				}
+				if strings.TrimSpace(sheet[start:i]) == "" {
+					start = i + 2 + end + 2
+				}
+				i += 2 + end + 1
+			}
+		}
+	}
+	return known
+}
+
+func addSelectors(known map[string]bool, list string) map[string]bool {
+	for sel := range strings.SplitSeq(list, ",") {
+		sel = strings.TrimSpace(sel)
+		if dot := strings.IndexAny(sel, ".#"); dot > 0 && !strings.ContainsAny(sel, " >+~:[") {
+			sel = sel[dot:] // div.preheader
+		}
+		if len(sel) < 2 || sel[0] != '.' && sel[0] != '#' || strings.ContainsAny(sel[1:], " .#>+~:[") || len(known) > 200 {
+			continue
+		}
+		if known == nil {
+			known = make(map[string]bool)
+		}
+		known[sel] = true
+	}
+	return known
+}
+
+func (w *walker) hiddenByCSS(a attrs) bool {
+	if len(w.css) == 0 {
+		return false
+	}
+	if a.id != "" && w.css["#"+a.id] {
+		return true
+	}
+	for name := range strings.FieldsSeq(a.class) {
+		if w.css["."+name] {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,204 @@
+package otp
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// maskAddresses hides URLs, e-mail addresses and domain names from the search
+// for codes, and notes bare http and https URLs as links.
+func (p *page) maskAddresses() {
+	for i := 0; i < len(p.form); {
+		if !urlStart(p.form[i]) {
+			i++
+			continue
+		}
+		// One run of runes without whitespace at a time.
+		end := i
+		for end < len(p.form) && p.form[end] > ' ' {
+			end++
+		}
+		p.maskRun(i, end)
+		i = end
+	}
+}
+
+func urlStart(r rune) bool { return r > ' ' && r != maskRune }
+
+// maskRun masks what is an address inside one run of non-space runes.
+func (p *page) maskRun(start, end int) {
+	for i := start; i < end; {
+		if scheme := p.schemeAt(i, end); scheme > 0 {
+			stop := p.urlEnd(i, end)
+			if stop > i+scheme {
+				p.bareLink(i, stop)
+				p.mask(i, stop, maskRune)
+			}
+			i = max(stop, i+1)
+			continue
+		}
+		i++
+	}
+	p.maskNames(start, end)
+}
+
+// schemeAt returns the length of "http://", "https://" or "www." at i.
+func (p *page) schemeAt(i, end int) int {
+	if i > 0 && joinsCode(p.form[i-1]) {
+		return 0
+	}
+	for _, s := range [...]string{"https://", "http://", "www."} {
+		if i+len(s) < end && p.matches(i, s) {
+			return len(s)
+		}
+	}
+	return 0
+}
+
+func (p *page) matches(i int, s string) bool {
+	for k := 0; k < len(s); k++ {
+		if unicode.ToLower(p.form[i+k]) != rune(s[k]) {
+			return false
+		}
+	}
+	return true
+}
+
+// urlEnd finds where a bare URL ends: at a rune that no URL holds unescaped,
+// less closing punctuation that the sentence owns.
+func (p *page) urlEnd(start, limit int) int {
+	end := start
+	for end < limit {
+		r := p.form[end]
+		if r == '<' || r == '>' || r == '"' || r == '\\' || r == '^' || r == '`' || r == '{' || r == '}' || r == '|' || r == maskRune ||
+			strings.ContainsRune("「」『』【】《》（）。，、！？；：“”‘’…«»", p.show[end]) || unspaced(p.show[end]) {
+			break
+		}
+		end++
+	}
+	for end > start {
+		switch p.form[end-1] {
+		case '.', ',', ';', ':', '!', '?', '\'', '*', '_', '~', '>', '।', '؟', '۔':
+			end--
+			continue
+		case ')', ']':
+			if unbalanced(p.form[start:end], p.form[end-1]) {
+				end--
+				continue
+			}
+		}
+		break
+	}
+	return end
+}
+
+func unbalanced(s []rune, closer rune) bool {
+	opener := '('
+	if closer == ']' {
+		opener = '['
+	}
+	n := 0
+	for _, r := range s {
+		if r == opener {
+			n++
+		} else if r == closer {
+			n--
+		}
+	}
+	return n < 0
+}
+
+func (p *page) bareLink(start, end int) {
+	if len(p.anchors) >= maxAnchors || p.flags[start]&(flagAnchor|flagMasked) != 0 {
+		return
+	}
+	url := string(p.show[start:end])
+	if !strings.HasPrefix(strings.ToLower(url), "http") {
+		return
+	}
+	p.anchors = append(p.anchors, anchor{url: url, start: start, end: end, bare: true})
+}
+
+// maskNames masks e-mail addresses, domain names and @handles in a run.
+func (p *page) maskNames(start, end int) {
+	for i := start; i < end; {
+		if !nameRune(p.form[i]) {
+			i++
+			continue
+		}
+		j, at, dot := i, -1, -1
+		for j < end && (nameRune(p.form[j]) || p.form[j] == '@' || p.form[j] == '.' && j+1 < end && nameRune(p.form[j+1])) {
+			switch p.form[j] {
+			case '@':
+				at = j
+			case '.':
+				dot = j
+			}
+			j++
+		}
+		switch {
+		case at > i && dot > at:
+			p.mask(i, j, maskRune)
+		case dot > i && p.isDomain(i, dot, j):
+			// The path of a bare domain belongs to it.
+			for j < end && p.form[j] > ' ' && !unspaced(p.form[j]) && (p.form[j] == '/' || p.form[j-1] == '/' || p.inPath(i, j)) {
+				j++
+			}
+			p.mask(i, j, maskRune)
+		}
+		i = j
+	}
+}
+
+// inPath reports whether j lies behind a slash that follows the name at i.
+func (p *page) inPath(i, j int) bool {
+	for k := j - 1; k > i && j-k < 200; k-- {
+		if p.form[k] == '/' {
+			return nameRune(p.form[j]) || strings.ContainsRune("-?=&%.#~+", p.form[j]) && j+1 < len(p.form) && nameRune(p.form[j+1])
+		}
+	}
+	return false
+}
+
+func nameRune(r rune) bool { return isDigit(r) || joinsCode(r) || r == '-' || r == '_' || r == '+' }
+
+// isDomain reports whether name.tld at i is a domain: a known suffix, and not
+// the border of two sentences without a space ("482033.Do not share").
+func (p *page) isDomain(i, dot, end int) bool {
+	tld := p.show[dot+1 : end]
+	if len(tld) < 2 || len(tld) > 24 {
+		return false
+	}
+	digits := true
+	for _, r := range p.form[i:dot] {
+		if !isDigit(r) && r != '.' {
+			digits = false
+		}
+	}
+	if digits {
+		return false
+	}
+	for _, r := range tld {
+		if !joinsCode(r) {
+			return false
+		}
+	}
+	if unicode.IsUpper(tld[0]) && !unicode.IsUpper(tld[len(tld)-1]) {
+		return false
+	}
+	name := strings.ToLower(string(tld))
+	if name == "example" || name == "test" || name == "invalid" || name == "localhost" {
+		return true
+	}
+	suffix, icann := publicsuffix.PublicSuffix(name)
+	return icann && suffix == name && len(name) >= 2 && knownSuffix(name)
+}
+
+// knownSuffix tells a listed top-level domain from the default rule, which
+// takes any last label for a suffix.
+func knownSuffix(name string) bool {
+	_, icann := publicsuffix.PublicSuffix("x." + name)
+	return icann
+}

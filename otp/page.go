@@ -1,0 +1,236 @@
+package otp
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// pageKind says where the text of a page comes from.
+type pageKind uint8
+
+const (
+	pageText pageKind = iota
+	pageHTML
+	pageSubject
+	pageHidden // preheader and other text that is not displayed
+)
+
+// Flags of single runes.
+const (
+	flagEmph   uint8 = 1 << iota // bold, large, monospaced or spaced out
+	flagAnchor                   // inside a link
+	flagMasked                   // URL, address or quoted part: not read for codes
+)
+
+// page is one part of a message, ready to be read: whitespace is collapsed to
+// single ' ', '\n' (block or line) and '\t' (table cell), invisible runes are
+// gone. The rune slices have the same length.
+type page struct {
+	kind  pageKind
+	show  []rune // as the message shows it
+	form  []rune // as typed: ASCII digits, plain hyphens, case kept
+	fold  []rune // for comparing words
+	flags []uint8
+
+	anchors []anchor
+	hits    []hit
+	segs    []segment
+	tokens  []token
+	owners  map[int]*candidate // label offset to the number right behind it
+}
+
+// anchor is a link of a page: an <a href> or a bare URL.
+type anchor struct {
+	url        string
+	start, end int    // label, as rune offsets in the page
+	alt        string // alt text of images inside
+	button     bool   // styled as one
+	bare       bool   // a URL that stands in the text itself
+}
+
+// pageBuilder appends text to a page under construction.
+type pageBuilder struct {
+	page
+	pending rune // whitespace that waits for the next visible rune
+}
+
+func newPage(kind pageKind, size int) *pageBuilder {
+	b := &pageBuilder{}
+	b.kind = kind
+	b.show = make([]rune, 0, size)
+	b.form = make([]rune, 0, size)
+	b.fold = make([]rune, 0, size)
+	b.flags = make([]uint8, 0, size)
+	return b
+}
+
+// gap notes whitespace; the strongest kind wins: line over cell over space.
+func (b *pageBuilder) gap(r rune) {
+	if r == '\n' || b.pending == 0 || b.pending == ' ' {
+		b.pending = r
+	}
+}
+
+func (b *pageBuilder) push(r rune, flags uint8) {
+	f := formsOf(r)
+	b.show = append(b.show, r)
+	b.form = append(b.form, f.form)
+	b.fold = append(b.fold, f.fold)
+	b.flags = append(b.flags, flags)
+}
+
+// text appends s. Line ends count as lines only where lines is set.
+func (b *pageBuilder) text(s string, flags uint8, lines bool) {
+	s = composed(s)
+	for _, r := range s {
+		switch r {
+		case '\n', '\r', '\v', '\f', 0x2028, 0x2029, 0x85:
+			if lines {
+				b.gap('\n')
+			} else {
+				b.gap(' ')
+			}
+			continue
+		case '\t':
+			if lines {
+				b.gap('\t')
+			} else {
+				b.gap(' ')
+			}
+			continue
+		case ' ':
+			b.gap(' ')
+			continue
+		}
+		if dropped(r) || r == utf8.RuneError {
+			continue
+		}
+		if r >= 0x80 && formsOf(r).form == ' ' {
+			b.gap(' ')
+			continue
+		}
+		b.flush(flags)
+		b.push(r, flags)
+	}
+}
+
+// flush writes pending whitespace; nothing before the first visible rune.
+func (b *pageBuilder) flush(flags uint8) {
+	if b.pending != 0 && len(b.show) > 0 {
+		b.push(b.pending, flags&b.flags[len(b.flags)-1])
+	}
+	b.pending = 0
+}
+
+func textPage(kind pageKind, s string) *page {
+	s, _ = capBytes(s, MaxInput)
+	b := newPage(kind, utf8.RuneCountInString(s))
+	b.text(s, 0, true)
+	return &b.page
+}
+
+// mask hides form and fold between two offsets from the search for codes.
+func (p *page) mask(start, end int, with rune) {
+	for i := start; i < end && i < len(p.form); i++ {
+		if p.form[i] == '\n' && with != '\n' {
+			continue
+		}
+		p.form[i], p.fold[i] = with, with
+		p.flags[i] |= flagMasked
+	}
+}
+
+// maskRune replaces URLs and addresses; it is neither a letter, a digit nor
+// punctuation that joins digits.
+const maskRune = '\x01'
+
+// segment is one sentence or line of a page.
+type segment struct {
+	start, end int
+	line       int // number of its line
+}
+
+// read finds the words, sentences and tokens of the page. It runs after
+// quotes were cut and URLs masked.
+func (p *page) read() {
+	p.hits = words().find(p.fold)
+	p.segs = p.sentences()
+	p.tokens = p.scan()
+}
+
+// sentences splits the page at line ends and sentence marks.
+func (p *page) sentences() []segment {
+	var segs []segment
+	start, line := 0, 0
+	end := func(i int) {
+		if i > start {
+			segs = append(segs, segment{start, i, line})
+		}
+		start = i
+	}
+	for i := 0; i < len(p.form); i++ {
+		switch p.form[i] {
+		case '\n':
+			end(i)
+			line++
+			start = i + 1
+		case '。', '！', '？', '।', '؟', '۔', '፡', '።', '｡', '•', '|', '։':
+			end(i + 1)
+		case '.', '!', '?', ';', '…':
+			if p.isStop(i) {
+				end(i + 1)
+			}
+		}
+	}
+	end(len(p.form))
+	if len(segs) == 0 {
+		segs = append(segs, segment{0, len(p.form), 0})
+	}
+	return segs
+}
+
+// isStop reports whether the mark at i ends a sentence: followed by a space,
+// and not an abbreviation such as "No. 12" or "Ref. 7719".
+func (p *page) isStop(i int) bool {
+	if i+1 < len(p.form) && p.form[i+1] != ' ' && p.form[i+1] != '\n' && p.form[i+1] != '\t' {
+		return p.form[i] != '.' && !isDigit(p.form[i+1]) && p.form[i+1] != ')'
+	}
+	if p.form[i] != '.' || i+2 >= len(p.form) || !isDigit(p.form[i+2]) {
+		return true
+	}
+	n := 0
+	for j := i - 1; j >= 0 && isLetter(p.form[j]) && n <= 4; j-- {
+		n++
+	}
+	return n == 0 || n > 3
+}
+
+// segOf returns the index of the segment that holds offset i.
+func (p *page) segOf(i int) int {
+	lo, hi := 0, len(p.segs)-1
+	for lo < hi {
+		mid := (lo + hi + 1) / 2
+		if p.segs[mid].start <= i {
+			lo = mid
+		} else {
+			hi = mid - 1
+		}
+	}
+	return lo
+}
+
+func (p *page) shown(start, end int) string {
+	return strings.TrimSpace(string(p.show[start:end]))
+}
+
+// lineBounds returns the line around offset i.
+func (p *page) lineBounds(i int) (start, end int) {
+	start, end = i, i
+	for start > 0 && p.form[start-1] != '\n' && i-start < 2000 {
+		start--
+	}
+	for end < len(p.form) && p.form[end] != '\n' && end-i < 2000 {
+		end++
+	}
+	return start, end
+}

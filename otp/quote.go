@@ -1,0 +1,216 @@
+package otp
+
+import "strings"
+
+// threadKind is what the subject says about the message.
+type threadKind uint8
+
+const (
+	threadNone threadKind = iota
+	threadReply
+	threadForward
+)
+
+// subjectThread reads the prefix of a subject ("Re:", "AW:", "Fwd:", "転送:")
+// and returns what is behind it. The first prefix decides.
+func subjectThread(subject string) (kind threadKind, rest string) {
+	rest = strings.TrimSpace(subject)
+	for range 4 {
+		head, tail, ok := cutPrefix(rest)
+		if !ok {
+			break
+		}
+		cl := words().exact[string(foldRunes(head))]
+		if cl&(clReply|clForward) == 0 {
+			break
+		}
+		if kind == threadNone {
+			kind = threadReply
+			if cl&clForward != 0 {
+				kind = threadForward
+			}
+		}
+		rest = strings.TrimSpace(tail)
+	}
+	return kind, rest
+}
+
+// cutPrefix splits a subject at its first colon if that comes early. A count
+// as in "Re[2]:" does not belong to the prefix.
+func cutPrefix(s string) (head, tail string, ok bool) {
+	for i, r := range s {
+		if i > 40 {
+			return "", "", false
+		}
+		if r == ':' || r == '：' {
+			head = s[:i]
+			if b := strings.IndexAny(head, "[(^"); b > 0 {
+				head = head[:b]
+			}
+			return strings.TrimSpace(head), s[i+len(string(r)):], true
+		}
+	}
+	return "", "", false
+}
+
+// lines returns the bounds of all lines of the page.
+func (p *page) lines() [][2]int {
+	var out [][2]int
+	start := 0
+	for i, r := range p.form {
+		if r == '\n' {
+			out = append(out, [2]int{start, i})
+			start = i + 1
+		}
+	}
+	return append(out, [2]int{start, len(p.form)})
+}
+
+// hasForwardLine reports whether the page holds a "Forwarded message" line.
+func (p *page) hasForwardLine() bool {
+	for _, ln := range p.lines() {
+		if ln[1]-ln[0] < 120 && p.lineHas(ln, clFwdLine) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *page) lineHas(ln [2]int, cl class) bool {
+	for _, h := range words().find(p.fold[ln[0]:ln[1]]) {
+		if h.class&cl != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// cutQuotes masks the quoted part of a reply. In a forward nothing is cut and
+// only the marks at the start of lines go.
+func (p *page) cutQuotes(kind threadKind) {
+	lines := p.lines()
+	for i, ln := range lines {
+		if ln[0] == ln[1] {
+			continue
+		}
+		if depth := quoteMarks(p.form[ln[0]:ln[1]]); depth > 0 {
+			if kind == threadForward {
+				p.mask(ln[0], ln[0]+depth, ' ')
+			} else {
+				p.mask(ln[0], ln[1], '\n')
+			}
+			continue
+		}
+		if kind == threadForward {
+			continue
+		}
+		switch {
+		case p.isAttribution(lines, i, kind):
+			p.mask(ln[0], ln[1], '\n')
+			if next := p.nextLine(lines, i); next >= 0 && quoteMarks(p.form[lines[next][0]:lines[next][1]]) > 0 {
+				continue // the marked lines go one by one; what is between them is the reply
+			}
+			p.mask(ln[0], len(p.form), '\n')
+			return
+		case p.isSeparator(ln), kind == threadReply && i > 0 && p.isHeaderBlock(lines, i):
+			p.mask(ln[0], len(p.form), '\n')
+			return
+		}
+	}
+}
+
+// quoteMarks returns the length of the "> > " marks at the start of a line.
+func quoteMarks(line []rune) int {
+	n := 0
+	for n < len(line) && (line[n] == '>' || line[n] == '＞' || n > 0 && line[n] == ' ') {
+		n++
+	}
+	return n
+}
+
+func (p *page) nextLine(lines [][2]int, i int) int {
+	for i++; i < len(lines); i++ {
+		if lines[i][1] > lines[i][0] {
+			return i
+		}
+	}
+	return -1
+}
+
+// isAttribution reports whether a line (or it and the next) is an
+// "On Monday Kim wrote:" line.
+func (p *page) isAttribution(lines [][2]int, i int, kind threadKind) bool {
+	ln := lines[i]
+	if ln[1]-ln[0] > 240 {
+		return false
+	}
+	if p.endsWrote(ln, kind) {
+		return true
+	}
+	// Mail programs break the line before or inside the address.
+	next := p.nextLine(lines, i)
+	if next != i+1 || lines[next][1]-lines[next][0] > 120 || !p.hasDigit(ln) {
+		return false
+	}
+	return p.endsWrote([2]int{ln[0], lines[next][1]}, kind) && p.startsLikeAttribution(ln)
+}
+
+func (p *page) startsLikeAttribution(ln [2]int) bool {
+	return p.hasDigit(ln) && p.form[ln[1]-1] != '.'
+}
+
+func (p *page) hasDigit(ln [2]int) bool {
+	for _, r := range p.form[ln[0]:ln[1]] {
+		if isDigit(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// endsWrote reports whether a line ends with a word for "wrote" and a colon,
+// and either looks dated or stands in a reply.
+func (p *page) endsWrote(ln [2]int, kind threadKind) bool {
+	end := ln[1]
+	for end > ln[0] && p.form[end-1] == ' ' {
+		end--
+	}
+	if end-ln[0] < 4 || p.form[end-1] != ':' {
+		return false
+	}
+	return (kind == threadReply || p.hasDigit(ln)) && p.lineHas(ln, clWrote)
+}
+
+// isSeparator reports whether a line is "-----Original Message-----" in some
+// language.
+func (p *page) isSeparator(ln [2]int) bool {
+	if ln[1]-ln[0] > 100 || p.form[ln[0]] != '-' && p.form[ln[0]] != '_' && p.form[ln[0]] != '=' {
+		return false
+	}
+	return p.lineHas(ln, clOriginal)
+}
+
+// isHeaderBlock reports whether the quoted headers of an earlier message
+// begin at line i: at least three header names within the next six lines.
+func (p *page) isHeaderBlock(lines [][2]int, i int) bool {
+	if !p.startsHeader(lines[i]) {
+		return false
+	}
+	found := 0
+	for j := i; j < len(lines) && j < i+6; j++ {
+		if p.startsHeader(lines[j]) {
+			found++
+		}
+	}
+	return found >= 3
+}
+
+func (p *page) startsHeader(ln [2]int) bool {
+	for i := ln[0]; i < ln[1] && i < ln[0]+24; i++ {
+		if p.form[i] == ':' {
+			name := strings.Trim(string(p.fold[ln[0]:i]), " *")
+			return words().exact[name]&clHeader != 0
+		}
+	}
+	return false
+}

@@ -1,0 +1,49 @@
+package otp
+
+import "strings"
+
+// maxDisplay bounds Display, in runes.
+const maxDisplay = 60
+
+func (c *candidate) display() string { return cleanLine(c.page.shown(c.start, c.end), maxDisplay) }
+
+func (v *value) public() Candidate {
+	return Candidate{Code: v.code, Display: v.best.display(), Reason: v.best.reason(), Confidence: confidence(v.score)}
+}
+
+// note keeps what counted, in words.
+func (c *candidate) note(e evidence, framed bool) {
+	add := func(cond bool, s string) {
+		if cond {
+			c.notes = append(c.notes, s)
+		}
+	}
+	add(e.label > 0 && e.strong && e.direct, "stands directly at words for a verification code")
+	add(e.label > 0 && !e.strong && e.direct, "stands directly at a word for a code")
+	add(e.label > 0 && !e.direct, "a word for a code is near")
+	add(e.act > 2 && !(e.label > 0 && e.direct), "the text asks to enter or use it")
+	add(framed && !(e.label > 0 && e.direct), "introduced by a colon or the like")
+	add(c.alone, "alone on its line")
+	add(c.emph, "set off in bold or large type")
+	add(e.or, "offered beside a link")
+	add(c.page.kind == pageSubject, "in the subject")
+	add(c.page.kind == pageHidden, "only in text that is not displayed")
+	add(e.decoyTag, "labelled as another kind of number")
+	add(e.scene > 0, "the message speaks of deliveries, offers or meetings")
+	add(len(c.notes) == 0, "has the shape of a code, but nothing names it")
+}
+
+func (c *candidate) reason() string { return strings.Join(c.notes, "; ") }
+
+// noneReason says why a message has no code.
+func noneReason(found []*candidate) string {
+	if len(found) == 0 {
+		return "nothing in the message has the shape of a code"
+	}
+	for _, c := range found {
+		if c.rejected != "" && strings.HasPrefix(c.rejected, "the message calls") {
+			return "the only code is one that the message calls old, used or expired"
+		}
+	}
+	return "no value in the message is plausible enough as a code"
+}

@@ -1,0 +1,186 @@
+package otp
+
+import (
+	"strings"
+	"unicode"
+)
+
+// refuse marks a candidate that its direct neighbours show to be something
+// else: money, a time, a quantity, a masked card, a telephone number.
+func (p *page) refuse(c *candidate) {
+	before, at := p.before(c.start)
+	after, _ := p.after(c.end)
+	switch {
+	case p.plusBefore(c.start):
+		c.rejected = "a telephone number"
+	case p.maskedBefore(c, before, at):
+		c.rejected = "the end of a masked number"
+	case unicode.Is(unicode.Sc, before) || unicode.Is(unicode.Sc, after) || p.classAt(c, clMoney):
+		c.rejected = "an amount of money"
+	case p.unitAfter(c.end):
+		c.rejected = "a quantity, a time or part of an address"
+	case p.monthBeside(c):
+		c.rejected = "part of a date"
+	case c.end < len(p.form) && (p.form[c.end] == '%' || p.form[c.end] == '°' || p.form[c.end] == '@'):
+		c.rejected = "a quantity"
+	case c.start > 0 && strings.ContainsRune("@/\\_", p.form[c.start-1]) && !c.boxed:
+		c.rejected = "part of a longer name"
+	case c.end+1 < len(p.form) && strings.ContainsRune("/\\_", p.form[c.end]) && isWordRune(p.form[c.end+1]):
+		c.rejected = "part of a longer name"
+	case p.zipLike(c):
+		c.rejected = "a postal code"
+	case c.shape == shapeMixed && c.sep == 0 && p.measure(c):
+		c.rejected = "a quantity"
+	}
+}
+
+// before returns the first rune that is not a space left of i, on the same
+// line, and its offset.
+func (p *page) before(i int) (rune, int) {
+	for i--; i >= 0 && p.form[i] == ' '; i-- {
+	}
+	if i < 0 {
+		return 0, -1
+	}
+	return p.form[i], i
+}
+
+func (p *page) after(i int) (rune, int) {
+	for ; i < len(p.form) && p.form[i] == ' '; i++ {
+	}
+	if i >= len(p.form) {
+		return 0, -1
+	}
+	return p.form[i], i
+}
+
+func (p *page) plusBefore(i int) bool { return i > 0 && (p.form[i-1] == '+' || p.form[i-1] == '＋') }
+
+// maskedBefore reports "*1234", "...1234", "xx1234" and their kin.
+func (p *page) maskedBefore(c *candidate, before rune, at int) bool {
+	switch before {
+	case '*', '•', '●', '·', '×', '∗', '#', 'X', 'x':
+		if before == 'x' || before == 'X' {
+			return at > 0 && (p.form[at-1] == before || p.form[at-1] == ' ')
+		}
+		if before == '#' {
+			return false
+		}
+		return c.end >= len(p.form) || p.form[c.end] != '*' || at != c.start-1
+	case '…':
+		return at == c.start-1
+	case '.':
+		return at == c.start-1 && at > 0 && p.form[at-1] == '.'
+	}
+	if c.shape == shapeMixed {
+		name := strings.TrimLeft(strings.ToLower(c.code), "x")
+		if len(name) < len(c.code) && len(name) <= 5 && isDigits(name) {
+			return true
+		}
+	}
+	return false
+}
+
+func isDigits(s string) bool {
+	for _, r := range s {
+		if !isDigit(r) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// classAt reports whether a word of the class stands directly before or
+// behind the candidate.
+func (p *page) classAt(c *candidate, cl class) bool {
+	return p.hitBefore(c.start, cl) || p.hitAfter(c.end, cl)
+}
+
+func (p *page) hitBefore(i int, cl class) bool {
+	_, at := p.before(i)
+	if at < 0 {
+		return false
+	}
+	if p.form[at] == '.' { // "Rs. 4500"
+		at--
+	}
+	if at < 0 {
+		return false
+	}
+	k := p.hitIndex(at)
+	return k < len(p.hits) && p.hits[k].start <= at && p.hits[k].end <= i && p.hits[k].class&cl != 0
+}
+
+func (p *page) hitAfter(i int, cl class) bool {
+	_, at := p.after(i)
+	if at < 0 {
+		return false
+	}
+	if p.form[at] == '-' && at == i { // "5-minute"
+		at++
+	}
+	k := p.hitIndex(at)
+	return k < len(p.hits) && p.hits[k].start == at && p.hits[k].class&cl != 0
+}
+
+// unitAfter reports a unit, currency or noun of quantity behind i.
+func (p *page) unitAfter(i int) bool { return p.hitAfter(i, clUnit|clMoney) }
+
+// monthBeside reports a month name next to a number that may be a year or a
+// day with one.
+func (p *page) monthBeside(c *candidate) bool {
+	if c.shape != shapeDigits || len(c.code) > 4 {
+		return false
+	}
+	if p.classAt(c, clMonth) {
+		return true
+	}
+	// "5 January, 2027" and "enero de 2027"
+	_, at := p.before(c.start)
+	for n := 0; at >= 0 && n < 5 && (p.form[at] == ',' || p.form[at] == '.' || p.form[at] == ' ' || p.fold[at] == 'd' || p.fold[at] == 'e'); n++ {
+		at--
+	}
+	if at < 0 || !yearLike(c.code) {
+		return false
+	}
+	k := p.hitIndex(at)
+	if k < len(p.hits) && p.hits[k].start <= at && p.hits[k].class&clMonth != 0 {
+		return true
+	}
+	// "Jan 5, 2027": a day stands between.
+	for n := 0; at >= 0 && n < 3 && (isDigit(p.form[at]) || p.form[at] == ' '); n++ {
+		at--
+	}
+	k = p.hitIndex(at)
+	return at >= 0 && k < len(p.hits) && p.hits[k].start <= at && p.hits[k].class&clMonth != 0
+}
+
+func yearLike(code string) bool {
+	return len(code) == 4 && (strings.HasPrefix(code, "19") || strings.HasPrefix(code, "20"))
+}
+
+// zipLike reports the "TX 78704" of an address.
+func (p *page) zipLike(c *candidate) bool {
+	s := c.start
+	return c.shape == shapeDigits && len(c.code) == 5 && s >= 5 && p.form[s-1] == ' ' &&
+		unicode.IsUpper(p.form[s-2]) && unicode.IsUpper(p.form[s-3]) && p.form[s-4] == ' ' && p.form[s-5] == ','
+}
+
+// measure reports digits with a unit glued on: 20GB, 5000mAh, 18h30.
+func (p *page) measure(c *candidate) bool {
+	form := p.fold[c.start:c.end]
+	i := 0
+	for i < len(form) && isDigit(form[i]) {
+		i++
+	}
+	if i == 0 || i == len(form) {
+		return false
+	}
+	tail := form[i:]
+	for _, h := range words().find(tail) {
+		if h.start == 0 && h.class&(clUnit|clMoney) != 0 && (h.end == len(tail) || isDigit(tail[h.end])) {
+			return true
+		}
+	}
+	return false
+}

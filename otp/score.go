@@ -1,0 +1,184 @@
+package otp
+
+// What a word is worth as evidence, before distance. A value wins with
+// threshold points, and when it is margin points ahead of the next.
+const (
+	worthStrong = 6.0
+	worthNoun   = 4.5
+	worthAct    = 3.5
+
+	threshold = 4.5
+	margin    = 0.9
+
+	reachLeft  = 260 // runes looked at around a candidate
+	reachRight = 160
+)
+
+// evidence is what the words around a candidate say.
+type evidence struct {
+	label    float64 // best word that names a code
+	strong   bool    // that word can mean nothing else
+	direct   bool    // it stands directly at the candidate
+	act      float64 // best verb
+	decoy    float64 // points against, from labels of other numbers
+	scene    float64
+	or       bool
+	dead     bool
+	old      bool
+	decoyTag bool
+}
+
+// scoring holds what is known of the whole message.
+type scoring struct {
+	global     evidence // from subject and other pages
+	hint       bool
+	scenes     int
+	candidates []*candidate
+}
+
+// rate scores one candidate.
+func (s *scoring) rate(c *candidate) {
+	p := c.page
+	e := p.around(c, s)
+	if e.old || e.dead {
+		c.rejected = "the message calls it old, used or expired"
+	}
+	framed := p.framed(c)
+	score := shapePrior(c)
+	label, act := e.label, e.act
+	if label == 0 && s.global.label > 0 {
+		label = s.global.label
+	}
+	if act == 0 {
+		act = s.global.act
+	}
+	if label >= act {
+		score += label + 0.4*act
+	} else {
+		score += act + 0.5*label
+	}
+	if c.alone {
+		score += 1.5
+	}
+	if c.emph {
+		score++
+	}
+	if c.boxed {
+		score += 0.5
+	}
+	if framed {
+		score += 0.7
+	}
+	if e.or {
+		score += 3
+	}
+	if s.hint {
+		score += 0.5
+	}
+	scene := e.scene
+	if e.strong && e.direct {
+		scene *= 0.35
+	}
+	score -= scene
+	score -= e.decoy
+	if yearLike(c.code) && c.shape == shapeDigits && !(e.direct && label > 0) && !c.alone {
+		score -= 2.5
+	}
+	if p.kind == pageHidden {
+		score -= 1.5
+	}
+	if needsLabel(c) && !(e.direct && e.label > 0 || c.alone && e.label >= 2) {
+		score -= 4
+	}
+	c.score = score
+	c.note(e, framed)
+}
+
+// needsLabel is for shapes that ordinary words have too.
+func needsLabel(c *candidate) bool {
+	switch c.shape {
+	case shapeLetters, shapeWords:
+		return true
+	case shapeMixed:
+		return len(c.code) < 5 || c.sep == ' ' || transitions([]rune(c.code)) < 2
+	}
+	return false
+}
+
+func shapePrior(c *candidate) float64 {
+	n := 0
+	for _, r := range c.code {
+		if isWordRune(r) {
+			n++
+		}
+	}
+	switch c.shape {
+	case shapeLetters:
+		return -1
+	case shapeWords:
+		return -0.5
+	case shapeMixed:
+		switch t := transitions([]rune(c.code)); {
+		case t >= 2 || c.sep != 0:
+			return 1.5
+		case promoLike(c.code):
+			return -2.5
+		}
+		return 0
+	case shapePrefix:
+		return 2.2
+	}
+	score := 0.0
+	switch n {
+	case 6:
+		score = 1.5
+	case 4, 5, 8:
+		score = 1
+	case 7:
+		score = 0.5
+	}
+	if c.shape == shapeGrouped {
+		score++
+		if c.uneven {
+			score -= 0.8
+		} else if n >= 4 && (c.end-c.start) >= 2*n-1 {
+			score++ // one digit at a time
+		}
+	}
+	return score
+}
+
+// promoLike reports a word with a number at its end: SAVE20, WALD27.
+func promoLike(code string) bool {
+	letters := 0
+	for _, r := range code {
+		if isDigit(r) {
+			break
+		}
+		letters++
+	}
+	return letters >= 3 && len(code)-letters <= 4
+}
+
+// framed reports whether a colon, an equals sign, a dash or a word such as
+// "is" stands directly before the candidate.
+func (p *page) framed(c *candidate) bool {
+	i := c.start - 1
+	for i >= 0 && (p.form[i] <= ' ' || p.form[i] == '"' || p.form[i] == '\'' || p.form[i] == '[' || p.form[i] == '(' || p.form[i] == '*' || p.form[i] == '“' || p.form[i] == '「' || p.form[i] == '«' || p.form[i] == '#') {
+		i--
+		if c.start-i > 16 {
+			return false
+		}
+	}
+	if i < 0 {
+		return false
+	}
+	switch p.form[i] {
+	case ':', '=', '→', '⇒', '➜', '»', '>':
+		return true
+	case '-':
+		return i > 0 && p.form[i-1] == ' '
+	}
+	k := p.hitIndex(i)
+	return k < len(p.hits) && p.hits[k].start <= i && p.hits[k].class&clIs != 0
+}

@@ -1,0 +1,136 @@
+package otp
+
+// trie is a prefix tree over folded runes. Children of all nodes are in one
+// map keyed by node and rune, which keeps thousands of entries small.
+type trie struct {
+	next  map[uint64]int32
+	nodes []trieNode
+	first [0x3000]bool // runes below it that begin an entry
+	rare  map[rune]bool
+}
+
+type trieNode struct {
+	whole class // entries that must end at a word border
+	open  class // entries after which the word may go on
+}
+
+// maxEntry bounds how far a look-up walks, in runes.
+const maxEntry = 48
+
+func newTrie() *trie {
+	return &trie{next: make(map[uint64]int32), nodes: make([]trieNode, 1), rare: make(map[rune]bool)}
+}
+
+func (t *trie) add(key []rune, cl class, open bool) {
+	if len(key) > maxEntry {
+		return
+	}
+	if key[0] < rune(len(t.first)) {
+		t.first[key[0]] = true
+	} else {
+		t.rare[key[0]] = true
+	}
+	node := int32(0)
+	for _, r := range key {
+		k := uint64(node)<<21 | uint64(r)
+		child, ok := t.next[k]
+		if !ok {
+			child = int32(len(t.nodes))
+			t.nodes = append(t.nodes, trieNode{})
+			t.next[k] = child
+		}
+		node = child
+	}
+	if open {
+		t.nodes[node].open |= cl
+	} else {
+		t.nodes[node].whole |= cl
+	}
+}
+
+// longest sets best to the longest entry that begins at i and ends well, if
+// it is longer than best already is.
+func (t *trie) longest(text []rune, i int, best *hit) {
+	if r := text[i]; r < rune(len(t.first)) {
+		if !t.first[r] {
+			return
+		}
+	} else if !t.rare[r] {
+		return
+	}
+	node := int32(0)
+	for j := i; j < len(text) && j < i+maxEntry; j++ {
+		child, ok := t.next[uint64(node)<<21|uint64(text[j])]
+		if !ok {
+			return
+		}
+		node = child
+		n := &t.nodes[node]
+		cl := n.open
+		if n.whole != 0 && wordEnd(text, j+1) {
+			cl |= n.whole
+		}
+		if cl != 0 {
+			end := j + 1
+			if n.open != 0 && n.whole == 0 || !wordEnd(text, end) {
+				end = wordTail(text, end)
+			}
+			if end > best.end {
+				best.end, best.class = end, cl
+			} else if end == best.end {
+				best.class |= cl
+			}
+		}
+	}
+}
+
+// wordTail returns the end of the word that goes on at i; scripts without
+// spaces have no tails.
+func wordTail(text []rune, i int) int {
+	if i > 0 && unspaced(text[i-1]) {
+		return i
+	}
+	for i < len(text) && isLetter(text[i]) && !unspaced(text[i]) {
+		i++
+	}
+	return i
+}
+
+// wordStart reports whether a word may begin at i.
+func wordStart(text []rune, i int) bool {
+	if i == 0 {
+		return true
+	}
+	prev := text[i-1]
+	return !isWordRune(prev) || unspaced(prev) || unspaced(text[i]) ||
+		isDigit(prev) && !isDigit(text[i])
+}
+
+// wordEnd reports whether a word may end before i. A digit ends one, since
+// "code123456" does occur.
+func wordEnd(text []rune, i int) bool {
+	if i >= len(text) {
+		return true
+	}
+	return !isLetter(text[i]) || unspaced(text[i]) || unspaced(text[i-1])
+}
+
+// clitics are written together with the next word in Arabic and Hebrew.
+var clitics = map[string]bool{
+	"ال": true, "و": true, "ب": true, "ل": true, "ف": true, "ک": true, "وال": true, "بال": true, "لل": true, "فال": true,
+	"ה": true, "ו": true, "ב": true, "ל": true, "ש": true, "מ": true, "כ": true, "וה": true, "שה": true, "מה": true, "וב": true, "ול": true, "כש": true,
+}
+
+// afterClitic reports whether only a clitic stands between the start of the
+// word and i.
+func afterClitic(text []rune, i int) bool {
+	if r := text[i]; r < 0x590 || r > 0x6FF {
+		return false
+	}
+	for n := 1; n <= 3 && i-n >= 0; n++ {
+		if wordStart(text, i-n) && text[i-n] >= 0x590 && text[i-n] <= 0x6FF {
+			return clitics[string(text[i-n:i])]
+		}
+	}
+	return false
+}

@@ -13,6 +13,9 @@ import (
 // new: an event may come before its message can be listed.
 var rereads = [...]time.Duration{50 * time.Millisecond, 150 * time.Millisecond, 500 * time.Millisecond}
 
+// together is how long waits that come after a read are gathered for the next.
+const together = 20 * time.Millisecond
+
 // box reads one channel of a watcher. Its goroutine is the only one that
 // reads, so reads never overlap: whoever wants one asks, and one read serves
 // all who asked before it began. Everything but channel and kick is guarded by
@@ -21,7 +24,8 @@ var rereads = [...]time.Duration{50 * time.Millisecond, 150 * time.Millisecond, 
 // Why a read is made:
 //
 //   - urgent: somebody arms; at once, whatever the budget
-//   - joined: a wait came; when the budget allows
+//   - joined: a wait came; with a stream at most 10 in a row and then 5 a
+//     second, without one in the pace of polling
 //   - woken: an event; at once, at most 20 in a row and then 5 a second
 //   - again: a wake-up showed nothing new; see rereads
 //   - due: polling
@@ -47,6 +51,7 @@ type box struct {
 	unexpected time.Time // a read showed a message that no event had announced
 
 	started, finished uint64 // reads are numbered
+	began             time.Time
 	cancel            context.CancelFunc
 	dropped           bool   // the read under way was cancelled by leave
 	err               error  // of the last read
@@ -142,10 +147,14 @@ func (b *box) next(now time.Time) (at time.Time, ok bool) { // w.mu is held
 			at, ok = t, true
 		}
 	}
-	consider(b.later(b.due))
+	if b.w.live {
+		consider(b.due)
+	} else {
+		consider(later(b.due, b.paced))
+	}
 	if b.joined {
 		if b.w.live {
-			consider(b.joins.next(10, 200*time.Millisecond))
+			consider(later(b.joins.next(10, 200*time.Millisecond), b.began.Add(together)))
 		} else {
 			consider(b.paced)
 		}
@@ -165,18 +174,18 @@ func (b *box) next(now time.Time) (at time.Time, ok bool) { // w.mu is held
 	return at, ok
 }
 
-// later keeps polling within its pace while there is no stream.
-func (b *box) later(t time.Time) time.Time {
-	if !b.w.live && t.Before(b.paced) {
-		return b.paced
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
 	}
-	return t
+	return a
 }
 
 // begin starts a read: what was asked for is on its way. w.mu is held.
 func (b *box) begin() (ctx context.Context, full bool) {
 	now := time.Now()
 	b.started++
+	b.began = now
 	full = b.needFull
 	switch {
 	case b.woken:

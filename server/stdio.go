@@ -148,7 +148,7 @@ func (s *Stdio) connect(ctx context.Context) *conn {
 	c.base, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	c.session = &stdioSession{conn: c, id: "stdio-" + rand.Text()}
 	c.session.feed.send = func(n mcp.JSONRPCNotification) {
-		if body, err := marshal(n); err == nil {
+		if body, err := wireJSON(n); err == nil {
 			_ = c.out.notify(c.base, nil, body)
 		}
 	}

@@ -61,17 +61,17 @@ func (c *conn) newCall(env Envelope, message []byte) *call {
 
 // notify sends a notification on behalf of the call; it is a Notify.
 func (c *call) notify(ctx context.Context, method string, params any) error {
-	body, err := marshal(params)
+	body, err := wireJSON(params)
 	if err != nil {
 		return err
 	}
-	name, _ := marshal(method)
+	name, _ := wireJSON(method)
 	return c.conn.out.notify(ctx, c, []byte(`{"jsonrpc":"2.0","method":`), name, []byte(`,"params":`), body, closing)
 }
 
 // relay sends a notification that mcp-go handed over through the channel of the call's session.
 func (c *call) relay(n mcp.JSONRPCNotification) {
-	if body, err := marshal(n); err == nil {
+	if body, err := wireJSON(n); err == nil {
 		err = c.conn.out.notify(c.ctx, c, body)
 		if err != nil && !errors.Is(err, ErrAnswered) {
 			c.conn.log.Debug().Err(err).Msg("a notification could not be sent")
@@ -119,13 +119,13 @@ func (c *call) run() (body []byte, isError bool) {
 	case nil:
 		return nil, false
 	case mcp.JSONRPCResponse:
-		body, err := marshal(answer.Result)
+		body, err := wireJSON(answer.Result)
 		if err != nil {
 			return c.conn.internal("an answer could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true
 		}
 		return body, false
 	case mcp.JSONRPCError:
-		body, err := marshal(answer.Error)
+		body, err := wireJSON(answer.Error)
 		if err != nil {
 			return c.conn.internal("an error could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true
 		}
@@ -176,8 +176,8 @@ func errorBody(code int, message string) []byte {
 	return append(body, '}')
 }
 
-// marshal is json.Marshal for values that are not ours: a panic in a method of theirs is an error.
-func marshal(v any) (body []byte, err error) {
+// wireJSON is json.Marshal for values that are not ours: a panic in a method of theirs is an error.
+func wireJSON(v any) (body []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			body, err = nil, fmt.Errorf("server: encoding panicked with a %T", p)

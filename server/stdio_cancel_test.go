@@ -119,14 +119,18 @@ func TestACancellationReachesACallWhileTheClientDoesNotRead(t *testing.T) {
 		c.send(ping, cancellation("0"), cancellation("5"))
 		<-ended
 		synctest.Wait()
+		c.send(call("5", "echo", `{"text":"again"}`)) // the id is free, so the finished call does not wait on
 
 		go func() { _, _ = io.Copy(c, &linesOf{r: out}) }()
 		synctest.Wait()
 		ids := map[string]bool{}
 		for _, m := range c.unread() {
 			ids[string(m.ID)] = true
+			if string(m.ID) == "5" {
+				assert.Equal(t, "again", m.text())
+			}
 		}
-		assert.Equal(t, map[string]bool{"1": true, "2": true, "3": true, "4": true, `"ping"`: true}, ids,
+		assert.Equal(t, map[string]bool{"1": true, "2": true, "3": true, "4": true, "5": true, `"ping"`: true}, ids,
 			"the answer that was finished, but not taken yet, is cancelled too")
 		require.NoError(t, c.hangUp())
 		require.NoError(t, stuck.Close())

@@ -92,7 +92,7 @@ func (c *conn) response(env Envelope, raw []byte) {
 // elicit asks the client for input and waits for the answer as long as ctx lives. When ctx ends first, the client is told
 // that the question no longer stands. call is the request that the question belongs to, nil for none.
 func (c *conn) elicit(ctx context.Context, call *call, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
-	params, err := marshal(request.Params)
+	params, err := wireJSON(request.Params)
 	if err != nil {
 		return nil, err
 	}

@@ -211,13 +211,14 @@ func TestEveryRequestGetsItsContext(t *testing.T) {
 			return mcp.NewToolResultText(fmt.Sprint(ctx.Value(key{}))), nil
 		})
 		c := connect(t, &server.Stdio{Server: s, Context: func(ctx context.Context) context.Context {
-			id := mcpserver.ClientSessionFromContext(ctx).SessionID()
-			return context.WithValue(ctx, key{}, fmt.Sprint("local ", mcpserver.IsModernRequest(ctx), id != ""))
+			session := mcpserver.ClientSessionFromContext(ctx).(mcpserver.SessionWithClientInfo)
+			return context.WithValue(ctx, key{}, fmt.Sprintln("local", mcpserver.IsModernRequest(ctx), session.SessionID() != "", session.GetClientInfo().Name))
 		}})
-		c.send(call("1", "caller", `{}`))
-		assert.Equal(t, "local false true", c.answer("1").text())
+		c.send(initialize("0", `{}`), call("1", "caller", `{}`))
+		c.answer("0")
+		assert.Equal(t, "local false true story\n", c.answer("1").text())
 		c.send(modernCall("2", "caller", `{}`, `{}`))
-		assert.Equal(t, "local true false", c.answer("2").text())
+		assert.Equal(t, "local true false \n", c.answer("2").text())
 		require.NoError(t, c.hangUp())
 	})
 }

@@ -57,6 +57,29 @@ func TestParkedWaitsNeedNoPlace(t *testing.T) {
 	})
 }
 
+// A wait that has found its message comes back before calls that have not begun.
+func TestAResumedWaitGoesBeforeTheQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := connect(t, &server.Stdio{Server: tools(), MaxConcurrent: 1})
+		begin := time.Now()
+		for _, line := range []string{
+			call(`"waits"`, "wait", `{"park":true,"seconds":1}`), call(`"runs"`, "wait", `{"seconds":5}`), call(`"queues"`, "wait", `{"seconds":5}`),
+		} {
+			c.send(line)
+			synctest.Wait()
+		}
+		for _, want := range []struct {
+			id string
+			at time.Duration
+		}{{`"runs"`, 5 * time.Second}, {`"waits"`, 5 * time.Second}, {`"queues"`, 10 * time.Second}} {
+			c.answer(want.id)
+			assert.Equal(t, want.at, time.Since(begin), want.id)
+		}
+		require.NoError(t, c.hangUp())
+	})
+}
+
 // Calls beyond the bound queue in their order; everything that is no tool call passes them.
 func TestCallsBeyondTheBoundQueue(t *testing.T) {
 	t.Parallel()

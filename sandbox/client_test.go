@@ -136,3 +136,10 @@ func eachEra(t *testing.T, cfg sandbox.Config, story func(t *testing.T, r *sandb
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+func number(t *testing.T, s string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(s, 10, 64)
+	require.NoError(t, err)
+	return n
+}

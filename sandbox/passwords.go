@@ -34,8 +34,8 @@ func cleanDomain(v string) string {
 	if err != nil {
 		return ""
 	}
-	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
-	if host == "" || strings.ContainsAny(host, " \t<>\"'") {
+	host := strings.TrimRight(strings.ToLower(u.Hostname()), ".")
+	if host == "" || host[0] == '.' || strings.Contains(host, "..") || strings.ContainsAny(host, " \t<>\"'") {
 		return ""
 	}
 	if _, err := netip.ParseAddr(host); err == nil {

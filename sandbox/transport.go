@@ -100,7 +100,10 @@ func (m *memoryResponse) Flush() {
 
 // finish ends the exchange when the handler returned or gave up.
 func (m *memoryResponse) finish() {
-	var err error = io.EOF
+	err := m.req.Context().Err() // a handler that gave up because the client did has no proper end
+	if err == nil {
+		err = io.EOF
+	}
 	if p := recover(); p != nil {
 		err = errCut
 		if cause, is := p.(error); !is || !errors.Is(cause, http.ErrAbortHandler) {

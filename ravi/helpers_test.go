@@ -1,6 +1,7 @@
 package ravi_test
 
 import (
+	"context"
 	"iter"
 	"testing"
 
@@ -73,3 +74,5 @@ func collect[T any](t testing.TB, seq iter.Seq2[T, error]) []T {
 	}
 	return out
 }
+
+var background = context.Background()

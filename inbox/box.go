@@ -3,7 +3,6 @@ package inbox
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"ravi-mcp/ravi"
@@ -219,7 +218,7 @@ func (b *box) interval() time.Duration {
 		d = cfg.SafetyInterval
 	}
 	d *= time.Duration(b.shelf.pages())
-	return d + rand.N(d/10+1)
+	return d + jitter(d/10+1)
 }
 
 // end books the outcome of a read and wakes the waits.
@@ -287,7 +286,7 @@ func retryAfter(err error, fails int) time.Duration {
 		return 5 * time.Minute
 	}
 	d := min(time.Second<<min(fails-1, 3), 8*time.Second)
-	return d + rand.N(d/4)
+	return d + jitter(d/4)
 }
 
 // bucket allows a burst of reads and then one per interval.

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// house lists the packages from the top down, as ARCHITECTURE.md draws them.
+// A package may import only what stands below it.
+var house = []string{
+	"", "cli", "server", "tools", "schemas", "session", "inbox", "otp", "fault", "ravi",
+	"ravi/seal", "ravi/config", "secret", "token", "sandbox/sandboxtest", "sandbox",
+}
+
+// walls are the imports of ours that a package may have at most, where being
+// above is not enough.
+var walls = map[string][]string{
+	"ravi":        {"ravi/seal", "ravi/config", "secret"},
+	"ravi/seal":   {"secret"},
+	"ravi/config": {"secret"},
+	"otp":         {},
+	"schemas":     {"secret"},
+	"secret":      {},
+	"token":       {},
+	"sandbox":     {},
+	"":            {"cli"},
+}
+
+// guests are packages of others that only some of ours may import, tests aside.
+var guests = map[string][]string{
+	"github.com/mark3labs/mcp-go": {"server", "tools", "cli"},
+	"os/exec":                     {"cli"},
+	"math/rand":                   {},
+	"math/rand/v2":                {},
+}
+
+const module = "ravi-mcp"
+
+type source struct {
+	path    string
+	pkg     string // folder, "" for the root
+	imports []string
+	tree    *ast.File
+}
+
+// sources parses every Go file of the module that is not a test.
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "node_modules") {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		s := source{path: filepath.ToSlash(path), tree: tree}
+		if dir := filepath.ToSlash(filepath.Dir(path)); dir != "." {
+			s.pkg = dir
+		}
+		for _, spec := range tree.Imports {
+			s.imports = append(s.imports, strings.Trim(spec.Path.Value, `"`))
+		}
+		all = append(all, s)
+		return nil
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	return all
+}
+
+func TestImportsFollowTheArrows(t *testing.T) {
+	for _, s := range sources(t) {
+		level := slices.Index(house, s.pkg)
+		if !assert.NotEqual(t, -1, level, "%s: package %q has no place in the house", s.path, s.pkg) {
+			continue
+		}
+		for _, imported := range s.imports {
+			ours, ok := strings.CutPrefix(imported, module+"/")
+			if !ok {
+				checkGuest(t, s, imported)
+				continue
+			}
+			assert.Greater(t, slices.Index(house, ours), level, "%s imports %s, which does not stand below it", s.path, ours)
+			if walls, walled := walls[s.pkg]; walled {
+				assert.Contains(t, walls, ours, "%s may not import %s", s.path, ours)
+			}
+			if ours == "sandbox" {
+				assert.Contains(t, []string{"cli", "sandbox/sandboxtest"}, s.pkg, "%s: only cli and tests use the sandbox", s.path)
+			}
+			assert.NotEqual(t, "sandbox/sandboxtest", ours, "%s: only tests use sandboxtest", s.path)
+		}
+	}
+}
+
+func checkGuest(t *testing.T, s source, imported string) {
+	for guest, hosts := range guests {
+		if imported == guest || strings.HasPrefix(imported, guest+"/") {
+			assert.Contains(t, hosts, s.pkg, "%s may not import %s", s.path, imported)
+		}
+	}
+}
+
+// revealers are the files that may read the value of a Secret: where it goes
+// onto the wire to Ravi, into a file of the owner's, or into the one result
+// that was asked for it.
+var revealers = map[string]bool{
+	"ravi/auth.go":          true, // the device code of a login
+	"ravi/config/save.go":   true, // a rotated token goes back to auth.json
+	"ravi/credentials.go":   true, // the Authorization header
+	"ravi/e2e.go":           true, // fields of requests
+	"ravi/seal/seal.go":     true, // what is to be sealed, and the keys
+	"tools/credentials.go":  true, // save_credential with show, get_credential
+	"tools/secrets.go":      true, // get_secret
+	"tools/wait_otp.go":     true, // codes and links that were waited for
+	"tools/wait_message.go": true, // the text that was waited for
+}
+
+func TestSecretsAreRevealedOnlyInListedFiles(t *testing.T) {
+	for _, s := range sources(t) {
+		ast.Inspect(s.tree, func(n ast.Node) bool {
+			selector, ok := n.(*ast.SelectorExpr)
+			if ok && selector.Sel.Name == "Reveal" && !revealers[s.path] {
+				assert.Fail(t, "Reveal is called in a file that is not listed", s.path)
+			}
+			return true
+		})
+	}
+}
+
+func TestNoFileIsLongerThanFiveHundredLines(t *testing.T) {
+	for _, s := range sources(t) {
+		data, err := os.ReadFile(s.path)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, strings.Count(string(data), "\n"), 500, s.path)
+	}
+}

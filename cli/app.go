@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	mcpserver "github.com/mark3labs/mcp-go/server"
+	"github.com/rs/zerolog"
+
+	"ravi-mcp/inbox"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+	"ravi-mcp/server"
+	"ravi-mcp/session"
+	"ravi-mcp/token"
+	"ravi-mcp/tools"
+)
+
+// app is a server with everything behind it, ready for a transport.
+type app struct {
+	mcp     *mcpserver.MCPServer
+	account *session.Account
+	hub     *inbox.Hub
+	closers []func()
+}
+
+// newApp puts a server together. It starts without a credential; the tools
+// then say what is missing.
+func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	a := &app{}
+	sources := config.Sources{TrustProject: o.trustProject, Warn: func(msg string) { log.Warn().Msg(msg) }}
+	connect := func() (*ravi.Client, error) {
+		credentials, err := sources.Credentials()
+		if err != nil {
+			return nil, err
+		}
+		return ravi.New(ravi.Config{Credentials: *credentials, UserAgent: "ravi-mcp/" + version(), Logger: log})
+	}
+	configFile := sources.Identity
+	if o.sandbox {
+		embedded, err := startEmbedded(notes)
+		if err != nil {
+			return nil, fmt.Errorf("start the embedded Ravi: %w", err)
+		}
+		a.closers = append(a.closers, embedded.close)
+		connect = func() (*ravi.Client, error) {
+			return ravi.New(ravi.Config{Credentials: embedded.credentials(), BaseURL: embedded.url, Logger: log})
+		}
+		configFile = nil // a file names an identity of the real Ravi
+	}
+	store := &session.Memory{}
+	a.account = &session.Account{Connect: connect}
+	a.hub = inbox.New(inbox.Config{Sealer: token.Random(), Logger: log})
+	a.closers = append(a.closers, func() { a.hub.Close(); _ = a.account.Close() })
+	var err error
+	a.mcp, err = server.New(server.Config{
+		Version: version(), ReadOnly: o.readOnly, Log: log,
+		Deps: &tools.Deps{
+			Account: a.account, Store: store, Inbox: a.hub, MaxWait: o.maxWait,
+			Resolver: &session.Resolver{Account: a.account, Store: store, Identity: o.identity, ConfigFile: configFile},
+		},
+	})
+	if err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// close ends what runs, the last started first.
+func (a *app) close() {
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		a.closers[i]()
+	}
+	a.closers = nil
+}

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+)
+
+const demoHelp = `Show what ravi-mcp does, on this machine alone: an embedded Ravi is started, and
+two agents at the same time, each an MCP client with a server process of its
+own, go through the four steps of every sign-up: get an identity, trigger a code
+and wait for it, keep the credential, read it back. Then each shows that it
+cannot see the other. Passwords are masked; the codes are made up.`
+
+func newDemo(s streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "Watch two agents sign up somewhere, on an embedded Ravi",
+		Long:  demoHelp,
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), s) },
+	}
+}
+
+// demoTime bounds the demo; it takes a few seconds.
+const demoTime = time.Minute
+
+func demo(ctx context.Context, s streams) error {
+	ctx, cancel := context.WithTimeout(ctx, demoTime)
+	defer cancel()
+	stage := &stage{out: s.out, color: isTerminal(s.out)}
+	stage.title("An embedded Ravi, and two agents at the same time")
+
+	ravi, err := startEmbedded(io.Discard)
+	if err != nil {
+		return fmt.Errorf("start the embedded Ravi: %w", err)
+	}
+	defer ravi.close()
+	stage.say("embedded Ravi at %s; each agent runs 'ravi-mcp stdio' as its own process\n", ravi.url)
+
+	cast := []*agent{
+		{name: "agent-amber", site: "nimbus.example", code: "804 213", link: "https://nimbus.example/verify?token=Zk3v9QpW7xTn", ink: cyan},
+		{name: "agent-basalt", site: "quarry.example", code: "551 906", link: "https://quarry.example/confirm/8fJq2LmX4sRd", ink: magenta},
+	}
+	g, playing := errgroup.WithContext(ctx)
+	for _, a := range cast {
+		a.stage, a.ravi = stage, ravi
+		g.Go(func() error {
+			if err := a.start(playing); err != nil {
+				return err
+			}
+			return a.play(playing)
+		})
+	}
+	defer func() {
+		for _, a := range cast {
+			a.stop()
+		}
+	}()
+	if err := g.Wait(); err != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return errors.New("the demo was interrupted")
+		}
+		return err
+	}
+
+	stage.title("Neither sees the other")
+	for i, a := range cast {
+		if err := a.lookAt(ctx, cast[1-i]); err != nil {
+			return err
+		}
+	}
+	stage.title("Your turn")
+	stage.say("%s", registration)
+	return nil
+}
+
+const registration = `Register the server in Claude Code (with the embedded Ravi, no account needed):
+
+  claude mcp add ravi -- ravi-mcp stdio --sandbox
+
+With your Ravi account, leave --sandbox out and log in, or pass a credential:
+
+  claude mcp add ravi --env RAVI_API_KEY=... -- ravi-mcp stdio
+
+Install the binary with 'go install .' in this checkout; README.md has the rest.
+`

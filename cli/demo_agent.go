@@ -1,0 +1,223 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/client/transport"
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"ravi-mcp/sandbox"
+)
+
+// agent is one of the cast: an MCP client with a server process of its own.
+type agent struct {
+	name, site, code, link string
+	ink                    ink
+
+	stage  *stage
+	ravi   *embedded
+	client *client.Client
+
+	uuid, address string
+}
+
+// start runs "ravi-mcp stdio" and connects to it. The process gets the
+// embedded Ravi's address and token, a HOME that does not exist, and nothing
+// else of this environment.
+func (a *agent) start(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	env := []string{
+		"HOME=" + os.DevNull, "PATH=" + os.Getenv("PATH"),
+		"RAVI_BASE_URL=" + a.ravi.url, "RAVI_ACCESS_TOKEN=" + a.ravi.account.AccessToken,
+	}
+	command := func(ctx context.Context, name string, _ []string, args []string) (*exec.Cmd, error) {
+		cmd := exec.CommandContext(ctx, name, args...)
+		cmd.Env = env
+		return cmd, nil
+	}
+	a.client, err = client.NewStdioMCPClientWithOptions(self, nil,
+		[]string{"stdio", "--log-level", "off", "--allow-identities", a.name + "*"}, transport.WithCommandFunc(command))
+	if err != nil {
+		return fmt.Errorf("start the server of %s: %w", a.name, err)
+	}
+	var hello mcp.InitializeRequest
+	hello.Params.ProtocolVersion = mcp.LATEST_PROTOCOL_VERSION
+	hello.Params.ClientInfo = mcp.Implementation{Name: a.name, Version: version()}
+	if _, err := a.client.Initialize(ctx, hello); err != nil {
+		return fmt.Errorf("connect %s: %w", a.name, err)
+	}
+	return nil
+}
+
+func (a *agent) stop() {
+	if a.client != nil {
+		_ = a.client.Close()
+	}
+}
+
+// play goes through the four steps of an integration (S1).
+func (a *agent) play(ctx context.Context) error {
+	var identity struct {
+		Identity struct{ UUID string }
+		Address  string
+		Phone    string
+		Cursor   string
+	}
+	if err := a.call(ctx, &identity, "create_identity", args{"name": a.name}); err != nil {
+		return err
+	}
+	a.uuid, a.address = identity.Identity.UUID, identity.Address
+
+	a.note("signs up at %s with %s and %s; the site sends a code by SMS and a link by mail", a.site, identity.Address, identity.Phone)
+	sent := make(chan error, 1)
+	go func() { sent <- a.world(ctx, identity.Address, identity.Phone) }()
+
+	var code struct{ Status, Code, Cursor string }
+	err := a.call(ctx, &code, "wait_for_otp", args{"identity": a.uuid, "cursor": identity.Cursor, "channel": "sms", "timeout_seconds": 20})
+	if err == nil && code.Code != digitsOf(a.code) {
+		err = fmt.Errorf("%s got the code %q, want %q", a.name, code.Code, a.code)
+	}
+	if err != nil {
+		return err
+	}
+	var link struct{ Status, Link string }
+	err = a.call(ctx, &link, "wait_for_otp", args{"identity": a.uuid, "cursor": identity.Cursor, "want": "link", "channel": "email", "timeout_seconds": 20})
+	if err == nil && link.Link != a.link {
+		err = fmt.Errorf("%s got the link %q, want %q", a.name, link.Link, a.link)
+	}
+	if err = errors.Join(err, <-sent); err != nil {
+		return err
+	}
+	if err := a.call(ctx, nil, "save_credential", args{"identity": a.uuid, "domain": a.site, "username": a.address}); err != nil {
+		return err
+	}
+	return a.call(ctx, nil, "get_credential", args{"identity": a.uuid, "domain": a.site})
+}
+
+// world plays the site, and the rest of the world: decoys first, then the real
+// messages, late.
+func (a *agent) world(ctx context.Context, address, phone string) error {
+	steps := []func() error{
+		func() error { return a.sms(phone, "SHOPLY", "Order 730415 has shipped. Save 20% with code SPRING20!") },
+		func() error {
+			return a.mail(address, "Weekly <news@weekly.example>", "Issue 4821", "The 2026 edition: 381204 readers. Unsubscribe: https://weekly.example/u/77120", "")
+		},
+		func() error {
+			return a.sms(phone, "32665", "Your "+a.site+" verification code is "+a.code+". Do not share it.")
+		},
+		func() error {
+			return a.mail(address, "no-reply@"+a.site, "Confirm your email address", "",
+				`<p>Welcome!</p><p><a href="`+a.link+`">Confirm my address</a></p><p><a href="https://`+a.site+`/help">Help</a></p>`)
+		},
+	}
+	for _, step := range steps {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(400 * time.Millisecond):
+		}
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *agent) sms(to, from, body string) error {
+	a.stage.line("(SMS)", dim, fmt.Sprintf("to %s from %s: %s", to, from, body))
+	_, err := a.ravi.server.DeliverSMS(sandbox.SMS{To: to, From: from, Body: body})
+	return err
+}
+
+func (a *agent) mail(to, from, subject, text, html string) error {
+	a.stage.line("(mail)", dim, fmt.Sprintf("to %s from %s: %s", to, from, subject))
+	_, err := a.ravi.server.DeliverEmail(sandbox.Email{To: to, From: from, Subject: subject, Text: text, HTML: html})
+	return err
+}
+
+// lookAt shows that the inbox holds only the agent's own messages and that the
+// other's identity does not exist for it.
+func (a *agent) lookAt(ctx context.Context, other *agent) error {
+	var mine struct{ Total int }
+	if err := a.call(ctx, &mine, "list_messages", args{"identity": a.uuid, "limit": 1}); err != nil {
+		return err
+	}
+	if mine.Total != 4 {
+		return fmt.Errorf("%s sees %d messages, want its own 4", a.name, mine.Total)
+	}
+	err := a.call(ctx, nil, "list_messages", args{"identity": other.uuid})
+	var refused *refusal
+	if !errors.As(err, &refused) || refused.Code != "identity_not_found" {
+		return fmt.Errorf("%s was not refused the inbox of %s: %w", a.name, other.name, err)
+	}
+	a.note("%s", a.stage.paint(green, "cannot see "+other.name))
+	return nil
+}
+
+type args map[string]any
+
+// refusal is an error result.
+type refusal struct{ Code, Message, Hint string }
+
+func (r *refusal) Error() string { return r.Code + ": " + r.Message }
+
+// call calls a tool, prints both directions, and decodes the result into into.
+func (a *agent) call(ctx context.Context, into any, tool string, arguments args) error {
+	raw, err := json.Marshal(arguments)
+	if err != nil {
+		return err
+	}
+	a.stage.line(a.name, a.ink, "→ "+tool+" "+readable(raw))
+	var req mcp.CallToolRequest
+	req.Params.Name, req.Params.Arguments = tool, map[string]any(arguments)
+	result, err := a.client.CallTool(ctx, req)
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", a.name, tool, err)
+	}
+	if result.IsError {
+		return a.refused(result)
+	}
+	if raw, err = json.Marshal(result.StructuredContent); err != nil {
+		return err
+	}
+	a.stage.line(a.name, a.ink, "← "+readable(raw))
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, into)
+}
+
+func (a *agent) refused(result *mcp.CallToolResult) error {
+	r := &refusal{Code: "unknown"}
+	for _, c := range result.Content {
+		if text, ok := mcp.AsTextContent(c); ok {
+			_ = json.Unmarshal([]byte(text.Text), r)
+		}
+	}
+	a.stage.line(a.name, a.ink, "← "+r.Error())
+	return r
+}
+
+func (a *agent) note(format string, v ...any) {
+	a.stage.line(a.name, a.ink, "  "+fmt.Sprintf(format, v...))
+}
+
+func digitsOf(code string) string {
+	var b []rune
+	for _, r := range code {
+		if r >= '0' && r <= '9' {
+			b = append(b, r)
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+)
+
+// logFlags are the flags of every command that serves.
+type logFlags struct {
+	level  string
+	format string
+}
+
+func (f *logFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.level, "log-level", "info", "least severe log line to write: debug, info, warn, error or off")
+	flags.StringVar(&f.format, "log-format", "auto", "form of the log on stderr: json, text, or auto (text on a terminal)")
+}
+
+// logger returns the one logger of the process; it writes to w, which is
+// stderr. Every level holds the same care about secrets: debug adds events,
+// never bodies or values.
+func (f *logFlags) logger(w io.Writer) (zerolog.Logger, error) {
+	level := zerolog.Disabled
+	if f.level != "off" {
+		var err error
+		if level, err = zerolog.ParseLevel(f.level); err != nil || f.level == "" {
+			return zerolog.Nop(), usageError{fmt.Errorf("--log-level %q: want debug, info, warn, error or off", f.level), "--help"}
+		}
+	}
+	switch f.format {
+	case "json":
+	case "text":
+		w = text(w, false)
+	case "auto":
+		if isTerminal(w) {
+			w = text(w, true)
+		}
+	default:
+		return zerolog.Nop(), usageError{fmt.Errorf("--log-format %q: want json, text or auto", f.format), "--help"}
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
+}
+
+func text(w io.Writer, color bool) io.Writer {
+	return zerolog.ConsoleWriter{Out: w, NoColor: !color, TimeFormat: time.TimeOnly}
+}
+
+// isTerminal reports whether w is a terminal that may be shown colour.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}

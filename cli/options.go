@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"ravi-mcp/session"
+)
+
+// options are the flags that decide what a server does for whom.
+type options struct {
+	log logFlags
+
+	sandbox      bool
+	identity     string
+	allow        string
+	readOnly     bool
+	trustProject bool
+	maxWait      time.Duration
+}
+
+func (o *options) add(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.sandbox, "sandbox", false, "use an embedded Ravi instead of the real one: no account, no network, nothing kept")
+	flags.StringVar(&o.identity, "identity", "", "identity to use when a call names none: uuid, name or address (or RAVI_IDENTITY)")
+	flags.StringVar(&o.allow, "allow-identities", "", "comma-separated name patterns, such as 'research-*': the only identities that exist for the client")
+	flags.BoolVar(&o.readOnly, "read-only", false, "leave out every tool that writes")
+	flags.BoolVar(&o.trustProject, "trust-project-credentials", false, "also take a credential from .ravi/ in the working directory")
+	flags.DurationVar(&o.maxWait, "max-wait", 50*time.Second, "longest time that one wait for a message may take (1s to 10m); keep it below the client's own timeout")
+	o.log.add(flags)
+}
+
+// check refuses values that make no sense together or alone.
+func (o *options) check() error {
+	if o.maxWait < time.Second || o.maxWait > 10*time.Minute {
+		return usageError{fmt.Errorf("--max-wait %s: want 1s to 10m", o.maxWait), "--help"}
+	}
+	return nil
+}
+
+// caller returns the one caller of a server without callers file.
+func (o *options) caller() (*session.Caller, error) {
+	c := &session.Caller{Name: session.LocalCaller}
+	if o.allow != "" {
+		patterns, err := session.ParsePatterns(o.allow)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--allow-identities: %w", err), "--help"}
+		}
+		c.Rights.Identities = patterns
+	}
+	return c, nil
+}

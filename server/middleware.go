@@ -1,0 +1,175 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/schemas"
+	"ravi-mcp/session"
+	"ravi-mcp/tools"
+)
+
+// request is one call of something that reaches Ravi, on its way through the
+// middleware. Tools are such calls; resources, prompts and completions come to
+// the same chain.
+type request struct {
+	session.Call
+	// Method names what is called, e.g. "tools/call wait_for_otp". It holds
+	// nothing that the client made up.
+	Method string
+	// Schema is what Arguments must fit.
+	Schema *schemas.Schema
+	// Arguments are as sent until the middleware has checked them.
+	Arguments json.RawMessage
+	// Deadline bounds the handler.
+	Deadline time.Duration
+	// Waits marks a call that mostly waits; it gives up its place among the
+	// running calls meanwhile.
+	Waits bool
+}
+
+// handler runs a request and returns its structured result.
+type handler func(ctx context.Context, r *request) (tools.Result, error)
+
+// middleware wraps a handler with one policy.
+type middleware func(handler) handler
+
+// chain wraps h so that the first middleware is the outermost.
+func chain(h handler, all ...middleware) handler {
+	for i := len(all) - 1; i >= 0; i-- {
+		h = all[i](h)
+	}
+	return h
+}
+
+// identify gives the request an id, refuses one that no transport vouches for,
+// and logs its end: one line, without arguments.
+func identify(log zerolog.Logger) middleware {
+	return func(next handler) handler {
+		return func(ctx context.Context, r *request) (tools.Result, error) {
+			call, ok := session.CallFrom(ctx)
+			if !ok {
+				return nil, fault.From(errors.New("the transport named no caller"))
+			}
+			if call.RequestID == "" {
+				call.RequestID = session.NewID()
+			}
+			r.Call = call
+			start := time.Now()
+			result, err := next(session.WithCall(ctx, call), r)
+			logEnd(log, r, time.Since(start), err)
+			return result, err
+		}
+	}
+}
+
+func logEnd(log zerolog.Logger, r *request, took time.Duration, err error) {
+	event := log.Info()
+	if err != nil {
+		e := fault.From(err)
+		if e.Code == fault.Internal {
+			event = log.Error()
+		}
+		event = event.Str("code", string(e.Code))
+		if e.Cause != nil {
+			event = event.AnErr("cause", e.Cause)
+		}
+	}
+	event.Str("request_id", r.RequestID).Str("caller", r.Caller.Name).Str("method", r.Method).Dur("took_ms", took).Msg("call")
+}
+
+// recoverPanics turns a panic into an internal error. Neither the client nor
+// the log sees the panic's value, which may hold anything; the log has its type
+// and the stack.
+func recoverPanics(log zerolog.Logger) middleware {
+	return func(next handler) handler {
+		return func(ctx context.Context, r *request) (result tools.Result, err error) {
+			defer func() {
+				if v := recover(); v != nil {
+					log.Error().Str("request_id", r.RequestID).Str("method", r.Method).
+						Str("panic_type", fmt.Sprintf("%T", v)).Str("stack", frames(debug.Stack())).Msg("panic")
+					result, err = nil, fault.From(errPanic)
+				}
+			}()
+			return next(ctx, r)
+		}
+	}
+}
+
+var errPanic = errors.New("the handler panicked")
+
+// frames keeps the function and file lines of a stack and drops the line that
+// repeats the panic's value and the arguments of functions.
+func frames(stack []byte) string {
+	var kept []string
+	for _, line := range strings.Split(string(stack), "\n") {
+		if strings.HasPrefix(line, "panic(") || strings.HasPrefix(line, "goroutine ") {
+			continue
+		}
+		if i := strings.LastIndexByte(line, '('); i > 0 && !strings.HasPrefix(line, "\t") {
+			line = line[:i]
+		}
+		if line != "" {
+			kept = append(kept, strings.TrimSpace(line))
+		}
+	}
+	return strings.Join(kept, " < ")
+}
+
+// checkArguments lets only arguments through that fit the schema.
+func checkArguments(next handler) handler {
+	return func(ctx context.Context, r *request) (tools.Result, error) {
+		args, problems, err := r.Schema.Arguments(r.Arguments)
+		switch {
+		case errors.Is(err, schemas.ErrNotObject):
+			return nil, fault.New(fault.InvalidArgument, "The arguments are not a JSON object.", "Send the arguments as an object, as the tool's input schema describes.")
+		case err != nil:
+			return nil, err
+		case len(problems) > 0:
+			texts := make([]string, len(problems))
+			for i, p := range problems {
+				texts[i] = p.String()
+			}
+			return nil, fault.New(fault.InvalidArgument, strings.Join(texts, "; ")+".", "Correct the arguments named in the message and call again.")
+		}
+		r.Arguments = args
+		return next(ctx, r)
+	}
+}
+
+// bound ends a handler that takes longer than the call may.
+func bound(next handler) handler {
+	return func(ctx context.Context, r *request) (tools.Result, error) {
+		ctx, cancel := context.WithTimeout(ctx, r.Deadline)
+		defer cancel()
+		return next(ctx, r)
+	}
+}
+
+// shapeErrors makes every error a fault.Error, so that nothing but its safe
+// text can leave, ties internal ones to the log by the request's id, and tells
+// the account what an error says about its cache.
+func shapeErrors(account *session.Account) middleware {
+	return func(next handler) handler {
+		return func(ctx context.Context, r *request) (tools.Result, error) {
+			result, err := next(ctx, r)
+			if err == nil {
+				return result, nil
+			}
+			account.Observe(err)
+			e := *fault.From(err)
+			if e.Code == fault.Internal {
+				e.Message += " Its id is " + r.RequestID + "."
+			}
+			return nil, &e
+		}
+	}
+}

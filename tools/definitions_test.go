@@ -1,0 +1,185 @@
+package tools_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/sandbox"
+	"ravi-mcp/schemas"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// definition is a tool as tools/list shows it.
+type definition struct {
+	Name         string          `json:"name"`
+	Title        string          `json:"title"`
+	Description  string          `json:"description"`
+	InputSchema  json.RawMessage `json:"inputSchema"`
+	OutputSchema json.RawMessage `json:"outputSchema"`
+	Annotations  map[string]any  `json:"annotations"`
+}
+
+func definitions(t *testing.T, a *agent) []definition {
+	t.Helper()
+	var m struct {
+		Result struct {
+			Tools      []definition
+			NextCursor string
+		}
+	}
+	require.NoError(t, json.Unmarshal(a.request("tools/list", `{}`), &m))
+	require.Empty(t, m.Result.NextCursor, "all tools come on one page")
+	return m.Result.Tools
+}
+
+func TestToolsListIsWhatTheGoldenFileSays(t *testing.T) {
+	h := newHouse(t, sandbox.Config{})
+	for name, a := range map[string]*agent{"legacy": h.connect(local()), "modern": h.connectModern(local())} {
+		var m struct{ Result map[string]json.RawMessage }
+		require.NoError(t, json.Unmarshal(a.request("tools/list", `{}`), &m))
+		var got bytes.Buffer
+		require.NoError(t, json.Indent(&got, m.Result["tools"], "", "  "))
+		got.WriteByte('\n')
+
+		golden := filepath.Join("..", "testdata", "tools_list.json")
+		if *update {
+			require.NoError(t, os.WriteFile(golden, got.Bytes(), 0o644))
+		}
+		want, err := os.ReadFile(golden)
+		require.NoError(t, err)
+		require.Equal(t, string(want), got.String(), "%s clients see something else; if it is meant, run: go test ./tools -run Golden -update", name)
+	}
+}
+
+func TestReadOnlyLeavesOnlyToolsThatChangeNothing(t *testing.T) {
+	h := newHouse(t, sandbox.Config{})
+	h.readOnly = true
+	a := h.connect(local())
+	var names []string
+	for _, d := range definitions(t, a) {
+		names = append(names, d.Name)
+		assert.Equal(t, true, d.Annotations["readOnlyHint"], d.Name)
+	}
+	assert.ElementsMatch(t, []string{
+		"list_identities", "get_identity", "use_identity", "watch_inbox", "wait_for_otp", "wait_for_message", "list_messages", "read_message",
+		"get_credential", "list_credentials", "get_secret", "list_secrets",
+	}, names)
+
+	var m struct{ Error struct{ Code int } }
+	require.NoError(t, json.Unmarshal(a.request("tools/call", `{"name":"create_identity","arguments":{"name":"x"}}`), &m))
+	assert.Equal(t, -32602, m.Error.Code, "a tool that writes does not exist by name either")
+	assert.Empty(t, h.ravi.Server.Identities())
+}
+
+func TestEveryToolTellsAClientAllItNeeds(t *testing.T) {
+	h := newHouse(t, sandbox.Config{})
+	all := definitions(t, h.connect(local()))
+	require.Len(t, all, 16)
+	for _, d := range all {
+		assert.Regexp(t, `^[a-z]+(_[a-z]+)+$`, d.Name)
+		assert.NotEmpty(t, d.Title, d.Name)
+		assert.Greater(t, len(d.Description), 60, "%s says when to use it", d.Name)
+		for _, hint := range []string{"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"} {
+			assert.IsType(t, true, d.Annotations[hint], "%s: %s", d.Name, hint)
+		}
+		if d.Annotations["readOnlyHint"] == true {
+			assert.Equal(t, false, d.Annotations["destructiveHint"], d.Name)
+		}
+		for kind, raw := range map[string]json.RawMessage{"input": d.InputSchema, "output": d.OutputSchema} {
+			_, err := schemas.Compile(raw)
+			require.NoError(t, err, "%s: %s schema", d.Name, kind)
+			var doc any
+			require.NoError(t, json.Unmarshal(raw, &doc))
+			walk(doc, d.Name+" "+kind, func(at string, node map[string]any) { checkNode(t, at, node, kind == "input") })
+		}
+	}
+}
+
+// walk visits every schema below node. A schema is an object, or a boolean,
+// which is one of the traps.
+func walk(node any, at string, visit func(at string, node map[string]any)) {
+	schema, isObject := node.(map[string]any)
+	if !isObject {
+		visit(at, map[string]any{"bare": node})
+		return
+	}
+	visit(at, schema)
+	if props, has := schema["properties"].(map[string]any); has {
+		for name, sub := range props {
+			walk(sub, at+"."+name, visit)
+		}
+	}
+	if items, has := schema["items"]; has {
+		walk(items, at+"[]", visit)
+	}
+}
+
+// checkNode holds one schema against the traps of invopop and of clients.
+func checkNode(t *testing.T, at string, node map[string]any, input bool) {
+	t.Helper()
+	assert.NotContains(t, node, "bare", "%s: a bare true or false, which some clients refuse", at)
+	assert.IsType(t, "", node["type"], "%s: exactly one type", at)
+	for _, key := range []string{"$ref", "$defs", "$id", "oneOf", "anyOf", "allOf", "not", "if", "patternProperties"} {
+		assert.NotContains(t, node, key, at)
+	}
+	if text, has := node["description"].(string); has {
+		assert.Regexp(t, regexp.MustCompile(`[.)]$`), text, "%s: the description is cut", at)
+	}
+	if !input {
+		return
+	}
+	if strings.Contains(at, ".") {
+		assert.NotEmpty(t, node["description"], "%s has no description", at)
+	}
+	switch node["type"] {
+	case "object":
+		assert.Equal(t, false, node["additionalProperties"], at)
+	case "string":
+		_, limited := node["maxLength"]
+		_, listed := node["enum"]
+		assert.True(t, limited || listed, "%s: neither maxLength nor enum", at)
+	case "integer", "number":
+		assert.Contains(t, node, "minimum", at)
+		assert.Contains(t, node, "maximum", at)
+	case "array":
+		assert.Contains(t, node, "maxItems", at)
+	}
+}
+
+func TestDefinitionsHoldNothingFromRavi(t *testing.T) {
+	const canary = "CANARY-in-a-name"
+	plain, full := newHouse(t, sandbox.Config{}), newHouse(t, sandbox.Config{})
+	full.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: canary})
+	a := full.connect(local())
+	ok[map[string]any](t, a.call("list_identities", nil))
+	assert.Equal(t, definitions(t, plain.connect(local())), definitions(t, a))
+}
+
+func TestInstructionsNameOnlyToolsThatExist(t *testing.T) {
+	h := newHouse(t, sandbox.Config{})
+	a := h.connect(local())
+	var names []string
+	for _, d := range definitions(t, a) {
+		names = append(names, d.Name)
+	}
+	word := regexp.MustCompile(`\b(create|list|get|use|delete|watch|wait|read|save|set|update)_[a-z_]+`)
+	texts := string(a.request("initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}`))
+	for _, d := range definitions(t, a) {
+		texts += " " + d.Description
+	}
+	for _, named := range word.FindAllString(texts, -1) {
+		assert.True(t, slices.Contains(names, named), fmt.Sprintf("%s is named but is no tool", named))
+	}
+}

@@ -1,0 +1,276 @@
+package tools_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/inbox"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+	"ravi-mcp/sandbox"
+	"ravi-mcp/sandbox/sandboxtest"
+	"ravi-mcp/secret"
+	"ravi-mcp/server"
+	"ravi-mcp/session"
+	"ravi-mcp/token"
+	"ravi-mcp/tools"
+)
+
+// house is one Ravi with everything behind a server, to which any number of
+// clients connect over the real stdio transport. Nothing of it is faked but
+// Ravi, which is the sandbox.
+type house struct {
+	t       *testing.T
+	ravi    *sandboxtest.Instance
+	account *session.Account
+	store   *session.Memory
+	hub     *inbox.Hub
+	deps    *tools.Deps
+	log     syncBuffer
+	sealer  *token.Sealer
+
+	readOnly bool
+}
+
+// syncBuffer is a log that a test can read while it is written.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func newHouse(t *testing.T, cfg sandbox.Config) *house {
+	t.Helper()
+	h := &house{t: t, ravi: sandboxtest.Memory(t, cfg), store: &session.Memory{}, sealer: token.Random()}
+	h.build(func() (*ravi.Client, error) { return h.connectRavi(h.credentials()) })
+	return h
+}
+
+func (h *house) connectRavi(c config.Credentials) (*ravi.Client, error) {
+	return ravi.New(ravi.Config{Credentials: c, BaseURL: "https://ravi.test", Transport: h.ravi.Server.RoundTripper(), Logger: zerolog.New(&h.log)})
+}
+
+func (h *house) credentials() config.Credentials {
+	c := config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(h.ravi.Account.AccessToken)}
+	if h.ravi.Account.ManagementKey != "" {
+		c = config.Credentials{Scheme: config.SchemeKey, ManagementKey: secret.New(h.ravi.Account.ManagementKey)}
+	}
+	if h.ravi.Account.PrivateKey != "" {
+		c.PrivateKey, c.PublicKey = secret.New(h.ravi.Account.PrivateKey), secret.New(h.ravi.Account.PublicKey)
+	}
+	return c
+}
+
+func (h *house) build(connect func() (*ravi.Client, error)) {
+	h.account = &session.Account{Connect: connect}
+	h.hub = inbox.New(inbox.Config{Sealer: h.sealer, Logger: zerolog.New(&h.log)})
+	h.deps = &tools.Deps{
+		Account: h.account, Store: h.store, Inbox: h.hub,
+		Resolver: &session.Resolver{Account: h.account, Store: h.store},
+	}
+	h.t.Cleanup(func() {
+		h.hub.Close()
+		_ = h.account.Close()
+	})
+}
+
+// agent is one client with a session of its own.
+type agent struct {
+	t      testing.TB
+	in     *io.PipeWriter
+	served chan error
+	stop   context.CancelFunc
+	modern bool
+
+	mu       sync.Mutex
+	next     int
+	answers  map[string]chan json.RawMessage
+	notes    []json.RawMessage
+	wire     syncBuffer
+	received chan struct{}
+}
+
+// connect gives a caller a client. It ends with the test.
+func (h *house) connect(caller *session.Caller) *agent {
+	return h.connectEra(caller, false)
+}
+
+// connectModern is connect for protocol 2026-07-28, which has no sessions.
+func (h *house) connectModern(caller *session.Caller) *agent {
+	return h.connectEra(caller, true)
+}
+
+func (h *house) connectEra(caller *session.Caller, modern bool) *agent {
+	h.t.Helper()
+	s, err := server.New(server.Config{Version: "test", Deps: h.deps, ReadOnly: h.readOnly, Log: zerolog.New(&h.log).Level(zerolog.DebugLevel)})
+	require.NoError(h.t, err)
+	in, feed := io.Pipe()
+	drain, out := io.Pipe()
+	ctx, stop := context.WithCancel(context.Background())
+	a := &agent{t: h.t, in: feed, served: make(chan error, 1), stop: stop, modern: modern, answers: map[string]chan json.RawMessage{}}
+	transport := server.Stdio{Server: s, In: in, Out: out, Log: zerolog.New(&h.log), Context: server.Local(caller)}
+	go func() {
+		a.served <- transport.Serve(ctx)
+		_ = out.Close()
+	}()
+	done := make(chan struct{})
+	go func() { defer close(done); a.listen(drain) }()
+	h.t.Cleanup(func() {
+		_ = feed.Close()
+		assert.NoError(h.t, <-a.served)
+		stop()
+		<-done
+	})
+	if !modern {
+		a.request("initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"story","version":"1"}}`)
+	}
+	return a
+}
+
+func local(patterns ...string) *session.Caller {
+	return &session.Caller{Name: session.LocalCaller, Rights: session.Rights{Identities: patterns}}
+}
+
+func (a *agent) listen(r io.Reader) {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 8<<20)
+	for lines.Scan() {
+		line := bytes.Clone(lines.Bytes())
+		_, _ = a.wire.Write(append(line, '\n'))
+		var m struct{ ID json.RawMessage }
+		_ = json.Unmarshal(line, &m)
+		a.mu.Lock()
+		if ch := a.answers[string(m.ID)]; ch != nil {
+			ch <- line
+		} else {
+			a.notes = append(a.notes, line)
+		}
+		a.mu.Unlock()
+	}
+}
+
+// request sends a request and returns its whole answer.
+func (a *agent) request(method, params string) json.RawMessage {
+	a.t.Helper()
+	answer, _ := a.begin(method, params)
+	return <-answer
+}
+
+// begin sends a request and returns where its answer will be, and its id.
+func (a *agent) begin(method, params string) (<-chan json.RawMessage, string) {
+	a.t.Helper()
+	a.mu.Lock()
+	a.next++
+	id := fmt.Sprint(a.next)
+	ch := make(chan json.RawMessage, 1)
+	a.answers[id] = ch
+	a.mu.Unlock()
+	if a.modern {
+		meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
+		params = strings.TrimSuffix(params, "}") + map[bool]string{true: "", false: ","}[params == "{}"] + meta + "}"
+	}
+	_, err := fmt.Fprintf(a.in, `{"jsonrpc":"2.0","id":%s,"method":%q,"params":%s}`+"\n", id, method, params)
+	require.NoError(a.t, err)
+	return ch, id
+}
+
+// result is a tool's result as a client sees it.
+type result struct {
+	IsError           bool                          `json:"isError"`
+	StructuredContent json.RawMessage               `json:"structuredContent"`
+	Content           []struct{ Type, Text string } `json:"content"`
+	Meta              map[string]json.RawMessage    `json:"_meta"`
+	raw               json.RawMessage
+}
+
+type args map[string]any
+
+// call calls a tool and returns its result, whatever it is.
+func (a *agent) call(tool string, arguments args) result {
+	a.t.Helper()
+	answer, _ := a.beginCall(tool, arguments)
+	return parse(a.t, <-answer)
+}
+
+func (a *agent) beginCall(tool string, arguments args) (<-chan json.RawMessage, string) {
+	a.t.Helper()
+	if arguments == nil {
+		arguments = args{}
+	}
+	raw, err := json.Marshal(arguments)
+	require.NoError(a.t, err)
+	return a.begin("tools/call", fmt.Sprintf(`{"name":%q,"arguments":%s}`, tool, raw))
+}
+
+func parse(t testing.TB, answer json.RawMessage) result {
+	t.Helper()
+	var m struct {
+		Result json.RawMessage
+		Error  json.RawMessage
+	}
+	require.NoError(t, json.Unmarshal(answer, &m))
+	require.Empty(t, m.Error, "a protocol error in place of a result: %s", m.Error)
+	r := result{raw: answer}
+	require.NoError(t, json.Unmarshal(m.Result, &r))
+	return r
+}
+
+// ok decodes the structured content of a result that must not be an error.
+func ok[T any](t testing.TB, r result) T {
+	t.Helper()
+	var v T
+	require.False(t, r.IsError, "%v", r.Content)
+	require.NoError(t, json.Unmarshal(r.StructuredContent, &v))
+	return v
+}
+
+// refused returns the error object of a result that must be one, after checks
+// of what holds for every error.
+func refused(t testing.TB, r result) fault.Body {
+	t.Helper()
+	require.True(t, r.IsError, "%s", r.StructuredContent)
+	require.Empty(t, r.StructuredContent, "clients validate structured content against the output schema")
+	require.Len(t, r.Content, 1)
+	var body fault.Body
+	require.NoError(t, json.Unmarshal([]byte(r.Content[0].Text), &body))
+	require.JSONEq(t, r.Content[0].Text, string(r.Meta["ravi-mcp/error"]))
+	require.Contains(t, fault.Codes(), body.Code)
+	require.NotEmpty(t, body.Message)
+	require.NotEmpty(t, body.Hint)
+	return body
+}
+
+func (h *house) sms(to, from, body string) {
+	h.t.Helper()
+	_, err := h.ravi.Server.DeliverSMS(sandbox.SMS{To: to, From: from, Body: body})
+	require.NoError(h.t, err)
+}
+
+func (h *house) mail(to, from, subject, text, html string) {
+	h.t.Helper()
+	_, err := h.ravi.Server.DeliverEmail(sandbox.Email{To: to, From: from, Subject: subject, Text: text, HTML: html})
+	require.NoError(h.t, err)
+}

@@ -1,0 +1,223 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/session"
+)
+
+// IdentityDetails describes an identity; it holds nothing secret.
+type IdentityDetails struct {
+	Address   string    `json:"address" jsonschema_description:"Its email address."`
+	Phone     string    `json:"phone,omitempty" jsonschema_description:"Its phone number in E.164 form; absent when it has none."`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+}
+
+func details(i ravi.Identity) IdentityDetails {
+	return IdentityDetails{Address: i.Inbox, Phone: i.Phone, CreatedAt: i.Created}
+}
+
+// reach says in words how an identity is reached.
+func (i IdentityDetails) reach() string {
+	if i.Phone == "" {
+		return i.Address
+	}
+	return i.Address + " and " + i.Phone
+}
+
+// CreateIdentityParams are the arguments of create_identity.
+type CreateIdentityParams struct {
+	Name           string `json:"name" jsonschema:"minLength=1,maxLength=64,pattern=^[^@\\x00-\\x1F\\x7F]+$" jsonschema_description:"A name you can find it by again, such as worker-42 or agent-staging-github. No @, and not a uuid."`
+	IfExists       string `json:"if_exists,omitempty" jsonschema:"enum=error,enum=reuse,default=error" jsonschema_description:"What to do when an identity of that name exists: error (default) or reuse it."`
+	ProvisionPhone bool   `json:"provision_phone,omitempty" jsonschema_description:"Also get a phone number where the account does not give one to every identity. Takes seconds and may cost."`
+}
+
+// CreateIdentityResult is the result of create_identity.
+type CreateIdentityResult struct {
+	ActedFor
+	IdentityDetails
+	Created bool   `json:"created" jsonschema_description:"False when an existing identity was reused."`
+	Bound   bool   `json:"bound" jsonschema_description:"Whether later calls of this session use this identity by themselves. If false, pass its uuid as identity."`
+	Cursor  string `json:"cursor" jsonschema_description:"Armed before anything could arrive: pass it to wait_for_otp after triggering the message."`
+}
+
+// Summary implements Result.
+func (r CreateIdentityResult) Summary() string {
+	verb := "Created"
+	if !r.Created {
+		verb = "Reused"
+	}
+	return fmt.Sprintf("%s identity %s (%s), reached at %s. %s", verb, r.Identity.Name, r.Identity.UUID, r.reach(), bindingAdvice(r.Bound))
+}
+
+func bindingAdvice(bound bool) string {
+	if bound {
+		return "This session now uses it."
+	}
+	return "Pass its uuid as `identity` from now on."
+}
+
+var uuidShape = regexp.MustCompile(`(?i)^\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}?$`)
+
+func (d *Deps) createIdentity(ctx context.Context, call Call, p CreateIdentityParams) (CreateIdentityResult, error) {
+	var none CreateIdentityResult
+	if err := checkNewName(call, p.Name); err != nil {
+		return none, err
+	}
+	defer d.names.lock(p.Name)()
+
+	client, err := d.Account.Client()
+	if err != nil {
+		return none, err
+	}
+	d.Account.Forget() // existence has to be judged by what Ravi has now
+	existing, err := d.Resolver.Lookup(ctx, call.Call, p.Name)
+	switch {
+	case err == nil && p.IfExists == "reuse":
+		return d.adopt(ctx, call, existing)
+	case err == nil:
+		return none, fault.New(fault.Conflict, fmt.Sprintf("An identity of that name exists: %s.", existing.UUID),
+			"Pass its uuid as `identity`, or call again with if_exists set to reuse, or choose another name.")
+	case !fault.Has(err, fault.IdentityNotFound):
+		return none, err
+	}
+
+	created, err := client.CreateIdentity(ctx, ravi.NewIdentity{Name: p.Name, ProvisionPhone: p.ProvisionPhone})
+	if err != nil {
+		return none, err
+	}
+	d.Account.Forget()
+	return d.introduce(ctx, call, *created)
+}
+
+// checkNewName refuses what would be mistaken for a uuid or an address later,
+// and what this caller could not use afterwards.
+func checkNewName(call Call, name string) error {
+	if strings.TrimSpace(name) != name {
+		return fault.New(fault.InvalidArgument, "`name` must not begin or end with a space.", "Send the name without the spaces.")
+	}
+	if uuidShape.MatchString(name) {
+		return fault.New(fault.InvalidArgument, "`name` must not look like a uuid.", "Choose a speaking name such as worker-42.")
+	}
+	if !call.Caller.Rights.AllowsName(name) {
+		return fault.New(fault.Forbidden, "This caller may not use an identity of that name.",
+			fmt.Sprintf("Choose a name that fits one of: %s.", strings.Join(call.Caller.Rights.Identities, ", ")))
+	}
+	return nil
+}
+
+// introduce records a new identity, binds the session if it is free, and arms.
+func (d *Deps) introduce(ctx context.Context, call Call, identity ravi.Identity) (CreateIdentityResult, error) {
+	lost := func(err error) error {
+		return fault.New(fault.Unavailable, fmt.Sprintf("The identity %s was created, but this server could not record that.", identity.UUID),
+			"Call again with if_exists set to reuse.").WithCause(err)
+	}
+	if err := d.Store.RecordCreated(ctx, call.Caller.Name, identity.UUID); err != nil {
+		return CreateIdentityResult{}, lost(err)
+	}
+	target, err := d.target(call, identity)
+	if err != nil {
+		return CreateIdentityResult{}, lost(err)
+	}
+	cursor, err := d.Inbox.ArmEmpty(target)
+	if err != nil {
+		return CreateIdentityResult{}, lost(err)
+	}
+	bound, err := d.takeUp(ctx, call, identity.UUID, cursor)
+	if err != nil {
+		return CreateIdentityResult{}, lost(err)
+	}
+	return CreateIdentityResult{
+		ActedFor:        ActedFor{Identity: ref(identity), ResolvedBy: session.ByCreated},
+		IdentityDetails: details(identity), Created: true, Bound: bound, Cursor: cursor,
+	}, nil
+}
+
+// adopt answers create_identity with an identity that exists already.
+func (d *Deps) adopt(ctx context.Context, call Call, identity ravi.Identity) (CreateIdentityResult, error) {
+	cursor, err := d.arm(ctx, call, identity)
+	if err != nil {
+		return CreateIdentityResult{}, err
+	}
+	bound, err := d.takeUp(ctx, call, identity.UUID, cursor)
+	if err != nil {
+		return CreateIdentityResult{}, err
+	}
+	return CreateIdentityResult{
+		ActedFor:        ActedFor{Identity: ref(identity), ResolvedBy: session.ByArgument},
+		IdentityDetails: details(identity), Bound: bound, Cursor: cursor,
+	}, nil
+}
+
+// takeUp binds a session that is still free and keeps the cursor as its own.
+// It reports whether the session is bound to the identity afterwards.
+func (d *Deps) takeUp(ctx context.Context, call Call, uuid, cursor string) (bool, error) {
+	if !call.HasSession() {
+		return false, nil
+	}
+	bound, err := d.Store.BindIfUnbound(ctx, call.Key(), uuid)
+	if err != nil {
+		return false, err
+	}
+	if !bound {
+		now, err := d.Store.Binding(ctx, call.Key())
+		if err != nil {
+			return false, err
+		}
+		bound = now == uuid
+	}
+	return bound, d.keepCursor(ctx, call, uuid, cursor)
+}
+
+// ListIdentitiesParams are the arguments of list_identities.
+type ListIdentitiesParams struct {
+	NamePrefix string `json:"name_prefix,omitempty" jsonschema:"maxLength=64" jsonschema_description:"Only identities whose name begins with this."`
+	Limit      int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=1000,default=100" jsonschema_description:"How many to return at most (default 100)."`
+}
+
+// ListedIdentity is one entry of list_identities.
+type ListedIdentity struct {
+	IdentityRef
+	IdentityDetails
+}
+
+// ListIdentitiesResult is the result of list_identities.
+type ListIdentitiesResult struct {
+	Identities []ListedIdentity `json:"identities"`
+	Total      int              `json:"total" jsonschema_description:"How many match, including those beyond the limit."`
+}
+
+// Summary implements Result.
+func (r ListIdentitiesResult) Summary() string {
+	if r.Total == 0 {
+		return "No identities. create_identity makes one."
+	}
+	return fmt.Sprintf("%d of %d identities.", len(r.Identities), r.Total)
+}
+
+func (d *Deps) listIdentities(ctx context.Context, call Call, p ListIdentitiesParams) (ListIdentitiesResult, error) {
+	all, err := d.Account.Identities(ctx)
+	if err != nil {
+		return ListIdentitiesResult{}, err
+	}
+	if p.Limit == 0 {
+		p.Limit = 100
+	}
+	r := ListIdentitiesResult{Identities: []ListedIdentity{}}
+	for _, i := range all {
+		if !call.Caller.Rights.AllowsName(i.Name) || !strings.HasPrefix(i.Name, p.NamePrefix) {
+			continue
+		}
+		r.Total++
+		if len(r.Identities) < p.Limit {
+			r.Identities = append(r.Identities, ListedIdentity{IdentityRef: ref(i), IdentityDetails: details(i)})
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,120 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/session"
+)
+
+// GetIdentityParams are the arguments of get_identity.
+type GetIdentityParams struct{ IdentityArgument }
+
+// GetIdentityResult is the result of get_identity.
+type GetIdentityResult struct {
+	ActedFor
+	IdentityDetails
+}
+
+// Summary implements Result.
+func (r GetIdentityResult) Summary() string {
+	return fmt.Sprintf("Identity %s (%s), reached at %s.", r.Identity.Name, r.Identity.UUID, r.reach())
+}
+
+func (d *Deps) getIdentity(ctx context.Context, call Call, p GetIdentityParams) (GetIdentityResult, error) {
+	resolved, err := d.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
+	if err != nil {
+		return GetIdentityResult{}, err
+	}
+	return GetIdentityResult{ActedFor: actedFor(resolved), IdentityDetails: details(resolved.Identity)}, nil
+}
+
+// UseIdentityParams are the arguments of use_identity.
+type UseIdentityParams struct {
+	Identity string `json:"identity" jsonschema:"minLength=1,maxLength=254" jsonschema_description:"The identity to use from now on: uuid, name or email address."`
+}
+
+// UseIdentityResult is the result of use_identity.
+type UseIdentityResult struct {
+	ActedFor
+	IdentityDetails
+	Bound  bool   `json:"bound" jsonschema_description:"Whether later calls of this session use it by themselves. If false, pass its uuid as identity."`
+	Cursor string `json:"cursor" jsonschema_description:"Armed now: pass it to wait_for_otp after triggering the message."`
+}
+
+// Summary implements Result.
+func (r UseIdentityResult) Summary() string {
+	return fmt.Sprintf("Identity %s (%s), reached at %s. %s", r.Identity.Name, r.Identity.UUID, r.reach(), bindingAdvice(r.Bound))
+}
+
+func (d *Deps) useIdentity(ctx context.Context, call Call, p UseIdentityParams) (UseIdentityResult, error) {
+	identity, err := d.Resolver.Lookup(ctx, call.Call, p.Identity)
+	if err != nil {
+		return UseIdentityResult{}, err
+	}
+	cursor, err := d.arm(ctx, call, identity)
+	if err != nil {
+		return UseIdentityResult{}, err
+	}
+	if call.HasSession() {
+		if err := d.Store.Bind(ctx, call.Key(), identity.UUID); err != nil {
+			return UseIdentityResult{}, err
+		}
+	}
+	return UseIdentityResult{
+		ActedFor:        ActedFor{Identity: ref(identity), ResolvedBy: session.ByArgument},
+		IdentityDetails: details(identity), Bound: call.HasSession(), Cursor: cursor,
+	}, nil
+}
+
+// DeleteIdentityParams are the arguments of delete_identity.
+type DeleteIdentityParams struct {
+	Identity string `json:"identity" jsonschema:"minLength=1,maxLength=254" jsonschema_description:"The identity to delete for ever: uuid, name or email address. There is no default."`
+}
+
+// DeleteIdentityResult is the result of delete_identity.
+type DeleteIdentityResult struct {
+	ActedFor
+	Deleted bool `json:"deleted"`
+}
+
+// Summary implements Result.
+func (r DeleteIdentityResult) Summary() string {
+	return fmt.Sprintf("Deleted identity %s (%s) with its address, phone number and vaults.", r.Identity.Name, r.Identity.UUID)
+}
+
+func (d *Deps) deleteIdentity(ctx context.Context, call Call, p DeleteIdentityParams) (DeleteIdentityResult, error) {
+	var none DeleteIdentityResult
+	identity, err := d.Resolver.Lookup(ctx, call.Call, p.Identity)
+	if err != nil {
+		return none, err
+	}
+	mine, err := d.Store.CreatedBy(ctx, call.Caller.Name, identity.UUID)
+	if err != nil {
+		return none, err
+	}
+	if !mine {
+		return none, fault.New(fault.Denied, "This caller did not create that identity through this server, so it may not delete it.",
+			"Leave it, or ask the person who runs the account to delete it.").WithReason("policy")
+	}
+	client, err := d.Account.Client()
+	if err != nil {
+		return none, err
+	}
+	err = client.DeleteIdentity(ctx, identity.UUID)
+	switch {
+	case errors.Is(err, ravi.ErrUnsupported):
+		return none, fault.New(fault.Unsupported, "This Ravi cannot delete identities; the identity still exists, with its address and vaults.",
+			"Do not retry. The owner of the account can delete it in Ravi's dashboard.").WithCause(err)
+	case err != nil && !errors.Is(err, ravi.ErrNotFound): // gone already is what was asked for
+		return none, err
+	}
+	d.Account.Forget()
+	if err := d.Store.ForgetIdentity(ctx, identity.UUID); err != nil {
+		return none, err
+	}
+	return DeleteIdentityResult{ActedFor: ActedFor{Identity: ref(identity), ResolvedBy: session.ByArgument}, Deleted: true}, nil
+}

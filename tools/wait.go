@@ -1,0 +1,196 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/inbox"
+	"ravi-mcp/session"
+)
+
+// Armed says from when on a message counted as new.
+type Armed string
+
+// The ways a wait can be armed (DESIGN section 6).
+const (
+	ArmedCursor  Armed = "cursor"  // the cursor of the call
+	ArmedSession Armed = "session" // the session's own cursor, at most 10 minutes back
+	ArmedAtCall  Armed = "at_call" // only what came after the call began
+)
+
+// sessionReach is how far back a wait without a cursor looks in a session.
+const sessionReach = 10 * time.Minute
+
+// WatchInboxParams are the arguments of watch_inbox.
+type WatchInboxParams struct{ IdentityArgument }
+
+// WatchInboxResult is the result of watch_inbox.
+type WatchInboxResult struct {
+	ActedFor
+	IdentityDetails
+	Cursor string `json:"cursor" jsonschema_description:"Pass it to wait_for_otp or wait_for_message after triggering the message. It lives 24 hours."`
+}
+
+// Summary implements Result.
+func (r WatchInboxResult) Summary() string {
+	return fmt.Sprintf("Armed. Trigger the message to %s, then wait with the cursor.", r.reach())
+}
+
+func (d *Deps) watchInbox(ctx context.Context, call Call, p WatchInboxParams) (WatchInboxResult, error) {
+	resolved, err := d.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
+	if err != nil {
+		return WatchInboxResult{}, err
+	}
+	cursor, err := d.arm(ctx, call, resolved.Identity)
+	if err != nil {
+		return WatchInboxResult{}, err
+	}
+	return WatchInboxResult{ActedFor: actedFor(resolved), IdentityDetails: details(resolved.Identity), Cursor: cursor}, nil
+}
+
+// WaitParams are the arguments that both waits share.
+type WaitParams struct {
+	IdentityArgument
+	Cursor         string `json:"cursor,omitempty" jsonschema:"maxLength=16384" jsonschema_description:"From create_identity, use_identity, watch_inbox or an earlier wait. Only what arrived after it counts."`
+	Channel        string `json:"channel,omitempty" jsonschema:"enum=any,enum=sms,enum=email,default=any" jsonschema_description:"Where to look: any (default), sms or email."`
+	From           string `json:"from,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Only from this sender: an address, a domain, a number, or part of the name."`
+	Service        string `json:"service,omitempty" jsonschema:"maxLength=253" jsonschema_description:"The service you are signing in to, as a name or domain; narrows the choice."`
+	Contains       string `json:"contains,omitempty" jsonschema:"maxLength=200" jsonschema_description:"Only messages whose subject or text contains these words."`
+	TimeoutSeconds int    `json:"timeout_seconds,omitempty" jsonschema:"minimum=1,maximum=3600,default=30" jsonschema_description:"How long to wait (default 30). Above the server's cap (50 by default) it is capped and the answer says so; then call again with the cursor."`
+}
+
+func (p WaitParams) request(limit time.Duration) (req inbox.Request, capped int) {
+	timeout := time.Duration(p.TimeoutSeconds) * time.Second
+	if timeout == 0 {
+		timeout = min(defaultWait, limit)
+	}
+	if timeout > limit {
+		timeout = limit
+		capped = int(limit / time.Second)
+	}
+	return inbox.Request{
+		Cursor: p.Cursor, Channel: inbox.Channel(p.Channel), From: p.From, Service: p.Service, Contains: p.Contains, Timeout: timeout,
+	}, capped
+}
+
+// waited is a wait that has ended, with all that its result needs.
+type waited struct {
+	resolved session.Resolved
+	result   inbox.Result
+	armed    Armed
+	capped   int
+}
+
+// wait runs a wait: it finds the identity and the cursor, waits, and moves the
+// session's own cursor on.
+func (d *Deps) wait(ctx context.Context, call Call, p WaitParams, adjust func(*inbox.Request)) (waited, error) {
+	w, req, err := d.prepare(ctx, call, p)
+	if err != nil {
+		return waited{}, err
+	}
+	adjust(&req)
+	req.Progress = func(now inbox.Progress) { call.Progress(now.Elapsed, now.Timeout, now.String()) }
+	target, err := d.target(call, w.resolved.Identity)
+	if err != nil {
+		return waited{}, err
+	}
+	w.result, err = d.Inbox.Wait(ctx, target, req)
+	if errors.Is(err, inbox.ErrCursor) && w.armed == ArmedSession {
+		// The session's own cursor has expired; the caller never saw it.
+		req.Cursor, req.MaxAge = "", 0
+		w.armed = ArmedAtCall
+		w.result, err = d.Inbox.Wait(ctx, target, req)
+	}
+	if err != nil {
+		return waited{}, waitFault(err)
+	}
+	if err := d.advance(ctx, call, target, w.result.Cursor); err != nil {
+		return waited{}, err
+	}
+	if w.result.Status == inbox.Pending && w.result.Fruitless >= 2 {
+		return w, d.stillThere(ctx, call, w.resolved.Identity.UUID)
+	}
+	return w, nil
+}
+
+// prepare determines the identity, the cursor and how the wait is armed.
+func (d *Deps) prepare(ctx context.Context, call Call, p WaitParams) (waited, inbox.Request, error) {
+	var w waited
+	query := session.Query{Argument: p.Identity}
+	if p.Cursor != "" {
+		identity, err := d.Inbox.CursorIdentity(call.Caller.Name, p.Cursor)
+		if err != nil {
+			return w, inbox.Request{}, waitFault(err)
+		}
+		query.CursorIdentity = identity
+	}
+	var err error
+	if w.resolved, err = d.Resolver.Resolve(ctx, call.Call, query); err != nil {
+		return w, inbox.Request{}, err
+	}
+	req, capped := p.request(d.maxWait())
+	w.capped = capped
+	switch {
+	case p.Cursor != "":
+		w.armed = ArmedCursor
+	case call.HasSession():
+		if req.Cursor, err = d.Store.Cursor(ctx, call.Key(), w.resolved.Identity.UUID); err != nil {
+			return w, inbox.Request{}, err
+		}
+		w.armed = ArmedAtCall
+		if req.Cursor != "" {
+			w.armed, req.MaxAge = ArmedSession, sessionReach
+		}
+	default:
+		w.armed = ArmedAtCall
+	}
+	return w, req, nil
+}
+
+// advance moves the session's own cursor past what this answer saw. It never
+// moves it back: two waits of one session may end in any order.
+func (d *Deps) advance(ctx context.Context, call Call, target inbox.Target, cursor string) error {
+	if !call.HasSession() {
+		return nil
+	}
+	defer d.names.lock("cursor " + call.Caller.Name + " " + call.Session + " " + target.Identity)()
+	own, err := d.Store.Cursor(ctx, call.Key(), target.Identity)
+	if err != nil {
+		return err
+	}
+	if own != "" {
+		if cursor, err = d.Inbox.Merge(target, own, cursor); err != nil {
+			return waitFault(err)
+		}
+	}
+	return d.keepCursor(ctx, call, target.Identity, cursor)
+}
+
+// stillThere looks, after waits that brought nothing, whether the identity
+// still exists at Ravi: nothing arrives at one that was deleted.
+func (d *Deps) stillThere(ctx context.Context, call Call, uuid string) error {
+	d.Account.Forget()
+	_, err := d.Resolver.Lookup(ctx, call.Call, uuid)
+	if fault.Has(err, fault.IdentityNotFound) {
+		return fault.New(fault.IdentityNotFound, "Nothing arrived, and the identity does not exist any more.",
+			"Call create_identity for a new one, give the service its address, and trigger the message again.")
+	}
+	return nil // whatever else is wrong does not change the answer
+}
+
+// waitFault says in this server's words what a wait failed of.
+func waitFault(err error) error {
+	switch {
+	case errors.Is(err, inbox.ErrCursor):
+		return fault.New(fault.CursorInvalid, "The cursor is not valid: it is unknown, has expired, or belongs to somebody else.",
+			"Arm again with watch_inbox, trigger the message once more, and wait with the new cursor.").WithCause(err)
+	case errors.Is(err, inbox.ErrTooManyWaits):
+		return fault.New(fault.RateLimited, "Too many waits are open at the same time.", "Let some of them end, then call again.").WithCause(err)
+	case errors.Is(err, inbox.ErrShuttingDown):
+		return fault.New(fault.Unavailable, "The server is shutting down.", "Connect again and call again with the same cursor.").WithReason(inbox.ReasonShutdown).WithCause(err)
+	}
+	return err
+}

@@ -136,7 +136,7 @@ func (s service) isDomain(host string) bool {
 }
 
 // concerns looks at the sender, the origin-bound host, the link, and for the
-// name as a word of its own in the From line, the subject and the text.
+// name as a word of its own in the sender's name, the subject and the text.
 func (s service) concerns(u *unit) bool {
 	if _, domain, ok := cutLast(u.sender, "@"); ok && s.isDomain(domain) {
 		return true
@@ -144,13 +144,22 @@ func (s service) concerns(u *unit) bool {
 	if s.isDomain(u.verdict.OriginHost) || u.verdict.Link != nil && s.isDomain(u.verdict.Link.Domain) {
 		return true
 	}
-	for _, text := range []string{u.from, u.subject, u.text, u.more} {
+	for _, text := range []string{displayName(u.from), u.subject, u.text, u.more} {
 		folded := words(text)
 		if hasWord(folded, s.name) || s.joined != s.name && hasWord(folded, s.joined) || s.domain != "" && hasWord(folded, s.domain) {
 			return true
 		}
 	}
 	return false
+}
+
+// displayName is a From line without its address, in which any name can stand.
+func displayName(from string) string {
+	name, _, _ := strings.Cut(from, "<")
+	if strings.Contains(name, "@") {
+		return ""
+	}
+	return name
 }
 
 // hasWord reports whether word stands in text with no letter or digit of the

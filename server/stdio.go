@@ -14,11 +14,14 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/rs/zerolog"
+
+	"ravi-mcp/inbox"
 )
 
 var (
 	// ErrShuttingDown is the cause of a request's cancellation when the server ends (context.Cause).
-	ErrShuttingDown = errors.New("server: shutting down")
+	// It wraps inbox.ErrShuttingDown, so that a wait ends as pending with its cursor.
+	ErrShuttingDown = fmt.Errorf("server: %w", inbox.ErrShuttingDown)
 	// ErrCancelled is the cause of a request's cancellation when the client cancelled it.
 	ErrCancelled = errors.New("server: cancelled by the client")
 )

@@ -168,6 +168,7 @@ func (a *assassin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(rec.Body.Len())) // or it ends only with this handler
 	w.WriteHeader(rec.Code)
 	_, _ = w.Write(rec.Body.Bytes())
 	_ = http.NewResponseController(w).Flush()

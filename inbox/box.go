@@ -237,6 +237,7 @@ func (b *box) end(next shelf, fresh int, err error) {
 	if err != nil {
 		b.fails++
 		b.pause = now.Add(retryAfter(err, b.fails))
+		b.due = b.pause
 		w.hub.cfg.Logger.Debug().Err(err).Str("identity", w.key.identity).Str("channel", string(channels[b.channel])).Msg("inbox not read")
 	} else {
 		b.fails, b.pause = 0, time.Time{}

@@ -130,6 +130,33 @@ func TestPropertyACursorForgetsNothingAndHidesNothing(t *testing.T) {
 	})
 }
 
+// A merged cursor has seen what either has seen, and hides no message that
+// became visible within ten minutes of its creation.
+func TestPropertyAMergedCursorKnowsBoth(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfNDistinct(anyPoint, 2, 20, func(p inbox.Point) int64 { return p.ID }).Draw(t, "list")
+		move := func(c inbox.CursorState, name string) inbox.CursorState {
+			listed := list[:rapid.IntRange(1, len(list)).Draw(t, name+" lists")]
+			return c.Past(listed, &listed[rapid.IntRange(0, len(listed)-1).Draw(t, name+" answers")])
+		}
+		root := move(inbox.CursorState{}, "root")
+		a, b := move(root, "a"), move(root, "b")
+		for _, merged := range []inbox.CursorState{a.Merge(b), b.Merge(a)} {
+			for _, p := range list {
+				if a.Has(p) || b.Has(p) {
+					require.True(t, merged.Has(p), "%v", p)
+				}
+			}
+			newest := slices.MaxFunc(list, order)
+			late := inbox.Point{ID: rapid.Int64().Draw(t, "late"), Created: newest.Created.Add(-9 * time.Minute)}
+			if !a.Has(late) && !b.Has(late) {
+				require.False(t, merged.Has(late), "%v", late)
+			}
+		}
+	})
+}
+
 func order(a, b inbox.Point) int {
 	if c := a.Created.Compare(b.Created); c != 0 {
 		return c

@@ -32,6 +32,9 @@ func (c CursorState) Past(listed []Point, upTo *Point) CursorState {
 	return CursorState{next}
 }
 
+// Merge is what Hub.Merge does to the states of two cursors.
+func (c CursorState) Merge(o CursorState) CursorState { return CursorState{c.s.merge(o.s)} }
+
 // Has reports whether the cursor has seen a message.
 func (c CursorState) Has(p Point) bool { return c.s.seen[0].has(pointOf(p.Created, p.ID)) }
 

@@ -36,18 +36,22 @@ func (s state) merge(later state) state {
 	return out
 }
 
-// union keeps the floor with the later horizon, which in a chain of answers is
-// the higher one too, and the ids of both.
+// union keeps the higher floor and the later horizon, and the ids of both. What
+// that covers and neither cursor had seen became visible more than lateness
+// after its creation, which a floor cannot tell anyway.
 func (s seen) union(o seen) seen {
-	out := seen{floor: s.floor, horizon: s.horizon}
-	if o.horizon.After(s.horizon) || o.horizon.Equal(s.horizon) && o.floor > s.floor {
-		out.floor, out.horizon = o.floor, o.horizon
+	out := s
+	switch {
+	case s.horizon.IsZero():
+		out = o
+	case !o.horizon.IsZero():
+		out.floor = max(s.floor, o.floor)
+		if o.horizon.After(s.horizon) {
+			out.horizon = o.horizon
+		}
 	}
 	out.ids = slices.Concat(s.ids, o.ids)
 	slices.Sort(out.ids)
 	out.ids = slices.Compact(out.ids)
-	if over := len(out.ids) - maxExplicit; over > 0 {
-		out.ids = out.ids[over:] // the lowest ids are the likeliest to stand under the floor
-	}
 	return out
 }

@@ -32,6 +32,7 @@ type attachmentRec struct {
 	Inline      bool   `json:"inline"`
 	Content     []byte `json:"content"`
 	Uploaded    bool   `json:"uploaded"`
+	Loose       bool   `json:"loose,omitempty"` // belongs to the account until a mail uses it
 }
 
 // wireAttachment is Attachment of API.md section 6.
@@ -81,14 +82,53 @@ func (c *call) presign() (reply, error) {
 	if wait > 0 {
 		return reply{}, throttled(wait)
 	}
-	c.id.mu.Lock()
-	defer c.id.mu.Unlock()
-	if err := s.save(op{bucket: bucketAttachments, key: c.id.key(a.UUID), value: a}); err != nil {
+	id := c.id
+	if id == nil { // a management key that names no identity: any of the account keeps it
+		a.Loose = true
+		own := s.identitiesOf(c.acct)
+		if len(own) == 0 {
+			return reply{}, detail(403, "Identity-scoped key required.")
+		}
+		id = own[0]
+	}
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	if err := s.save(op{bucket: bucketAttachments, key: id.key(a.UUID), value: a}); err != nil {
 		return reply{}, err
 	}
-	c.id.attachments[a.UUID] = a
-	return created(map[string]string{"uuid": a.UUID, "upload_url": c.base() + s.fileLink("uploads", c.id, a.UUID),
-		"storage_key": "attachments/" + c.id.uuid + "/" + a.UUID})
+	id.attachments[a.UUID] = a
+	return created(map[string]string{"uuid": a.UUID, "upload_url": c.base() + s.fileLink("uploads", id, a.UUID),
+		"storage_key": "attachments/" + id.uuid + "/" + a.UUID})
+}
+
+// claim moves loose uploads of the account to the identity that sends them.
+// The caller holds no lock.
+func (c *call) claim(uuids []string) error {
+	for _, u := range uuids {
+		for _, host := range c.s.identitiesOf(c.acct) {
+			host.mu.Lock()
+			a := host.attachments[u]
+			if a == nil || !a.Loose || host == c.id {
+				host.mu.Unlock()
+				continue
+			}
+			moved := *a
+			moved.Loose = false
+			err := c.s.save(op{bucket: bucketAttachments, key: host.key(u)},
+				op{bucket: bucketAttachments, key: c.id.key(u), value: &moved})
+			if err == nil {
+				delete(host.attachments, u)
+			}
+			host.mu.Unlock()
+			if err != nil {
+				return err
+			}
+			c.id.mu.Lock()
+			c.id.attachments[u] = &moved
+			c.id.mu.Unlock()
+		}
+	}
+	return nil
 }
 
 // linked finds the file a signed link is about. The caller holds no lock.

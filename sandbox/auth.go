@@ -142,6 +142,11 @@ func (c *call) authorize() error {
 	switch c.route.access {
 	case accessAny:
 		return nil
+	case accessOwn:
+		if cred.identity != "" && !strings.EqualFold(cred.identity, c.arg(0)) {
+			return noMatch("Identity")
+		}
+		return nil
 	case accessAccount:
 		if cred.kind == credIdentity {
 			return detail(403, "Management key required.")

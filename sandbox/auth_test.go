@@ -20,7 +20,7 @@ func TestTokenEraWantsAnIdentityOnScopedCalls(t *testing.T) {
 	theirs, err := r.Server.CreateIdentity("eve@example.com", sandbox.NewIdentity{Name: "theirs"})
 	require.NoError(t, err)
 
-	for _, path := range []string{"/api/email/", "/api/phone/", "/api/master/", "/api/email-inbox/", "/api/email-messages/",
+	for _, path := range []string{"/api/email/", "/api/phone/", "/api/email-inbox/", "/api/email-messages/",
 		"/api/sms-inbox/", "/api/messages/", "/api/passwords/", "/api/secrets/", "/api/vault/", "/api/contacts/", "/api/events/stream/"} {
 		assert.Contains(t, c.get(path).is(400).object()["detail"], "X-Ravi-Identity", path)
 		c.as(theirs.UUID).get(path).is(404)
@@ -114,6 +114,8 @@ func TestKeysReachOnlyWhatTheyAreFor(t *testing.T) {
 	own.get("/api/identities/").is(403)
 	own.post("/api/identities/", object{"name": "c"}).is(403)
 	own.delete("/api/identities/" + uuid + "/").is(403)
+	own.get("/api/identities/" + uuid + "/").is(200)
+	own.get("/api/identities/" + other.UUID + "/").is(404)
 
 	assert.Equal(t, "Identity-scoped key required.", c.get("/api/passwords/").is(403).object()["detail"])
 	c.as(uuid).get("/api/passwords/").is(200)

@@ -18,9 +18,10 @@ type ListStyle string
 
 // The shapes of a flat list. The contradiction is Ravi's own (API.md section 2.4).
 const (
-	ListByEra     ListStyle = ""          // what the era is known for
+	ListByEra     ListStyle = ""          // bare with tokens; with keys, on demand for mail and bare for texts
 	ListBare      ListStyle = "bare"      // an array, newest first
 	ListPaginated ListStyle = "paginated" // {count,next,previous,results}, oldest first
+	ListOnDemand  ListStyle = "on-demand" // paginated if limit, offset or created_after is sent, else bare
 )
 
 // EventNaming chooses the names of email events (API.md section 5).
@@ -158,7 +159,7 @@ func (c Config) withDefaults() Config {
 	num(&c.KeptRequests, 10000)
 	keys := c.Era == EraKeys
 	if c.EmailList == ListByEra {
-		c.EmailList = pick(keys, ListPaginated, ListBare)
+		c.EmailList = pick(keys, ListOnDemand, ListBare)
 	}
 	if c.SMSList == ListByEra {
 		c.SMSList = ListBare

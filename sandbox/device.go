@@ -101,9 +101,13 @@ func (c *call) deviceToken() (reply, error) {
 	return reply{}, deviceError("authorization_pending", "The user has not approved yet.")
 }
 
-// awaitDecision blocks until the login is decided or expires, or somebody leaves.
+// longPoll is how long a poll with "wait" is held: clients give up after 30 s.
+const longPoll = 25 * time.Second
+
+// awaitDecision blocks until the login is decided or expires, the poll has
+// been held long enough, or somebody leaves.
 func (c *call) awaitDecision(d *device) {
-	t := time.NewTimer(max(0, d.expires.Sub(c.s.now())))
+	t := time.NewTimer(min(longPoll, max(0, d.expires.Sub(c.s.now()))))
 	defer t.Stop()
 	select {
 	case <-d.decided:

@@ -86,6 +86,12 @@ func TestDeviceLoginOfTheKeyEra(t *testing.T) {
 		c.token = in["management_key"].(string)
 		require.Len(t, c.get("/api/identities/").is(200).list(), 1)
 
+		slow := c.post("/api/auth/device/", nil).is(200).object()
+		began := time.Now()
+		pending := c.post("/api/auth/device/token/", object{"device_code": slow["device_code"], "wait": true}).is(400).object()
+		assert.Equal(t, "authorization_pending", pending["error"])
+		assert.Equal(t, 25*time.Second, time.Since(began), "before a client with a timeout of 30 s gives up")
+
 		up := login("new@example.com")
 		assert.Regexp(t, `^ravi_id_`, up["identity_key"])
 		c.token = up["identity_key"].(string)

@@ -42,9 +42,15 @@
 //   - Two identities may share a name. The second gets another address; an
 //     address asked for with "email" that is taken is 409. Addresses and
 //     numbers of deleted identities are never given again.
-//   - /api/email-messages/ is a bare newest-first array in the token era and
-//     {count,next,previous,results}, oldest first, in the key era; see
-//     [Config.EmailList]. /api/messages/ is a bare array unless set otherwise.
+//   - /api/email-messages/ is a bare newest-first array, as every published
+//     client reads it; in the key era a request with limit, offset or
+//     created_after gets {count,next,previous,results}, oldest first, as the
+//     OpenAPI says. /api/messages/ is a bare array. [Config.EmailList] and
+//     [Config.SMSList] choose otherwise.
+//   - "phone" of a text or a conversation is the identity's number, a string.
+//   - An identity key may read its own identity. A management key may presign
+//     an upload without naming an identity; the first mail that uses it gets it.
+//   - A device poll with "wait" is held for 25 seconds at most.
 //   - Reading does not mark as read unless [Config.MarkRead] is set.
 //   - Who was written to becomes a contact with source "auto"; who writes does not.
 //   - Identity update is PUT in the token era; PUT and PATCH in the key era.

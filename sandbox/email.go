@@ -235,7 +235,8 @@ func (c *call) messageFilter() (keep func(filterable) bool, err error) {
 
 // page answers with a list given oldest first, in the shape asked for.
 func (c *call) page(all []any, style ListStyle) (reply, error) {
-	if style == ListBare {
+	asked := c.query.Has("limit") || c.query.Has("offset") || c.query.Has("created_after")
+	if style == ListBare || style == ListOnDemand && !asked {
 		slices.Reverse(all)
 		return ok(all)
 	}

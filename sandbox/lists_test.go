@@ -39,7 +39,7 @@ func idsOf(list []any) (out []int64) {
 
 func TestPaginatedListsCanBeFollowedToTheEnd(t *testing.T) {
 	t.Parallel()
-	r, c := start(t, sandbox.Config{Era: sandbox.EraKeys, SMSList: sandbox.ListPaginated})
+	r, c := start(t, sandbox.Config{Era: sandbox.EraKeys, SMSList: sandbox.ListPaginated, EmailList: sandbox.ListPaginated})
 	id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a", ProvisionPhone: true})
 	c = c.as(id.UUID)
 	ids, times := mails(t, r, id.Inbox, 120)
@@ -73,6 +73,21 @@ func TestPaginatedListsCanBeFollowedToTheEnd(t *testing.T) {
 	assert.Contains(t, c.get("/api/email-messages/?direction=up").is(400).object(), "direction")
 	assert.Contains(t, c.get("/api/messages/").is(200).object(), "results")
 	assert.Equal(t, []any{}, c.get("/api/email-messages/?offset=500").is(200).object()["results"])
+}
+
+func TestKeyEraPaginatesOnDemand(t *testing.T) {
+	t.Parallel()
+	r, c := start(t, sandbox.Config{Era: sandbox.EraKeys})
+	id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
+	ids, _ := mails(t, r, id.Inbox, 60)
+	c = c.as(id.UUID)
+	bare := c.get("/api/email-messages/?is_read=false").is(200).list()
+	require.Len(t, bare, 60)
+	assert.EqualValues(t, ids[59], bare[0]["id"])
+	for _, q := range []string{"limit=10", "offset=0", "created_after=2026-01-01T00:00:00Z"} {
+		page := c.get("/api/email-messages/?" + q).is(200).object()
+		assert.Equal(t, ids[0], idsOf(page["results"].([]any))[0], q)
+	}
 }
 
 func TestOlderRaviKnowsNoFilters(t *testing.T) {

@@ -81,8 +81,7 @@ func (c *call) createPassword() (reply, error) {
 	p := &passwordRec{UUID: newUUID(), Created: now, Updated: now}
 	p.Domain, _ = f.text("domain", need{required: true, noBlank: true, max: 2000})
 	p.Username, _ = f.text("username", need{})
-	password, given := f.text("password", need{})
-	p.Password = password
+	p.Password, _ = f.text("password", need{})
 	p.Notes, _ = f.text("notes", need{})
 	c.checkSealed(f, "username", "password", "notes")
 	if p.Domain != "" {
@@ -93,7 +92,7 @@ func (c *call) createPassword() (reply, error) {
 	if err := f.problem(); err != nil {
 		return reply{}, err
 	}
-	if !given && c.s.cfg.Era == EraKeys {
+	if p.Password == "" && c.s.cfg.Era == EraKeys {
 		if p.Password, err = generatePassword(defaultRules()); err != nil {
 			return reply{}, err
 		}

@@ -16,6 +16,7 @@ const (
 	accessAny                       // any credential of the account
 	accessIdentity                  // one identity
 	accessList                      // one identity; or the whole account for a management key
+	accessOwn                       // the account, or a credential of the identity in the path
 	accessIdentityKey               // an identity key and nothing else
 )
 

@@ -28,7 +28,7 @@ func (s *Server) routeTable() []route {
 		// 2.3 resources of the identity
 		{method: "GET", template: "/api/email/", access: accessList, handle: (*call).listEmails},
 		{method: "GET", template: "/api/phone/", access: accessList, handle: (*call).listPhones},
-		{method: "GET", template: "/api/master/", access: accessIdentity, handle: (*call).getOwner},
+		{method: "GET", template: "/api/master/", access: accessAny, handle: (*call).getOwner},
 		// 2.4 email
 		{method: "GET", template: "/api/email-inbox/", access: accessIdentity, handle: (*call).listThreads},
 		{method: "GET", template: "/api/email-inbox/{thread_id}/", access: accessIdentity, handle: (*call).getThread},
@@ -38,7 +38,7 @@ func (s *Server) routeTable() []route {
 		{method: "POST", template: "/api/email-messages/{id}/reply/", access: accessIdentity, handle: (*call).reply},
 		{method: "POST", template: "/api/email-messages/{id}/reply-all/", access: accessIdentity, handle: (*call).replyAll},
 		{method: "POST", template: "/api/email-messages/{id}/forward/", access: accessIdentity, handle: (*call).forward},
-		{method: "POST", template: "/api/email-attachments/presign/", access: accessIdentity, handle: (*call).presign},
+		{method: "POST", template: "/api/email-attachments/presign/", access: accessList, handle: (*call).presign},
 		{method: "PUT", template: uploadPath, handle: (*call).upload},
 		{method: "GET", template: downloadPath, handle: (*call).download},
 		// 2.5 SMS
@@ -67,7 +67,7 @@ func (s *Server) routeTable() []route {
 		{method: "GET", template: "/api/events/", eras: keys, access: accessIdentity, handle: (*call).replayEvents},
 	}
 	if !s.cfg.NoIdentityGet {
-		table = append(table, route{method: "GET", template: "/api/identities/{uuid}/", access: accessAccount, handle: (*call).getIdentity})
+		table = append(table, route{method: "GET", template: "/api/identities/{uuid}/", access: accessOwn, handle: (*call).getIdentity})
 	}
 	if !s.cfg.NoDelete {
 		table = append(table, route{method: "DELETE", template: "/api/identities/{uuid}/", access: accessAccount, handle: (*call).deleteIdentity})

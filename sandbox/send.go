@@ -213,6 +213,9 @@ func (c *call) send(d draft) (reply, error) {
 	rec.Subject, rec.Text, rec.HTML = seal(d.subject), seal(text), seal(d.content)
 	rec.Preview = seal(preview(text, s.cfg.PreviewLength))
 
+	if err := c.claim(d.files); err != nil {
+		return reply{}, err
+	}
 	id.mu.Lock()
 	if id.deleted {
 		id.mu.Unlock()

@@ -115,6 +115,23 @@ func TestAttachmentsGoAroundTheAPI(t *testing.T) {
 	})
 }
 
+func TestUploadOfAManagementKeyBelongsToWhoSendsIt(t *testing.T) {
+	t.Parallel()
+	r, c := start(t, sandbox.Config{Era: sandbox.EraKeys})
+	c.post("/api/email-attachments/presign/", object{"filename": "a.txt", "content_type": "text/plain", "size": 1}).is(403)
+	r.CreateIdentity(t, sandbox.NewIdentity{Name: "first"})
+	id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "sender"})
+	third := r.CreateIdentity(t, sandbox.NewIdentity{Name: "third"})
+	p := c.post("/api/email-attachments/presign/", object{"filename": "a.txt", "content_type": "text/plain", "size": 1}).is(201).object()
+	req, err := http.NewRequestWithContext(t.Context(), "PUT", p["upload_url"].(string), bytes.NewReader([]byte("x")))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "text/plain")
+	c.send(req).is(200)
+	mail := object{"to_email": "x@example.com", "subject": "s", "content": "c", "attachment_uuids": []any{p["uuid"]}}
+	c.as(id.UUID).post("/api/email-messages/compose/?inbox="+itoa(id.EmailID), mail).is(201)
+	c.as(third.UUID).post("/api/email-messages/compose/?inbox="+itoa(third.EmailID), mail).is(400)
+}
+
 func TestTextsBetweenTwoIdentities(t *testing.T) {
 	t.Parallel()
 	eachEra(t, sandbox.Config{}, func(t *testing.T, r *sandboxtest.Instance, c client, id sandbox.IdentityInfo) {

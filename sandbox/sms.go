@@ -34,6 +34,9 @@ func (m *smsRec) when() (time.Time, int64) { return m.Created, m.ID }
 // other is the number at the far end.
 func (m *smsRec) other() string { return pick(m.Direction == incoming, m.From, m.To) }
 
+// own is the identity's number.
+func (m *smsRec) own() string { return pick(m.Direction == incoming, m.To, m.From) }
+
 func (m *smsRec) conversation() string { return strconv.FormatInt(m.Phone, 10) + "_" + m.other() }
 
 // wireSMS is PhoneMessage of API.md section 6.
@@ -44,7 +47,7 @@ type wireSMS struct {
 	To        string    `json:"to_number"`
 	Body      string    `json:"body"`
 	SID       string    `json:"message_sid"`
-	Phone     int64     `json:"phone"`
+	Phone     string    `json:"phone"` // the identity's number, a string in every client of Ravi
 	Direction string    `json:"direction"`
 	IsRead    bool      `json:"is_read"`
 	Created   time.Time `json:"created_dt"`
@@ -52,7 +55,7 @@ type wireSMS struct {
 
 func (m *smsRec) wire(base string) wireSMS {
 	return wireSMS{m.ID, fmt.Sprintf("%s/api/messages/%d/", base, m.ID), m.From, m.To, m.Body, m.SID,
-		m.Phone, m.Direction, m.IsRead, m.Created}
+		m.own(), m.Direction, m.IsRead, m.Created}
 }
 
 // dated is a message that can be put in order.
@@ -135,7 +138,7 @@ func (c *call) markSMS(list ...*smsRec) error {
 type wireConversation struct {
 	ID       string    `json:"conversation_id"`
 	From     string    `json:"from_number"`
-	Phone    int64     `json:"phone"`
+	Phone    string    `json:"phone"`
 	Number   string    `json:"phone_number"`
 	Preview  string    `json:"preview"`
 	Messages int       `json:"message_count"`
@@ -151,7 +154,7 @@ func (c *call) listConversations() (reply, error) {
 	for _, m := range c.visibleSMS() {
 		v := found[m.conversation()]
 		if v == nil {
-			v = &wireConversation{ID: m.conversation(), From: m.other(), Phone: m.Phone, Number: c.id.rec.Phone}
+			v = &wireConversation{ID: m.conversation(), From: m.other(), Phone: m.own(), Number: m.own()}
 			found[v.ID] = v
 		}
 		v.Preview, v.Latest = m.Preview, m.Created
@@ -199,6 +202,6 @@ func (c *call) getConversation() (reply, error) {
 	if err := c.markSMS(recs...); err != nil {
 		return reply{}, err
 	}
-	return ok(map[string]any{"conversation_id": c.arg(0), "from_number": recs[0].other(), "phone": recs[0].Phone,
+	return ok(map[string]any{"conversation_id": c.arg(0), "from_number": recs[0].other(), "phone": recs[0].own(),
 		"message_count": len(out), "messages": out})
 }

@@ -1,0 +1,195 @@
+package tools_test
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/sandbox"
+	"ravi-mcp/secret"
+	"ravi-mcp/tools"
+)
+
+// disguises returns a marker as it would look in the encodings in which it
+// could slip out.
+func disguises(marker string) []string {
+	out := []string{marker, hex.EncodeToString([]byte(marker)), strings.ToUpper(hex.EncodeToString([]byte(marker))), url.QueryEscape(marker)}
+	backwards := []byte(marker)
+	slices.Reverse(backwards)
+	out = append(out, string(backwards))
+	for shift := range 3 { // base64 of a longer text that holds it, at any place
+		padded := strings.Repeat("x", shift) + marker
+		for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+			text := strings.TrimRight(enc.EncodeToString([]byte(padded)), "=")
+			out = append(out, text[4:len(text)-4])
+		}
+	}
+	return out
+}
+
+// assertNone fails for every marker that stands in text in any disguise.
+func assertNone(t *testing.T, text, where string, markers ...string) {
+	t.Helper()
+	for _, marker := range markers {
+		for _, d := range disguises(marker) {
+			assert.False(t, strings.Contains(text, d), "%s holds the canary %s as %q", where, marker, d)
+		}
+	}
+}
+
+// The canaries, one for every place where a secret can be.
+const (
+	canaryPassword = "CANARY%pass#71f0a9"
+	canaryNotes    = "CANARY%note#b204ce"
+	canarySecret   = "CANARY%secr#99d1e3"
+	canaryRemark   = "CANARY%rmrk#0c55aa"
+	canaryBody     = "CANARY%body#d00d5e"
+	canaryCode     = "918273645"
+)
+
+// fixture is a valid call of a tool, and the canaries that its result was
+// asked for. It is made when the tool's turn comes.
+type fixture struct {
+	arguments func() args
+	may       []string
+}
+
+// Every tool that tools/list names is called; what it was not asked for must
+// not appear in its result, on the wire, or in the log.
+func TestNoToolReturnsASecretThatItWasNotAskedFor(t *testing.T) {
+	for _, pin := range []string{"", "123456"} {
+		name := map[bool]string{true: "plaintext account", false: "encrypted account"}[pin == ""]
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, sandbox.Config{})
+			if pin != "" {
+				acct, err := h.ravi.Server.Account(sandbox.AccountConfig{Email: "sealed@example.com", PIN: pin})
+				require.NoError(t, err)
+				h.ravi.Account = acct
+			}
+			runCanaries(t, h)
+		})
+	}
+}
+
+func runCanaries(t *testing.T, h *house) {
+	a := h.connect(local())
+	me := ok[created](t, a.call("create_identity", args{"name": "canary"}))
+	saved := ok[credential](t, a.call("save_credential", args{"domain": "vault.example", "username": "u", "password": canaryPassword, "notes": canaryNotes}))
+	ok[map[string]any](t, a.call("set_secret", args{"name": "API_KEY", "value": canarySecret, "notes": canaryRemark}))
+	cursor := ok[created](t, a.call("watch_inbox", nil)).Cursor
+	h.sms(me.Phone, "32665", "Your code is "+canaryCode)
+	h.mail(me.Address, "x@y.example", "Hello", canaryBody, "")
+	message := ok[waited](t, a.call("wait_for_otp", args{"cursor": cursor})).MessageID
+
+	of := func(v args) func() args { return func() args { return v } }
+	fixtures := map[string]fixture{
+		"create_identity": {arguments: of(args{"name": "canary-2"})},
+		"list_identities": {arguments: of(nil)},
+		"get_identity":    {arguments: of(nil)},
+		"use_identity":    {arguments: of(args{"identity": "canary"})},
+		"watch_inbox":     {arguments: of(nil)},
+		"wait_for_otp":    {arguments: of(args{"cursor": cursor}), may: []string{canaryCode}},
+		"wait_for_message": {
+			arguments: of(args{"cursor": cursor, "channel": "email"}), may: []string{canaryBody},
+		},
+		"list_messages":    {arguments: of(nil), may: []string{canaryCode, canaryBody}},
+		"read_message":     {arguments: of(args{"message_id": message}), may: []string{canaryCode}},
+		"save_credential":  {arguments: of(args{"domain": "other.example", "password": canaryPassword, "notes": canaryNotes})},
+		"get_credential":   {arguments: of(args{"id": saved.Credential.ID}), may: []string{canaryPassword, canaryNotes}},
+		"list_credentials": {arguments: of(nil)},
+		"set_secret":       {arguments: of(args{"name": "API_KEY", "value": canarySecret, "notes": canaryRemark})},
+		"get_secret":       {arguments: of(args{"name": "api_key"}), may: []string{canarySecret, canaryRemark}},
+		"list_secrets":     {arguments: of(nil)},
+		"delete_identity":  {arguments: of(args{"identity": "canary-2"})},
+	}
+	all := []string{
+		canaryPassword, canaryNotes, canarySecret, canaryRemark, canaryBody, canaryCode,
+		h.ravi.Account.AccessToken, h.ravi.Account.RefreshToken,
+	}
+	if key := h.ravi.Account.PrivateKey; key != "" {
+		all = append(all, key)
+	}
+	for _, d := range definitions(t, a) {
+		f, has := fixtures[d.Name]
+		require.True(t, has, "%s has no fixture: add one, with the canaries it may return", d.Name)
+		r := a.call(d.Name, f.arguments())
+		require.False(t, r.IsError, "%s: %v", d.Name, r.Content)
+		for _, c := range f.may {
+			assert.Contains(t, string(r.raw), c, "%s was asked for it", d.Name)
+		}
+		assertNone(t, string(r.raw), d.Name, without(all, f.may)...)
+		for _, content := range r.Content[:1] {
+			assertNone(t, content.Text, d.Name+"'s summary", all...)
+		}
+	}
+	assertNone(t, h.log.String(), "the log", all...)
+	require.Contains(t, h.log.String(), "tools/call get_secret", "the log was looked at")
+}
+
+func without(all, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(some, s) })
+}
+
+// A bad argument is named, and what was sent as its value is not repeated.
+func TestErrorsDoNotRepeatWhatWasSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, sandbox.Config{})
+		a := h.connect(local())
+		ok[created](t, a.call("create_identity", args{"name": "x"}))
+		for _, d := range definitions(t, a) {
+			for _, arguments := range []args{
+				{"identity": strings.Repeat(canaryPassword, 20)},
+				{"password": canaryPassword, "value": canarySecret, "no_such": canaryBody},
+				{"identity": map[string]any{canaryPassword: canaryPassword}},
+				{"domain": canaryPassword, "name": canarySecret, "channel": canaryBody, "cursor": canaryNotes, "message_id": canaryRemark},
+				{"value": canarySecret, "name": "1" + canaryPassword},
+				{"domain": "https://" + canaryPassword + "@[::1", "password": canarySecret},
+			} {
+				r := a.call(d.Name, arguments)
+				body := refused(t, r)
+				assert.NotEqual(t, "internal", string(body.Code), d.Name)
+				assertNone(t, string(r.raw), d.Name, canaryPassword, canarySecret, canaryBody, canaryNotes, canaryRemark)
+			}
+		}
+		assertNone(t, h.log.String(), "the log", canaryPassword, canarySecret, canaryBody, canaryNotes, canaryRemark)
+	})
+}
+
+// Results of lists are projected into types that cannot hold a secret.
+func TestListResultsHaveNoFieldForASecret(t *testing.T) {
+	denied := []string{"password", "value", "secret", "notes", "token", "key", "seed", "code"}
+	var check func(at string, typ reflect.Type)
+	check = func(at string, typ reflect.Type) {
+		switch typ.Kind() {
+		case reflect.Slice, reflect.Pointer, reflect.Array:
+			check(at, typ.Elem())
+		case reflect.Struct:
+			require.NotEqual(t, reflect.TypeFor[secret.Secret](), typ, at)
+			if typ.PkgPath() == "time" {
+				return
+			}
+			for i := range typ.NumField() {
+				f := typ.Field(i)
+				name := strings.Split(f.Tag.Get("json"), ",")[0]
+				if f.Type.Kind() == reflect.String {
+					assert.NotContains(t, denied, name, "%s.%s", at, f.Name)
+				}
+				check(at+"."+f.Name, f.Type)
+			}
+		}
+	}
+	for _, v := range []any{
+		tools.ListIdentitiesResult{}, tools.ListCredentialsResult{}, tools.ListSecretsResult{}, tools.ListMessagesResult{},
+		tools.GetIdentityResult{}, tools.SetSecretResult{}, tools.CreateIdentityResult{}, tools.UseIdentityResult{}, tools.CredentialRef{}, tools.SecretRef{},
+	} {
+		check(reflect.TypeOf(v).Name(), reflect.TypeOf(v))
+	}
+}

@@ -3,7 +3,9 @@ package ravi_test
 import (
 	"context"
 	"iter"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -76,3 +78,9 @@ func collect[T any](t testing.TB, seq iter.Seq2[T, error]) []T {
 }
 
 var background = context.Background()
+
+func contextWithTimeout(t testing.TB, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), d)
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

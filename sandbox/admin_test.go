@@ -67,7 +67,7 @@ func TestAdminRunsTheSandboxFromOutside(t *testing.T) {
 	admin("POST", "/devices/deny", object{"user_code": d["user_code"]}).is(404)
 	c.post("/api/auth/device/token/", object{"device_code": d["device_code"]}).is(200)
 
-	events, _ := c.listen(t.Context(), "")
+	events := c.listen(t.Context(), "")
 	admin("POST", "/streams/drop", object{"identity": id["uuid"]}).is(204)
 	for range events {
 	}

@@ -16,6 +16,11 @@
 // the server without a socket, which is what testing/synctest needs. Make the
 // server inside the bubble that uses it.
 //
+// [Server.DeliverSMS] and [Server.DeliverEmail] are how messages come in;
+// [Server.Admin] offers the same over HTTP for other processes, and
+// [Server.ServeSMTP] takes mail. [Server.Faults] is the plan of what goes
+// wrong, [Server.Requests] shows what clients asked.
+//
 // # Eras
 //
 // Ravi changed its authentication several times (API.md section 1). A Server

@@ -111,8 +111,20 @@ func (c *streamCount) of(uuid string) int {
 	return c.n[uuid]
 }
 
-// Streams returns how many event streams of an identity are open now.
-func (s *Server) Streams(identityUUID string) int { return s.streams.of(identityUUID) }
+// Streams returns how many event streams of an identity are open now, or of
+// all identities when identityUUID is empty.
+func (s *Server) Streams(identityUUID string) int {
+	if identityUUID != "" {
+		return s.streams.of(identityUUID)
+	}
+	s.streams.mu.Lock()
+	defer s.streams.mu.Unlock()
+	sum := 0
+	for _, n := range s.streams.n {
+		sum += n
+	}
+	return sum
+}
 
 // stream serves the events of one identity until the client leaves, the
 // identity is deleted or the server closes. Without Last-Event-ID it starts

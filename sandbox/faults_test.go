@@ -187,7 +187,7 @@ func TestFaultsOfTheStream(t *testing.T) {
 				id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
 				story.fault.Endpoint = "/api/events/stream/"
 				r.Server.Faults().Add(story.fault)
-				events, _ := c.as(id.UUID).listen(t.Context(), "")
+				events := c.as(id.UUID).listen(t.Context(), "")
 				for _, body := range []string{"a", "b", "c", "d"} {
 					_, err := r.Server.DeliverSMS(sandbox.SMS{To: id.Phone, From: "x", Body: body})
 					require.NoError(t, err)
@@ -208,7 +208,7 @@ func TestReorderedEventIsNotHeldForEver(t *testing.T) {
 		r, c := start(t, sandbox.Config{})
 		id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
 		r.Server.Faults().Add(sandbox.Fault{Endpoint: "/api/events/stream/", Reorder: true})
-		events, _ := c.as(id.UUID).listen(t.Context(), "")
+		events := c.as(id.UUID).listen(t.Context(), "")
 		_, err := r.Server.DeliverSMS(sandbox.SMS{To: id.Phone, From: "x", Body: "alone"})
 		require.NoError(t, err)
 		began := time.Now()
@@ -226,7 +226,7 @@ func TestMessageThatShowsUpAfterItsEvent(t *testing.T) {
 		r.Server.Faults().Add(
 			sandbox.Fault{Endpoint: sandbox.DeliverSMSPoint, LateBy: 150 * time.Millisecond},
 			sandbox.Fault{Endpoint: sandbox.DeliverEmailPoint, NoEvent: true})
-		events, _ := c.listen(t.Context(), "")
+		events := c.listen(t.Context(), "")
 		n, err := r.Server.DeliverSMS(sandbox.SMS{To: id.Phone, From: "x", Body: "late"})
 		require.NoError(t, err)
 		assert.Contains(t, next(t, events).Data, "late")

@@ -173,7 +173,7 @@ func TestEventsOfTheKeyEraAreNamedByTheSender(t *testing.T) {
 	t.Parallel()
 	eachEra(t, sandbox.Config{}, func(t *testing.T, r *sandboxtest.Instance, c client, id sandbox.IdentityInfo) {
 		c.post("/api/contacts/", object{"email": "friend@example.com", "is_trusted": true}).is(201)
-		events, _ := c.listen(t.Context(), "")
+		events := c.listen(t.Context(), "")
 		want := []string{"email_owner", "email_trusted", "email_untrusted"}
 		if r.Server.Era() == sandbox.EraTokens {
 			want = []string{"email", "email", "email"}

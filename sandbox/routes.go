@@ -1,5 +1,7 @@
 package sandbox
 
+import "slices"
+
 // routeTable lists every endpoint (API.md section 2). A fixed path stands
 // before one with a variable in the same place.
 func (s *Server) routeTable() []route {
@@ -96,7 +98,8 @@ func (s *Server) routeTable() []route {
 	return table
 }
 
-// Endpoints lists the endpoints this server has, as "METHOD template".
+// Endpoints lists the endpoints this server has, as "METHOD template", sorted;
+// a fault plan names them by the template.
 func (s *Server) Endpoints() []string {
 	var out []string
 	for _, rs := range s.routes.bySize {
@@ -104,5 +107,6 @@ func (s *Server) Endpoints() []string {
 			out = append(out, r.method+" "+r.template)
 		}
 	}
+	slices.Sort(out)
 	return out
 }

@@ -52,7 +52,7 @@ func TestAccountWithPINGetsSealedMessages(t *testing.T) {
 	id, err := r.Server.CreateIdentity(acct.Email, sandbox.NewIdentity{Name: "vault"})
 	require.NoError(t, err)
 	me := c.as(id.UUID)
-	events, _ := me.listen(t.Context(), "")
+	events := me.listen(t.Context(), "")
 	_, err = r.Server.DeliverSMS(sandbox.SMS{To: id.Phone, From: "+15559876543", Body: "code 4711"})
 	require.NoError(t, err)
 	_, err = r.Server.DeliverEmail(sandbox.Email{To: id.Inbox, From: "x@example.com", Subject: "Subject", Text: "Text"})

@@ -57,7 +57,7 @@ func TestDataOutlivesARestart(t *testing.T) {
 			for _, p := range paths {
 				assert.Equal(t, before[p], string(me.get(p).is(200).Body), p) // with the old credential
 			}
-			events, _ := me.listen(t.Context(), "0")
+			events := me.listen(t.Context(), "0")
 			assert.Contains(t, next(t, events).Data, "one", "events can be replayed")
 			last := next(t, events)
 			_, err = again.DeliverSMS(sandbox.SMS{To: id.Phone, From: "x", Body: "three"})

@@ -3,7 +3,6 @@ package sandbox_test
 import (
 	"bufio"
 	"context"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -20,7 +19,7 @@ import (
 type event struct{ ID, Name, Data string }
 
 // listen opens the stream and hands over its events, comments as name ":".
-func (c client) listen(ctx context.Context, lastID string) (events <-chan event, res *http.Response) {
+func (c client) listen(ctx context.Context, lastID string) <-chan event {
 	c.t.Helper()
 	req := c.request("GET", "/api/events/stream/", nil).WithContext(ctx)
 	req.Header.Set("Accept", "text/event-stream")
@@ -55,7 +54,7 @@ func (c client) listen(ctx context.Context, lastID string) (events <-chan event,
 			}
 		}
 	}()
-	return out, res
+	return out
 }
 
 // next waits for an event that is no comment.
@@ -85,9 +84,10 @@ func TestStreamAnnouncesBeatsReplaysAndEnds(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		began := time.Now()
-		events, _ := me.listen(ctx, "")
+		events := me.listen(ctx, "")
 		assert.Equal(t, event{Name: ":", Data: "connected"}, <-events)
 		assert.Equal(t, 1, r.Server.Streams(id.UUID))
+		assert.Equal(t, 1, r.Server.Streams(""))
 
 		sms(other, "not for you")
 		sms(id, "code 1")
@@ -109,7 +109,7 @@ func TestStreamAnnouncesBeatsReplaysAndEnds(t *testing.T) {
 		sms(id, "code 2")
 		_, err := r.Server.DeliverEmail(sandbox.Email{To: id.Inbox, From: "x@example.com", Subject: "s"})
 		require.NoError(t, err)
-		events, _ = me.listen(t.Context(), first.ID)
+		events = me.listen(t.Context(), first.ID)
 		second, third := next(t, events), next(t, events)
 		assert.Contains(t, second.Data, "code 2")
 		assert.Equal(t, "email", third.Name)
@@ -127,7 +127,7 @@ func TestStreamEndsWhenTheServerCloses(t *testing.T) {
 	r := sandboxtest.New(t, sandbox.Config{})
 	c := client{t: t, ravi: r, token: r.Account.AccessToken}
 	id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
-	events, _ := c.as(id.UUID).listen(t.Context(), "")
+	events := c.as(id.UUID).listen(t.Context(), "")
 	require.NoError(t, r.Server.Close())
 	for range events {
 	}

@@ -68,7 +68,7 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	require.NoError(t, err)
 	var left []<-chan event
 	for range 50 {
-		events, _ := c.as(id.UUID).listen(t.Context(), "")
+		events := c.as(id.UUID).listen(t.Context(), "")
 		left = append(left, events)
 	}
 	r.Faults().Add(sandbox.Fault{Cut: true}, sandbox.Fault{Truncate: true, Cut: true})
@@ -96,7 +96,7 @@ func TestManyIdentitiesAtOnce(t *testing.T) {
 			me := c.as(made["uuid"].(string))
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			events, _ := me.listen(ctx, "")
+			events := me.listen(ctx, "")
 			for k := range 5 {
 				_, err := r.Server.DeliverSMS(sandbox.SMS{To: made["phone"].(string), From: "x", Body: fmt.Sprint(i, "-", k)})
 				assert.NoError(t, err)

@@ -41,7 +41,7 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 	}
 	configFile := sources.Identity
 	if o.sandbox {
-		embedded, err := startEmbedded(notes)
+		embedded, err := startEmbedded(o.embedded, notes)
 		if err != nil {
 			return nil, fmt.Errorf("start the embedded Ravi: %w", err)
 		}

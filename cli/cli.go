@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
@@ -58,20 +58,13 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	var usage usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintf(s.err, "hint: run 'ravi-mcp %s' to see how it is used\n", usage.help)
+		if f == nil {
+			fmt.Fprintf(s.err, "hint: %s\n", usage.hint(cmd))
+		}
 		return 2
 	}
 	return 1
 }
-
-// usageError is a command line that makes no sense.
-type usageError struct {
-	err  error
-	help string
-}
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
 
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
@@ -80,33 +73,13 @@ func newRoot(s streams) *cobra.Command {
 		Long:          rootHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noArguments,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newStdio(s), newDemo(s), newVersion())
-	wrapUsage(root)
+	root.AddCommand(newStdio(s), newDemo(s), newSandbox(s), newLogin(s), newVersion())
+	root.SetFlagErrorFunc(flagProblem)
 	return root
-}
-
-// wrapUsage makes every complaint about flags and arguments a usageError.
-func wrapUsage(cmd *cobra.Command) {
-	help := "--help"
-	if cmd.HasParent() {
-		help = cmd.Name() + " --help"
-	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err, help} })
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return usageError{err, help}
-			}
-			return nil
-		}
-	}
-	for _, sub := range cmd.Commands() {
-		wrapUsage(sub)
-	}
 }
 
 const rootHelp = `ravi-mcp gives any MCP client an identity of its own: an email inbox, a phone

@@ -22,7 +22,7 @@ func newDemo(s streams) *cobra.Command {
 		Use:   "demo",
 		Short: "Watch two agents sign up somewhere, on an embedded Ravi",
 		Long:  demoHelp,
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), s) },
 	}
 }
@@ -36,7 +36,7 @@ func demo(ctx context.Context, s streams) error {
 	stage := &stage{out: s.out, color: isTerminal(s.out)}
 	stage.title("An embedded Ravi, and two agents at the same time")
 
-	ravi, err := startEmbedded(io.Discard)
+	ravi, err := startEmbedded(embeddedOptions{era: "token"}, io.Discard)
 	if err != nil {
 		return fmt.Errorf("start the embedded Ravi: %w", err)
 	}

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"time"
@@ -30,7 +30,7 @@ func (f *logFlags) logger(w io.Writer) (zerolog.Logger, error) {
 	if f.level != "off" {
 		var err error
 		if level, err = zerolog.ParseLevel(f.level); err != nil || f.level == "" {
-			return zerolog.Nop(), usageError{fmt.Errorf("--log-level %q: want debug, info, warn, error or off", f.level), "--help"}
+			return zerolog.Nop(), usageError{errors.New("--log-level: want debug, info, warn, error or off")}
 		}
 	}
 	switch f.format {
@@ -42,7 +42,7 @@ func (f *logFlags) logger(w io.Writer) (zerolog.Logger, error) {
 			w = text(w, true)
 		}
 	default:
-		return zerolog.Nop(), usageError{fmt.Errorf("--log-format %q: want json, text or auto", f.format), "--help"}
+		return zerolog.Nop(), usageError{errors.New("--log-format: want json, text or auto")}
 	}
 	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +15,7 @@ type options struct {
 	log logFlags
 
 	sandbox      bool
+	embedded     embeddedOptions
 	identity     string
 	allow        string
 	readOnly     bool
@@ -22,7 +24,8 @@ type options struct {
 }
 
 func (o *options) add(flags *pflag.FlagSet) {
-	flags.BoolVar(&o.sandbox, "sandbox", false, "use an embedded Ravi instead of the real one: no account, no network, nothing kept")
+	flags.BoolVar(&o.sandbox, "sandbox", false, "use an embedded Ravi instead of the real one: no account, no network")
+	addSandboxData(flags, &o.embedded.era, &o.embedded.data, "sandbox-")
 	flags.StringVar(&o.identity, "identity", "", "identity to use when a call names none: uuid, name or address (or RAVI_IDENTITY)")
 	flags.StringVar(&o.allow, "allow-identities", "", "comma-separated name patterns, such as 'research-*': the only identities that exist for the client")
 	flags.BoolVar(&o.readOnly, "read-only", false, "leave out every tool that writes")
@@ -34,7 +37,10 @@ func (o *options) add(flags *pflag.FlagSet) {
 // check refuses values that make no sense together or alone.
 func (o *options) check() error {
 	if o.maxWait < time.Second || o.maxWait > 10*time.Minute {
-		return usageError{fmt.Errorf("--max-wait %s: want 1s to 10m", o.maxWait), "--help"}
+		return usageError{errors.New("--max-wait: want 1s to 10m")}
+	}
+	if !o.sandbox && o.embedded.data != "" {
+		return usageError{errors.New("--sandbox-data needs --sandbox")}
 	}
 	return nil
 }
@@ -45,7 +51,7 @@ func (o *options) caller() (*session.Caller, error) {
 	if o.allow != "" {
 		patterns, err := session.ParsePatterns(o.allow)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("--allow-identities: %w", err), "--help"}
+			return nil, usageError{fmt.Errorf("--allow-identities: %w", err)}
 		}
 		c.Rights.Identities = patterns
 	}

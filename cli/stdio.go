@@ -33,7 +33,7 @@ func newStdio(s streams) *cobra.Command {
 		Short:   "Serve one MCP client over stdin and stdout",
 		Long:    stdioHelp,
 		Example: stdioExample,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return serveStdio(cmd.Context(), o, s) },
 	}
 	o.add(cmd.Flags())

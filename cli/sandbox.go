@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ravi-mcp/sandbox"
+)
+
+const sandboxHelp = `Run the embedded Ravi on its own, for any client of Ravi's API: both dialects,
+the event stream, mail and SMS coming in, and faults on demand. It is not the
+real service: it sends nothing, and its credentials are worth nothing.
+
+The admin listener delivers messages and plans faults. It has no authentication
+and hands out credentials; keep it on loopback.`
+
+const sandboxExample = `  ravi-mcp sandbox
+  ravi-mcp sandbox --era keys --data ./ravi-data
+  ravi-mcp sandbox --smtp-addr 127.0.0.1:2525 --faults faults.json`
+
+type sandboxFlags struct {
+	addr, admin, smtp string
+	era, data, faults string
+	pin               string
+	noPlan            bool
+}
+
+func newSandbox(s streams) *cobra.Command {
+	var f sandboxFlags
+	cmd := &cobra.Command{
+		Use: "sandbox", Short: "Run the embedded Ravi on its own", Long: sandboxHelp, Example: sandboxExample,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.addr, "addr", "127.0.0.1:8788", "address of Ravi's API (port 0: a free one)")
+	flags.StringVar(&f.admin, "admin-addr", "127.0.0.1:8789", "address of the admin listener")
+	flags.StringVar(&f.smtp, "smtp-addr", "", "address on which to accept mail by SMTP (default: none)")
+	addSandboxData(flags, &f.era, &f.data, "")
+	flags.StringVar(&f.faults, "faults", "", "file with a plan of faults (a JSON array)")
+	flags.StringVar(&f.pin, "sandbox-pin", "", "make the account end-to-end encrypted under this made-up PIN of six digits (era token)")
+	flags.BoolVar(&f.noPlan, "no-plan", false, "make an account without a paid plan (402)")
+	return cmd
+}
+
+func (f sandboxFlags) run(ctx context.Context, s streams) error {
+	era, err := parseEra(f.era)
+	if err != nil {
+		return err
+	}
+	server, err := sandbox.New(sandbox.Config{Era: era, Data: f.data})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	if f.faults != "" {
+		if err := loadFaults(server, f.faults); err != nil {
+			return err
+		}
+	}
+	account, err := server.Account(sandbox.AccountConfig{PIN: f.pin, NoPlan: f.noPlan})
+	if err != nil {
+		return err
+	}
+	var web listeners
+	defer web.close()
+	api, err := web.serve(f.addr, server)
+	if err != nil {
+		return err
+	}
+	admin, err := web.serve(f.admin, server.Admin())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "RAVI_BASE_URL=%s\n%s\n", api, accountEnv(account))
+	fmt.Fprintf(s.err, "Ravi's API at %s, admin at %s. %s", api, admin, deliveryHint(admin))
+	if f.smtp != "" {
+		l, err := net.Listen("tcp", f.smtp)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.err, "SMTP at %s\n", l.Addr())
+		go func() { _ = server.ServeSMTP(l) }()
+		defer l.Close()
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// accountEnv is the line that lets a client of Ravi use the account.
+func accountEnv(a *sandbox.Account) string {
+	if a.ManagementKey != "" {
+		return "RAVI_API_KEY=" + a.ManagementKey
+	}
+	return "RAVI_ACCESS_TOKEN=" + a.AccessToken
+}
+
+func loadFaults(s *sandbox.Server, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := s.Faults().Load(file); err != nil {
+		return fmt.Errorf("--faults %s: %w", path, err)
+	}
+	return nil
+}
+
+// parseEra reads the value of --era and --sandbox-era.
+func parseEra(v string) (sandbox.Era, error) {
+	switch v {
+	case "token":
+		return sandbox.EraTokens, nil
+	case "keys":
+		return sandbox.EraKeys, nil
+	}
+	return "", usageError{fmt.Errorf("the era of the embedded Ravi: want token or keys")}
+}
+
+// listeners are HTTP servers on addresses of their own.
+type listeners struct{ servers []*http.Server }
+
+// serve serves h on addr and returns its origin.
+func (l *listeners) serve(addr string, h http.Handler) (string, error) {
+	socket, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	l.servers = append(l.servers, server)
+	go func() {
+		if err := server.Serve(socket); !errors.Is(err, http.ErrServerClosed) {
+			_ = socket.Close()
+		}
+	}()
+	return "http://" + socket.Addr().String(), nil
+}
+
+func (l *listeners) close() {
+	for _, s := range l.servers {
+		_ = s.Close()
+	}
+}

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// usageError is a command line that makes no sense. Its text repeats no value of
+// that command line (patterns of --allow-identities aside): it could be a
+// credential in the wrong place, and stderr may end up in a log.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// credentialName matches the flags that people try to pass a credential with.
+var credentialName = regexp.MustCompile(`(?i)key|token|secret|password|credential|auth`)
+
+// hint says what to do instead.
+func (e usageError) hint(cmd *cobra.Command) string {
+	var unknown *pflag.NotExistError
+	if errors.As(e.err, &unknown) && credentialName.MatchString(unknown.GetSpecifiedName()) {
+		return "credentials are never taken from the command line; set RAVI_API_KEY or RAVI_ACCESS_TOKEN instead"
+	}
+	return fmt.Sprintf("run '%s --help' to see how it is used", cmd.CommandPath())
+}
+
+// flagError words what pflag found wrong. It unwraps to pflag's error.
+type flagError struct {
+	text  string
+	cause error
+}
+
+func (e flagError) Error() string { return e.text }
+func (e flagError) Unwrap() error { return e.cause }
+
+// valueShapes say what a flag of a type wants.
+var valueShapes = map[string]string{"bool": "true or false", "duration": "a duration such as 30s or 2m"}
+
+func flagProblem(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var value *pflag.InvalidValueError
+	var missing *pflag.ValueRequiredError
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return err
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		return usageError{flagError{"unknown flag -" + unknown.GetSpecifiedShortnames()[:1], err}}
+	case errors.As(err, &unknown):
+		return usageError{flagError{"unknown flag --" + unknown.GetSpecifiedName(), err}}
+	case errors.As(err, &value):
+		flag := value.GetFlag()
+		return usageError{flagError{fmt.Sprintf("--%s: want %s", flag.Name, valueShapes[flag.Value.Type()]), err}}
+	case errors.As(err, &missing):
+		return usageError{flagError{fmt.Sprintf("--%s: a value is missing", missing.GetSpecifiedName()), err}}
+	}
+	return usageError{errors.New("a flag is malformed")}
+}
+
+// noArguments refuses everything that is neither a flag nor a command.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasSubCommands() {
+		return usageError{fmt.Errorf("%s takes flags only, and there is an argument without one", cmd.Name())}
+	}
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return usageError{fmt.Errorf("no such command; there are %s", strings.Join(names, ", "))}
+}

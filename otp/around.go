@@ -101,8 +101,7 @@ func (r relation) weight(c *candidate) float64 {
 
 func (p *page) look(c *candidate, e *evidence, first int, s *scoring) {
 	framed := p.framed(c)
-	nearest := false // a label of another number stands nearer than any of a code
-	codeLabel := false
+	codeLabel := false // a word for a code or a verb stands nearer
 	for k := first - 1; k >= 0 && first-k <= 16 && c.start-p.hits[k].end <= reachLeft; k-- {
 		h := p.hits[k]
 		r := p.relate(c, h, framed)
@@ -116,9 +115,9 @@ func (p *page) look(c *candidate, e *evidence, first int, s *scoring) {
 			codeLabel = codeLabel || r.segs == 0 && r.numbers == 0
 		case h.class&clDecoy != 0:
 			p.addDecoy(e, r, c, codeLabel, p.codeBefore(h))
-			nearest = nearest || r.segs == 0
 		case h.class&clAct != 0:
 			e.act = max(e.act, worthAct*w)
+			codeLabel = codeLabel || r.segs == 0 && r.numbers == 0 && (r.touch || r.framed)
 		}
 		if h.class&clScene != 0 {
 			e.addScene(r)

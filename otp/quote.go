@@ -149,7 +149,7 @@ func (p *page) isAttribution(lines [][2]int, i int, kind threadKind) bool {
 	}
 	// Mail programs break the line before or inside the address.
 	next := p.nextLine(lines, i)
-	if next != i+1 || lines[next][1]-lines[next][0] > 120 || !p.hasDigit(ln) {
+	if next != i+1 || lines[next][1]-lines[next][0] > 120 || !p.hasDigit(ln) || p.hasDigit(lines[next]) && p.endsWrote(lines[next], kind) {
 		return false
 	}
 	return p.endsWrote([2]int{ln[0], lines[next][1]}, kind) && p.startsLikeAttribution(ln)

@@ -81,6 +81,15 @@ func (p *page) maskedBefore(c *candidate, before rune, at int) bool {
 	return false
 }
 
+func onlyDigits(s []rune) bool {
+	for _, r := range s {
+		if !isDigit(r) {
+			return false
+		}
+	}
+	return true
+}
+
 func isDigits(s string) bool {
 	for _, r := range s {
 		if !isDigit(r) {
@@ -178,7 +187,7 @@ func (p *page) measure(c *candidate) bool {
 	}
 	tail := form[i:]
 	for _, h := range words().find(tail) {
-		if h.start == 0 && h.class&(clUnit|clMoney) != 0 && (h.end == len(tail) || isDigit(tail[h.end])) {
+		if h.start == 0 && h.class&(clUnit|clMoney) != 0 && onlyDigits(tail[h.end:]) {
 			return true
 		}
 	}

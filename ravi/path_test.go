@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -19,12 +20,22 @@ import (
 
 // wire is a transport that keeps the last request and answers with a text.
 type wire struct {
-	last   *http.Request
 	answer func(*http.Request) *http.Response
+
+	mu   sync.Mutex
+	last *http.Request
+}
+
+func (w *wire) seen() *http.Request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	w.mu.Lock()
 	w.last = req
+	w.mu.Unlock()
 	if w.answer != nil {
 		return w.answer(req), nil
 	}
@@ -82,15 +93,15 @@ func TestNoIdentifierChangesThePath(t *testing.T) {
 			w := &wire{}
 			c := over(t, w)
 			err := call(t.Context(), c, id)
-			if w.last == nil {
+			if w.seen() == nil {
 				require.ErrorIs(rt, err, ravi.ErrInvalid)
 				continue
 			}
-			if template == "/api/identities/{}/provision-phone/" && w.last.Method == http.MethodGet {
+			if template == "/api/identities/{}/provision-phone/" && w.seen().Method == http.MethodGet {
 				continue // the empty answer is followed by a look at the identity
 			}
 			prefix, suffix, _ := strings.Cut(template, "{}")
-			sent := w.last.URL.EscapedPath()
+			sent := w.seen().URL.EscapedPath()
 			require.True(rt, strings.HasPrefix(sent, prefix) && strings.HasSuffix(sent, suffix), sent)
 			segment := sent[len(prefix) : len(sent)-len(suffix)]
 			require.NotContains(rt, segment, "/")
@@ -101,9 +112,9 @@ func TestNoIdentifierChangesThePath(t *testing.T) {
 			for _, part := range strings.FieldsFunc(decoded, func(r rune) bool { return r == '/' || r == '\\' }) {
 				require.NotContains(rt, []string{".", ".."}, part)
 			}
-			require.Empty(rt, w.last.URL.RawQuery)
-			require.Equal(rt, "ravi.test", w.last.URL.Host)
-			require.Equal(rt, sent, w.last.URL.RequestURI())
+			require.Empty(rt, w.seen().URL.RawQuery)
+			require.Equal(rt, "ravi.test", w.seen().URL.Host)
+			require.Equal(rt, sent, w.seen().URL.RequestURI())
 		}
 	})
 }
@@ -119,7 +130,7 @@ func TestOrdinaryIdentifiersGetThrough(t *testing.T) {
 	} {
 		_, err := c.Scope("u").EmailThread(t.Context(), id)
 		require.NoError(t, err)
-		assert.Equal(t, want, w.last.URL.RequestURI())
+		assert.Equal(t, want, w.seen().URL.RequestURI())
 	}
 }
 
@@ -131,12 +142,12 @@ func TestNoIdentityGetsIntoAHeaderUnchecked(t *testing.T) {
 		uuid := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "a\r\nX: y", "a b", "ä", "u,v", "abc-123"})).Draw(rt, "uuid")
 		w := &wire{answer: func(*http.Request) *http.Response { return respond(200, `[]`) }}
 		_, err := over(t, w).Scope(uuid).Passwords(t.Context())
-		if w.last == nil {
+		if w.seen() == nil {
 			require.ErrorIs(rt, err, ravi.ErrInvalid)
 			return
 		}
-		require.Regexp(rt, `^[A-Za-z0-9_-]+$`, w.last.Header.Get("X-Ravi-Identity"))
-		require.Equal(rt, uuid, w.last.Header.Get("X-Ravi-Identity"))
+		require.Regexp(rt, `^[A-Za-z0-9_-]+$`, w.seen().Header.Get("X-Ravi-Identity"))
+		require.Equal(rt, uuid, w.seen().Header.Get("X-Ravi-Identity"))
 	})
 }
 
@@ -157,5 +168,5 @@ func TestTheBaseURLIsAnHTTPSOrigin(t *testing.T) {
 	require.NoError(t, err)
 	_, err = c.Identities(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, "https://proxy.example/ravi/api/identities/", w.last.URL.String())
+	assert.Equal(t, "https://proxy.example/ravi/api/identities/", w.seen().URL.String())
 }

@@ -238,3 +238,33 @@ func TestFortyWaitsDoNotDelayAnotherCall(t *testing.T) {
 		assert.LessOrEqual(t, h.ravi.Server.CountRequests("GET", "/api/events/stream/"), 1, "forty waits share one stream")
 	})
 }
+
+func TestMessagesThatCannotBeOpenedAreMarkedAndNotShown(t *testing.T) {
+	h := newHouse(t, sandbox.Config{})
+	sealed, err := h.ravi.Server.Account(sandbox.AccountConfig{Email: "sealed@example.com", PIN: "123456"})
+	require.NoError(t, err)
+	h.ravi.Account = sealed
+	me := ok[created](t, h.connect(local()).call("create_identity", args{"name": "sealed"}))
+	h.sms(me.Phone, "32665", "Your code is 123321")
+	h.mail(me.Address, "x@y.example", "Subject", "Text", "<p>Text</p>")
+
+	h.build(func() (*ravi.Client, error) {
+		return h.connectRavi(config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(sealed.AccessToken)})
+	})
+	a := h.connect(local())
+	r := a.call("list_messages", args{"identity": me.Identity.UUID})
+	list := ok[struct {
+		Messages []struct {
+			ID      string `json:"message_id"`
+			Preview string
+			Locked  bool
+		}
+	}](t, r)
+	require.Len(t, list.Messages, 2)
+	for _, m := range list.Messages {
+		assert.True(t, m.Locked, m.ID)
+		assert.Empty(t, m.Preview)
+		assert.Equal(t, fault.Locked, refused(t, a.call("read_message", args{"identity": me.Identity.UUID, "message_id": m.ID})).Code)
+	}
+	assert.NotContains(t, string(r.raw), "e2e::")
+}

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"ravi-mcp/fault"
 	"ravi-mcp/otp"
 	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/seal"
 )
 
 // Untrusted marks data that a stranger wrote. It is a field of its own, so
@@ -28,6 +30,7 @@ type MessageHead struct {
 	Subject    string    `json:"subject,omitempty"`
 	ReceivedAt time.Time `json:"received_at" jsonschema_description:"When it arrived at Ravi, by Ravi's clock."`
 	Read       bool      `json:"read"`
+	Locked     bool      `json:"locked,omitempty" jsonschema_description:"The text is end-to-end encrypted and this server has no key to open it."`
 }
 
 // limits of what is shown of a message, in characters.
@@ -44,25 +47,41 @@ func clean(s string, limit int) string {
 }
 
 func emailHead(m ravi.EmailMessage) MessageHead {
-	return MessageHead{
+	h := MessageHead{
 		Untrusted: Untrusted{true}, ID: "email:" + strconv.FormatInt(m.ID, 10), Channel: "email", From: clean(m.From, maxFrom),
-		Subject: clean(m.Subject, maxSubject), ReceivedAt: m.Created, Read: m.IsRead,
+		ReceivedAt: m.Created, Read: m.IsRead, Locked: seal.Is(m.Text) || seal.Is(m.HTML) || seal.Is(m.Subject),
 	}
+	if !seal.Is(m.Subject) {
+		h.Subject = clean(m.Subject, maxSubject)
+	}
+	return h
 }
 
 func smsHead(m ravi.SMSMessage) MessageHead {
 	return MessageHead{
 		Untrusted: Untrusted{true}, ID: "sms:" + strconv.FormatInt(m.ID, 10), Channel: "sms", From: clean(m.From, maxFrom),
-		ReceivedAt: m.Created, Read: m.IsRead,
+		ReceivedAt: m.Created, Read: m.IsRead, Locked: seal.Is(m.Body),
 	}
 }
 
-// emailText is what a person sees of a mail, of at most limit characters.
+// emailText is what a person sees of a mail, of at most limit characters, and
+// whether there is more. Of a locked one nothing is shown.
 func emailText(m ravi.EmailMessage, limit int) (string, bool) {
+	if seal.Is(m.Text) || seal.Is(m.HTML) {
+		return "", false
+	}
 	if strings.TrimSpace(m.HTML) != "" && strings.TrimSpace(m.Text) == "" {
 		return otp.Text(m.HTML, limit)
 	}
 	return otp.Clean(m.Text, limit)
+}
+
+// smsText is the text of an SMS, like emailText.
+func smsText(m ravi.SMSMessage, limit int) (string, bool) {
+	if seal.Is(m.Body) {
+		return "", false
+	}
+	return otp.Clean(m.Body, limit)
 }
 
 // ListMessagesParams are the arguments of list_messages.
@@ -98,6 +117,11 @@ func (d *Deps) listMessages(ctx context.Context, call Call, p ListMessagesParams
 		return ListMessagesResult{}, err
 	}
 	all := []ListedMessage{}
+	// An identity without a number, or a Ravi without one of the lists, still
+	// has the other channel.
+	missing := func(err error) bool {
+		return (p.Channel == "" || p.Channel == "any") && errors.Is(err, ravi.ErrUnsupported)
+	}
 	keep := func(head MessageHead, preview string) {
 		if strings.Contains(strings.ToLower(head.From), strings.ToLower(p.From)) {
 			all = append(all, ListedMessage{MessageHead: head, Preview: preview})
@@ -106,16 +130,23 @@ func (d *Deps) listMessages(ctx context.Context, call Call, p ListMessagesParams
 	filter := ravi.MessageFilter{Unread: p.UnreadOnly, Direction: ravi.Incoming}
 	if p.Channel != "email" {
 		for m, err := range scope.SMSMessages(ctx, filter) {
+			if missing(err) {
+				break
+			}
 			if err != nil {
 				return ListMessagesResult{}, err
 			}
 			if m.Direction != ravi.Outgoing {
-				keep(smsHead(m), clean(m.Body, maxPreview))
+				preview, _ := smsText(m, maxPreview)
+				keep(smsHead(m), preview)
 			}
 		}
 	}
 	if p.Channel != "sms" {
 		for m, err := range scope.EmailMessages(ctx, filter) {
+			if missing(err) {
+				break
+			}
 			if err != nil {
 				return ListMessagesResult{}, err
 			}
@@ -188,8 +219,8 @@ func (d *Deps) readMessage(ctx context.Context, call Call, p ReadMessageParams) 
 			return ReadMessageResult{}, err
 		}
 		r.Message = Message{MessageHead: smsHead(*m), To: clean(m.To, maxFrom)}
-		r.Message.Text, r.Message.Truncated = otp.Clean(m.Body, p.MaxCharacters)
-		return r, nil
+		r.Message.Text, r.Message.Truncated = smsText(*m, p.MaxCharacters)
+		return r, checkLocked(r.Message)
 	}
 	m, err := scope.EmailMessage(ctx, id)
 	if err != nil {
@@ -200,5 +231,13 @@ func (d *Deps) readMessage(ctx context.Context, call Call, p ReadMessageParams) 
 	for _, a := range m.Attachments[:min(len(m.Attachments), 50)] {
 		r.Message.Attachments = append(r.Message.Attachments, Attachment{Filename: clean(a.Filename, 200), ContentType: clean(a.ContentType, 100), Size: a.Size})
 	}
-	return r, nil
+	return r, checkLocked(r.Message)
+}
+
+// checkLocked fails for a message of which nothing can be shown.
+func checkLocked(m Message) error {
+	if !m.Locked {
+		return nil
+	}
+	return &ravi.Error{Op: "read message", Kind: ravi.ErrLocked}
 }

@@ -17,7 +17,6 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(cleaning{m}, map[string]func(){
 		"ravi-mcp": func() { os.Exit(cli.Main(os.Args[1:])) },
-		"mcp":      func() { os.Exit(playCalls(os.Args[1:])) },
 	})
 }
 

@@ -1,11 +1,11 @@
 package cli_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write what the scripts compare with, su
 // TestScripts plays the sessions in testdata/script. Besides what testscript
 // has, they can use
 //
-//	exec mcp FLAGS...      start "ravi-mcp FLAGS...", call the tools that stdin
+//	mcp FILE FLAGS...      run "ravi-mcp FLAGS...", call the tools that FILE
 //	                       lists, one after the other, and print what comes
 //	ravi start [key]       start a Ravi of the token era, or of the key era;
 //	                       sets RAVI_BASE_URL and CREDENTIAL
@@ -45,11 +45,16 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, "home")
 			env.Setenv("HOME", home)
+			program, err := exec.LookPath("ravi-mcp")
+			if err != nil {
+				return err
+			}
+			env.Setenv("BIN", filepath.Dir(program))
 			env.Values[propsKey] = &props{}
 			return os.MkdirAll(home, 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ravi": raviCommand, "status": statusCommand, "expand": expandCommand, "snapshot": snapshotCommand, "unchanged": unchangedCommand,
+			"mcp": mcpCommand, "ravi": raviCommand, "status": statusCommand, "expand": expandCommand, "snapshot": snapshotCommand, "unchanged": unchangedCommand,
 		},
 		RequireUniqueNames: true,
 		UpdateScripts:      *update,
@@ -147,30 +152,27 @@ func unchangedCommand(ts *testscript.TestScript, neg bool, _ []string) {
 	}
 }
 
-// playCalls is the program mcp: a line of its input is a tool's name and its
+// mcpCommand is an MCP client: a line of its file is a tool's name and its
 // arguments, in which $cursor and $uuid stand for those of the latest result.
-// It prints the result after the tool's name, or "error" and the error, and
-// ends with the server's exit code.
-func playCalls(args []string) int {
-	cmd := exec.Command("ravi-mcp", args...)
-	cmd.Stderr = os.Stderr
+// It prints the result after the tool's name, or "error" and the error. The
+// server must end with 0 and have written nothing but protocol.
+func mcpCommand(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := exec.Command(filepath.Join(ts.Getenv("BIN"), "ravi-mcp"), args[1:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Stderr = ts.Stderr()
+	for _, name := range []string{"PATH", "HOME", "RAVI_API_KEY", "RAVI_ACCESS_TOKEN", "RAVI_CONFIG_DIR", "RAVI_BASE_URL", "RAVI_IDENTITY"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
 	w, err := dial(cmd)
-	if err == nil {
-		err = w.initialize()
+	ts.Check(err)
+	if err = w.initialize(); err == nil {
+		err = w.play(ts.ReadFile(args[0]), ts.Stdout())
 	}
-	if err == nil {
-		err = w.play(bufio.NewScanner(os.Stdin))
+	code, endErr := w.close()
+	ts.Check(errors.Join(err, endErr))
+	if code != 0 {
+		ts.Fatalf("exit code %d", code)
 	}
-	if w == nil || w.cmd.Process == nil {
-		fmt.Fprintln(os.Stderr, "mcp:", err)
-		return 99
-	}
-	code, closeErr := w.close()
-	if err != nil || closeErr != nil {
-		fmt.Fprintln(os.Stderr, "mcp:", err, closeErr)
-		return 99
-	}
-	return code
 }
 
 var (
@@ -178,10 +180,10 @@ var (
 	uuidField   = regexp.MustCompile(`"uuid":"([^"]+)"`)
 )
 
-func (w *wire) play(lines *bufio.Scanner) error {
+func (w *wire) play(calls string, out io.Writer) error {
 	latest := map[string]string{}
-	for lines.Scan() {
-		name, arguments, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
+	for line := range strings.Lines(calls) {
+		name, arguments, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if name == "" {
 			continue
 		}
@@ -194,7 +196,7 @@ func (w *wire) play(lines *bufio.Scanner) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		if r.IsError {
-			fmt.Printf("%s: error %s\n", name, r.Content[0].Text)
+			fmt.Fprintf(out, "%s: error %s\n", name, r.Content[0].Text)
 			continue
 		}
 		for field, shape := range map[string]*regexp.Regexp{"cursor": cursorField, "uuid": uuidField} {
@@ -202,7 +204,7 @@ func (w *wire) play(lines *bufio.Scanner) error {
 				latest[field] = string(m[1])
 			}
 		}
-		fmt.Printf("%s: %s\n", name, r.Result)
+		fmt.Fprintf(out, "%s: %s\n", name, r.Result)
 	}
-	return lines.Err()
+	return nil
 }

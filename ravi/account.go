@@ -84,7 +84,8 @@ func (c *Client) Domains(ctx context.Context) ([]Domain, error) {
 	return list[Domain](ctx, c, call{op: "list domains", method: http.MethodGet, route: "/api/domains/", who: asAccount})
 }
 
-// IdentityKey is an API key of one identity. Key is shown by its creation only.
+// IdentityKey is an API key of one identity, or, without IdentityUUID, of the
+// account. Key is shown by its creation only.
 type IdentityKey struct {
 	Key          secret.Secret `json:"key"`
 	IdentityUUID string        `json:"identity_uuid"`
@@ -131,35 +132,24 @@ func (s *Scope) IdentityKeys(ctx context.Context) ([]IdentityKey, error) {
 	return keys, err
 }
 
-// SSOToken lets the identity sign in at a site that trusts Ravi. It is good for
-// five minutes.
-type SSOToken struct {
-	Token     secret.Secret `json:"token"`
-	ExpiresAt time.Time     `json:"expires_at"`
+// ManagementKeys returns the API keys of the account, without the keys
+// themselves (era 3 and later).
+func (c *Client) ManagementKeys(ctx context.Context) ([]IdentityKey, error) {
+	keys, err := list[IdentityKey](ctx, c, call{op: "list management keys", method: http.MethodGet, route: "/api/auth/keys/management/", who: asAccount})
+	for i := range keys {
+		keys[i].Key = secret.Secret{}
+	}
+	return keys, err
 }
 
-// UnmarshalJSON reads a token leniently.
-func (t *SSOToken) UnmarshalJSON(data []byte) error {
-	var aux struct {
-		Token     looseText `json:"token"`
-		ExpiresAt looseTime `json:"expires_at"`
-	}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	t.Token, t.ExpiresAt = secret.New(string(aux.Token)), aux.ExpiresAt.Time
-	return nil
-}
-
-// SSOToken returns a new single-sign-on token (era 3 and later). It needs the
-// identity's own key, which is minted if there is none.
-//
-// Errors: ErrSubscriptionRequired; ErrUnsupported in earlier eras.
-func (s *Scope) SSOToken(ctx context.Context) (*SSOToken, error) {
-	k := call{op: "get SSO token", method: http.MethodPost, route: "/api/sso/token/", identity: s.identity, needKey: true, repeat: true}
-	t, err := one[SSOToken](ctx, s.c, k)
-	if err == nil && t.Token.Empty() {
+// MintManagementKey makes a new API key for the account. It is never repeated.
+func (c *Client) MintManagementKey(ctx context.Context, label string) (*IdentityKey, error) {
+	k := call{op: "mint management key", method: http.MethodPost, route: "/api/auth/keys/management/", who: asAccount, body: struct {
+		Label string `json:"label"`
+	}{label}}
+	key, err := one[IdentityKey](ctx, c, k)
+	if err == nil && key.Key.Empty() {
 		return nil, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
 	}
-	return t, err
+	return key, err
 }

@@ -1,6 +1,7 @@
 package ravi_test
 
 import (
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
+	"ravi-mcp/secret"
 )
 
 func TestUserOwnerAndDomains(t *testing.T) {
@@ -95,4 +97,71 @@ func TestALoginIsGivenUpWithTheContext(t *testing.T) {
 	defer cancel()
 	_, err = c.WaitLogin(ctx, device)
 	require.ErrorIs(t, err, ctx.Err())
+}
+
+func TestLogoutEndsTheTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Config{})
+	require.NoError(t, w.client.Logout(t.Context()))
+	_, err := w.client.Identities(t.Context())
+	require.ErrorIs(t, err, ravi.ErrTokenExpired)
+}
+
+func TestManagementKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Config{Era: sandbox.EraKeys})
+	key, err := w.client.MintManagementKey(t.Context(), "second")
+	require.NoError(t, err)
+	_, err = newClient(t, w.Instance, config.Credentials{Scheme: config.SchemeKey, ManagementKey: key.Key}).Identities(t.Context())
+	require.NoError(t, err)
+	keys, err := w.client.ManagementKeys(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, keys, ravi.IdentityKey{Label: "second"}, "without the key itself")
+}
+
+func TestAnSSOTokenTellsWhoItIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Config{Era: sandbox.EraKeys})
+	id, scope := w.identity(t, "signs-in")
+	token, err := scope.SSOToken(t.Context())
+	require.NoError(t, err)
+	site := newClient(t, w.Instance, config.Credentials{})
+	who, err := site.VerifySSO(t.Context(), token.Token)
+	require.NoError(t, err)
+	assert.Equal(t, id.UUID, who.UUID)
+	assert.Equal(t, id.Inbox, who.Email)
+	assert.Equal(t, "owner@example.com", who.Owner.Email)
+	_, err = site.VerifySSO(t.Context(), secret.New("rvt_wrong"))
+	require.ErrorIs(t, err, ravi.ErrInvalid)
+	require.NoError(t, w.Server.SetPlan(w.Account.Email, false))
+	_, err = scope.SSOToken(t.Context())
+	require.ErrorIs(t, err, ravi.ErrSubscriptionRequired)
+}
+
+// No sandbox has calls: the wire is checked as API.md describes it.
+func TestCalls(t *testing.T) {
+	t.Parallel()
+	answers := map[string]string{
+		"POST /api/calls/start/":         `{"id":7,"uuid":"c-1","to_number":"+15550001111","status":"queued","direction":"outgoing","answered_at":null}`,
+		"GET /api/calls/":                `[{"id":7,"uuid":"c-1","ended_at":"2026-07-01T10:00:00Z"}]`,
+		"GET /api/calls/c-1/":            `{"id":7,"uuid":"c-1"}`,
+		"GET /api/calls/c-1/transcript/": `[{"id":1,"speaker":"agent","text":"Hello","is_final":true,"confidence":0.9,"sequence_number":1}]`,
+		"POST /api/calls/c-1/hangup/":    ``,
+	}
+	w := &wire{answer: func(r *http.Request) *http.Response { return respond(200, answers[r.Method+" "+r.URL.Path]) }}
+	scope := over(t, w).Scope("u")
+	made, err := scope.StartCall(t.Context(), "+15550001111")
+	require.NoError(t, err)
+	assert.Equal(t, ravi.Outgoing, made.Direction)
+	assert.True(t, made.Answered.IsZero())
+	all, err := scope.Calls(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 2026, all[0].Ended.Year())
+	one, err := scope.Call(t.Context(), "c-1")
+	require.NoError(t, err)
+	assert.EqualValues(t, 7, one.ID)
+	said, err := scope.CallTranscript(t.Context(), "c-1")
+	require.NoError(t, err)
+	assert.Equal(t, "Hello", said[0].Text)
+	require.NoError(t, scope.HangUp(t.Context(), "c-1"))
 }

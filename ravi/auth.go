@@ -190,6 +190,13 @@ func loginKind(body []byte) error {
 	return ErrLoginDenied
 }
 
+// Logout makes the account's tokens invalid, here and everywhere (eras 1 and 2).
+// It changes no file.
+func (c *Client) Logout(ctx context.Context) error {
+	_, err := c.do(ctx, call{op: "log out", method: http.MethodPost, route: "/api/auth/logout/", who: asAccount})
+	return err
+}
+
 // BindIdentity mints a token pair that is good for one identity only (era 2).
 func (c *Client) BindIdentity(ctx context.Context, identityUUID string) (config.Tokens, error) {
 	k := call{op: "bind identity", method: http.MethodPost, route: "/api/auth/bind-identity/", who: asAccount, body: struct {

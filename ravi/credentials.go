@@ -174,6 +174,13 @@ func refreshBody(refresh secret.Secret) any {
 	}{refresh.Reveal()}
 }
 
+// tokenBody is what the verification of an SSO token takes.
+func tokenBody(token secret.Secret) any {
+	return struct {
+		Token string `json:"token"`
+	}{token.Reveal()}
+}
+
 // refreshAnswer is what it returns. The refresh token may rotate.
 type refreshAnswer struct {
 	Access  secret.Secret `json:"access"`

@@ -1,0 +1,102 @@
+package ravi
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Call is a telephone call (API.md section 2.9; era 4).
+type Call struct {
+	ID        int64     `json:"id"`
+	UUID      string    `json:"uuid"`
+	From      string    `json:"from_number"`
+	To        string    `json:"to_number"`
+	Direction Direction `json:"direction"`
+	Status    string    `json:"status"`
+	EndReason string    `json:"end_reason"`
+	// Answered and Ended are zero as long as it was not, and is not.
+	Answered time.Time `json:"answered_at"`
+	Ended    time.Time `json:"ended_at"`
+	Created  time.Time `json:"created_dt"`
+}
+
+// UnmarshalJSON reads a call leniently.
+func (c *Call) UnmarshalJSON(data []byte) error {
+	type plain Call
+	aux := struct {
+		*plain
+		ID       looseInt  `json:"id"`
+		Answered looseTime `json:"answered_at"`
+		Ended    looseTime `json:"ended_at"`
+		Created  looseTime `json:"created_dt"`
+	}{plain: (*plain)(c)}
+	if err := decodeObject(data, &aux); err != nil {
+		return err
+	}
+	c.ID, c.Answered, c.Ended, c.Created = int64(aux.ID), aux.Answered.Time, aux.Ended.Time, aux.Created.Time
+	return nil
+}
+
+// Utterance is one line of a call's transcript.
+type Utterance struct {
+	ID         int64     `json:"id"`
+	Speaker    string    `json:"speaker"`
+	Text       string    `json:"text"`
+	IsFinal    bool      `json:"is_final"`
+	Confidence float64   `json:"confidence"`
+	Sequence   int64     `json:"sequence_number"`
+	Occurred   time.Time `json:"occurred_at"`
+}
+
+// UnmarshalJSON reads an utterance leniently.
+func (u *Utterance) UnmarshalJSON(data []byte) error {
+	type plain Utterance
+	aux := struct {
+		*plain
+		ID       looseInt  `json:"id"`
+		IsFinal  looseBool `json:"is_final"`
+		Occurred looseTime `json:"occurred_at"`
+	}{plain: (*plain)(u)}
+	if err := decodeObject(data, &aux); err != nil {
+		return err
+	}
+	u.ID, u.IsFinal, u.Occurred = int64(aux.ID), bool(aux.IsFinal), aux.Occurred.Time
+	return nil
+}
+
+// StartCall calls a number in E.164 from the identity's. It is never repeated.
+//
+// Errors: ErrUnsupported before era 4.
+func (s *Scope) StartCall(ctx context.Context, to string) (*Call, error) {
+	return sent[Call](ctx, s.c, call{op: "start call", method: http.MethodPost, route: "/api/calls/start/", identity: s.identity, body: struct {
+		To string `json:"to_number"`
+	}{to}})
+}
+
+// Calls returns the identity's calls.
+func (s *Scope) Calls(ctx context.Context) ([]Call, error) {
+	return list[Call](ctx, s.c, s.get("list calls", "/api/calls/"))
+}
+
+// Call returns one call, by the id that Ravi shows for it.
+//
+// Errors: ErrNotFound.
+func (s *Scope) Call(ctx context.Context, id string) (*Call, error) {
+	return one[Call](ctx, s.c, s.get("get call", "/api/calls/{id}/", id))
+}
+
+// CallTranscript returns what was said in a call.
+//
+// Errors: ErrNotFound.
+func (s *Scope) CallTranscript(ctx context.Context, id string) ([]Utterance, error) {
+	return list[Utterance](ctx, s.c, s.get("get call transcript", "/api/calls/{id}/transcript/", id))
+}
+
+// HangUp ends a call.
+//
+// Errors: ErrNotFound.
+func (s *Scope) HangUp(ctx context.Context, id string) error {
+	_, err := s.c.do(ctx, call{op: "hang up", method: http.MethodPost, route: "/api/calls/{id}/hangup/", args: []string{id}, identity: s.identity, repeat: true})
+	return err
+}

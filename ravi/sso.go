@@ -1,0 +1,78 @@
+package ravi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"ravi-mcp/secret"
+)
+
+// SSOToken lets the identity sign in at a site that trusts Ravi. It is good for
+// five minutes.
+type SSOToken struct {
+	Token     secret.Secret `json:"token"`
+	ExpiresAt time.Time     `json:"expires_at"`
+}
+
+// UnmarshalJSON reads a token leniently.
+func (t *SSOToken) UnmarshalJSON(data []byte) error {
+	var aux struct {
+		Token     looseText `json:"token"`
+		ExpiresAt looseTime `json:"expires_at"`
+	}
+	if err := decodeObject(data, &aux); err != nil {
+		return err
+	}
+	t.Token, t.ExpiresAt = secret.New(string(aux.Token)), aux.ExpiresAt.Time
+	return nil
+}
+
+// SSOToken returns a new single-sign-on token (era 3 and later). It needs the
+// identity's own key, which is minted if there is none.
+//
+// Errors: ErrSubscriptionRequired; ErrUnsupported in earlier eras.
+func (s *Scope) SSOToken(ctx context.Context) (*SSOToken, error) {
+	k := call{op: "get SSO token", method: http.MethodPost, route: "/api/sso/token/", identity: s.identity, needKey: true, repeat: true}
+	t, err := one[SSOToken](ctx, s.c, k)
+	if err == nil && t.Token.Empty() {
+		return nil, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
+	}
+	return t, err
+}
+
+// SSOIdentity is who an SSO token speaks for, as the site that is signed in to
+// learns it.
+type SSOIdentity struct {
+	UUID    string    `json:"identity_uuid"`
+	Name    string    `json:"identity_name"`
+	Email   string    `json:"identity_email"`
+	Phone   string    `json:"identity_phone"`
+	Created time.Time `json:"created_at"`
+	Owner   struct {
+		Name  string `json:"name"`
+		Email string `json:"email"`
+	} `json:"owner"`
+}
+
+// UnmarshalJSON reads an identity leniently.
+func (i *SSOIdentity) UnmarshalJSON(data []byte) error {
+	type plain SSOIdentity
+	aux := struct {
+		*plain
+		Created looseTime `json:"created_at"`
+	}{plain: (*plain)(i)}
+	if err := decodeObject(data, &aux); err != nil {
+		return err
+	}
+	i.Created = aux.Created.Time
+	return nil
+}
+
+// VerifySSO tells whose token it is. It is for the site that is signed in to and
+// needs no credential.
+//
+// Errors: ErrInvalid for a token that is unknown or has expired.
+func (c *Client) VerifySSO(ctx context.Context, token secret.Secret) (*SSOIdentity, error) {
+	return one[SSOIdentity](ctx, c, call{op: "verify SSO token", method: http.MethodPost, route: "/api/sso/verify/", body: tokenBody(token), who: asNobody, repeat: true})
+}

@@ -91,6 +91,13 @@ func TestAttachmentsGoAroundTheAPI(t *testing.T) {
 		assert.Equal(t, 403, put(link, "text/html", "hello", ""))
 		assert.Equal(t, 403, put(link, "text/plain", "hello!", ""))
 		assert.Equal(t, 403, put(link+"x", "text/plain", "hello", ""))
+		chunked, err := http.NewRequestWithContext(t.Context(), "PUT", link, io.MultiReader(bytes.NewReader([]byte("hello"))))
+		require.NoError(t, err)
+		chunked.ContentLength = -1
+		chunked.Header.Set("Content-Type", "text/plain")
+		nobody := c
+		nobody.token = ""
+		nobody.send(chunked).is(403) // no length announced
 		assert.Equal(t, 200, put(link, "text/plain", "hello", ""))
 
 		sent := c.post(compose, mail).is(201).object()

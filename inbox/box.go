@@ -52,6 +52,7 @@ type box struct {
 	started, finished uint64 // reads are numbered
 	began             time.Time
 	cancel            context.CancelFunc
+	full              bool   // the read under way was to list everything
 	dropped           bool   // the read under way was cancelled by leave
 	err               error  // of the last read
 	good              uint64 // number of the last read that succeeded
@@ -204,6 +205,7 @@ func (b *box) begin() (ctx context.Context, full bool) {
 	b.urgent, b.joined, b.woken, b.needFull = false, false, false, false
 	b.due = now.Add(b.interval())
 	b.dropped = false
+	b.full = full
 	ctx, b.cancel = context.WithCancel(b.w.ctx)
 	return ctx, full
 }
@@ -229,6 +231,9 @@ func (b *box) end(next shelf, fresh int, err error) {
 	b.cancel()
 	b.cancel = nil
 	b.finished = b.started
+	if err != nil && b.full {
+		b.needFull = true // it is still owed
+	}
 	if b.dropped || w.ctx.Err() != nil {
 		return
 	}

@@ -25,6 +25,7 @@ type question struct {
 type verdict struct {
 	status     Status
 	answers    []unit // of a Found one: one; of an Ambiguous one: all, newest first
+	passed     []unit // answers, and messages that say the same; newest first
 	superseded int
 	arrived    Arrived
 	recheck    time.Time // when to ask again although nothing came; zero: never
@@ -57,14 +58,15 @@ func (q *question) decide(lists [2][]*message) verdict {
 	}
 	if q.request.Messages {
 		if len(matched) > 0 {
-			v.status, v.answers = Found, matched[:1]
+			v.status, v.answers, v.passed = Found, matched[:1], matched[:1]
 		}
 		return v
 	}
 	if matched = q.hold(matched, &v); len(matched) == 0 {
 		return v
 	}
-	v.answers, v.superseded = q.choose(matched)
+	v.passed, v.superseded = q.choose(matched)
+	v.answers = q.distinct(v.passed)
 	v.status = Ambiguous
 	if len(v.answers) == 1 && !q.torn(v.answers[0]) {
 		v.status = Found
@@ -116,8 +118,8 @@ func (q *question) torn(u unit) bool {
 	return u.verdict.Kind == otp.KindAmbiguous && q.request.Want != WantLink
 }
 
-// choose applies "which one": the newest message of each sender, and one
-// answer if they all say the same. units come newest first and so do answers.
+// choose applies "which one" within each sender: the newest message. units come
+// newest first and so do answers.
 func (q *question) choose(units []unit) (answers []unit, superseded int) {
 	groups := make(map[string][]unit)
 	var order []string
@@ -148,14 +150,17 @@ func (q *question) choose(units []unit) (answers []unit, superseded int) {
 		}
 	}
 	slices.SortStableFunc(answers, func(a, b unit) int { return b.at.compare(a.at) })
-	same := true
-	for _, u := range answers[1:] {
-		same = same && q.value(u) == q.value(answers[0])
-	}
-	if same {
-		answers = answers[:1]
-	}
 	return answers, superseded
+}
+
+// distinct returns one answer if all senders say the same, else all of them.
+func (q *question) distinct(answers []unit) []unit {
+	for _, u := range answers[1:] {
+		if q.value(u) != q.value(answers[0]) {
+			return answers
+		}
+	}
+	return answers[:1]
 }
 
 func hasCode(u unit) bool { return u.verdict.Code != "" || u.verdict.Kind == otp.KindAmbiguous }
@@ -194,30 +199,28 @@ func (q *question) hold(matched []unit, v *verdict) []unit {
 	return matched
 }
 
-// next returns the state of the chain after an answer: past the newest message
-// of the answer and everything that reached Ravi before it, on the channels
-// that the wait listened to.
-func (q *question) next(answers []unit, lists [2][]*message) state {
+// next returns the state of the chain after an answer: past the messages of the
+// answer and everything that reached Ravi before the newest of them, on the
+// channels that the wait listened to. passed comes newest first.
+func (q *question) next(passed []unit, lists [2][]*message) state {
 	s := q.state
 	s.fruitless = 0
-	upTo := answers[0] // newest first
+	newest := passed[0]
 	for c := range channels {
 		if !q.request.listens(c) {
 			continue
 		}
-		limit := upTo.at
-		if c != upTo.channel {
-			// Equal times of different channels have no order: stay before them.
-			if limit.created.IsZero() {
-				continue
+		// Equal times of different channels have no order: stay before them.
+		limit := point{created: newest.at.created.Add(-time.Microsecond), id: end.id}
+		for _, u := range passed {
+			if u.channel == c && u.at.compare(limit) > 0 {
+				limit = u.at
 			}
-			limit.created = limit.created.Add(-time.Microsecond)
-			limit.id = end.id
 		}
 		s.seen[c] = q.state.seen[c].past(points(lists[c]), limit)
 	}
 	if !q.request.Messages {
-		for _, u := range slices.Backward(answers) {
+		for _, u := range slices.Backward(passed) {
 			s.marks = s.marked(hashSender(u.channel, u.sender), u.at)
 		}
 	}

@@ -45,7 +45,8 @@
 //
 // Without a stream, a channel is polled every two seconds and never more often,
 // however many waits there are and whenever they come: a wait that joins others
-// takes part in their next read. With a stream, reads are 15 s apart and only a
+// takes part in their next read (and if it is over before that, goes by what
+// the last one showed). With a stream, reads are 15 s apart and only a
 // safety net; but a channel is polled as if there were no stream until an event
 // of its kind was seen with this credential, because not every Ravi announces
 // both. Only channels that some wait listens to are read.
@@ -67,6 +68,6 @@
 //
 // # Limits
 //
-// The contents of the newest 500 unseen messages of a channel are looked at.
+// The contents of the newest 200 unseen messages of a channel are looked at.
 // Open waits are bounded per caller and in total, event streams in total.
 package inbox

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	maxLine = 300      // runes kept of a From line or a subject
-	maxText = 16 << 10 // runes kept of the text of one message
+	maxLine = 300     // runes kept of a From line or a subject
+	maxText = 8 << 10 // runes kept of the text of one message
 )
 
 // message is one incoming message as a watcher knows it. It is never changed

@@ -19,7 +19,7 @@ const (
 	fullEvery = 15
 	// keepContents is how many messages' contents a channel keeps, the newest;
 	// older unseen ones are counted as if they were not there.
-	keepContents = 500
+	keepContents = 200
 	// maxDetails bounds the requests for texts that a list left out, per read.
 	maxDetails = 20
 )
@@ -148,7 +148,9 @@ func (b *box) list(ctx context.Context, old shelf, needs []*seen, after time.Tim
 			return shelf{}, err
 		}
 		known := old.byID[m.at.id]
-		keep := needed(m.at)
+		// What came while we watched is read at once: some wait will ask for it.
+		arrived := old.complete && (known == nil || known.content != nil)
+		keep := arrived || needed(m.at)
 		switch {
 		case known != nil && known.size == m.size && known.at == m.at && (known.content != nil) == keep:
 			next.put(known)

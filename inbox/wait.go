@@ -75,12 +75,15 @@ func (b *box) lacks(s *seen) bool { // w.mu is held
 // view is what a wait sees of its watcher at one moment.
 type view struct {
 	lists [2][]*message
-	fresh bool     // every channel was tried since the wait came
-	good  [2]bool  // the channel was read since then
-	errs  [2]error // how the last read failed, if it began since then
-	last  [2]error // the same, whenever it began
-	live  bool
-	now   time.Time // Ravi's, zero when unknown
+	fresh bool    // every channel was tried since the wait came
+	good  [2]bool // the channel was read since then
+	// recent: or at most a round of polling before, so that a wait that is over
+	// before it was its turn to read need not go without.
+	recent [2]bool
+	errs   [2]error // how the last read failed, if it began since then
+	last   [2]error // the same, whenever it began
+	live   bool
+	now    time.Time // Ravi's, zero when unknown
 }
 
 func (w *watcher) look(wt *wait) view {
@@ -101,10 +104,11 @@ func (w *watcher) look(wt *wait) view {
 		if tried {
 			v.errs[c] = b.err
 		}
-		// A channel that is left alone after a failure holds up nobody.
-		v.fresh = v.fresh && (tried || b.err != nil && time.Now().Before(b.pause))
-		if !v.good[c] {
-			v.lists[c] = nil
+		// A channel that is left alone after a failure holds up no wait.
+		v.fresh = v.fresh && (tried || !wt.arming && b.err != nil && time.Now().Before(b.pause))
+		v.recent[c] = v.good[c] || b.good > 0 && b.err == nil && time.Since(b.shelf.at) <= 2*w.hub.cfg.PollInterval
+		if !v.good[c] && b.lacks(&wt.state.seen[c]) {
+			v.lists[c] = nil // texts are missing
 		}
 	}
 	return v
@@ -133,6 +137,15 @@ func (v *view) failure(r *Request) error {
 	return nil
 }
 
+// keep drops the lists that are too old to decide on.
+func (v *view) keep(final bool) {
+	for c := range v.lists {
+		if !v.good[c] && !(final && v.recent[c]) {
+			v.lists[c] = nil
+		}
+	}
+}
+
 // unread returns the failure of a wait whose time is up: the last error, if no
 // channel could be read at all.
 func (v *view) unread(r *Request) error {
@@ -141,7 +154,7 @@ func (v *view) unread(r *Request) error {
 		if !r.listens(c) {
 			continue
 		}
-		if v.good[c] {
+		if v.recent[c] {
 			return nil
 		}
 		if v.last[c] != nil {
@@ -228,6 +241,7 @@ func (h *Hub) watch(ctx context.Context, t Target, w *watcher, wt *wait, began t
 		}
 		d := verdict{status: Pending}
 		if v.fresh || q.final {
+			v.keep(q.final)
 			d = q.decide(v.lists)
 		}
 		if d.status != Pending {
@@ -238,7 +252,7 @@ func (h *Hub) watch(ctx context.Context, t Target, w *watcher, wt *wait, began t
 				return Result{}, err
 			}
 			reason := ""
-			if r.Channel == AnyChannel && v.good[0] != v.good[1] {
+			if r.Channel == AnyChannel && v.recent[0] != v.recent[1] {
 				reason = ReasonPartlyUnread
 			}
 			return h.pending(t, &q, d, reason)
@@ -287,7 +301,7 @@ func (h *Hub) pending(t Target, q *question, d verdict, reason string) (Result, 
 }
 
 func (h *Hub) answer(t Target, q *question, d verdict, lists [2][]*message) (Result, error) {
-	cursor, err := h.seal(t, q.next(d.answers, lists))
+	cursor, err := h.seal(t, q.next(d.passed, lists))
 	if err != nil {
 		return Result{}, err
 	}

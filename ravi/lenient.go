@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Reading is lenient, because no source tells exactly what every Ravi sends:
@@ -48,10 +49,9 @@ type looseTime struct{ time.Time }
 
 func (t *looseTime) UnmarshalJSON(data []byte) error {
 	t.Time = time.Time{}
-	var text looseText
-	_ = text.UnmarshalJSON(data)
+	text, _ := simpleString(data)
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", time.DateOnly} {
-		if parsed, err := time.Parse(layout, string(text)); err == nil {
+		if parsed, err := time.Parse(layout, text); err == nil {
 			t.Time = parsed
 			break
 		}
@@ -79,6 +79,10 @@ type looseText string
 
 func (s *looseText) UnmarshalJSON(data []byte) error {
 	*s = ""
+	if simple, ok := simpleString(data); ok {
+		*s = looseText(simple)
+		return nil
+	}
 	var text string
 	var number json.Number
 	var several []string
@@ -91,6 +95,15 @@ func (s *looseText) UnmarshalJSON(data []byte) error {
 		*s = looseText(strings.Join(several, ", "))
 	}
 	return nil
+}
+
+// simpleString returns the string of a JSON value that is one without escapes,
+// which is nearly every one, without another run of the decoder.
+func simpleString(data []byte) (string, bool) {
+	if len(data) < 2 || data[0] != '"' || bytes.IndexByte(data, '\\') >= 0 || !utf8.Valid(data) {
+		return "", false
+	}
+	return string(data[1 : len(data)-1]), true
 }
 
 // looseBool reads true and false; anything else is false.

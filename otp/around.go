@@ -1,10 +1,11 @@
 package otp
 
 // around reads the words left and right of a candidate.
-func (p *page) around(c *candidate, s *scoring) evidence {
+func (p *page) around(c *candidate) evidence {
 	var e evidence
 	first := p.hitIndex(c.start)
-	p.look(c, &e, first, s)
+	p.look(c, &e, first)
+	p.cuesAround(c, &e)
 	return e
 }
 
@@ -81,7 +82,7 @@ func (r relation) weight(c *candidate) float64 {
 		w = 0.85
 	case r.segs == 0:
 		w = 0.8
-	case r.segs == 1 && (c.alone || r.left && r.lines <= 1):
+	case r.segs == 1 && (c.alone || r.left && r.lines <= 1 && c.leads()):
 		w = 0.75
 	case r.segs == 1:
 		w = 0.5
@@ -94,12 +95,26 @@ func (r relation) weight(c *candidate) float64 {
 		w *= 0.85
 	}
 	for range min(r.numbers, 3) {
-		w *= 0.5
+		if r.framed {
+			w *= 0.7 // "Confirm card 4418 with 551209"
+		} else {
+			w *= 0.5
+		}
 	}
 	return w
 }
 
-func (p *page) look(c *candidate, e *evidence, first int, s *scoring) {
+// leads reports whether the candidate is the first word of its sentence.
+func (c *candidate) leads() bool {
+	for i := c.page.segs[c.seg].start; i < c.start; i++ {
+		if isWordRune(c.page.form[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *page) look(c *candidate, e *evidence, first int) {
 	framed := p.framed(c)
 	codeLabel := false // a word for a code or a verb stands nearer
 	for k := first - 1; k >= 0 && first-k <= 16 && c.start-p.hits[k].end <= reachLeft; k-- {
@@ -117,13 +132,8 @@ func (p *page) look(c *candidate, e *evidence, first int, s *scoring) {
 			p.addDecoy(e, r, c, codeLabel, p.codeBefore(h))
 		case h.class&clAct != 0:
 			e.act = max(e.act, worthAct*w)
+			e.asked = e.asked || r.framed || r.touch
 			codeLabel = codeLabel || r.segs == 0 && r.numbers == 0 && (r.touch || r.framed)
-		}
-		if h.class&clScene != 0 {
-			e.addScene(r)
-		}
-		if h.class&clOld != 0 && r.segs == 0 && r.numbers == 0 && r.dist <= 30 && !p.hasComma(h.end, c.start) {
-			e.old = true
 		}
 	}
 	for k := first; k < len(p.hits) && k-first <= 12 && p.hits[k].start-c.end <= reachRight; k++ {
@@ -139,11 +149,36 @@ func (p *page) look(c *candidate, e *evidence, first int, s *scoring) {
 		switch {
 		case h.class&(clStrong|clNoun) != 0:
 			e.addLabel(h, r, w*0.95)
-		case h.class&clDecoy != 0 && r.touch && r.numbers == 0 && !p.labelsNext(h):
+		case h.class&clDecoy != 0 && r.touch && r.numbers == 0 && p.linked(c.end, h) && !p.labelsNext(h):
 			e.decoy = max(e.decoy, 5)
 		case h.class&clAct != 0:
 			e.act = max(e.act, worthAct*w)
 		}
+	}
+}
+
+// cuesAround reads what the message says about a candidate as a whole.
+func (p *page) cuesAround(c *candidate, e *evidence) {
+	first := indexAfter(p.cues, c.start)
+	for k := first - 1; k >= 0 && first-k <= 24 && c.start-p.cues[k].end <= reachScene; k-- {
+		h := p.cues[k]
+		if h.class&(clScene|clOld) == 0 || h.end > c.start {
+			continue
+		}
+		r := p.relate(c, h, false)
+		if h.class&clScene != 0 {
+			e.addScene(r)
+		}
+		if h.class&clOld != 0 && r.segs == 0 && r.numbers == 0 && r.dist <= 30 && !p.hasComma(h.end, c.start) {
+			e.old = true
+		}
+	}
+	for k := first; k < len(p.cues) && k-first <= 24 && p.cues[k].start-c.end <= reachScene; k++ {
+		h := p.cues[k]
+		if h.class&(clScene|clOr|clDead) == 0 || h.start < c.end {
+			continue
+		}
+		r := p.relate(c, h, false)
 		if h.class&clScene != 0 {
 			e.addScene(r)
 		}
@@ -173,11 +208,11 @@ func (p *page) addDecoy(e *evidence, r relation, c *candidate, codeNearer, codeB
 	case r.segs > 0 && !(r.touch && r.lines == 1) || r.numbers > 0 || codeNearer:
 		return
 	case r.touch && codeBefore:
-		e.decoy = max(e.decoy, 3) // "code for order: 482033"
+		e.decoy = max(e.decoy, 1.5) // "code for order: 482033"
 	case r.touch:
 		e.decoy = max(e.decoy, 9)
 		e.decoyTag = true
-	case r.framed && !codeBefore:
+	case r.framed && !codeBefore && r.dist <= 22:
 		e.decoy = max(e.decoy, 4)
 		e.decoyTag = true
 	case r.dist <= 25 && !codeBefore:
@@ -204,9 +239,9 @@ func (p *page) codeBefore(h hit) bool {
 
 func (e *evidence) addScene(r relation) {
 	if r.segs == 0 {
-		e.scene = max(e.scene, 3.5)
+		e.scene = max(e.scene, 4.5)
 	} else {
-		e.scene = max(e.scene, 2)
+		e.scene = max(e.scene, 3)
 	}
 }
 
@@ -243,6 +278,12 @@ func (p *page) own(found []*candidate) {
 
 func (p *page) ownerOf(h hit) *candidate { return p.owners[h.start] }
 
+// linked reports whether a label behind a number speaks of it: a word such as
+// "is" stands between, or the label is long enough to be no accident.
+func (p *page) linked(from int, h hit) bool {
+	return h.end-h.start >= 5 || unspaced(p.fold[h.start]) || p.hitAfter(from, clIs)
+}
+
 // labelsNext reports whether a label belongs to the number behind it rather
 // than to the one before: "482033 order 7719043".
 func (p *page) labelsNext(h hit) bool {
@@ -263,8 +304,8 @@ func (p *page) deadFor(c *candidate, h hit, r relation, first int) bool {
 	if r.numbers > 0 || r.segs > 1 || r.dist > 60 {
 		return false
 	}
-	for k := first; k < len(p.hits) && p.hits[k].start < h.start; k++ {
-		if p.hits[k].start >= c.end && p.hits[k].class&(clCond|clOld) != 0 {
+	for k := first; k < len(p.cues) && p.cues[k].start < h.start; k++ {
+		if p.cues[k].start >= c.end && p.cues[k].class&(clCond|clOld) != 0 {
 			return false
 		}
 	}

@@ -82,13 +82,15 @@ func (p *page) prefixed(i, n int) ([]*candidate, int) {
 
 func (p *page) isLabel(t token) bool {
 	i := p.hitIndex(t.start)
-	return i < len(p.hits) && p.hits[i].start == t.start && p.hits[i].class&(clStrong|clNoun|clDecoy|clScene|clAct) != 0
+	return i < len(p.hits) && p.hits[i].start == t.start && p.hits[i].class&(clStrong|clNoun|clDecoy|clAct) != 0
 }
 
 // hitIndex returns the index of the first hit that ends behind offset i.
 // Starts and ends of hits both grow, so it can be searched for.
-func (p *page) hitIndex(i int) int {
-	return sort.Search(len(p.hits), func(k int) bool { return p.hits[k].end > i })
+func (p *page) hitIndex(i int) int { return indexAfter(p.hits, i) }
+
+func indexAfter(hits []hit, i int) int {
+	return sort.Search(len(hits), func(k int) bool { return hits[k].end > i })
 }
 
 // spacedAlnum joins two or three groups of capitals and digits with spaces
@@ -160,8 +162,12 @@ func (p *page) labelGlued(t token, c *candidate) bool {
 
 // known reports whether a token is a word of the lexicon.
 func (p *page) known(t token) bool {
-	i := p.hitIndex(t.start)
-	return i < len(p.hits) && p.hits[i].start <= t.start && p.hits[i].end >= t.end
+	for _, hits := range [...][]hit{p.hits, p.cues} {
+		if i := indexAfter(hits, t.start); i < len(hits) && hits[i].start <= t.start && hits[i].end >= t.end {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *page) anyLower(start, end int) bool {

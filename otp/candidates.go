@@ -36,6 +36,7 @@ type candidate struct {
 	alone    bool // on its line, or in its cell
 	emph     bool
 	boxed    bool // in brackets or quotes
+	direct   bool // a word for a code stands directly at it
 	score    float64
 	rejected string // why it can be no code, "" if it can
 	notes    []string
@@ -253,6 +254,10 @@ func (p *page) splitChain(chain []token, sep rune, mixed bool) []*candidate {
 		whole.uneven = true
 		return []*candidate{whole}
 	}
+	if len(chain) == 2 && sep == ' ' && total >= 6 && total <= 8 && chain[1].len() >= 2 && p.framed(whole) && p.closes(whole.end) {
+		whole.uneven = true
+		return []*candidate{whole}
+	}
 	// The longest run of even groups is one candidate, the others stand alone.
 	best, at := 0, 0
 	for k := 0; k < len(chain); {
@@ -276,6 +281,11 @@ func (p *page) splitChain(chain []token, sep rune, mixed bool) []*candidate {
 		out = append(out, p.digitSingle(chain[k])...)
 	}
 	return out
+}
+
+// closes reports whether a sentence or line ends at i.
+func (p *page) closes(i int) bool {
+	return i >= len(p.form) || p.form[i] == '\n' || p.form[i] == '.' && p.isStop(i)
 }
 
 func (p *page) digitSingle(t token) []*candidate {

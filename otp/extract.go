@@ -91,6 +91,9 @@ func (e *extraction) decide(v *Verdict) {
 	}
 	e.values = rank(s.candidates)
 	for _, val := range e.values[:min(len(e.values), MaxCandidates)] {
+		if val.score < 0 {
+			break // has the shape, and nothing else
+		}
 		v.Candidates = append(v.Candidates, val.public())
 	}
 	v.Kind = KindNone
@@ -115,7 +118,11 @@ func (e *extraction) decide(v *Verdict) {
 func (e *extraction) rivals(top *value) int {
 	n := 0
 	for _, val := range e.values[1:] {
-		if val.score >= threshold && top.score-val.score < margin && !strings.Contains(top.code, val.code) && !strings.Contains(val.code, top.code) {
+		room := margin
+		if top.best.direct && val.best.direct {
+			room = marginLabelled
+		}
+		if val.score >= threshold && top.score-val.score < room && !strings.Contains(top.code, val.code) && !strings.Contains(val.code, top.code) {
 			n++
 		}
 	}
@@ -140,9 +147,9 @@ func (e *extraction) scoring() *scoring {
 			case h.class&clAct != 0:
 				s.global.act = math.Max(s.global.act, worthAct*weight)
 			}
-			if h.class&clHint != 0 {
-				s.hint = true
-			}
+		}
+		for _, h := range p.cues {
+			s.hint = s.hint || h.class&clHint != 0
 		}
 		if p.kind == pageSubject && e.thread == threadReply {
 			continue // the subject of a reply is older than the reply

@@ -10,7 +10,8 @@ import (
 
 // The words live in languages/*.txt, one file per language, one class per
 // line: "class: entry, entry, …". Lines may repeat a class; # starts a
-// comment. An entry is a word or phrase in its native spelling; case, accents
+// comment. An entry holds no comma; commas in messages are read over. It
+// is a word or phrase in its native spelling; case, accents
 // and hyphens do not matter. A star at its end lets the word go on (stems of
 // inflected languages), a star in front lets it be the end of a longer word
 // (compounds). Scripts written without spaces need no stars. All languages are
@@ -53,6 +54,7 @@ const (
 	clURLDo                      // word in a URL that acts
 	clURLNo                      // word in a URL that does not
 	clURLKey                     // query key that carries a token
+	clRSVP                       // answers to an invitation to an event
 	clPlain                      // ordinary words that are never a code after "code"
 )
 
@@ -61,7 +63,7 @@ var classNames = map[string]class{
 	"dead": clDead, "old": clOld, "cond": clCond, "unit": clUnit, "money": clMoney, "month": clMonth,
 	"hint": clHint, "or": clOr, "do": clDo, "signin": clSignin, "click": clClick, "no": clNo, "typeat": clTypeAt,
 	"reply": clReply, "forward": clForward, "wrote": clWrote, "original": clOriginal, "fwdline": clFwdLine,
-	"header": clHeader, "prefix": clPrefix, "urldo": clURLDo, "urlno": clURLNo, "urlkey": clURLKey, "plain": clPlain,
+	"header": clHeader, "prefix": clPrefix, "urldo": clURLDo, "urlno": clURLNo, "urlkey": clURLKey, "plain": clPlain, "rsvp": clRSVP,
 }
 
 // exactClasses are looked up as whole strings only, never in running text.
@@ -149,25 +151,43 @@ type hit struct {
 	class      class
 }
 
+// labelClasses decide what a number is; the longest entry at a place hides
+// what lies inside it. All other classes are cues about the message. They are
+// looked up on their own, so that "do not share this code" hides no "code".
+const labelClasses = clStrong | clNoun | clAct | clIs | clDecoy | clUnit | clMoney | clMonth
+
 // find returns the entries in text (folded runes), in order, without those
-// that lie wholly inside a longer one.
-func (l *lexicon) find(text []rune) []hit {
-	var hits []hit
-	reach := 0 // end of the longest entry so far
+// that lie wholly inside a longer one of the same kind.
+func (l *lexicon) find(text []rune) (labels, cues []hit) {
+	var labelEnd, cueEnd int
 	for i := 0; i < len(text); i++ {
 		r := text[i]
 		if r <= ' ' || !isWordRune(r) && r != '%' {
 			continue
 		}
-		best := hit{start: i}
+		label, cue := hit{start: i}, hit{start: i}
 		if wordStart(text, i) || afterClitic(text, i) {
-			l.heads.longest(text, i, &best)
+			l.heads.longest(text, i, &label, &cue)
 		}
-		l.tails.longest(text, i, &best)
-		if best.end > reach {
-			hits = append(hits, best)
-			reach = best.end
+		l.tails.longest(text, i, &label, &cue)
+		if label.end > labelEnd {
+			labels = append(labels, label)
+			labelEnd = label.end
+		}
+		if cue.end > cueEnd {
+			cues = append(cues, cue)
+			cueEnd = cue.end
 		}
 	}
-	return hits
+	return labels, cues
+}
+
+// cueClasses returns the classes of all cues in a short text.
+func cueClasses(text []rune) class {
+	var cl class
+	_, cues := words().find(text)
+	for _, h := range cues {
+		cl |= h.class
+	}
+	return cl
 }

@@ -85,7 +85,6 @@ func (l *linkCandidate) merge(o *linkCandidate) {
 // intent is what the message as a whole is about.
 type intent struct {
 	do, signin bool // in the subject
-	bodyDo     bool
 	rsvp       bool
 	only       int // number of links
 }
@@ -94,12 +93,13 @@ func (e *extraction) linkIntent() intent {
 	var in intent
 	for _, p := range e.pages {
 		in.only += len(p.anchors)
-		for _, h := range p.hits {
+		for _, h := range p.cues {
 			if p.kind == pageSubject {
 				in.do = in.do || h.class&clDo != 0
 				in.signin = in.signin || h.class&clSignin != 0
-			} else {
-				in.bodyDo = in.bodyDo || h.class&clDo != 0
+			}
+			if h.class&clRSVP != 0 && (p.fold[h.start] == 'r' || p.flags[h.start]&flagAnchor != 0) {
+				in.rsvp = true
 			}
 		}
 	}
@@ -109,8 +109,19 @@ func (e *extraction) linkIntent() intent {
 // classesIn returns the classes of all words between two offsets.
 func (p *page) classesIn(start, end int) class {
 	var cl class
-	for k := p.hitIndex(start); k < len(p.hits) && p.hits[k].start < end; k++ {
-		cl |= p.hits[k].class
+	for k := indexAfter(p.cues, start); k < len(p.cues) && p.cues[k].start < end; k++ {
+		cl |= p.cues[k].class
+	}
+	return cl
+}
+
+// prose is classesIn without the labels of other links.
+func (p *page) prose(start, end int) class {
+	var cl class
+	for k := indexAfter(p.cues, start); k < len(p.cues) && p.cues[k].start < end; k++ {
+		if p.flags[p.cues[k].start]&flagAnchor == 0 {
+			cl |= p.cues[k].class
+		}
 	}
 	return cl
 }
@@ -145,9 +156,7 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 	if label&clDo == 0 && context&clOr != 0 && hasCode {
 		add(2, "offered instead of the code")
 	}
-	if in.do {
-		add(1.5, "")
-	} else if in.signin {
+	if in.do || in.signin {
 		add(1.5, "")
 	}
 	if hasCode {
@@ -174,7 +183,10 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 		l.no = true
 	}
 	if context&clNo != 0 && label&clDo != 0 {
-		add(-5, "")
+		add(-7, "")
+	}
+	if in.rsvp && len([]rune(l.label)) <= 14 {
+		l.no = true // the answer to an invitation to an event
 	}
 	return l
 }
@@ -189,15 +201,13 @@ func (p *page) linkWords(a *anchor, l *linkCandidate) (label, context class) {
 		label = p.classesIn(a.start, a.end)
 		if strings.TrimSpace(l.label) == "" && a.alt != "" {
 			l.label = a.alt
-			for _, h := range words().find(foldRunes(a.alt)) {
-				label |= h.class
-			}
+			label = cueClasses(foldRunes(a.alt))
 		}
 		if isWeb(l.label) {
 			label = 0 // the URL itself is printed: the words before it count
 			return p.bareLabel(a, l)
 		}
-		context = p.classesIn(from, a.start) | p.classesIn(a.end, to)
+		context = p.prose(from, a.start) | p.prose(a.end, to)
 		return label, context
 	}
 	return p.bareLabel(a, l)

@@ -33,7 +33,8 @@ type page struct {
 	flags []uint8
 
 	anchors []anchor
-	hits    []hit
+	hits    []hit // words that label numbers
+	cues    []hit // words about the message
 	segs    []segment
 	tokens  []token
 	owners  map[int]*candidate // label offset to the number right behind it
@@ -153,7 +154,7 @@ type segment struct {
 // read finds the words, sentences and tokens of the page. It runs after
 // quotes were cut and URLs masked.
 func (p *page) read() {
-	p.hits = words().find(p.fold)
+	p.hits, p.cues = words().find(p.fold)
 	p.segs = p.sentences()
 	p.tokens = p.scan()
 }

@@ -77,12 +77,7 @@ func (p *page) hasForwardLine() bool {
 }
 
 func (p *page) lineHas(ln [2]int, cl class) bool {
-	for _, h := range words().find(p.fold[ln[0]:ln[1]]) {
-		if h.class&cl != 0 {
-			return true
-		}
-	}
-	return false
+	return cueClasses(p.fold[ln[0]:ln[1]])&cl != 0
 }
 
 // cutQuotes masks the quoted part of a reply. In a forward nothing is cut and

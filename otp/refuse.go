@@ -129,7 +129,11 @@ func (p *page) hitAfter(i int, cl class) bool {
 		at++
 	}
 	k := p.hitIndex(at)
-	return k < len(p.hits) && p.hits[k].start == at && p.hits[k].class&cl != 0
+	if k >= len(p.hits) || p.hits[k].start != at || p.hits[k].class&cl == 0 {
+		return false
+	}
+	// One letter is a unit only where it is glued on: "e" and "a" are words.
+	return at == i || p.hits[k].end-at > 1 || !joinsCode(p.form[at])
 }
 
 // unitAfter reports a unit, currency or noun of quantity behind i.
@@ -186,7 +190,8 @@ func (p *page) measure(c *candidate) bool {
 		return false
 	}
 	tail := form[i:]
-	for _, h := range words().find(tail) {
+	labels, _ := words().find(tail)
+	for _, h := range labels {
 		if h.start == 0 && h.class&(clUnit|clMoney) != 0 && onlyDigits(tail[h.end:]) {
 			return true
 		}

@@ -9,9 +9,12 @@ const (
 
 	threshold = 4.5
 	margin    = 0.9
+	// marginLabelled is for two values that both stand at a word for a code.
+	marginLabelled = 1.8
 
 	reachLeft  = 260 // runes looked at around a candidate
 	reachRight = 160
+	reachScene = 240
 )
 
 // evidence is what the words around a candidate say.
@@ -20,6 +23,7 @@ type evidence struct {
 	strong   bool    // that word can mean nothing else
 	direct   bool    // it stands directly at the candidate
 	act      float64 // best verb
+	asked    bool    // that verb stands directly at the candidate
 	decoy    float64 // points against, from labels of other numbers
 	scene    float64
 	or       bool
@@ -32,14 +36,13 @@ type evidence struct {
 type scoring struct {
 	global     evidence // from subject and other pages
 	hint       bool
-	scenes     int
 	candidates []*candidate
 }
 
 // rate scores one candidate.
 func (s *scoring) rate(c *candidate) {
 	p := c.page
-	e := p.around(c, s)
+	e := p.around(c)
 	if e.old || e.dead {
 		c.rejected = "the message calls it old, used or expired"
 	}
@@ -81,17 +84,35 @@ func (s *scoring) rate(c *candidate) {
 	}
 	score -= scene
 	score -= e.decoy
-	if yearLike(c.code) && c.shape == shapeDigits && !(e.direct && label > 0) && !c.alone {
+	if yearLike(c.code) && c.shape == shapeDigits && !(e.direct && label > 0) && !(e.asked && framed) && !c.alone {
 		score -= 2.5
+	}
+	if dateLike(c) {
+		score -= 3
 	}
 	if p.kind == pageHidden {
 		score -= 1.5
 	}
-	if needsLabel(c) && !(e.direct && e.label > 0 || c.alone && e.label >= 2) {
+	if needsLabel(c) && !s.vouched(c, e, framed) {
 		score -= 4
 	}
+	c.direct = e.direct && e.label > 0
 	c.score = score
 	c.note(e, framed)
+}
+
+// vouched reports whether a shape that words have too stands where only a code
+// would: at a label, alone below one, or grouped where the message asks for it.
+func (s *scoring) vouched(c *candidate, e evidence, framed bool) bool {
+	switch {
+	case e.direct && e.label > 0, c.alone && e.label >= 2:
+		return true
+	case c.sep == '-' && c.shape == shapeLetters:
+		return (c.alone || e.asked) && s.global.label >= 2
+	case c.shape == shapeWords:
+		return e.asked && framed && isDigit(rune(c.code[len(c.code)-1]))
+	}
+	return false
 }
 
 // needsLabel is for shapes that ordinary words have too.
@@ -146,6 +167,23 @@ func shapePrior(c *candidate) float64 {
 		}
 	}
 	return score
+}
+
+// dateLike reports hyphenated pairs that read as a day and a month (14-02,
+// 05-01-27) or as two years (2020-2024).
+func dateLike(c *candidate) bool {
+	if c.sep != '-' || c.shape != shapeGrouped {
+		return false
+	}
+	two := func(i int) int { return int(c.code[i]-'0')*10 + int(c.code[i+1]-'0') }
+	switch groups := c.end - c.start - len(c.code) + 1; {
+	case groups == 2 && len(c.code) == 4, groups == 3 && len(c.code) == 6:
+		a, b := two(0), two(2)
+		return a >= 1 && b >= 1 && (a <= 31 && b <= 12 || a <= 12 && b <= 31)
+	case groups == 2 && len(c.code) == 8:
+		return yearLike(c.code[:4]) && yearLike(c.code[4:])
+	}
+	return false
 }
 
 // promoLike reports a word with a number at its end: SAVE20, WALD27.

@@ -48,9 +48,9 @@ func (t *trie) add(key []rune, cl class, open bool) {
 	}
 }
 
-// longest sets best to the longest entry that begins at i and ends well, if
-// it is longer than best already is.
-func (t *trie) longest(text []rune, i int, best *hit) {
+// longest sets label and cue to the longest entries of each kind that begin
+// at i and end well, if they are longer than what is there already.
+func (t *trie) longest(text []rune, i int, label, cue *hit) {
 	if r := text[i]; r < rune(len(t.first)) {
 		if !t.first[r] {
 			return
@@ -60,26 +60,37 @@ func (t *trie) longest(text []rune, i int, best *hit) {
 	}
 	node := int32(0)
 	for j := i; j < len(text) && j < i+maxEntry; j++ {
+		if text[j] == ',' && j > i {
+			continue // "Yes, it's me" is the entry "yes it's me"
+		}
 		child, ok := t.next[uint64(node)<<21|uint64(text[j])]
 		if !ok {
 			return
 		}
 		node = child
 		n := &t.nodes[node]
-		cl := n.open
-		if n.whole != 0 && wordEnd(text, j+1) {
-			cl |= n.whole
+		if n.whole|n.open == 0 {
+			continue
 		}
-		if cl != 0 {
-			end := j + 1
-			if n.open != 0 && n.whole == 0 || !wordEnd(text, end) {
-				end = wordTail(text, end)
-			}
-			if end > best.end {
-				best.end, best.class = end, cl
-			} else if end == best.end {
-				best.class |= cl
-			}
+		if wordEnd(text, j+1) {
+			take(label, cue, j+1, n.whole|n.open)
+		} else if n.open != 0 {
+			take(label, cue, wordTail(text, j+1), n.open)
+		}
+	}
+}
+
+func take(label, cue *hit, end int, cl class) {
+	for _, h := range [...]struct {
+		hit  *hit
+		kind class
+	}{{label, cl & labelClasses}, {cue, cl &^ labelClasses}} {
+		switch {
+		case h.kind == 0:
+		case end > h.hit.end:
+			h.hit.end, h.hit.class = end, h.kind
+		case end == h.hit.end:
+			h.hit.class |= h.kind
 		}
 	}
 }

@@ -136,7 +136,7 @@ func tokenKind(s string, last bool) int {
 			if strings.ContainsRune("aeiouy", r) {
 				vowels++
 			}
-		case r == '-' || r == '_' || r == '.' || r == '~' || r == '%' || r == '=' || r == ':':
+		case r == '-' || r == '_' || r == '.' || r == '~' || r == '%' || r == '=' || r == ':' || r == '(' || r == ')':
 			seps++
 			continue
 		default:

@@ -91,8 +91,31 @@ func (f *fakeRavi) deliver(l letter, lateBy time.Duration, idGap int64) letter {
 	return l
 }
 
+// last returns up to n of the newest letters.
+func (f *fakeRavi) last(n int) []letter {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.letters[max(0, len(f.letters)-n):])
+}
+
+// markRead is somebody else reading the inbox.
+func (f *fakeRavi) markRead() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.letters {
+		f.letters[i].read = true
+	}
+}
+
+// fail makes reads fail for some time.
+func (f *fakeRavi) fail(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failUntil = time.Now().Add(d)
+}
+
 // failed reports whether reads since then may have failed, or were put off
-// because earlier ones had.
+// because earlier ones had. f.mu is held.
 func (f *fakeRavi) failed(since time.Time) bool {
 	return f.failUntil.Add(10 * time.Second).After(since)
 }

@@ -147,23 +147,21 @@ func (r *run) do(s step) {
 	chain := s.N % chains
 	switch s.Do {
 	case "letter":
-		s.Letter.twin = fmt.Sprintf("<%d@x>", len(r.ravi.letters))
+		s.Letter.twin = fmt.Sprintf("<%d@x>", time.Now().UnixNano())
 		if s.Letter.channel == 1 {
 			s.Letter.twin = ""
 		}
 		r.ravi.deliver(s.Letter, s.Late, s.Gap)
 	case "copy": // the same message once more, under another id
-		if n := len(r.ravi.letters); n > 0 {
-			r.ravi.deliver(r.ravi.letters[n-1-s.N%min(n, 3)], s.Late, s.Gap)
+		if last := r.ravi.last(3); len(last) > 0 {
+			r.ravi.deliver(last[s.N%len(last)], s.Late, s.Gap)
 		}
 	case "read":
-		for i := range r.ravi.letters {
-			r.ravi.letters[i].read = true
-		}
+		r.ravi.markRead()
 	case "stream":
 		r.ravi.setStream(s.N%2 == 0)
 	case "fail":
-		r.ravi.failUntil = time.Now().Add(s.Wait)
+		r.ravi.fail(s.Wait)
 	case "arm":
 		r.arm(chain)
 	case "wait":
@@ -181,8 +179,11 @@ func (r *run) do(s step) {
 
 func (r *run) arm(chain int) {
 	cursor, err := r.hub.Arm(context.Background(), r.target)
+	r.ravi.mu.Lock()
+	failing := time.Now().Before(r.ravi.failUntil)
+	r.ravi.mu.Unlock()
 	if err != nil {
-		if !time.Now().Before(r.ravi.failUntil) || !errors.Is(err, ravi.ErrUnavailable) {
+		if !failing || !errors.Is(err, ravi.ErrUnavailable) {
 			r.blame(fmt.Errorf("arming: %w", err))
 		}
 		return

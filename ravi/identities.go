@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"ravi-mcp/ravi/config"
@@ -93,7 +94,7 @@ func (c *Client) Identity(ctx context.Context, uuid string) (*Identity, error) {
 	found, err := send[Identity](ctx, c, call{
 		op: "get identity", method: http.MethodGet, route: "/api/identities/{uuid}/", args: []string{uuid}, who: asAccount,
 	})
-	if err == nil && found != nil && found.UUID == uuid || err != nil && !errors.Is(err, ErrUnsupported) {
+	if err == nil && found != nil && strings.EqualFold(found.UUID, uuid) || err != nil && !errors.Is(err, ErrUnsupported) {
 		return found, err
 	}
 	all, err := c.Identities(ctx)
@@ -101,7 +102,7 @@ func (c *Client) Identity(ctx context.Context, uuid string) (*Identity, error) {
 		return nil, err
 	}
 	for _, id := range all {
-		if id.UUID == uuid {
+		if strings.EqualFold(id.UUID, uuid) {
 			return &id, nil
 		}
 	}
@@ -114,13 +115,13 @@ func (c *Client) boundIdentity(ctx context.Context, uuid string) (*Identity, err
 	if err != nil {
 		return nil, err
 	}
-	if own != uuid {
+	if !strings.EqualFold(own, uuid) {
 		return nil, &Error{Op: "get identity", Kind: ErrWrongIdentity}
 	}
 	found, err := send[Identity](ctx, c, call{
 		op: "get identity", method: http.MethodGet, route: "/api/identities/{uuid}/", args: []string{uuid}, who: asAccount,
 	})
-	if err == nil && found != nil && found.UUID == uuid {
+	if err == nil && found != nil && strings.EqualFold(found.UUID, uuid) {
 		return found, nil
 	}
 	if err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnsupported) {
@@ -235,7 +236,7 @@ func (c *Client) DeleteIdentity(ctx context.Context, uuid string) error {
 	if listErr != nil {
 		return err
 	}
-	if slices.ContainsFunc(all, func(id Identity) bool { return id.UUID == uuid }) {
+	if slices.ContainsFunc(all, func(id Identity) bool { return strings.EqualFold(id.UUID, uuid) }) {
 		return &Error{Op: "delete identity", Status: http.StatusNotFound, Kind: ErrUnsupported, Detail: "it lists the identity and does not delete it"}
 	}
 	c.auth.deleted(uuid)

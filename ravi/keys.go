@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/singleflight"
@@ -56,7 +57,7 @@ func (a *keyAuthority) grant(ctx context.Context, k call) (grant, error) {
 
 	a.mu.Lock()
 	key, ok := a.ring[k.identity]
-	mine := !configured.bearer.Empty() && !a.badConfigured && a.own == k.identity
+	mine := !configured.bearer.Empty() && !a.badConfigured && strings.EqualFold(a.own, k.identity)
 	a.mu.Unlock()
 	switch {
 	case ok:
@@ -236,7 +237,7 @@ func (a *keyAuthority) mustOwn(ctx context.Context, identity string) error {
 	if err != nil {
 		return err
 	}
-	if own != identity {
+	if !strings.EqualFold(own, identity) {
 		return &Error{Kind: ErrWrongIdentity}
 	}
 	return nil

@@ -44,6 +44,8 @@ type call struct {
 	repeat bool
 	// needKey: this endpoint wants an identity's own key, not ?identity=.
 	needKey bool
+	// refreshed: its token was refreshed for it already.
+	refreshed bool
 	// with overrides the authority; for its own requests.
 	with *grant
 }

@@ -276,3 +276,13 @@ func TestAfterCloseCallsFail(t *testing.T) {
 	_, err := w.client.Identities(t.Context())
 	require.ErrorIs(t, err, ravi.ErrUnavailable)
 }
+
+func TestATokenIsRefreshedOnceForACall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Config{})
+	w.Server.Faults().Add(sandbox.Fault{Endpoint: "/api/identities/", Status: 401, Count: -1})
+	_, err := w.client.Identities(t.Context())
+	require.ErrorIs(t, err, ravi.ErrUnauthorized)
+	assert.Equal(t, 1, w.Server.CountRequests("", refreshRoute))
+	assert.Equal(t, 2, w.Server.CountRequests("", "/api/identities/"))
+}

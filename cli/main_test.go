@@ -40,7 +40,7 @@ var (
 			return "", err
 		}
 		path := filepath.Join(builtIn, "ravi-mcp")
-		if out, err := exec.Command("go", "build", "-o", path, "ravi-mcp").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "ravi-mcp").CombinedOutput(); err != nil {
 			return "", fmt.Errorf("go build: %w\n%s", err, out)
 		}
 		return path, nil

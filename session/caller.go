@@ -24,6 +24,8 @@ type Caller struct {
 
 // Rights are upper bounds: nothing in a call can widen them.
 type Rights struct {
+	// Policies tighten the server's policies for this caller.
+	Policies Policies
 	// Identities are name patterns such as "research-*" (path.Match syntax).
 	// An identity whose name fits none does not exist for the caller. Nil
 	// allows every identity; an empty, non-nil list allows none.

@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"sync"
 	"time"
 )
@@ -13,6 +15,8 @@ const (
 	maxCreated = 100_000
 	// maxCursors bounds the cursors of one session; the one set longest ago goes first.
 	maxCursors = 256
+	// maxUsed bounds the marks of UseOnce; when so many stand, no further one is made.
+	maxUsed = 100_000
 )
 
 // Memory is a Store in this process. The zero value is ready for use. It is
@@ -24,6 +28,8 @@ type Memory struct {
 	mu       sync.Mutex
 	sessions map[Key]*memorySession
 	created  map[creation]time.Time
+	used     map[string]time.Time // key -> when the mark expires
+	swept    time.Time            // when expired marks were last dropped
 }
 
 type memorySession struct {
@@ -125,6 +131,31 @@ func (m *Memory) CreatedBy(_ context.Context, caller, identity string) (bool, er
 	at, ok := m.created[creation{caller, identity}]
 	return ok && m.now().Sub(at) < createdFor, nil
 }
+
+// UseOnce implements Store.
+func (m *Memory) UseOnce(_ context.Context, key string, ttl time.Duration) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	if m.used == nil {
+		m.used = make(map[string]time.Time)
+	}
+	if now.Before(m.used[key]) {
+		return false, nil
+	}
+	if now.Sub(m.swept) > time.Minute || len(m.used) >= maxUsed {
+		m.swept = now
+		maps.DeleteFunc(m.used, func(_ string, until time.Time) bool { return !now.Before(until) })
+	}
+	if len(m.used) >= maxUsed {
+		return false, errTooManyMarks
+	}
+	m.used[key] = now.Add(ttl)
+	return true, nil
+}
+
+// errTooManyMarks fails closed: dropping a mark would let its key be used twice.
+var errTooManyMarks = errors.New("session: too many single-use marks stand")
 
 // ForgetIdentity implements Store.
 func (m *Memory) ForgetIdentity(_ context.Context, identity string) error {

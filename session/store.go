@@ -1,6 +1,9 @@
 package session
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Key names the state of one session. Both parts are needed: the id of a
 // session gives nothing to a caller who does not own it (DESIGN section 3).
@@ -34,6 +37,11 @@ type Store interface {
 	RecordCreated(ctx context.Context, caller, identity string) error
 	// CreatedBy reports whether the caller is recorded as its creator.
 	CreatedBy(ctx context.Context, caller, identity string) (bool, error)
+
+	// UseOnce marks key as used for ttl and reports whether this was its first
+	// use. Of any number of callers exactly one is the first. A store that
+	// cannot keep the mark returns an error and not true.
+	UseOnce(ctx context.Context, key string, ttl time.Duration) (first bool, err error)
 
 	// ForgetIdentity drops everything about a deleted identity, in every session.
 	ForgetIdentity(ctx context.Context, identity string) error

@@ -122,15 +122,21 @@ func checkGuest(t *testing.T, s source, imported string) {
 // onto the wire to Ravi, into a file of the owner's, or into the one result
 // that was asked for it.
 var revealers = map[string]bool{
-	"ravi/auth.go":          true, // the device code of a login
-	"ravi/config/save.go":   true, // a rotated token goes back to auth.json
-	"ravi/credentials.go":   true, // the Authorization header
-	"ravi/e2e.go":           true, // fields of requests
-	"ravi/seal/seal.go":     true, // what is to be sealed, and the keys
-	"tools/credentials.go":  true, // save_credential with show, get_credential
-	"tools/secrets.go":      true, // get_secret
-	"tools/wait_otp.go":     true, // codes and links that were waited for
-	"tools/wait_message.go": true, // the text that was waited for
+	"ravi/auth.go":                true, // the device code of a login
+	"ravi/config/save.go":         true, // a rotated token goes back to auth.json
+	"ravi/credentials.go":         true, // the Authorization header
+	"ravi/e2e.go":                 true, // fields of requests
+	"ravi/seal/seal.go":           true, // what is to be sealed, and the keys
+	"tools/credentials_save.go":   true, // save_credential with show
+	"tools/credentials_get.go":    true, // get_credential
+	"tools/credentials_change.go": true, // update_credential with show
+	"tools/password_tool.go":      true, // generate_password
+	"tools/secrets.go":            true, // get_secret
+	"tools/totp.go":               true, // the notes that say whose a seed is
+	"tools/totp_uri.go":           true, // a stored seed, to compute its code
+	"tools/totp_backup.go":        true, // use_backup_code
+	"tools/wait_otp.go":           true, // codes and links that were waited for
+	"tools/wait_message.go":       true, // the text that was waited for
 }
 
 func TestSecretsAreRevealedOnlyInListedFiles(t *testing.T) {

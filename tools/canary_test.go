@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -53,6 +54,8 @@ const (
 	canaryRemark   = "CANARY%rmrk#0c55aa"
 	canaryBody     = "CANARY%body#d00d5e"
 	canaryCode     = "918273645"
+	canarySeed     = "CANARYSEEDQQRRSS22334455"
+	canaryBackup   = "CANARY%bkup#3c1f77"
 )
 
 // fixture is a valid call of a tool, and the canaries that its result was
@@ -84,6 +87,8 @@ func runCanaries(t *testing.T, h *house) {
 	me := ok[created](t, a.call("create_identity", args{"name": "canary"}))
 	saved := ok[credential](t, a.call("save_credential", args{"domain": "vault.example", "username": "u", "password": canaryPassword, "notes": canaryNotes}))
 	ok[map[string]any](t, a.call("set_secret", args{"name": "API_KEY", "value": canarySecret, "notes": canaryRemark}))
+	h.deps.Now = func() time.Time { return time.Unix(1_700_000_010, 0) } // 20 s before the next code
+	ok[map[string]any](t, a.call("set_totp", args{"domain": "vault.example", "seed": canarySeed, "backup_codes": []string{canaryBackup}}))
 	cursor := ok[created](t, a.call("watch_inbox", nil)).Cursor
 	h.sms(me.Phone, "32665", "Your code is "+canaryCode)
 	h.mail(me.Address, "x@y.example", "Hello", canaryBody, "")
@@ -100,19 +105,34 @@ func runCanaries(t *testing.T, h *house) {
 		"wait_for_message": {
 			arguments: of(args{"cursor": cursor, "channel": "email"}), may: []string{canaryBody},
 		},
-		"list_messages":    {arguments: of(nil), may: []string{canaryCode, canaryBody}},
-		"read_message":     {arguments: of(args{"message_id": message}), may: []string{canaryCode}},
-		"save_credential":  {arguments: of(args{"domain": "other.example", "password": canaryPassword, "notes": canaryNotes})},
-		"get_credential":   {arguments: of(args{"id": saved.Credential.ID}), may: []string{canaryPassword, canaryNotes}},
-		"list_credentials": {arguments: of(nil)},
-		"set_secret":       {arguments: of(args{"name": "API_KEY", "value": canarySecret, "notes": canaryRemark})},
-		"get_secret":       {arguments: of(args{"name": "api_key"}), may: []string{canarySecret, canaryRemark}},
-		"list_secrets":     {arguments: of(nil)},
-		"delete_identity":  {arguments: of(args{"identity": "canary-2"})},
+		"list_messages":     {arguments: of(nil), may: []string{canaryCode, canaryBody}},
+		"read_message":      {arguments: of(args{"message_id": message}), may: []string{canaryCode}},
+		"save_credential":   {arguments: of(args{"domain": "other.example", "password": canaryPassword, "notes": canaryNotes})},
+		"get_credential":    {arguments: of(args{"id": saved.Credential.ID}), may: []string{canaryPassword, canaryNotes}},
+		"list_credentials":  {arguments: of(nil)},
+		"update_credential": {arguments: of(args{"id": saved.Credential.ID, "new_password": canaryPassword, "new_notes": canaryNotes})},
+		"delete_credential": {arguments: func() args {
+			gone := ok[credential](t, a.call("save_credential", args{"domain": "gone.example", "password": canaryPassword}))
+			return args{"id": gone.Credential.ID}
+		}},
+		"generate_password": {arguments: of(nil)},
+		"set_totp": {arguments: of(args{
+			"domain": "other.example", "otpauth_uri": "otpauth://totp/x?secret=" + canarySeed, "backup_codes": []string{canaryBackup},
+		})},
+		"get_totp":        {arguments: of(args{"domain": "vault.example"})},
+		"use_backup_code": {arguments: of(args{"domain": "vault.example"}), may: []string{canaryBackup}},
+		"set_secret":      {arguments: of(args{"name": "API_KEY", "value": canarySecret, "notes": canaryRemark})},
+		"get_secret":      {arguments: of(args{"name": "api_key"}), may: []string{canarySecret, canaryRemark}},
+		"list_secrets":    {arguments: of(nil)},
+		"delete_secret": {arguments: func() args {
+			ok[map[string]any](t, a.call("set_secret", args{"name": "GONE", "value": canarySecret}))
+			return args{"name": "gone"}
+		}},
+		"delete_identity": {arguments: of(args{"identity": "canary-2"})},
 	}
 	all := []string{
 		canaryPassword, canaryNotes, canarySecret, canaryRemark, canaryBody, canaryCode,
-		h.ravi.Account.AccessToken, h.ravi.Account.RefreshToken,
+		canarySeed, canaryBackup, h.ravi.Account.AccessToken, h.ravi.Account.RefreshToken,
 	}
 	if key := h.ravi.Account.PrivateKey; key != "" {
 		all = append(all, key)
@@ -151,15 +171,20 @@ func TestErrorsDoNotRepeatWhatWasSent(t *testing.T) {
 				{"identity": map[string]any{canaryPassword: canaryPassword}},
 				{"domain": canaryPassword, "name": canarySecret, "channel": canaryBody, "cursor": canaryNotes, "message_id": canaryRemark},
 				{"value": canarySecret, "name": "1" + canaryPassword},
+				{"domain": "vault.example", "seed": canaryPassword},
+				{"domain": "vault.example", "otpauth_uri": "otpauth://totp/x?secret=" + canaryPassword},
+				{"domain": "vault.example", "otpauth_uri": "otpauth://totp/%zz?secret=" + canarySeed},
+				{"domain": "vault.example", "qr_png": canaryPassword},
+				{"domain": "vault.example", "backup_codes": []string{canarySecret + "\x00"}},
 				{"domain": "https://" + canaryPassword + "@[::1", "password": canarySecret},
 			} {
 				r := a.call(d.Name, arguments)
 				body := refused(t, r)
 				assert.NotEqual(t, "internal", string(body.Code), d.Name)
-				assertNone(t, string(r.raw), d.Name, canaryPassword, canarySecret, canaryBody, canaryNotes, canaryRemark)
+				assertNone(t, string(r.raw), d.Name, canaryPassword, canarySecret, canaryBody, canaryNotes, canaryRemark, canarySeed)
 			}
 		}
-		assertNone(t, h.log.String(), "the log", canaryPassword, canarySecret, canaryBody, canaryNotes, canaryRemark)
+		assertNone(t, h.log.String(), "the log", canaryPassword, canarySecret, canaryBody, canaryNotes, canaryRemark, canarySeed)
 	})
 }
 
@@ -189,6 +214,7 @@ func TestListResultsHaveNoFieldForASecret(t *testing.T) {
 	for _, v := range []any{
 		tools.ListIdentitiesResult{}, tools.ListCredentialsResult{}, tools.ListSecretsResult{}, tools.ListMessagesResult{},
 		tools.GetIdentityResult{}, tools.SetSecretResult{}, tools.CreateIdentityResult{}, tools.UseIdentityResult{}, tools.CredentialRef{}, tools.SecretRef{},
+		tools.DeleteCredentialResult{}, tools.DeleteSecretResult{}, tools.SetTOTPResult{}, tools.TOTPAccount{}, tools.TOTPOutcome{},
 	} {
 		check(reflect.TypeOf(v).Name(), reflect.TypeOf(v))
 	}

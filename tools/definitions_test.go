@@ -74,7 +74,7 @@ func TestReadOnlyLeavesOnlyToolsThatChangeNothing(t *testing.T) {
 	}
 	assert.ElementsMatch(t, []string{
 		"list_identities", "get_identity", "use_identity", "watch_inbox", "wait_for_otp", "wait_for_message", "list_messages", "read_message",
-		"get_credential", "list_credentials", "get_secret", "list_secrets",
+		"get_credential", "list_credentials", "generate_password", "get_totp", "get_secret", "list_secrets",
 	}, names)
 
 	var m struct{ Error struct{ Code int } }
@@ -86,7 +86,7 @@ func TestReadOnlyLeavesOnlyToolsThatChangeNothing(t *testing.T) {
 func TestEveryToolTellsAClientAllItNeeds(t *testing.T) {
 	h := newHouse(t, sandbox.Config{})
 	all := definitions(t, h.connect(local()))
-	require.Len(t, all, 16)
+	require.Len(t, all, 23)
 	for _, d := range all {
 		assert.Regexp(t, `^[a-z]+(_[a-z]+)+$`, d.Name)
 		assert.NotEmpty(t, d.Title, d.Name)
@@ -140,7 +140,7 @@ func checkNode(t *testing.T, at string, node map[string]any, input bool) {
 	if !input {
 		return
 	}
-	if strings.Contains(at, ".") {
+	if strings.Contains(at, ".") && !strings.HasSuffix(at, "[]") { // a list is described as a whole
 		assert.NotEmpty(t, node["description"], "%s has no description", at)
 	}
 	switch node["type"] {
@@ -174,7 +174,7 @@ func TestInstructionsNameOnlyToolsThatExist(t *testing.T) {
 	for _, d := range definitions(t, a) {
 		names = append(names, d.Name)
 	}
-	word := regexp.MustCompile(`\b(create|list|get|use|delete|watch|wait|read|save|set|update)_[a-z_]+`)
+	word := regexp.MustCompile(`\b(create|list|get|use|delete|watch|wait|read|save|set|update|generate)_[a-z_]+`)
 	texts := string(a.request("initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}`))
 	for _, d := range definitions(t, a) {
 		texts += " " + d.Description

@@ -10,7 +10,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// Deps is what the handlers work with. All fields but MaxWait are required.
+// Deps is what the handlers work with. All fields but MaxWait and Now are
+// required.
 type Deps struct {
 	Account  *session.Account
 	Resolver *session.Resolver
@@ -19,8 +20,11 @@ type Deps struct {
 	// MaxWait caps timeout_seconds; 0 means 50 s, which stays below the 60 s
 	// after which common clients give up on a call.
 	MaxWait time.Duration
+	// Now is the clock by which TOTP codes are computed; nil means time.Now.
+	Now func() time.Time
 
-	names keyedLocks
+	names  keyedLocks
+	issued issuedCodes
 }
 
 const (
@@ -33,6 +37,13 @@ func (d *Deps) maxWait() time.Duration {
 		return d.MaxWait
 	}
 	return defaultMaxWait
+}
+
+func (d *Deps) now() time.Time {
+	if d.Now != nil {
+		return d.Now()
+	}
+	return time.Now()
 }
 
 // target is an identity's inbox as package inbox sees it.

@@ -1,9 +1,11 @@
 package tools
 
 import (
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
@@ -14,23 +16,31 @@ import (
 // registrableDomain cleans what a caller gives as a site to the domain under
 // which Ravi stores a credential: scheme, port, path and sub-domains go, case
 // is folded, and international names become their ASCII form (API.md section
-// 2.6). An IP address or a single label such as localhost stays as it is.
-func registrableDomain(site string) (string, error) {
+// 2.6). An IP address or a single label such as localhost stays as it is; an
+// IPv6 address stands in brackets. field is the argument to name in an error.
+func registrableDomain(field, site string) (string, error) {
 	host := strings.TrimSpace(site)
+	if strings.ContainsFunc(host, unicode.IsControl) {
+		return "", controlCharacters(field, "Pass the site as one line, as in example.com.")
+	}
+	if ip := net.ParseIP(host); ip != nil { // a bare IPv6 address is no URL
+		return address(ip), nil
+	}
 	if !strings.Contains(host, "://") {
 		host = "https://" + strings.TrimPrefix(host, "//")
 	}
 	u, err := url.Parse(host)
 	if err != nil || u.Hostname() == "" {
-		return "", badDomain()
+		return "", badDomain(field)
 	}
-	host = strings.TrimSuffix(u.Hostname(), ".")
+	host = strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	if ip := net.ParseIP(host); ip != nil {
-		return ip.String(), nil
+		return address(ip), nil
 	}
-	host, err = idna.Lookup.ToASCII(host)
-	if err != nil || host == "" || len(host) > 253 {
-		return "", badDomain()
+	if !hostName(host) {
+		if host, err = idna.Lookup.ToASCII(host); err != nil || !hostName(host) {
+			return "", badDomain(field)
+		}
 	}
 	if domain, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
 		return domain, nil
@@ -38,6 +48,44 @@ func registrableDomain(site string) (string, error) {
 	return host, nil
 }
 
-func badDomain() error {
-	return fault.New(fault.InvalidArgument, "`domain` is not a domain name or URL.", "Pass the site as in example.com or https://example.com/login.")
+func address(ip net.IP) string {
+	if ip.To4() != nil {
+		return ip.String()
+	}
+	return "[" + ip.String() + "]"
+}
+
+// hostName reports whether host is made of labels as they occur in practice:
+// underscores, and hyphens anywhere, which the rules for registering a name
+// do not allow, but which sub-domains have.
+func hostName(host string) bool {
+	if host == "" || len(host) > 253 {
+		return false
+	}
+	for _, label := range strings.Split(host, ".") {
+		if label == "" || len(label) > 63 {
+			return false
+		}
+		for _, c := range []byte(label) {
+			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// storedAt reports whether an entry that Ravi keeps under stored belongs to
+// domain, a result of registrableDomain. Other clients may have stored a
+// sub-domain or an international name as it is written.
+func storedAt(stored, domain string) bool {
+	if strings.EqualFold(stored, domain) {
+		return true
+	}
+	cleaned, err := registrableDomain("domain", stored)
+	return err == nil && cleaned == domain
+}
+
+func badDomain(field string) error {
+	return fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` is not a domain name or URL.", field), "Pass the site as in example.com or https://example.com/login.")
 }

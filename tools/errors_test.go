@@ -34,8 +34,15 @@ func minimal(d definition) args {
 	if _, has := schema.Properties["message_id"]; has {
 		arguments["message_id"] = "sms:1"
 	}
-	if d.Name == "get_credential" {
+	switch d.Name { // what a schema cannot say
+	case "get_credential", "delete_credential":
 		arguments["domain"] = "example.com"
+	case "update_credential":
+		arguments["domain"], arguments["new_username"] = "example.com", "bob"
+	case "generate_password":
+		arguments["source"] = "ravi"
+	case "set_totp":
+		arguments["seed"] = "JBSWY3DPEHPK3PXP"
 	}
 	return arguments
 }

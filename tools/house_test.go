@@ -105,12 +105,11 @@ type agent struct {
 	stop   context.CancelFunc
 	modern bool
 
-	mu       sync.Mutex
-	next     int
-	answers  map[string]chan json.RawMessage
-	notes    []json.RawMessage
-	wire     syncBuffer
-	received chan struct{}
+	mu      sync.Mutex
+	next    int
+	answers map[string]chan json.RawMessage
+	notes   []json.RawMessage
+	wire    syncBuffer
 }
 
 // connect gives a caller a client. It ends with the test.

@@ -2,10 +2,12 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"ravi-mcp/fault"
 	"ravi-mcp/ravi"
@@ -20,14 +22,16 @@ var reservedPrefixes = []string{"TOTP_", "TOTPBACKUP_"}
 
 // cleanSecretName returns the name as Ravi stores it (API.md section 2.7).
 func cleanSecretName(name string) (string, error) {
-	upper := strings.ToUpper(strings.TrimSpace(name))
-	if !secretName.MatchString(upper) {
-		return "", fault.New(fault.InvalidArgument, "`name` must begin with a letter and hold only letters, digits and underscores.",
+	name = strings.TrimSpace(name)
+	ascii := !strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII }) // some other letters become A to Z in upper case
+	upper := strings.ToUpper(name)
+	if !ascii || !secretName.MatchString(upper) {
+		return "", fault.New(fault.InvalidArgument, "`name` must begin with a letter and hold only letters from A to Z, digits and underscores.",
 			"Use a name such as GITHUB_TOKEN; lower case is turned into upper case.")
 	}
 	if reserved(upper) {
-		return "", fault.New(fault.InvalidArgument, "Names that begin with TOTP_ or TOTPBACKUP_ are kept for two-factor seeds and backup codes.",
-			"Choose another name.")
+		return "", fault.New(fault.InvalidArgument, "`name` must not begin with TOTP_ or TOTPBACKUP_; these are kept for two-factor seeds and backup codes.",
+			"Choose another name. For two-factor codes use set_totp, get_totp and use_backup_code.")
 	}
 	return upper, nil
 }
@@ -80,7 +84,7 @@ func (r SetSecretResult) Summary() string {
 
 func (d *Deps) setSecret(ctx context.Context, call Call, p SetSecretParams) (SetSecretResult, error) {
 	name, err := cleanSecretName(p.Name)
-	if err != nil {
+	if err := firstProblem(err, checkText("value", p.Value), checkText("notes", p.Notes)); err != nil {
 		return SetSecretResult{}, err
 	}
 	resolved, scope, err := d.scope(ctx, call, p.Identity)
@@ -98,33 +102,96 @@ func (d *Deps) setSecret(ctx context.Context, call Call, p SetSecretParams) (Set
 type GetSecretParams struct {
 	IdentityArgument
 	Name string `json:"name" jsonschema:"minLength=1,maxLength=128" jsonschema_description:"The secret's name, in any case."`
+	RevealArgument
 }
 
 // GetSecretResult is the result of get_secret.
 type GetSecretResult struct {
 	ActedFor
-	Secret SecretRef `json:"secret"`
-	Value  string    `json:"value"`
-	Notes  string    `json:"notes,omitempty"`
+	Secret   SecretRef `json:"secret"`
+	Revealed bool      `json:"revealed" jsonschema_description:"Whether value and notes are part of this result."`
+	Value    string    `json:"value,omitempty"`
+	Notes    string    `json:"notes,omitempty"`
 }
 
 // Summary implements Result.
-func (r GetSecretResult) Summary() string { return fmt.Sprintf("The secret %s.", r.Secret.Name) }
+func (r GetSecretResult) Summary() string {
+	if !r.Revealed {
+		return fmt.Sprintf("There is a secret %s; its value is not shown.", r.Secret.Name)
+	}
+	return fmt.Sprintf("The secret %s.", r.Secret.Name)
+}
 
 func (d *Deps) getSecret(ctx context.Context, call Call, p GetSecretParams) (GetSecretResult, error) {
+	var none GetSecretResult
 	name, err := cleanSecretName(p.Name)
 	if err != nil {
-		return GetSecretResult{}, err
+		return none, err
 	}
 	resolved, scope, err := d.scope(ctx, call, p.Identity)
 	if err != nil {
-		return GetSecretResult{}, err
+		return none, err
+	}
+	if !p.wanted() {
+		found, err := secretNamed(ctx, scope, name)
+		return GetSecretResult{ActedFor: actedFor(resolved), Secret: found}, err
 	}
 	entry, err := scope.Secret(ctx, name)
 	if err != nil {
-		return GetSecretResult{}, err
+		return none, noSecret(err)
 	}
-	return GetSecretResult{ActedFor: actedFor(resolved), Secret: secretRef(*entry), Value: entry.Value.Reveal(), Notes: entry.Notes.Reveal()}, nil
+	return GetSecretResult{
+		ActedFor: actedFor(resolved), Secret: secretRef(*entry), Revealed: true, Value: entry.Value.Reveal(), Notes: entry.Notes.Reveal(),
+	}, nil
+}
+
+// secretNamed finds a secret without asking for its value.
+func secretNamed(ctx context.Context, scope *ravi.Scope, name string) (SecretRef, error) {
+	entries, err := scope.Secrets(ctx)
+	if err != nil {
+		return SecretRef{}, err
+	}
+	for _, e := range entries {
+		if strings.EqualFold(e.Key, name) {
+			return secretRef(e), nil
+		}
+	}
+	return SecretRef{}, noSecret(ravi.ErrNotFound)
+}
+
+// noSecret puts the words of these tools to Ravi's "not found".
+func noSecret(err error) error {
+	if !errors.Is(err, ravi.ErrNotFound) {
+		return err
+	}
+	return fault.New(fault.NotFound, "This identity has no secret of that name.", "list_secrets shows the names; set_secret stores a value.").WithCause(err)
+}
+
+// DeleteSecretParams are the arguments of delete_secret.
+type DeleteSecretParams struct {
+	IdentityArgument
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=128" jsonschema_description:"The secret's name, in any case."`
+}
+
+// DeleteSecretResult is the result of delete_secret.
+type DeleteSecretResult struct {
+	ActedFor
+	Deleted string `json:"deleted" jsonschema_description:"The name of the secret that is gone."`
+}
+
+// Summary implements Result.
+func (r DeleteSecretResult) Summary() string { return fmt.Sprintf("Deleted the secret %s.", r.Deleted) }
+
+func (d *Deps) deleteSecret(ctx context.Context, call Call, p DeleteSecretParams) (DeleteSecretResult, error) {
+	name, err := cleanSecretName(p.Name)
+	if err != nil {
+		return DeleteSecretResult{}, err
+	}
+	resolved, scope, err := d.scope(ctx, call, p.Identity)
+	if err != nil {
+		return DeleteSecretResult{}, err
+	}
+	return DeleteSecretResult{ActedFor: actedFor(resolved), Deleted: name}, noSecret(scope.DeleteSecret(ctx, name))
 }
 
 // ListSecretsParams are the arguments of list_secrets.

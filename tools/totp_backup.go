@@ -1,0 +1,82 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/ravi"
+)
+
+// UseBackupCodeResult is the result of use_backup_code.
+type UseBackupCodeResult struct {
+	TOTPOutcome
+	Code      string `json:"code,omitempty" jsonschema_description:"As it is to be typed. It is no longer stored."`
+	Remaining int    `json:"remaining" jsonschema_description:"How many unused codes are left."`
+}
+
+// Summary implements Result.
+func (r UseBackupCodeResult) Summary() string {
+	if r.Status == CredentialAmbiguous {
+		return fmt.Sprintf("%d accounts have backup codes for %s; call again with one of their usernames.", len(r.Candidates), r.Domain)
+	}
+	return fmt.Sprintf("A backup code for %s; %d left.", r.Domain, r.Remaining)
+}
+
+func (d *Deps) useBackupCode(ctx context.Context, call Call, p TOTPArguments) (UseBackupCodeResult, error) {
+	var none UseBackupCodeResult
+	domain, err := registrableDomain("domain", p.Domain)
+	if err != nil {
+		return none, err
+	}
+	resolved, scope, err := d.scope(ctx, call, p.Identity)
+	if err != nil {
+		return none, err
+	}
+	defer d.lockTOTP(resolved.Identity.UUID)()
+	keys, err := readTOTPKeys(ctx, scope)
+	if err != nil {
+		return none, err
+	}
+	found := []totpEntry{{totpAccount: totpAccount{domain, p.Username}}}
+	if p.Username == "" || len(keys.backups(found[0].name())) == 0 {
+		if found, err = p.entries(ctx, scope, keys, backupPrefix, domain); err != nil {
+			return none, err
+		}
+	}
+	if len(found) == 0 {
+		return none, noBackups()
+	}
+	r := UseBackupCodeResult{TOTPOutcome: p.outcome(resolved, domain, found)}
+	if r.Status == CredentialAmbiguous {
+		return r, nil
+	}
+	r.Code, r.Remaining, err = takeBackup(ctx, scope, keys.backups(found[0].name()))
+	return r, err
+}
+
+// takeBackup takes the first of the codes that is still there. The deletion
+// decides whose it is: Ravi carries it out for one caller only, so that also
+// servers that know nothing of each other never give out the same code.
+func takeBackup(ctx context.Context, scope *ravi.Scope, keys []string) (code string, remaining int, err error) {
+	for i, key := range keys {
+		entry, err := scope.Secret(ctx, key)
+		if err == nil {
+			err = scope.DeleteSecret(ctx, key)
+		}
+		if errors.Is(err, ravi.ErrNotFound) {
+			continue // another caller was faster
+		}
+		if err != nil {
+			return "", 0, err
+		}
+		return entry.Value.Reveal(), len(keys) - i - 1, nil
+	}
+	return "", 0, noBackups()
+}
+
+func noBackups() error {
+	return fault.New(fault.NotFound, "No unused backup code is stored for that account.",
+		"Use get_totp, or let the service make new backup codes and store them with set_totp.")
+}

@@ -1,0 +1,171 @@
+package tools
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/pquerna/otp"
+	"github.com/pquerna/otp/hotp"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/secret"
+)
+
+// authenticator is a TOTP seed with its settings (RFC 6238).
+type authenticator struct {
+	seed            secret.Secret // base32 in upper case, without padding
+	algorithm       otp.Algorithm
+	digits          int
+	period          int64 // seconds
+	issuer, account string
+}
+
+// The settings that services leave out, and the limits of those they state.
+const (
+	defaultDigits    = 6
+	defaultPeriod    = 30
+	minPeriod        = 10
+	maxPeriod        = 300
+	minSeed, maxSeed = 5, 128 // bytes
+)
+
+var algorithms = map[string]otp.Algorithm{"": otp.AlgorithmSHA1, "SHA1": otp.AlgorithmSHA1, "SHA256": otp.AlgorithmSHA256, "SHA512": otp.AlgorithmSHA512}
+
+// badTOTP is the error for an argument that describes no authenticator. Rule
+// must not repeat any of it.
+func badTOTP(field, rule string) error {
+	return fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` %s.", field, rule),
+		"Pass the otpauth URI, the seed or the picture exactly as the service shows it.")
+}
+
+// newAuthenticator checks a seed and its settings; zero settings are the usual
+// ones. field is where the seed came from.
+func newAuthenticator(field, seed, algorithm string, digits int, period int64) (authenticator, error) {
+	clean := strings.ToUpper(strings.NewReplacer(" ", "", "-", "", "\t", "", "\n", "", "\r", "").Replace(seed))
+	clean = strings.TrimRight(clean, "=")
+	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(clean)
+	if err != nil {
+		return authenticator{}, badTOTP(field, "has a seed that is not base32 (letters A to Z and digits 2 to 7)")
+	}
+	if len(raw) < minSeed || len(raw) > maxSeed {
+		return authenticator{}, badTOTP(field, fmt.Sprintf("has a seed of less than %d or more than %d bytes", minSeed, maxSeed))
+	}
+	a := authenticator{seed: secret.New(clean), digits: digits, period: period}
+	var known bool
+	if a.algorithm, known = algorithms[strings.ReplaceAll(strings.ToUpper(algorithm), "-", "")]; !known {
+		return authenticator{}, badTOTP(field, "names another algorithm than SHA1, SHA256 and SHA512")
+	}
+	if digits == 0 {
+		a.digits = defaultDigits
+	} else if digits < 6 || digits > 8 {
+		return authenticator{}, badTOTP(field, "asks for another number of digits than 6, 7 or 8")
+	}
+	if period == 0 {
+		a.period = defaultPeriod
+	} else if period < minPeriod || period > maxPeriod {
+		return authenticator{}, badTOTP(field, fmt.Sprintf("has a period that is not between %d and %d seconds", minPeriod, maxPeriod))
+	}
+	return a, nil
+}
+
+// parseAuthenticator reads an otpauth URI.
+func parseAuthenticator(field, uri string) (authenticator, error) {
+	u, err := url.Parse(strings.TrimSpace(uri))
+	switch {
+	case err != nil || !strings.HasPrefix(u.Scheme, "otpauth"):
+		return authenticator{}, badTOTP(field, "is not an otpauth URI (otpauth://totp/...)")
+	case u.Scheme == "otpauth-migration":
+		return authenticator{}, badTOTP(field, "is an export of several accounts of an authenticator app; one account's own URI is needed")
+	case u.Scheme != "otpauth":
+		return authenticator{}, badTOTP(field, "is not an otpauth URI (otpauth://totp/...)")
+	case strings.EqualFold(u.Host, "hotp"):
+		return authenticator{}, badTOTP(field, "is for codes that count (HOTP), which are not supported; choose time-based codes (TOTP) at the service")
+	case !strings.EqualFold(u.Host, "totp"):
+		return authenticator{}, badTOTP(field, "is not an otpauth URI (otpauth://totp/...)")
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return authenticator{}, badTOTP(field, "has a part behind the question mark that cannot be read")
+	}
+	if len(query["secret"]) != 1 {
+		return authenticator{}, badTOTP(field, "does not have exactly one secret")
+	}
+	digits, err := number(query.Get("digits"))
+	if err != nil {
+		return authenticator{}, badTOTP(field, "asks for another number of digits than 6, 7 or 8")
+	}
+	period, err := number(query.Get("period"))
+	if err != nil {
+		return authenticator{}, badTOTP(field, "has a period that is not a number")
+	}
+	a, err := newAuthenticator(field, query.Get("secret"), query.Get("algorithm"), digits, int64(period))
+	if err != nil {
+		return authenticator{}, err
+	}
+	label := strings.TrimPrefix(u.Path, "/")
+	issuer, account, labelled := strings.Cut(label, ":")
+	if !labelled {
+		issuer, account = "", label
+	}
+	a.account, a.issuer = strings.TrimSpace(account), strings.TrimSpace(issuer)
+	if named := query.Get("issuer"); named != "" {
+		a.issuer = named
+	}
+	if len(a.account) > 320 || len(a.issuer) > 320 {
+		return authenticator{}, badTOTP(field, "has a label of more than 320 characters")
+	}
+	return a, firstProblem(checkLine(field, a.account), checkLine(field, a.issuer))
+}
+
+// number reads a whole number; 0 for none. A number that is stated is not 0.
+func number(text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err == nil && n <= 0 {
+		err = strconv.ErrRange
+	}
+	return n, err
+}
+
+// uri returns the otpauth URI, with every setting in it.
+func (a authenticator) uri() secret.Secret {
+	query := url.Values{
+		"secret": {a.seed.Reveal()}, "algorithm": {a.algorithm.String()},
+		"digits": {strconv.Itoa(a.digits)}, "period": {strconv.FormatInt(a.period, 10)},
+	}
+	label := a.account
+	if a.issuer != "" {
+		query.Set("issuer", a.issuer)
+		label = a.issuer + ":" + a.account
+	}
+	// "+" for a space is not understood by every reader of such URIs.
+	u := url.URL{Scheme: "otpauth", Host: "totp", Path: "/" + label, RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20")}
+	return secret.New(u.String())
+}
+
+// fingerprint names the codes that come out, without the seed or the label.
+func (a authenticator) fingerprint() [sha256.Size]byte {
+	return sha256.Sum256([]byte(fmt.Sprintf("%s %d %d %s", a.algorithm, a.digits, a.period, a.seed.Reveal())))
+}
+
+// storedAuthenticator reads the URI of an entry.
+func storedAuthenticator(stored *ravi.SecretEntry) (authenticator, error) {
+	a, err := parseAuthenticator("the stored entry", stored.Value.Reveal())
+	if err != nil {
+		return a, fault.New(fault.Unsupported, "What is stored for that account is no otpauth URI that this server can use.",
+			"Store the seed again with set_totp and if_exists set to replace.").WithCause(err)
+	}
+	return a, nil
+}
+
+// code returns the code of a time step, as it is to be typed.
+func (a authenticator) code(step int64) (string, error) {
+	return hotp.GenerateCodeCustom(a.seed.Reveal(), uint64(step), hotp.ValidateOpts{Digits: otp.Digits(a.digits), Algorithm: a.algorithm})
+}

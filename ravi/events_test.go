@@ -89,6 +89,16 @@ func TestALostStreamIsConnectedAnewAndSaysSo(t *testing.T) {
 		assert.Equal(t, ravi.EventConnected, next(t, s).Kind)
 		assert.Equal(t, 7, w.Server.CountRequests("", streamRoute))
 		assert.Greater(t, time.Since(began), 15*time.Second)
+
+		// Back again, the next loss is mended as fast as the first.
+		w.sms(t, id)
+		assert.Equal(t, ravi.EventSMS, next(t, s).Kind)
+		synctest.Wait()
+		began = time.Now()
+		w.Server.DropStreams(id.UUID)
+		assert.Equal(t, ravi.EventDisconnected, next(t, s).Kind)
+		assert.Equal(t, ravi.EventConnected, next(t, s).Kind)
+		assert.Less(t, time.Since(began), time.Second)
 	})
 }
 

@@ -179,8 +179,12 @@ func TestAMintedKeyIsReplacedAfterA401AndForgottenAtDeletion(t *testing.T) {
 	i.Server.Faults().Clear()
 
 	require.NoError(t, c.DeleteIdentity(t.Context(), a.UUID))
+	i.Server.ClearRequests()
 	_, err = scope.Passwords(t.Context())
 	require.ErrorIs(t, err, ravi.ErrNotFound)
+	for _, r := range i.Server.Requests() {
+		assert.NotEqual(t, 401, r.Status, "its key is not tried any more")
+	}
 }
 
 func TestTheSSOTokenNeedsTheIdentitysOwnKey(t *testing.T) {

@@ -73,4 +73,3 @@ func (a *tokenAuthority) bound() (string, bool) {
 
 func (a *tokenAuthority) created(string, secret.Secret) {}
 func (a *tokenAuthority) deleted(string)                {}
-

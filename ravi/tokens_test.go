@@ -72,6 +72,29 @@ func TestAnExpiredTokenIsRefreshedSavedAndUsed(t *testing.T) {
 	_, err = c.Identities(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 1, i.Server.CountRequests("", refreshRoute))
+
+	i.Server.ClearRequests()
+	require.NoError(t, i.Server.ExpireAccess(i.Account.Email))
+	_, err = c.Identities(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 3, i.Server.CountRequests("", ""), "refused, refreshed, done: its own token in the file is no news")
+}
+
+// A token that lives for five minutes is not refreshed all the time.
+func TestAShortLivedTokenIsUsedForMostOfItsLife(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := sandboxtest.Memory(t, sandbox.Config{TokenLife: 5 * time.Minute})
+		c := newClient(t, i, credentialsOf(i.Account))
+		for range 10 {
+			_, err := c.Identities(t.Context())
+			require.NoError(t, err)
+			time.Sleep(time.Minute)
+		}
+		assert.Equal(t, 1, i.Server.CountRequests("", refreshRoute))
+		require.NoError(t, c.Close())
+		require.NoError(t, i.Server.Close())
+	})
 }
 
 func TestATokenIsRefreshedBeforeItExpires(t *testing.T) {

@@ -129,12 +129,15 @@ func (p *page) spacedAlnum(i int) ([]*candidate, int) {
 // single reads one token with letters in it.
 func (p *page) single(i int) []*candidate {
 	t := p.tokens[i]
+	if t.len() < 4 || t.digits == 0 && (t.len() > 10 || p.anyLower(t.start, t.end)) {
+		return nil // most words of a text
+	}
 	c := &candidate{start: t.start, end: t.end, code: string(p.form[t.start:t.end])}
 	switch {
 	case t.digits > 0 && p.labelGlued(t, c):
-	case t.digits > 0 && t.len() >= 4 && t.len() <= 10:
+	case t.digits > 0 && t.len() <= 10:
 		c.shape = shapeMixed
-	case t.digits == 0 && t.len() >= 4 && t.len() <= 10 && !p.anyLower(t.start, t.end) && !p.known(t):
+	case t.digits == 0 && !p.known(t):
 		c.shape = shapeLetters
 	default:
 		return nil

@@ -142,7 +142,10 @@ func (p *page) singles(i int) ([]*candidate, int) {
 		digits += p.tokens[i+n].digits
 		n++
 	}
-	if n < 4 || n > 10 || digits == 0 {
+	if n > 10 {
+		return nil, n // a table of figures
+	}
+	if n < 4 || digits == 0 {
 		return nil, 0
 	}
 	first, last := p.tokens[i], p.tokens[i+n-1]

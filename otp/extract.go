@@ -50,20 +50,24 @@ func newExtraction(m Message) *extraction {
 		text = dropAppHash(text)
 	}
 	plain := textPage(pageText, text)
+	plain.findWords()
 	if e.thread == threadNone && plain.hasForwardLine() {
 		e.thread = threadForward
 	}
 	var seen, hidden *page
 	if m.HTML != "" {
 		seen, hidden, e.ld = walkHTML(m.HTML, e.thread == threadForward, e.thread == threadReply)
+		seen.findWords()
 		if e.thread == threadNone && seen.hasForwardLine() {
 			e.thread = threadForward
 			seen, hidden, e.ld = walkHTML(m.HTML, true, false)
+			seen.findWords()
 		}
 		e.pages = append(e.pages, seen)
 	}
 	e.pages = append(e.pages, plain)
 	if hidden != nil && len(hidden.show) > 0 {
+		hidden.findWords()
 		e.pages = append(e.pages, hidden)
 	}
 	for _, p := range e.pages {
@@ -72,6 +76,7 @@ func newExtraction(m Message) *extraction {
 	}
 	if subject != "" {
 		p := textPage(pageSubject, subject)
+		p.findWords()
 		p.maskAddresses()
 		e.pages = append(e.pages, p)
 	}
@@ -213,6 +218,13 @@ func rank(found []*candidate) []*value {
 		}
 		if k[pageText] && k[pageHTML] {
 			val.score += 0.3
+		}
+	}
+	// Hidden text speaks only where nothing that is seen does.
+	seen := slices.ContainsFunc(out, func(v *value) bool { return v.best.page.kind != pageHidden && v.score >= threshold })
+	for _, val := range out {
+		if seen && len(kinds[val.code]) == 1 && kinds[val.code][pageHidden] {
+			val.score = min(val.score, threshold) - 3
 		}
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].score > out[j].score })

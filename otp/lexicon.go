@@ -102,6 +102,8 @@ func loadLexicon(files fs.FS) (*lexicon, error) {
 			return nil, err
 		}
 	}
+	lex.heads.freeze()
+	lex.tails.freeze()
 	return lex, nil
 }
 

@@ -106,7 +106,7 @@ func (e *extraction) linkIntent() intent {
 	return in
 }
 
-// classesIn returns the classes of all words between two offsets.
+// classesIn returns the classes of all cues between two offsets.
 func (p *page) classesIn(start, end int) class {
 	var cl class
 	for k := indexAfter(p.cues, start); k < len(p.cues) && p.cues[k].start < end; k++ {
@@ -130,6 +130,10 @@ func (p *page) prose(start, end int) class {
 func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 	l := &linkCandidate{url: a.url}
 	label, context := p.linkWords(a, l)
+	if (label|context)&(clDo|clSignin|clClick|clOr) == 0 && !in.do && !in.signin {
+		l.no = label&clNo != 0
+		return l // nothing says that it acts
+	}
 	u := readURL(a.url)
 	add := func(points float64, note string) {
 		l.score += points

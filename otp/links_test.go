@@ -90,7 +90,7 @@ func TestBareURLsLoseTheSentenceAroundThem(t *testing.T) {
 		"Verify (https://larch.example/v/9f83ab21c7).":           "https://larch.example/v/9f83ab21c7",
 		"Verify <https://larch.example/v/9f83ab21c7>, please":    "https://larch.example/v/9f83ab21c7",
 		"Verify: https://larch.example/v/(9f83ab21c7)":           "https://larch.example/v/(9f83ab21c7)",
-		"请点击验证：https://larch.example/v/9f83ab21c7。":               "https://larch.example/v/9f83ab21c7",
+		"请点击验证：https://larch.example/v/9f83ab21c7。":              "https://larch.example/v/9f83ab21c7",
 		"Sign in to Larch:\nhttps://larch.example/v/9f83ab21c7!": "https://larch.example/v/9f83ab21c7",
 	} {
 		v := sms(text)

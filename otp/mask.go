@@ -46,6 +46,11 @@ func (p *page) maskRun(start, end int) {
 
 // schemeAt returns the length of "http://", "https://" or "www." at i.
 func (p *page) schemeAt(i, end int) int {
+	switch p.form[i] {
+	case 'h', 'H', 'w', 'W':
+	default:
+		return 0
+	}
 	if i > 0 && joinsCode(p.form[i-1]) {
 		return 0
 	}
@@ -78,13 +83,21 @@ func (p *page) urlEnd(start, limit int) int {
 		}
 		end++
 	}
+	round, square := balance(p.form[start:end])
 	for end > start {
 		switch p.form[end-1] {
 		case '.', ',', ';', ':', '!', '?', '\'', '*', '_', '~', '>', '।', '؟', '۔':
 			end--
 			continue
-		case ')', ']':
-			if unbalanced(p.form[start:end], p.form[end-1]) {
+		case ')':
+			if round < 0 {
+				round++
+				end--
+				continue
+			}
+		case ']':
+			if square < 0 {
+				square++
 				end--
 				continue
 			}
@@ -94,20 +107,21 @@ func (p *page) urlEnd(start, limit int) int {
 	return end
 }
 
-func unbalanced(s []rune, closer rune) bool {
-	opener := '('
-	if closer == ']' {
-		opener = '['
-	}
-	n := 0
+// balance counts brackets that open less those that close.
+func balance(s []rune) (round, square int) {
 	for _, r := range s {
-		if r == opener {
-			n++
-		} else if r == closer {
-			n--
+		switch r {
+		case '(':
+			round++
+		case ')':
+			round--
+		case '[':
+			square++
+		case ']':
+			square--
 		}
 	}
-	return n < 0
+	return round, square
 }
 
 func (p *page) bareLink(start, end int) {

@@ -1,6 +1,7 @@
 package otp
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -151,10 +152,17 @@ type segment struct {
 	line       int // number of its line
 }
 
-// read finds the words, sentences and tokens of the page. It runs after
-// quotes were cut and URLs masked.
-func (p *page) read() {
+// findWords looks the page up in the lexicon, once and before anything is cut.
+func (p *page) findWords() {
 	p.hits, p.cues = words().find(p.fold)
+}
+
+// read finds the sentences and tokens of the page and drops the words that
+// were cut. It runs after quotes were cut and URLs masked.
+func (p *page) read() {
+	masked := func(h hit) bool { return (p.flags[h.start]|p.flags[h.end-1])&flagMasked != 0 }
+	p.hits = slices.DeleteFunc(p.hits, masked)
+	p.cues = slices.DeleteFunc(p.cues, masked)
 	p.segs = p.sentences()
 	p.tokens = p.scan()
 }

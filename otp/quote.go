@@ -68,16 +68,18 @@ func (p *page) lines() [][2]int {
 
 // hasForwardLine reports whether the page holds a "Forwarded message" line.
 func (p *page) hasForwardLine() bool {
-	for _, ln := range p.lines() {
-		if ln[1]-ln[0] < 120 && p.lineHas(ln, clFwdLine) {
-			return true
+	for _, h := range p.cues {
+		if h.class&clFwdLine != 0 {
+			if start, end := p.lineBounds(h.start); end-start < 120 {
+				return true
+			}
 		}
 	}
 	return false
 }
 
 func (p *page) lineHas(ln [2]int, cl class) bool {
-	return cueClasses(p.fold[ln[0]:ln[1]])&cl != 0
+	return p.classesIn(ln[0], ln[1])&cl != 0
 }
 
 // cutQuotes masks the quoted part of a reply. In a forward nothing is cut and
@@ -88,7 +90,7 @@ func (p *page) cutQuotes(kind threadKind) {
 		if ln[0] == ln[1] {
 			continue
 		}
-		if depth := quoteMarks(p.form[ln[0]:ln[1]]); depth > 0 {
+		if depth := quoteMarks(p.form[ln[0]:ln[1]]); depth > 0 && (p.kind == pageText || kind != threadNone) {
 			if kind == threadForward {
 				p.mask(ln[0], ln[0]+depth, ' ')
 			} else {
@@ -202,6 +204,9 @@ func (p *page) isHeaderBlock(lines [][2]int, i int) bool {
 
 func (p *page) startsHeader(ln [2]int) bool {
 	for i := ln[0]; i < ln[1] && i < ln[0]+24; i++ {
+		if i == ln[0] && !isLetter(p.form[i]) && p.form[i] != '*' {
+			return false
+		}
 		if p.form[i] == ':' {
 			name := strings.Trim(string(p.fold[ln[0]:i]), " *")
 			return words().exact[name]&clHeader != 0

@@ -23,7 +23,19 @@ var runeTable = sync.OnceValue(func() *[tableSize]runeForms {
 	return &t
 })
 
+// asciiForms spares most runes the table.
+var asciiForms = func() (t [0x80]runeForms) {
+	for r := range rune(len(t)) {
+		t[r] = runeForms{r, unicode.ToLower(r)}
+	}
+	t['-'].fold, t['_'].fold, t['`'].fold = ' ', ' ', '\''
+	return t
+}()
+
 func formsOf(r rune) runeForms {
+	if r >= 0 && r < 0x80 {
+		return asciiForms[r]
+	}
 	if r >= 0 && r < tableSize {
 		return runeTable()[r]
 	}

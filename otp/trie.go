@@ -1,43 +1,43 @@
 package otp
 
-// trie is a prefix tree over folded runes. Children of all nodes are in one
-// map keyed by node and rune, which keeps thousands of entries small.
+import "slices"
+
+// trie is a prefix tree over folded runes. It is built in a map and then
+// frozen: the children of a node stand side by side, in order of their runes.
 type trie struct {
-	next  map[uint64]int32
-	nodes []trieNode
-	first [0x3000]bool // runes below it that begin an entry
-	rare  map[rune]bool
+	building map[uint64]int32
+	nodes    []trieNode
+	runes    []rune  // of all children, by node
+	targets  []int32 // their nodes
+	first    [0x3000]int32
+	rare     map[rune]int32 // first runes beyond the table
 }
 
 type trieNode struct {
-	whole class // entries that must end at a word border
-	open  class // entries after which the word may go on
+	whole    class // entries that must end at a word border
+	open     class // entries after which the word may go on
+	from, to int32 // children in runes and targets
 }
 
 // maxEntry bounds how far a look-up walks, in runes.
 const maxEntry = 48
 
 func newTrie() *trie {
-	return &trie{next: make(map[uint64]int32), nodes: make([]trieNode, 1), rare: make(map[rune]bool)}
+	return &trie{building: make(map[uint64]int32, 1<<16), nodes: make([]trieNode, 1, 1<<16), rare: make(map[rune]int32)}
 }
 
 func (t *trie) add(key []rune, cl class, open bool) {
 	if len(key) > maxEntry {
 		return
 	}
-	if key[0] < rune(len(t.first)) {
-		t.first[key[0]] = true
-	} else {
-		t.rare[key[0]] = true
-	}
 	node := int32(0)
 	for _, r := range key {
 		k := uint64(node)<<21 | uint64(r)
-		child, ok := t.next[k]
+		child, ok := t.building[k]
 		if !ok {
 			child = int32(len(t.nodes))
 			t.nodes = append(t.nodes, trieNode{})
-			t.next[k] = child
+			t.building[k] = child
 		}
 		node = child
 	}
@@ -48,26 +48,70 @@ func (t *trie) add(key []rune, cl class, open bool) {
 	}
 }
 
+// freeze lays the children out for look-ups. Nothing is added after it.
+func (t *trie) freeze() {
+	keys := make([]uint64, 0, len(t.building))
+	for k := range t.building {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys) // by node, then by rune
+	t.runes = make([]rune, len(keys))
+	t.targets = make([]int32, len(keys))
+	for i, k := range keys {
+		node, r := k>>21, rune(k&(1<<21-1))
+		if i == 0 || keys[i-1]>>21 != node {
+			t.nodes[node].from = int32(i)
+		}
+		t.nodes[node].to = int32(i + 1)
+		t.runes[i], t.targets[i] = r, t.building[k]
+		if node == 0 {
+			if r < rune(len(t.first)) {
+				t.first[r] = t.targets[i]
+			} else {
+				t.rare[r] = t.targets[i]
+			}
+		}
+	}
+	t.building = nil
+}
+
+// child returns the node behind r, or 0.
+func (t *trie) child(node int32, r rune) int32 {
+	lo, hi := t.nodes[node].from, t.nodes[node].to
+	for hi-lo > 6 {
+		mid := (lo + hi) / 2
+		if t.runes[mid] <= r {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	for ; lo < hi; lo++ {
+		if t.runes[lo] == r {
+			return t.targets[lo]
+		}
+	}
+	return 0
+}
+
 // longest sets label and cue to the longest entries of each kind that begin
 // at i and end well, if they are longer than what is there already.
 func (t *trie) longest(text []rune, i int, label, cue *hit) {
-	if r := text[i]; r < rune(len(t.first)) {
-		if !t.first[r] {
-			return
-		}
-	} else if !t.rare[r] {
-		return
-	}
 	node := int32(0)
-	for j := i; j < len(text) && j < i+maxEntry; j++ {
-		if text[j] == ',' && j > i {
-			continue // "Yes, it's me" is the entry "yes it's me"
+	if r := text[i]; r < rune(len(t.first)) {
+		node = t.first[r]
+	} else {
+		node = t.rare[r]
+	}
+	for j := i; node != 0 && j < len(text) && j < i+maxEntry; j++ {
+		if j > i {
+			if text[j] == ',' {
+				continue // "Yes, it's me" is the entry "yes it's me"
+			}
+			if node = t.child(node, text[j]); node == 0 {
+				return
+			}
 		}
-		child, ok := t.next[uint64(node)<<21|uint64(text[j])]
-		if !ok {
-			return
-		}
-		node = child
 		n := &t.nodes[node]
 		if n.whole|n.open == 0 {
 			continue

@@ -1,0 +1,76 @@
+package tools_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+	"ravi-mcp/sandbox"
+	"ravi-mcp/secret"
+)
+
+// sealedHouse is a house whose account is end-to-end encrypted. Its Ravi
+// refuses every field that a client should have sealed and did not.
+func sealedHouse(t *testing.T) *house {
+	t.Helper()
+	h := newHouse(t, sandbox.Config{RequireSealed: true})
+	account, err := h.ravi.Server.Account(sandbox.AccountConfig{Email: "sealed@example.com", PIN: "123456"})
+	require.NoError(t, err)
+	h.ravi.Account = account
+	return h
+}
+
+// loseKeys goes on with the access token alone, which opens nothing.
+func (h *house) loseKeys() {
+	token := h.ravi.Account.AccessToken
+	h.build(func() (*ravi.Client, error) {
+		return h.connectRavi(config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(token)})
+	})
+}
+
+// another is a second server for the same account, which shares nothing with
+// the first but Ravi.
+func (h *house) another() *house {
+	other := &house{t: h.t, ravi: h.ravi, store: h.store, sealer: h.sealer}
+	other.build(func() (*ravi.Client, error) { return other.connectRavi(other.credentials()) })
+	return other
+}
+
+// worker is a client whose session is bound to a new identity.
+func (h *house) worker(name string) *agent {
+	h.t.Helper()
+	a := h.connect(local())
+	ok[created](h.t, a.call("create_identity", args{"name": name}))
+	return a
+}
+
+// writes counts the requests that could have changed the vaults.
+func (h *house) writes() int {
+	n := 0
+	for _, r := range h.ravi.Server.Requests() {
+		for _, store := range []string{"/api/passwords/", "/api/secrets/", "/api/vault/"} {
+			if r.Method != "GET" && strings.HasPrefix(r.Endpoint, store) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// sent returns the bodies that went to an endpoint, the last one last.
+func (h *house) sent(method, endpoint string) []map[string]string {
+	h.t.Helper()
+	var out []map[string]string
+	for _, r := range h.ravi.Server.Requests() {
+		if r.Method == method && r.Endpoint == endpoint {
+			var body map[string]string
+			require.NoError(h.t, json.Unmarshal(r.Body, &body))
+			out = append(out, body)
+		}
+	}
+	return out
+}

@@ -88,7 +88,7 @@ type Request struct {
 // Client talks to one Ravi with one credential. Make it with New. All methods
 // are safe for concurrent use.
 type Client struct {
-	cfg    config.Credentials
+	creds  config.Credentials
 	base   string // without a slash at the end
 	http   *http.Client
 	owned  bool // the transport is ours to close
@@ -122,7 +122,7 @@ func New(cfg Config) (*Client, error) {
 	cfg.UserAgent = cmp.Or(cfg.UserAgent, defaultUserAgent)
 	cfg.KeyLabel = cmp.Or(cfg.KeyLabel, defaultKeyLabel)
 
-	c := &Client{cfg: cfg.Credentials, base: base, conf: cfg}
+	c := &Client{creds: cfg.Credentials, base: base, conf: cfg}
 	if c.http, c.owned, err = httpClient(cfg); err != nil {
 		return nil, err
 	}
@@ -190,7 +190,7 @@ func httpClient(cfg Config) (client *http.Client, owned bool, err error) {
 }
 
 // Scheme returns the scheme of the credential; empty when there is none.
-func (c *Client) Scheme() config.Scheme { return c.cfg.Scheme }
+func (c *Client) Scheme() config.Scheme { return c.creds.Scheme }
 
 // Scope returns the calls for one identity. It makes no request and cannot
 // fail: whether the identity exists and may be used shows in the first call.

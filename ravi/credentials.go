@@ -58,7 +58,7 @@ type authority interface {
 }
 
 func newAuthority(c *Client) authority {
-	switch c.cfg.Scheme {
+	switch c.creds.Scheme {
 	case config.SchemeToken:
 		return newTokenAuthority(c)
 	case config.SchemeKey:
@@ -90,22 +90,22 @@ func (c *Client) Bound() (uuid string, ok bool) { return c.auth.bound() }
 // it cannot be turned back into the credential. It is empty without one.
 func (c *Client) CredentialID() string {
 	name := ""
-	claims := claimsOf(c.cfg.AccessToken)
+	claims := claimsOf(c.creds.AccessToken)
 	switch {
-	case c.cfg.Scheme == "":
+	case c.creds.Scheme == "":
 		return ""
-	case !c.cfg.ManagementKey.Empty():
-		name = "management " + c.cfg.ManagementKey.Reveal()
-	case !c.cfg.IdentityKey.Empty():
-		name = "identity " + c.cfg.IdentityKey.Reveal()
+	case !c.creds.ManagementKey.Empty():
+		name = "management " + c.creds.ManagementKey.Reveal()
+	case !c.creds.IdentityKey.Empty():
+		name = "identity " + c.creds.IdentityKey.Reveal()
 	case claims.user() != "":
 		name = "user " + claims.user() + " " + claims.Identity
-	case c.cfg.UserEmail != "":
-		name = "email " + c.cfg.UserEmail
-	case !c.cfg.RefreshToken.Empty():
-		name = "refresh " + c.cfg.RefreshToken.Reveal()
+	case c.creds.UserEmail != "":
+		name = "email " + c.creds.UserEmail
+	case !c.creds.RefreshToken.Empty():
+		name = "refresh " + c.creds.RefreshToken.Reveal()
 	default:
-		name = "access " + c.cfg.AccessToken.Reveal()
+		name = "access " + c.creds.AccessToken.Reveal()
 	}
 	sum := sha256.Sum256([]byte("ravi credential\x00" + c.base + "\x00" + name))
 	return hex.EncodeToString(sum[:16])

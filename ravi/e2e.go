@@ -101,7 +101,7 @@ type sealing struct {
 // seal returns a value as it goes to Ravi: sealed for an account with keys,
 // plain for one without. The empty value stays empty.
 func (c *Client) seal(ctx context.Context, v secret.Secret) (string, error) {
-	if v.Empty() || c.cfg.Scheme != config.SchemeToken || c.cfg.Plaintext {
+	if v.Empty() || c.creds.Scheme != config.SchemeToken || c.creds.Plaintext {
 		return v.Reveal(), nil
 	}
 	if keys := c.keys.Load(); keys != nil {
@@ -141,7 +141,7 @@ func (c *Client) learnSealing(ctx context.Context) (*sealing, error) {
 // open returns the plain value of a field, or the field as it is and false when
 // there is no key that opens it.
 func (c *Client) open(v string) (secret.Secret, bool) {
-	if !seal.Is(v) || c.cfg.Plaintext {
+	if !seal.Is(v) || c.creds.Plaintext {
 		return secret.New(v), true
 	}
 	keys := c.keys.Load()

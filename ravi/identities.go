@@ -127,7 +127,7 @@ func (c *Client) boundIdentity(ctx context.Context, uuid string) (*Identity, err
 	if err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnsupported) {
 		return nil, err
 	}
-	id := &Identity{UUID: uuid, Name: c.cfg.IdentityName}
+	id := &Identity{UUID: uuid, Name: c.creds.IdentityName}
 	address, err := c.Scope(uuid).Email(ctx)
 	if err != nil {
 		return nil, err
@@ -169,7 +169,7 @@ var cannotTellIdentity = &Error{
 // identityOfKey asks Ravi whose identity key the configured one is: it lists
 // that identity only, or tells in the list of keys.
 func (c *Client) identityOfKey(ctx context.Context) (string, error) {
-	own := &grant{bearer: c.cfg.IdentityKey, origin: fromConfigured}
+	own := &grant{bearer: c.creds.IdentityKey, origin: fromConfigured}
 	all, err := list[Identity](ctx, c, call{
 		op: "list identities", method: http.MethodGet, route: "/api/identities/", who: asAccount, with: own,
 	})

@@ -37,12 +37,12 @@ type keyAuthority struct {
 }
 
 func newKeyAuthority(c *Client) *keyAuthority {
-	return &keyAuthority{c: c, ring: map[string]secret.Secret{}, own: c.cfg.IdentityUUID}
+	return &keyAuthority{c: c, ring: map[string]secret.Secret{}, own: c.creds.IdentityUUID}
 }
 
 func (a *keyAuthority) grant(ctx context.Context, k call) (grant, error) {
-	management := grant{bearer: a.c.cfg.ManagementKey, origin: fromManagement}
-	configured := grant{bearer: a.c.cfg.IdentityKey, origin: fromConfigured}
+	management := grant{bearer: a.c.creds.ManagementKey, origin: fromManagement}
+	configured := grant{bearer: a.c.creds.IdentityKey, origin: fromConfigured}
 	if management.bearer.Empty() {
 		if k.who == asIdentity {
 			if err := a.mustOwn(ctx, k.identity); err != nil {
@@ -82,7 +82,7 @@ func (a *keyAuthority) grant(ctx context.Context, k call) (grant, error) {
 func (a *keyAuthority) refused(_ context.Context, k *call, g grant, failed *Error) (bool, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	hasManagement := !a.c.cfg.ManagementKey.Empty()
+	hasManagement := !a.c.creds.ManagementKey.Empty()
 	switch {
 	case failed.Status == http.StatusForbidden:
 		// The endpoint wants an identity's own key.
@@ -107,7 +107,7 @@ func (a *keyAuthority) refused(_ context.Context, k *call, g grant, failed *Erro
 func (a *keyAuthority) bound() (string, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.c.cfg.ManagementKey.Empty() {
+	if !a.c.creds.ManagementKey.Empty() {
 		return "", false
 	}
 	return a.own, true
@@ -210,7 +210,7 @@ func (a *keyAuthority) remember(honours bool) {
 func (a *keyAuthority) addresses(ctx context.Context, identity string) (int, error) {
 	found, err := list[EmailAddress](ctx, a.c, call{
 		op: "find out how to act for an identity", method: http.MethodGet, route: "/api/email/",
-		with: &grant{bearer: a.c.cfg.ManagementKey, query: identity, origin: fromManagement},
+		with: &grant{bearer: a.c.creds.ManagementKey, query: identity, origin: fromManagement},
 	})
 	return len(found), err
 }

@@ -6,12 +6,12 @@ package ravi
 // new login from the old credential found again; c keeps what it has learnt,
 // such as minted keys and tokens that could not be saved.
 func (c *Client) SameCredential(other *Client) bool {
-	if c.cfg.Scheme != other.cfg.Scheme || c.base != other.base || c.cfg.AuthFile != other.cfg.AuthFile {
+	if c.creds.Scheme != other.creds.Scheme || c.base != other.base || c.creds.AuthFile != other.creds.AuthFile {
 		return false
 	}
 	mine, ok := c.auth.(*tokenAuthority)
 	if !ok {
-		return c.cfg.ManagementKey.Equal(other.cfg.ManagementKey) && c.cfg.IdentityKey.Equal(other.cfg.IdentityKey)
+		return c.creds.ManagementKey.Equal(other.creds.ManagementKey) && c.creds.IdentityKey.Equal(other.creds.IdentityKey)
 	}
 	theirs, ok := other.auth.(*tokenAuthority)
 	return ok && mine.main.knows(theirs.main) && (mine.second == nil) == (theirs.second == nil) &&

@@ -18,14 +18,14 @@ type tokenAuthority struct {
 }
 
 func newTokenAuthority(c *Client) *tokenAuthority {
-	a := &tokenAuthority{isBound: c.cfg.Bound, identity: c.cfg.IdentityUUID}
-	a.main = newPair(c, c.cfg.AccessToken, c.cfg.RefreshToken, c.cfg.ExpiresAt, c.cfg.AuthFile)
-	if uuid := claimsOf(c.cfg.AccessToken).Identity; uuid != "" {
+	a := &tokenAuthority{isBound: c.creds.Bound, identity: c.creds.IdentityUUID}
+	a.main = newPair(c, c.creds.AccessToken, c.creds.RefreshToken, c.creds.ExpiresAt, c.creds.AuthFile)
+	if uuid := claimsOf(c.creds.AccessToken).Identity; uuid != "" {
 		a.isBound, a.identity = true, uuid
 	}
-	if !c.cfg.BoundAccessToken.Empty() && !a.isBound {
-		a.second = newPair(c, c.cfg.BoundAccessToken, c.cfg.BoundRefreshToken, time.Time{}, c.cfg.BoundFile)
-		if uuid := claimsOf(c.cfg.BoundAccessToken).Identity; uuid != "" {
+	if !c.creds.BoundAccessToken.Empty() && !a.isBound {
+		a.second = newPair(c, c.creds.BoundAccessToken, c.creds.BoundRefreshToken, time.Time{}, c.creds.BoundFile)
+		if uuid := claimsOf(c.creds.BoundAccessToken).Identity; uuid != "" {
 			a.identity = uuid
 		}
 	}

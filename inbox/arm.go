@@ -24,7 +24,7 @@ func (h *Hub) Arm(ctx context.Context, t Target) (cursor string, err error) {
 		return "", err
 	}
 	defer h.release(w)
-	s, err := w.arm(ctx)
+	s, err := w.arm(ctx, h.cfg.ConnectTimeout)
 	if err != nil {
 		return "", err
 	}
@@ -37,10 +37,10 @@ func (h *Hub) ArmEmpty(t Target) (cursor string, err error) {
 	return h.seal(t, state{})
 }
 
-// arm waits for the stream, then for a whole list of each channel that began
-// after that.
-func (w *watcher) arm(ctx context.Context) (state, error) {
-	timeout := time.NewTimer(w.hub.cfg.ConnectTimeout)
+// arm waits for the stream, at most for so long, then for a whole list of each
+// channel that began after that.
+func (w *watcher) arm(ctx context.Context, patience time.Duration) (state, error) {
+	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	select {
 	case <-w.settled:

@@ -1,6 +1,10 @@
 package inbox
 
-import "time"
+import (
+	"time"
+
+	"ravi-mcp/otp"
+)
 
 // Doors for the external tests of what has no public face.
 
@@ -69,3 +73,26 @@ func FromMatches(filterText, from string, sms bool) bool {
 
 // Counter reads the part counter of an SMS.
 func Counter(s string) (no, of int, rest string, ok bool) { return cutCounter(s) }
+
+// Join makes units of SMS of one sender, given seconds apart, and returns the
+// ids of each, the bodies having the ids 1, 2, 3, …
+func Join(bodies []string, apart []time.Duration) (ids [][]int64, texts []string) {
+	var list []*message
+	at := time.Unix(0, 0)
+	for i, body := range bodies {
+		at = at.Add(apart[i])
+		m := listedMessage{
+			message: message{channel: 1, at: pointOf(at, int64(i+1)), from: "1", sender: "1"},
+			parts:   otp.Message{Channel: otp.SMS, Text: body},
+		}
+		m.content = m.read()
+		list = append(list, &m.message)
+	}
+	for _, u := range units(1, list, func(m otp.Message) otp.Verdict { return otp.Extract(m, otp.Context{}) }) {
+		if u.parts == nil {
+			u.parts = []int64{u.at.id}
+		}
+		ids, texts = append(ids, u.parts), append(texts, u.text)
+	}
+	return ids, texts
+}

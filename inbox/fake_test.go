@@ -107,6 +107,20 @@ func (f *fakeRavi) markRead() {
 	}
 }
 
+// listings is how many lists of a channel were read, connects how many streams
+// were opened.
+func (f *fakeRavi) listings(c int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.reads[c])
+}
+
+func (f *fakeRavi) connects() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.opened
+}
+
 // fail makes reads fail for some time.
 func (f *fakeRavi) fail(d time.Duration) {
 	f.mu.Lock()

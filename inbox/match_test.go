@@ -2,6 +2,7 @@ package inbox_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -99,5 +100,23 @@ func FuzzCounter(f *testing.F) {
 		if ok {
 			assert.True(t, no >= 1 && no <= of && of <= 10 && len(rest) < len(s))
 		}
+	})
+}
+
+// Whatever the texts are, every SMS is in exactly one unit.
+func FuzzJoin(f *testing.F) {
+	f.Add("(1/2) Your code is 12", "(2/2) 3456", "Hello", byte(1), byte(2))
+	f.Add(filler(150), "Your code is 123456", filler(153), byte(0), byte(9))
+	f.Add("Your verification code is 1234", "(1/10) x", "[2/10] y", byte(11), byte(0))
+	f.Fuzz(func(t *testing.T, a, b, c string, gapB, gapC byte) {
+		ids, texts := inbox.Join([]string{a, b, c}, []time.Duration{0, time.Duration(gapB) * time.Second, time.Duration(gapC) * time.Second})
+		seen := map[int64]int{}
+		for _, unit := range ids {
+			for _, id := range unit {
+				seen[id]++
+			}
+		}
+		assert.Equal(t, map[int64]int{1: 1, 2: 1, 3: 1}, seen)
+		assert.Len(t, texts, len(ids))
 	})
 }

@@ -198,7 +198,7 @@ func (h *Hub) Wait(ctx context.Context, t Target, r Request) (Result, error) {
 	defer h.release(w)
 	if r.Cursor == "" {
 		armCtx, cancel := context.WithTimeoutCause(ctx, r.Timeout, errNoAnswer)
-		wt.state, err = w.arm(armCtx)
+		wt.state, err = w.arm(armCtx, min(h.cfg.ConnectTimeout, r.Timeout/4))
 		cancel()
 		if err != nil {
 			return Result{}, err

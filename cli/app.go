@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/rs/zerolog"
@@ -20,8 +21,11 @@ import (
 type app struct {
 	mcp     *mcpserver.MCPServer
 	account *session.Account
+	store   session.Store
 	hub     *inbox.Hub
 	closers []func()
+	// credentials are those that Ravi was last called with, or will be.
+	credentials atomic.Pointer[config.Credentials]
 }
 
 // newApp puts a server together. It starts without a credential; the tools
@@ -37,9 +41,13 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 		if err != nil {
 			return nil, err
 		}
+		a.credentials.Store(credentials)
 		return ravi.New(ravi.Config{Credentials: *credentials, UserAgent: "ravi-mcp/" + version(), Logger: log})
 	}
 	configFile := sources.Identity
+	if o.remote {
+		configFile = nil // whose it would be, nobody can say
+	}
 	if o.sandbox {
 		embedded, err := startEmbedded(o.embedded, notes)
 		if err != nil {
@@ -47,13 +55,19 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 		}
 		a.closers = append(a.closers, embedded.close)
 		connect = func() (*ravi.Client, error) {
-			return ravi.New(ravi.Config{Credentials: embedded.credentials(), BaseURL: embedded.url, Logger: log})
+			credentials := embedded.credentials()
+			a.credentials.Store(&credentials)
+			return ravi.New(ravi.Config{Credentials: credentials, BaseURL: embedded.url, Logger: log})
 		}
 		configFile = nil // a file names an identity of the real Ravi
 	}
 	store := &session.Memory{}
+	a.store = store
 	a.account = &session.Account{Connect: connect}
-	a.hub = inbox.New(inbox.Config{Sealer: token.Random(), Logger: log})
+	if o.sealer == nil {
+		o.sealer = token.Random()
+	}
+	a.hub = inbox.New(inbox.Config{Sealer: o.sealer, MaxStreams: o.maxStreams, MaxWaitsPerCaller: o.maxWaits, Logger: log})
 	a.closers = append(a.closers, func() { a.hub.Close(); _ = a.account.Close() })
 	var err error
 	a.mcp, err = server.New(server.Config{

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"ravi-mcp/session"
+	"ravi-mcp/token"
 )
 
 // options are the flags that decide what a server does for whom.
@@ -21,6 +22,11 @@ type options struct {
 	readOnly     bool
 	trustProject bool
 	maxWait      time.Duration
+
+	// What only a remote endpoint sets.
+	remote               bool          // several people may call: no identity comes from a file
+	sealer               *token.Sealer // of cursors; nil: a key of the process
+	maxStreams, maxWaits int           // 0: the defaults of package inbox
 }
 
 func (o *options) add(flags *pflag.FlagSet) {

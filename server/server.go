@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ravi-mcp/fault"
+	"ravi-mcp/session"
 	"ravi-mcp/tools"
 )
 
@@ -48,11 +49,18 @@ func New(cfg Config) (*mcpserver.MCPServer, error) {
 	if err != nil {
 		return nil, err
 	}
+	rights := make(map[string]tools.Tool, len(all))
+	for _, t := range all {
+		rights[t.Name] = t
+	}
 	s := mcpserver.NewMCPServer("ravi-mcp", cfg.Version,
 		mcpserver.WithTitle("Ravi"),
 		mcpserver.WithDescription("Identities for agents: email inbox, phone number, passwords, secrets and codes, through Ravi."),
 		mcpserver.WithInstructions(instructions),
 		mcpserver.WithToolCapabilities(false),
+		mcpserver.WithToolFilter(func(ctx context.Context, published []mcp.Tool) []mcp.Tool {
+			return allowed(ctx, rights, published)
+		}),
 	)
 	for _, t := range all {
 		if cfg.ReadOnly && t.Writes() {
@@ -65,6 +73,25 @@ func New(cfg Config) (*mcpserver.MCPServer, error) {
 		s.AddTool(published, serve(t, cfg))
 	}
 	return s, nil
+}
+
+// allowed leaves only the tools that exist for the caller, in lists and in calls.
+func allowed(ctx context.Context, rights map[string]tools.Tool, published []mcp.Tool) []mcp.Tool {
+	call, ok := session.CallFrom(ctx)
+	if !ok {
+		return nil
+	}
+	r := call.Caller.Rights
+	if r.Toolsets == nil && !r.ReadOnly {
+		return published
+	}
+	kept := published[:0:0]
+	for _, p := range published {
+		if t, known := rights[p.Name]; known && r.AllowsTool(string(t.Toolset), t.Writes()) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
 }
 
 // publish is the definition of a tool that clients see.

@@ -137,8 +137,12 @@ func callFrom(ctx context.Context) *call {
 // Park says that the request of ctx does nothing but wait from now on, for a message or for a person: it stops counting
 // against the bound on running calls, so that no number of waits delays another call. resume ends that; it waits for a
 // free place if it must, before all calls that have not begun, and gives up waiting when the request is cancelled. Call
-// resume in any case; a second call of it does nothing. Parks nest. Outside of a stdio tool call Park does nothing.
+// resume in any case; a second call of it does nothing. Parks nest. Over HTTP, where calls are shed and never queue, resume
+// takes the place back at once. Outside of a tool call Park does nothing.
 func Park(ctx context.Context) (resume func()) {
+	if f := flightFrom(ctx); f != nil {
+		return f.park()
+	}
 	c := callFrom(ctx)
 	if c == nil || c.slot == nil {
 		return func() {}

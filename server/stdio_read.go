@@ -73,10 +73,17 @@ func (c *conn) read(in io.Reader) error {
 // must not wait, and nothing that reaches Ravi.
 func (c *conn) take(line []byte) {
 	env, refused := CheckEnvelope(line)
-	switch {
-	case refused != nil:
+	if refused != nil {
 		c.log.Debug().Int("code", refused.Code).Str("reason", refused.Message).Msg("a message was refused")
 		c.refuse(refused.ID, refused.Code, refused.Message)
+		return
+	}
+	c.dispatch(env, line)
+}
+
+// dispatch is take for a message whose envelope was checked.
+func (c *conn) dispatch(env Envelope, line []byte) {
+	switch {
 	case env.IsResponse:
 		c.response(env, line)
 	case env.Method == string(mcp.MethodNotificationCancelled):

@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +31,17 @@ type Rights struct {
 	// An identity whose name fits none does not exist for the caller. Nil
 	// allows every identity; an empty, non-nil list allows none.
 	Identities []string
+	// Toolsets are the toolsets whose tools exist for the caller. Nil means
+	// all that the server has; an empty, non-nil list means none.
+	Toolsets []string
+	// ReadOnly leaves out every tool that writes.
+	ReadOnly bool
+}
+
+// AllowsTool reports whether a tool of that toolset, which writes or not,
+// exists for the caller.
+func (r Rights) AllowsTool(toolset string, writes bool) bool {
+	return !(writes && r.ReadOnly) && (r.Toolsets == nil || slices.Contains(r.Toolsets, toolset))
 }
 
 // ParsePatterns reads a comma-separated list of name patterns, as given to

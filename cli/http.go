@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"ravi-mcp/server"
+	"ravi-mcp/session"
+)
+
+const httpHelp = `Serve any number of remote agents: streamable HTTP at /mcp for every protocol
+revision, and the older SSE transport at /sse and /message. /healthz says that
+the process lives, /readyz that Ravi can be reached.
+
+On loopback no token is needed, and everybody on the machine is the one caller
+"local". Any other address needs callers (--callers, RAVI_MCP_TOKEN or
+--token-file), and TLS (--tls-cert and --tls-key, or --behind-tls-proxy).
+
+--callers names a TOML file, which is read again when it changes:
+
+  [[caller]]
+  name = "alice"
+  token_sha256 = "..."            # ravi-mcp token new alice
+  identities = ["alice-*"]        # required; "*" is every identity
+  default_identity = "alice-main" # the rest may be missing
+  toolsets = ["identity", "inbox"]
+  read_only = true
+
+An identity of a call is, first match wins: the tool's identity argument, the
+one its session uses, the header X-Ravi-Identity, then --identity (one caller)
+or default_identity (callers). No config file ever names it.
+
+The key that seals cursors is 32 bytes in base64 or hex, in RAVI_MCP_SEAL_KEY
+or --seal-key-file, followed by the previous one while it is being replaced.
+Without either it is made once and kept in --state-dir.`
+
+const httpExample = `  ravi-mcp http --sandbox
+  ravi-mcp http --addr 0.0.0.0:8787 --callers callers.toml --behind-tls-proxy --public-url https://mcp.example.com
+  claude mcp add --transport http ravi https://mcp.example.com/mcp --header "Authorization: Bearer $TOKEN"`
+
+// httpFlags are the flags of the http command.
+type httpFlags struct {
+	options
+	addr         string
+	publicURLs   []string
+	allowOrigins []string
+	callers      string
+	tokenFile    string
+	cert, key    string
+	behindProxy  bool
+	noSSE        bool
+	sealKeyFile  string
+	stateDir     string
+	sessions     int
+	idle         time.Duration
+	limits       server.HTTPLimits
+}
+
+func newHTTP(s streams) *cobra.Command {
+	var f httpFlags
+	cmd := &cobra.Command{
+		Use: "http", Short: "Serve remote agents over HTTP", Long: httpHelp, Example: httpExample,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.addr, "addr", "127.0.0.1:8787", "address to listen on (port 0: a free one)")
+	flags.StringArrayVar(&f.publicURLs, "public-url", nil, "URL under which clients reach the server; its host is allowed as Host and Origin (repeatable)")
+	flags.StringArrayVar(&f.allowOrigins, "allow-origin", nil, "origin of web pages that may use the server, such as https://app.example.com (repeatable)")
+	flags.StringVar(&f.callers, "callers", "", "file with the callers, their tokens and rights")
+	flags.StringVar(&f.tokenFile, "token-file", "", "file with the token of the one caller (or RAVI_MCP_TOKEN)")
+	flags.StringVar(&f.cert, "tls-cert", "", "file with the certificate chain; read again when it changes")
+	flags.StringVar(&f.key, "tls-key", "", "file with the certificate's private key")
+	flags.BoolVar(&f.behindProxy, "behind-tls-proxy", false, "a proxy in front speaks TLS with the clients")
+	flags.BoolVar(&f.noSSE, "no-sse", false, "leave out /sse and /message")
+	flags.StringVar(&f.sealKeyFile, "seal-key-file", "", "file with the key that seals cursors (or RAVI_MCP_SEAL_KEY)")
+	flags.StringVar(&f.stateDir, "state-dir", "", "folder for what the server itself has to keep (default $XDG_STATE_HOME/ravi-mcp)")
+	flags.IntVar(&f.sessions, "max-sessions", session.DefaultPerCaller, "sessions of one caller; beyond it the one left alone for longest goes")
+	flags.DurationVar(&f.idle, "session-idle", session.DefaultIdle, "time after which a session without a request ends (a session ends after 24h in any case)")
+	flags.IntVar(&f.limits.CallsPerCaller, "max-calls", server.DefaultCallsCaller, "calls of one caller that run at a time, waits not counted; beyond it 429")
+	flags.IntVar(&f.maxWaits, "max-waits", 1000, "waits of one caller that are open at a time")
+	flags.IntVar(&f.limits.Rate, "max-rate", server.DefaultRate, "requests a second of one caller, with bursts of twice as many; beyond it 429; -1: no limit")
+	flags.IntVar(&f.maxStreams, "max-streams", 2000, "event streams to Ravi that are open at a time; the rest is polled")
+	f.add(flags)
+	return cmd
+}
+
+func (f *httpFlags) run(ctx context.Context, s streams) error {
+	log, err := f.log.logger(s.err)
+	if err != nil {
+		return err
+	}
+	access, err := f.check()
+	if err != nil {
+		return err
+	}
+	f.remote = true
+	if f.sealer, err = f.seal(); err != nil {
+		return err
+	}
+	certificate, err := f.certificate(log)
+	if err != nil {
+		return err
+	}
+	app, err := newApp(f.options, log, s.err)
+	if err != nil {
+		return err
+	}
+	defer app.close()
+	_, _ = app.account.Client() // so that its credential is known from the first request on; calls say what is wrong
+
+	l, err := net.Listen("tcp", f.addr)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	web, sessions := f.assemble(app, access, l.Addr(), log)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go sessions.Run(ctx)
+	if access.callers != nil {
+		go access.callers.Watch(ctx, time.Second, func(gone []string) {
+			for _, name := range gone {
+				log.Info().Str("caller", name).Msg("the caller may not call any more")
+				sessions.EndCaller(name)
+				web.CallerGone(name)
+			}
+		}, func(err error) {
+			log.Error().Err(err).Msg("the callers file was not taken over; the old one still holds")
+		})
+	}
+	f.announce(s, l.Addr(), access, certificate)
+	return web.Serve(ctx, l, certificate)
+}
+
+// assemble is the endpoint for a listener.
+func (f *httpFlags) assemble(app *app, access access, addr net.Addr, log zerolog.Logger) (*server.HTTP, *session.Sessions) {
+	sessions := &session.Sessions{PerCaller: f.sessions, Idle: f.idle}
+	web := &server.HTTP{
+		Server: app.mcp, Sessions: sessions, Anyone: access.anyone,
+		CrossOrigins: f.allowOrigins, NoSSE: f.noSSE, TLS: f.cert != "" || f.behindProxy,
+		Ready: func(ctx context.Context) error {
+			_, err := app.account.Identities(ctx)
+			return err
+		},
+		Drain: app.hub.Shutdown, Limits: f.limits, Log: log,
+	}
+	if access.callers != nil {
+		web.Callers = authenticator{callers: access.callers, credentials: &app.credentials}
+	}
+	web.Hosts, web.Origins = server.LocalNames(addr, f.cert != "")
+	for _, u := range access.public {
+		hosts, origins := server.PublicNames(u)
+		web.Hosts, web.Origins = append(web.Hosts, hosts...), append(web.Origins, origins...)
+	}
+	sessions.OnEnd = func(key session.Key) {
+		if err := app.store.EndSession(context.Background(), key); err != nil {
+			log.Error().Err(err).Msg("the state of a session could not be dropped")
+		}
+		web.SessionEnded(key)
+	}
+	return web, sessions
+}
+
+// announce says on stderr where the server is and who may use it.
+func (f *httpFlags) announce(s streams, addr net.Addr, access access, certificate *tls.Config) {
+	scheme := "http"
+	if certificate != nil {
+		scheme = "https"
+	}
+	fmt.Fprintf(s.err, "MCP endpoint at %s://%s/mcp\n", scheme, addr)
+	switch {
+	case access.callers == nil:
+		fmt.Fprintf(s.err, "no token is needed: everybody on this machine is the one caller %q\n", session.LocalCaller)
+	case f.callers != "":
+		fmt.Fprintf(s.err, "%d callers, each with a token of its own\n", access.callers.Len())
+	}
+	if len(f.allowOrigins) > 0 {
+		fmt.Fprintf(s.err, "web pages of %s may use it\n", strings.Join(slices.Sorted(slices.Values(f.allowOrigins)), ", "))
+	}
+}

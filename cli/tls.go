@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"crypto/tls"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// certificate returns how to speak TLS with clients, nil where that is not asked for. The files are looked at again, once
+// a second at most, when a client connects: a renewed certificate is used without a restart, and one that cannot be read
+// leaves the old one in use.
+func (f *httpFlags) certificate(log zerolog.Logger) (*tls.Config, error) {
+	if f.cert == "" {
+		return nil, nil
+	}
+	k := &keeper{cert: f.cert, key: f.key, log: log}
+	if err := k.load(); err != nil {
+		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: k.get}, nil
+}
+
+// keeper holds a certificate that may be replaced on disk.
+type keeper struct {
+	cert, key string
+	log       zerolog.Logger
+
+	mu     sync.Mutex
+	pair   *tls.Certificate
+	stamp  string
+	looked time.Time
+}
+
+func (k *keeper) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if time.Since(k.looked) >= time.Second {
+		if err := k.load(); err != nil {
+			k.log.Error().Err(err).Msg("the certificate was not taken over; the old one is still used")
+		}
+	}
+	return k.pair, nil
+}
+
+// load reads the files if they have changed. The caller holds mu, or is alone.
+func (k *keeper) load() error {
+	k.looked = time.Now()
+	stamp := ""
+	for _, path := range []string{k.cert, k.key} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		stamp += fmt.Sprint(info.ModTime().UnixNano(), " ", info.Size(), " ")
+	}
+	if stamp == k.stamp {
+		return nil
+	}
+	k.stamp = stamp // a file that is wrong is reported once
+	pair, err := tls.LoadX509KeyPair(k.cert, k.key)
+	if err != nil {
+		return err
+	}
+	k.pair = &pair
+	return nil
+}

@@ -1,0 +1,203 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"ravi-mcp/session"
+)
+
+// callerState is what one caller does at the moment.
+type callerState struct {
+	name string
+
+	mu      sync.Mutex
+	running int // calls that do not wait
+	flights map[*flight]struct{}
+	// The bucket of the rate limit: what is left in it, and when that was.
+	left   float64
+	filled time.Time
+}
+
+func (s *site) stateOf(caller *session.Caller) *callerState {
+	if c, ok := s.callers.Load(caller.Name); ok {
+		return c.(*callerState)
+	}
+	c, _ := s.callers.LoadOrStore(caller.Name, &callerState{name: caller.Name, flights: make(map[*flight]struct{}), left: -1})
+	return c.(*callerState)
+}
+
+func (s *site) eachCaller(visit func(*callerState)) {
+	s.callers.Range(func(_, c any) bool {
+		visit(c.(*callerState))
+		return true
+	})
+}
+
+// authenticate returns who makes the request, and takes the token out of it, so that nothing behind the guard ever sees
+// it (SECURITY.md H3, H4). No token ever comes from anywhere but the Authorization header.
+func (s *site) authenticate(r *http.Request) (*session.Caller, *refusal) {
+	given := r.Header["Authorization"]
+	delete(r.Header, "Authorization")
+	delete(r.Header, "Proxy-Authorization")
+	delete(r.Header, "Cookie")
+	if s.Callers == nil {
+		return s.Anyone, nil
+	}
+	if len(given) > 1 {
+		return nil, &refusal{status: http.StatusBadRequest, message: "more than one Authorization header"}
+	}
+	if len(given) == 0 {
+		return nil, refuseToken
+	}
+	scheme, token, ok := strings.Cut(given[0], " ")
+	if token = strings.TrimSpace(token); !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return nil, refuseToken
+	}
+	// A Ravi credential is never a caller's token, not even by an operator's mistake.
+	if strings.HasPrefix(token, "ravi_") {
+		return nil, refuseToken
+	}
+	caller := s.Callers.Authenticate(token)
+	if caller == nil {
+		return nil, refuseToken
+	}
+	return caller, nil
+}
+
+var (
+	refuseToken = &refusal{status: http.StatusUnauthorized, message: "a caller's token is needed: Authorization: Bearer TOKEN; " +
+		"`ravi-mcp token new NAME` makes one, and a Ravi credential is none"}
+	refuseRate    = &refusal{status: http.StatusTooManyRequests, retry: true, message: "too many requests of this caller; slow down"}
+	refuseCalls   = &refusal{status: http.StatusTooManyRequests, retry: true, message: "too many calls of this caller run at the same time; retry after some of them ended"}
+	refuseBusy    = &refusal{status: http.StatusServiceUnavailable, retry: true, message: "the server is busy; retry in a moment"}
+	refuseEnding  = &refusal{status: http.StatusServiceUnavailable, retry: true, message: "the server is shutting down; retry when it runs again"}
+	refuseSession = &refusal{status: http.StatusNotFound, message: "no such session; send initialize to open one"}
+)
+
+// spend takes one request from the caller's rate, or reports false.
+func (c *callerState) spend(rate int, now time.Time) bool {
+	if rate < 0 {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	burst := 2 * float64(rate)
+	if c.left < 0 {
+		c.left = burst
+	} else {
+		c.left = min(burst, c.left+now.Sub(c.filled).Seconds()*float64(rate))
+	}
+	c.filled = now
+	if c.left < 1 {
+		return false
+	}
+	c.left--
+	return true
+}
+
+// flight is one request of a caller on its way through the server.
+type flight struct {
+	site    *site
+	who     *callerState
+	session string
+	// stream marks a request that is there to listen, and ends at once when the server does.
+	stream bool
+	cancel context.CancelCauseFunc
+	answer *answer
+
+	mu      sync.Mutex
+	counted bool // among the running calls
+	parks   int
+	over    bool
+}
+
+// take counts a call in, or says why not.
+func (s *site) take(f *flight) *refusal {
+	if s.running.Add(1) > int64(or(s.Limits.Running, DefaultMaxRunning)) {
+		s.running.Add(-1)
+		return refuseBusy
+	}
+	f.who.mu.Lock()
+	defer f.who.mu.Unlock()
+	if f.who.running >= or(s.Limits.CallsPerCaller, DefaultCallsCaller) {
+		s.running.Add(-1)
+		return refuseCalls
+	}
+	f.who.running++
+	f.counted = true
+	return nil
+}
+
+// register makes the flight known, so that it can be cancelled from outside, and done ends that.
+func (f *flight) register() {
+	f.who.mu.Lock()
+	f.who.flights[f] = struct{}{}
+	f.who.mu.Unlock()
+}
+
+func (f *flight) done() {
+	f.mu.Lock()
+	f.over = true
+	counted := f.counted
+	f.counted = false
+	f.mu.Unlock()
+	f.who.mu.Lock()
+	delete(f.who.flights, f)
+	if counted {
+		f.who.running--
+	}
+	f.who.mu.Unlock()
+	if counted {
+		f.site.running.Add(-1)
+	}
+}
+
+// count changes whether the flight is among the running calls.
+func (f *flight) count(change int) {
+	f.who.mu.Lock()
+	f.who.running += change
+	f.who.mu.Unlock()
+	f.site.running.Add(int64(change))
+}
+
+// park takes the flight from the running calls until resume.
+func (f *flight) park() (resume func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.parks++
+	if f.counted {
+		f.counted = false
+		f.count(-1)
+	}
+	return sync.OnceFunc(func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.parks--; f.parks == 0 && !f.over && !f.counted && !f.stream {
+			f.counted = true
+			f.count(1)
+		}
+	})
+}
+
+// cancelAll cancels the caller's flights that are meant.
+func (c *callerState) cancelAll(cause error, meant func(*flight) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for f := range c.flights {
+		if meant(f) {
+			f.cancel(cause)
+		}
+	}
+}
+
+type flightKey struct{}
+
+// flightFrom returns the HTTP request that ctx belongs to, or nil.
+func flightFrom(ctx context.Context) *flight {
+	f, _ := ctx.Value(flightKey{}).(*flight)
+	return f
+}

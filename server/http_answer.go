@@ -1,0 +1,253 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// answer is the response to one request, as mcp-go and the request's own progress write it. Notifications of ours go
+// straight to the client, in the order in which they are reported: mcp-go's channel loses the last one, and gives those of
+// concurrent calls to each other (MCP.md section 2.3, traps 11 to 13). The first one makes the response an event stream;
+// what mcp-go then writes as plain JSON becomes the last event.
+type answer struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+
+	mu     sync.Mutex
+	header http.Header // as mcp-go sets it; nobody else touches it
+	status int
+	sent   bool // the head is on its way
+	stream bool // the response is an event stream
+	ended  bool
+	err    error
+	// opens marks the response to initialize: it has the id of a session only if that was opened.
+	opens, opened bool
+}
+
+func newAnswer(w http.ResponseWriter, opens bool) *answer {
+	return &answer{w: w, header: make(http.Header, 2), opens: opens}
+}
+
+// Header, WriteHeader, Write, Flush and CanStream are what mcp-go writes the response with.
+func (a *answer) Header() http.Header { return a.header }
+
+// CanStream reports that the response may become a stream: clients that would not take one are refused before.
+func (a *answer) CanStream() bool { return true }
+
+func (a *answer) WriteHeader(status int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.status == 0 {
+		a.status = status
+	}
+	// The head waits for the first byte where it depends on it. An empty answer, and a stream, have no such byte.
+	if !a.sent && (status != http.StatusOK || a.events()) {
+		a.head()
+	}
+}
+
+// events reports whether mcp-go writes events and not plain JSON.
+func (a *answer) events() bool {
+	v := a.header["Content-Type"]
+	return len(v) == 1 && v[0] == valueEvents[0]
+}
+
+// head sends the head of the response. The caller holds mu.
+func (a *answer) head() {
+	a.sent = true
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	h := a.w.Header()
+	for name, values := range a.header {
+		if name == "Connection" || name == "Cache-Control" || name == headerSession && !a.opened {
+			continue
+		}
+		h[name] = values
+	}
+	if a.stream = a.stream || a.events(); a.stream {
+		h["Content-Type"] = valueEvents
+		h["X-Accel-Buffering"] = valueUnbuffered
+	}
+	a.w.WriteHeader(a.status)
+}
+
+var (
+	eventOpen  = []byte("event: message\ndata: ")
+	eventClose = []byte("\n\n")
+)
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.err != nil {
+		return 0, a.err
+	}
+	if !a.sent {
+		if a.opens {
+			a.opened = succeeded(p)
+		}
+		a.head()
+	}
+	if !a.stream {
+		return a.write(p)
+	}
+	if a.events() {
+		// mcp-go knows that this is a stream and writes whole events.
+		return a.write(p)
+	}
+	a.ended = true
+	for _, part := range [][]byte{eventOpen, bytes.TrimSuffix(p, eventClose[:1]), eventClose} {
+		if _, err := a.write(part); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// write writes to the client. The caller holds mu.
+func (a *answer) write(p []byte) (int, error) {
+	n, err := a.w.Write(p)
+	if err != nil && a.err == nil {
+		a.err = err
+	}
+	return n, err
+}
+
+func (a *answer) Flush() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.flush()
+}
+
+func (a *answer) flush() {
+	if a.sent && a.err == nil {
+		a.err = a.controller().Flush()
+	}
+}
+
+func (a *answer) controller() *http.ResponseController {
+	if a.control == nil {
+		a.control = http.NewResponseController(a.w)
+	}
+	return a.control
+}
+
+// succeeded reports whether an answer is a result.
+func succeeded(message []byte) bool {
+	var body struct{ Result json.RawMessage }
+	return json.Unmarshal(message, &body) == nil && len(body.Result) > 0
+}
+
+// notify sends a notification on the response; it is a Notify.
+func (a *answer) notify(ctx context.Context, method string, params any) error {
+	body, err := wireJSON(params)
+	if err != nil {
+		return err
+	}
+	name, _ := wireJSON(method)
+	event := make([]byte, 0, len(body)+len(name)+80)
+	event = append(append(event, eventOpen...), `{"jsonrpc":"2.0","method":`...)
+	event = append(append(event, name...), `,"params":`...)
+	event = append(append(append(event, body...), '}'), eventClose...)
+
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case a.ended:
+		return ErrAnswered
+	case a.err != nil:
+		return a.err
+	}
+	if !a.sent {
+		a.stream = true
+		a.head()
+	}
+	return a.event(event)
+}
+
+// event writes and flushes a part of a stream. A client that does not take it in time is given up: nothing waits for it
+// without end. The caller holds mu.
+func (a *answer) event(p []byte) error {
+	_ = a.controller().SetWriteDeadline(time.Now().Add(notifyTimeout))
+	if _, err := a.write(p); err != nil {
+		return err
+	}
+	a.flush()
+	_ = a.controller().SetWriteDeadline(time.Time{})
+	return a.err
+}
+
+// keepAlive sends a comment on the stream now and then, until ctx or end.
+func (a *answer) keepAlive(ctx context.Context) (end func()) {
+	stopped, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(keepAlive)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				a.mu.Lock()
+				if a.sent && a.stream && a.err == nil {
+					_ = a.event([]byte(": keep-alive\n\n"))
+				}
+				a.mu.Unlock()
+			case <-ctx.Done():
+				return
+			case <-stopped:
+				return
+			}
+		}
+	}()
+	return sync.OnceFunc(func() {
+		close(stopped)
+		<-done
+	})
+}
+
+// end says that nothing more may be sent for the request, and sends a head that still waits.
+func (a *answer) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ended = true
+	if a.status != 0 && !a.sent {
+		a.head()
+	}
+}
+
+// began reports whether the client was sent anything.
+func (a *answer) began() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sent
+}
+
+// fail answers with an error, if there is no answer yet; body is its error object.
+func (a *answer) fail(body []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.sent || a.err != nil {
+		return
+	}
+	a.sent = true
+	writeError(a.w, http.StatusInternalServerError, nil, body)
+}
+
+func stack() []byte { return debug.Stack() }
+
+// discard takes an answer that nobody waits for.
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) WriteHeader(int)             {}
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) Flush()                      {}
+func (discard) CanStream() bool             { return false }

@@ -1,0 +1,150 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// RemoteCaller is the name of the one caller of a server with a single token.
+const RemoteCaller = "remote"
+
+// MinTokenLength is the length in bytes of the shortest token that is taken as one. A token that NewToken makes is longer;
+// the limit is for those that people make up.
+const MinTokenLength = 32
+
+// TokenHash is what this server keeps of a caller's token.
+type TokenHash [sha256.Size]byte
+
+// HashToken returns the hash of a token.
+func HashToken(token string) TokenHash { return sha256.Sum256([]byte(token)) }
+
+// String returns the hash in hexadecimal, as the callers file has it.
+func (h TokenHash) String() string { return hex.EncodeToString(h[:]) }
+
+// Callers are those who may call a remote endpoint, told apart by their tokens. They come from a file (LoadCallers), which
+// may change while the server runs, or there is one (SingleCaller). Callers may be used by any number of goroutines.
+type Callers struct {
+	path     string
+	toolsets []string
+	table    atomic.Pointer[callerTable]
+	stamp    fileStamp
+}
+
+// callerTable is the callers at one moment; it is immutable.
+type callerTable struct {
+	byHash map[TokenHash]*Caller
+	hashes map[string]TokenHash // by name
+}
+
+// SingleCaller returns callers with one member, who has the given token.
+func SingleCaller(token string, caller *Caller) (*Callers, error) {
+	if len(token) < MinTokenLength {
+		return nil, errors.New("session: a caller's token must have at least 32 characters; `ravi-mcp token new NAME` makes one")
+	}
+	hash := HashToken(token)
+	c := &Callers{}
+	c.table.Store(&callerTable{
+		byHash: map[TokenHash]*Caller{hash: caller},
+		hashes: map[string]TokenHash{caller.Name: hash},
+	})
+	return c, nil
+}
+
+// Authenticate returns the caller whose token this is, or nil. Only hashes are compared, in constant time, so that how
+// long it takes tells nothing about a token that is nearly right.
+func (c *Callers) Authenticate(token string) *Caller {
+	hash := HashToken(token)
+	var found *Caller
+	table := c.table.Load()
+	// The map finds by the hash, whose bytes nobody can choose; the comparison is what decides.
+	if caller, ok := table.byHash[hash]; ok {
+		if own := table.hashes[caller.Name]; subtle.ConstantTimeCompare(own[:], hash[:]) == 1 {
+			found = caller
+		}
+	}
+	return found
+}
+
+// Has reports whether the token with this hash is that of a caller.
+func (c *Callers) Has(hash TokenHash) bool {
+	_, ok := c.table.Load().byHash[hash]
+	return ok
+}
+
+// Len returns how many callers there are.
+func (c *Callers) Len() int { return len(c.table.Load().byHash) }
+
+// Watch looks every so often whether the file has changed, and takes over what is in it, until ctx ends. gone is called
+// with the names of callers that are not there any more or have another token. A file that cannot be read or is wrong
+// changes nothing; failed is called with the reason, once per change of the file. Callers without a file have nothing to
+// watch, and Watch returns at once.
+func (c *Callers) Watch(ctx context.Context, every time.Duration, gone func(names []string), failed func(error)) {
+	if c.path == "" {
+		return
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		names, err := c.Reload()
+		if err != nil {
+			failed(err)
+		}
+		if len(names) > 0 {
+			gone(names)
+		}
+	}
+}
+
+// Reload reads the file again if it has changed since it was last looked at, and returns the names of the callers who
+// lost their token by that. It is for one goroutine at a time.
+func (c *Callers) Reload() (gone []string, err error) {
+	stamp, err := stampOf(c.path)
+	if err != nil {
+		if c.stamp == (fileStamp{}) {
+			return nil, nil // it was missing before
+		}
+		c.stamp = fileStamp{}
+		return nil, err
+	}
+	if stamp == c.stamp {
+		return nil, nil
+	}
+	c.stamp = stamp
+	next, err := readCallers(c.path, c.toolsets)
+	if err != nil {
+		return nil, err
+	}
+	before := c.table.Swap(next)
+	for name, hash := range before.hashes {
+		if next.hashes[name] != hash {
+			gone = append(gone, name)
+		}
+	}
+	return gone, nil
+}
+
+// fileStamp tells two states of a file apart without reading it.
+type fileStamp struct {
+	size    int64
+	changed time.Time
+	mode    os.FileMode
+}
+
+func stampOf(path string) (fileStamp, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fileStamp{}, err
+	}
+	return fileStamp{size: info.Size(), changed: info.ModTime(), mode: info.Mode()}, nil
+}

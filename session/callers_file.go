@@ -1,0 +1,188 @@
+package session
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// maxCallersFile is the size of the largest callers file that is read.
+const maxCallersFile = 4 << 20
+
+// callersFile is the form of the file (DESIGN section 3).
+type callersFile struct {
+	Caller []callerEntry `toml:"caller"`
+}
+
+// callerEntry is one [[caller]]. Pointers tell what is missing from what is empty.
+type callerEntry struct {
+	Name            string    `toml:"name"`
+	TokenSHA256     string    `toml:"token_sha256"`
+	Identities      *[]string `toml:"identities"`
+	DefaultIdentity string    `toml:"default_identity"`
+	Toolsets        *[]string `toml:"toolsets"`
+	ReadOnly        bool      `toml:"read_only"`
+
+	// Known, and refused: a right that is written down and not enforced would be worse than none.
+	OIDCSubject   any `toml:"oidc_subject"`
+	Delete        any `toml:"delete"`
+	Cleanup       any `toml:"cleanup"`
+	Reveal        any `toml:"reveal"`
+	Send          any `toml:"send"`
+	RaviConfigDir any `toml:"ravi_config_dir"`
+}
+
+// callerName is what a name may look like; it stands in logs and in keys of state.
+var callerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// ValidCallerName reports whether a caller in the file may have this name.
+func ValidCallerName(name string) bool { return callerName.MatchString(name) && name != LocalCaller }
+
+// LoadCallers reads a callers file: TOML with one [[caller]] for each, which has
+//
+//	name              who it is, in logs and state; letters, digits, ".", "_" and "-"
+//	token_sha256      SHA-256 of the token, in hexadecimal (`ravi-mcp token new NAME` prints it)
+//	identities        name patterns of the identities that exist for this caller; "*" is all of them
+//	default_identity  the identity of a call that names none (may be missing)
+//	toolsets          the toolsets that exist for this caller (missing: all that the server has)
+//	read_only         true leaves out every tool that writes
+//
+// A caller without identities is an error, as is everything that is not understood: a typing mistake must not open
+// anything. toolsets are the names that exist. The file must not be writable by others. Errors name the file and the
+// caller and repeat no hash.
+func LoadCallers(path string, toolsets []string) (*Callers, error) {
+	c := &Callers{path: path, toolsets: toolsets}
+	stamp, err := stampOf(path)
+	if err != nil {
+		return nil, fmt.Errorf("session: callers file: %w", err)
+	}
+	table, err := readCallers(path, toolsets)
+	if err != nil {
+		return nil, err
+	}
+	c.stamp = stamp
+	c.table.Store(table)
+	return c, nil
+}
+
+func readCallers(path string, toolsets []string) (*callerTable, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("session: callers file: %w", err)
+	case info.Size() > maxCallersFile:
+		return nil, fmt.Errorf("session: callers file %s is larger than 4 MiB", path)
+	case info.Mode().Perm()&0o022 != 0:
+		return nil, fmt.Errorf("session: callers file %s may be changed by others; run: chmod go-w %s", path, path)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("session: callers file: %w", err)
+	}
+	table, err := parseCallers(data, toolsets)
+	if err != nil {
+		return nil, fmt.Errorf("session: callers file %s: %w", path, err)
+	}
+	return table, nil
+}
+
+func parseCallers(data []byte, toolsets []string) (*callerTable, error) {
+	var file callersFile
+	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&file); err != nil {
+		return nil, tomlError(err)
+	}
+	if len(file.Caller) == 0 {
+		return nil, errors.New("it has no [[caller]]")
+	}
+	table := &callerTable{byHash: make(map[TokenHash]*Caller), hashes: make(map[string]TokenHash)}
+	for i, entry := range file.Caller {
+		caller, hash, err := entry.caller(toolsets)
+		if err == nil {
+			if _, twice := table.hashes[caller.Name]; twice {
+				err = errors.New("the name stands twice")
+			} else if _, twice := table.byHash[hash]; twice {
+				err = errors.New("another caller has the same token")
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("caller %d%s: %w", i+1, entry.called(), err)
+		}
+		table.byHash[hash], table.hashes[caller.Name] = caller, hash
+	}
+	return table, nil
+}
+
+// called is the name for an error message, where it is one.
+func (e callerEntry) called() string {
+	if callerName.MatchString(e.Name) {
+		return " (" + e.Name + ")"
+	}
+	return ""
+}
+
+func (e callerEntry) caller(toolsets []string) (*Caller, TokenHash, error) {
+	var hash TokenHash
+	fail := func(format string, args ...any) (*Caller, TokenHash, error) {
+		return nil, TokenHash{}, fmt.Errorf(format, args...)
+	}
+	raw, err := hex.DecodeString(e.TokenSHA256)
+	switch {
+	case !callerName.MatchString(e.Name):
+		return fail("name: want up to 64 letters, digits, \".\", \"_\" and \"-\", beginning with a letter or digit")
+	case e.Name == LocalCaller:
+		return fail("name: %q is the caller of servers without callers", LocalCaller)
+	case err != nil || len(raw) != len(hash):
+		return fail("token_sha256: want 64 hexadecimal digits, as `ravi-mcp token new NAME` prints them")
+	case e.Identities == nil:
+		return fail("identities is missing: name the patterns of the identities that this caller may use, such as [\"research-*\"], or [\"*\"] for all")
+	}
+	for name, value := range map[string]any{
+		"oidc_subject": e.OIDCSubject, "delete": e.Delete, "cleanup": e.Cleanup, "reveal": e.Reveal, "send": e.Send,
+		"ravi_config_dir": e.RaviConfigDir,
+	} {
+		if value != nil {
+			return fail("%s is not supported by this version", name)
+		}
+	}
+	copy(hash[:], raw)
+	rights := Rights{Identities: []string{}, ReadOnly: e.ReadOnly}
+	for _, p := range *e.Identities {
+		if _, err := path.Match(p, ""); err != nil || p == "" || strings.TrimSpace(p) != p {
+			return fail("identities: %q is not a pattern", p)
+		}
+		rights.Identities = append(rights.Identities, p)
+	}
+	if e.Toolsets != nil {
+		rights.Toolsets = []string{}
+		for _, set := range *e.Toolsets {
+			if !slices.Contains(toolsets, set) {
+				return fail("toolsets: there is no toolset %q; there are %s", set, strings.Join(toolsets, ", "))
+			}
+			rights.Toolsets = append(rights.Toolsets, set)
+		}
+	}
+	return &Caller{Name: e.Name, DefaultIdentity: e.DefaultIdentity, Rights: rights}, hash, nil
+}
+
+// tomlError says where the file is wrong without repeating any of it.
+func tomlError(err error) error {
+	var strict *toml.StrictMissingError
+	if errors.As(err, &strict) && len(strict.Errors) > 0 {
+		row, _ := strict.Errors[0].Position()
+		return fmt.Errorf("line %d: there is no setting %q", row, strings.Join(strict.Errors[0].Key(), "."))
+	}
+	var decode *toml.DecodeError
+	if errors.As(err, &decode) {
+		row, column := decode.Position()
+		return fmt.Errorf("line %d, column %d: not the TOML that is expected there", row, column)
+	}
+	return errors.New("it is not TOML")
+}

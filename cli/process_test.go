@@ -66,15 +66,6 @@ func must[T any](t *testing.T, w *wire, name string, arguments any) T {
 	return v
 }
 
-// refusal is the error that a result carries.
-func refusal(t *testing.T, r toolResult) failure {
-	t.Helper()
-	require.True(t, r.IsError, "%s", r.Result)
-	var f failure
-	require.NoError(t, json.Unmarshal([]byte(r.Content[0].Text), &f))
-	return f
-}
-
 type args map[string]any
 
 // A client may write all its calls at once and close: every call is answered,
@@ -138,7 +129,7 @@ func TestEveryPipedCallIsAnsweredBeforeTheEnd(t *testing.T) {
 	assert.Empty(t, before.diff(after), "changed in HOME")
 }
 
-// onSandbox starts a server on a sandbox with one identity and opens a wait.
+// waiting starts a server on a sandbox with one identity and opens a wait.
 func waiting(t *testing.T) (w *wire, log *logged, wait <-chan message) {
 	t.Helper()
 	ravi := sandboxtest.New(t, sandbox.Config{})

@@ -45,9 +45,6 @@ type toolResult struct {
 	} `json:"content"`
 }
 
-// failure is the object that an error result carries.
-type failure struct{ Code, Message, Hint, Reason string }
-
 // wire is an MCP client on a process, as thin as can be: what is sent and what
 // comes is the test's business.
 type wire struct {

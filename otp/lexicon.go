@@ -8,15 +8,18 @@ import (
 	"sync"
 )
 
-// The words live in languages/*.txt, one file per language, one class per
-// line: "class: entry, entry, …". Lines may repeat a class; # starts a
-// comment. An entry holds no comma; commas in messages are read over. It
-// is a word or phrase in its native spelling; case, accents
-// and hyphens do not matter. A star at its end lets the word go on (stems of
-// inflected languages), a star in front lets it be the end of a longer word
-// (compounds). Scripts written without spaces need no stars. All languages are
-// looked up at once, and the longest entry at a place wins, so "promo code"
-// takes precedence over "code".
+// The words live in languages/*.txt, a file per language or family, one class
+// per line: "class: entry, entry, …". Lines may repeat a class; # starts a
+// comment. An entry is a word or phrase in its native spelling; case, accents
+// and hyphens do not matter, and commas in messages are read over ("Yes, it's
+// me" is the entry "yes it's me"). A star at its end lets the word go on (stems
+// of inflected languages), a star in front lets it be the end of a longer word
+// (compounds). Scripts written without spaces need no stars.
+//
+// All languages are looked up at once, so an entry must not be an ordinary
+// word of another language: fold it in mind ("đến" is "den") and prefer
+// phrases to short words. The longest entry at a place wins, so "promo code"
+// hides the "code" in it.
 
 //go:embed languages/*.txt
 var languageFiles embed.FS

@@ -135,6 +135,10 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 		return l // nothing says that it acts
 	}
 	u := readURL(a.url)
+	if (label|context)&(clDo|clSignin) == 0 && !in.do && !in.signin && !u.named && !(hasCode && (label|context)&(clOr|clClick) != 0) {
+		l.no = label&clNo != 0
+		return l // "click here" alone may lead anywhere
+	}
 	add := func(points float64, note string) {
 		l.score += points
 		if note != "" {
@@ -158,7 +162,11 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 		}
 	}
 	if label&clDo == 0 && context&clOr != 0 && hasCode {
-		add(2, "offered instead of the code")
+		points := 2.0
+		if label&clClick == 0 {
+			points = 4 // "or open" is both
+		}
+		add(points, "offered instead of the code")
 	}
 	if in.do || in.signin {
 		add(1.5, "")
@@ -235,13 +243,14 @@ func (p *page) bareLabel(a *anchor, l *linkCandidate) (label, context class) {
 			from = s.start
 		}
 	}
+	from = max(from, a.start-240) // a line may be a whole document
 	l.label = p.shown(from, a.start)
 	label = p.classesIn(from, a.start)
 	to := end
 	if s := p.segs[p.segOf(a.start)]; s.end < to && s.end > a.end {
 		to = s.end
 	}
-	return label, label | p.classesIn(a.end, to)
+	return label, label | p.classesIn(a.end, min(to, a.end+240))
 }
 
 func hasLetters(s []rune) bool {

@@ -137,7 +137,7 @@ func shapePrior(c *candidate) float64 {
 	case shapeLetters:
 		return -1
 	case shapeWords:
-		return -0.5
+		return 0
 	case shapeMixed:
 		switch t := transitions([]rune(c.code)); {
 		case t >= 2 || c.sep != 0:

@@ -14,6 +14,7 @@ import (
 // urlFacts is what a URL says by itself.
 type urlFacts struct {
 	do    bool // a word for the action in path or query keys
+	named bool // that word is long enough to be meant: verify, confirm, reset
 	no    bool // a word for something else
 	never bool // a word that no label outweighs: unsubscribe, deny
 	token int  // 0 none, 1 an identifier, 2 something opaque
@@ -27,9 +28,9 @@ func readURL(raw string) urlFacts {
 	if i := strings.Index(rest, "://"); i >= 0 {
 		rest = rest[i+3:]
 	}
-	host, path, _ := strings.Cut(rest, "/")
-	if i := strings.IndexAny(host, "?#"); i >= 0 {
-		path, host = host[i:], host[:i]
+	path := ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		path = strings.TrimPrefix(rest[i:], "/")
 	}
 	path, query := splitQuery(path)
 	segments := strings.Split(path, "/")
@@ -79,9 +80,21 @@ func (f *urlFacts) words(seg string) {
 	for _, w := range splitWords(seg) {
 		cl := words().exact[w]
 		f.do = f.do || cl&clURLDo != 0
+		f.named = f.named || cl&clURLDo != 0 && namedWords(w)
 		f.no = f.no || cl&clURLNo != 0
 		f.never = f.never || neverWords[w]
 	}
+}
+
+// namedWords tells words that stand for the action itself from those that only
+// go with it, as "account" and "go" do.
+func namedWords(w string) bool {
+	for _, stem := range [...]string{"verif", "confirm", "activ", "reset", "magic", "approv", "invit", "passw", "validat", "bestatig", "bestaetig", "restable", "potvrd", "potwierd", "conferm"} {
+		if strings.HasPrefix(w, stem) {
+			return true
+		}
+	}
+	return false
 }
 
 // splitWords splits at punctuation and at capitals inside a word, and adds

@@ -20,7 +20,10 @@ func (c *Client) SameCredential(other *Client) bool {
 
 // knows reports whether the access token of q is p's, or was in its file.
 func (p *pair) knows(q *pair) bool {
+	q.mu.Lock()
+	access := q.access
+	q.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.access.Equal(q.access) || p.inFile.Equal(q.access)
+	return p.access.Equal(access) || p.inFile.Equal(access)
 }

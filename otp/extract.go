@@ -31,6 +31,7 @@ type extraction struct {
 	ld     []string
 	values []*value
 	thread threadKind
+	sms    bool
 }
 
 // value is all places that show one code.
@@ -42,7 +43,7 @@ type value struct {
 }
 
 func newExtraction(m Message) *extraction {
-	e := &extraction{}
+	e := &extraction{sms: m.Channel == SMS}
 	subject, _ := capBytes(m.Subject, 2<<10)
 	e.thread, subject = subjectThread(subject)
 	text := m.Text
@@ -137,7 +138,7 @@ func (e *extraction) rivals(top *value) int {
 // scoring collects the candidates of all pages and what the message as a
 // whole says.
 func (e *extraction) scoring() *scoring {
-	s := &scoring{}
+	s := &scoring{sms: e.sms}
 	for _, p := range e.pages {
 		weight := 0.35
 		if p.kind == pageSubject {

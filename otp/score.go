@@ -36,6 +36,7 @@ type evidence struct {
 type scoring struct {
 	global     evidence // from subject and other pages
 	hint       bool
+	sms        bool
 	candidates []*candidate
 }
 
@@ -77,6 +78,15 @@ func (s *scoring) rate(c *candidate) {
 	}
 	if s.hint {
 		score += 0.5
+		if label == 0 && act == 0 && c.shape <= shapeGrouped {
+			score += 1.5 // "551904. Do not share."
+		}
+	}
+	if label == 0 && act == 0 && s.lone(c) {
+		score += 2.5
+	}
+	if c.end < len(p.form) && p.form[c.end] == '#' {
+		score -= 6 // dialled or keyed in at a door
 	}
 	scene := e.scene
 	if e.strong && e.direct {
@@ -99,6 +109,20 @@ func (s *scoring) rate(c *candidate) {
 	c.direct = e.direct && e.label > 0
 	c.score = score
 	c.note(e, framed)
+}
+
+// lone reports whether a text message is hardly more than a sender's name and
+// one number of the usual length: "Larch: 771823".
+func (s *scoring) lone(c *candidate) bool {
+	if !s.sms || c.page.kind != pageText || c.shape > shapeGrouped || len(c.code) != 6 || len(c.page.form)-(c.end-c.start) > 24 {
+		return false
+	}
+	for _, o := range s.candidates {
+		if o.code != c.code && o.rejected == "" {
+			return false
+		}
+	}
+	return true
 }
 
 // vouched reports whether a shape that words have too stands where only a code

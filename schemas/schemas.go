@@ -48,6 +48,12 @@ func Output[T any]() (*Schema, error) { return reflectSchema(new(T), true) }
 // JSON returns the schema document. The caller must not change it.
 func (s *Schema) JSON() json.RawMessage { return s.raw }
 
+// Has reports whether the schema names a property at its root.
+func (s *Schema) Has(name string) bool {
+	_, ok := s.doc.Properties[name]
+	return ok
+}
+
 func reflectSchema(v any, additional bool) (*Schema, error) {
 	r := invopop.Reflector{
 		Anonymous:                 true,

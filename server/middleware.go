@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/rs/zerolog"
 
 	"ravi-mcp/fault"
@@ -34,6 +35,24 @@ type request struct {
 	// Waits marks a call that mostly waits; it gives up its place among the
 	// running calls meanwhile.
 	Waits bool
+
+	// Tool is the name of the called tool, and Writes whether it changes
+	// anything.
+	Tool   string
+	Writes bool
+	// Kind is the kind of decision that the call may need, "" for none, and
+	// Decide what there is to decide.
+	Kind   session.Kind
+	Decide func(context.Context, tools.Call, json.RawMessage) (*tools.Decision, error)
+	// Answers and State are what a client of protocol 2026-07-28 sends with a
+	// call whose question was answered.
+	Answers mcp.InputResponses
+	State   string
+	// Decided and Verdict are what was decided about, and how.
+	Decided *tools.Decision
+	Verdict string
+
+	subject, target string // for the audit
 }
 
 // handler runs a request and returns its structured result.

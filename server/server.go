@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -23,6 +24,13 @@ type Config struct {
 	Deps *tools.Deps
 	// ReadOnly leaves out every tool that writes.
 	ReadOnly bool
+	// Toolsets are the toolsets to publish; nil means tools.DefaultToolsets.
+	Toolsets []tools.Toolset
+	// Policies are the operator's; what they leave open has its default, and
+	// the rights of a caller can tighten them.
+	Policies session.Policies
+	// Audit receives lines about every call; nil keeps none.
+	Audit *Audit
 	// Log receives one line per call, without arguments. The zero value is silent.
 	Log zerolog.Logger
 }
@@ -62,8 +70,12 @@ func New(cfg Config) (*mcpserver.MCPServer, error) {
 			return allowed(ctx, rights, published)
 		}),
 	)
+	sets := cfg.Toolsets
+	if sets == nil {
+		sets = tools.DefaultToolsets()
+	}
 	for _, t := range all {
-		if cfg.ReadOnly && t.Writes() {
+		if cfg.ReadOnly && t.Writes() || !slices.Contains(sets, t.Toolset) {
 			continue
 		}
 		published := publish(t)
@@ -111,12 +123,14 @@ func publish(t tools.Tool) mcp.Tool {
 
 // serve wraps a tool with the policy that every call shares.
 func serve(t tools.Tool, cfg Config) mcpserver.ToolHandlerFunc {
+	trail := auditor{audit: cfg.Audit, deps: cfg.Deps, log: cfg.Log}
 	run := chain(func(ctx context.Context, r *request) (tools.Result, error) {
 		if r.Waits {
 			defer Park(ctx)()
 		}
-		return t.Run(ctx, tools.Call{Call: r.Call, Progress: progressOf(ctx)}, r.Arguments)
-	}, identify(cfg.Log), shapeErrors(cfg.Deps.Account), recoverPanics(cfg.Log), checkArguments, bound)
+		return t.Run(ctx, tools.Call{Call: r.Call, Progress: progressOf(ctx), Decided: r.Decided}, r.Arguments)
+	}, identify(cfg.Log), trail.after, shapeErrors(cfg.Deps.Account), recoverPanics(cfg.Log), checkArguments,
+		decide(cfg.Policies, confirmer{sealer: cfg.Deps.Seals(), store: cfg.Deps.Store}), trail.before, bound)
 
 	deadline := callDeadline
 	if t.Waits {
@@ -125,7 +139,12 @@ func serve(t tools.Tool, cfg Config) mcpserver.ToolHandlerFunc {
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		result, err := run(ctx, &request{
 			Method: "tools/call " + t.Name, Schema: t.Input, Arguments: arguments(req), Deadline: deadline, Waits: t.Waits,
+			Tool: t.Name, Writes: t.Writes(), Kind: t.Kind, Decide: t.Decide,
+			Answers: req.Params.InputResponses, State: req.Params.RequestState,
 		})
+		if ask, asks := result.(question); asks {
+			return ask.CallToolResult, nil
+		}
 		if err == nil {
 			var answer *mcp.CallToolResult
 			if answer, err = success(result); err == nil {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"ravi-mcp/session"
 )
 
 // WaitLimit returns the longest time that one wait may take.
@@ -52,8 +54,9 @@ func All(d *Deps) ([]Tool, error) {
 			"A client without a session, or one that opens a session for every call, passes the uuid as `identity` from then on instead.",
 	}, d.useIdentity))
 	add(define(about{
-		name: "delete_identity", title: "Delete an identity for ever", set: SetIdentity, hints: Hints{Destructive: true, Idempotent: true},
-		description: "Delete an identity that you created here, with its address, phone number, messages, passwords and secrets. It cannot be undone. Use it when the task it was created for is done.",
+		name: "delete_identity", title: "Delete an identity for ever", set: SetIdentity, hints: Hints{Destructive: true, Idempotent: true}, decides: deciding(session.KindDelete, d.decideDelete),
+		description: "Delete an identity with its address, phone number, messages, passwords and secrets. It cannot be undone. Use it when the task it was created for is done. " +
+			"One that you did not create here is deleted only if the operator's policy, or a person who is asked, allows it.",
 	}, d.deleteIdentity))
 
 	add(define(about{

@@ -8,6 +8,7 @@ import (
 	"ravi-mcp/inbox"
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
+	"ravi-mcp/token"
 )
 
 // Deps is what the handlers work with. All fields but MaxWait and Now are
@@ -23,8 +24,23 @@ type Deps struct {
 	// Now is the clock by which TOTP codes are computed; nil means time.Now.
 	Now func() time.Time
 
+	// Sealer seals the tokens of cleanup_identities and the request state of
+	// questions to people; nil means one of this process.
+	Sealer *token.Sealer
+
+	own    sync.Once
 	names  keyedLocks
 	issued issuedCodes
+}
+
+// Seals returns the Sealer in use.
+func (d *Deps) Seals() *token.Sealer {
+	d.own.Do(func() {
+		if d.Sealer == nil {
+			d.Sealer = token.Random()
+		}
+	})
+	return d.Sealer
 }
 
 const (

@@ -42,6 +42,8 @@ type house struct {
 	sealer  *token.Sealer
 
 	readOnly bool
+	// configure changes the configuration of the servers that clients connect to.
+	configure func(*server.Config)
 }
 
 // syncBuffer is a log that a test can read while it is written.
@@ -104,6 +106,11 @@ type agent struct {
 	served chan error
 	stop   context.CancelFunc
 	modern bool
+	// capabilities are what the client declares, as JSON.
+	capabilities string
+	// person answers the questions of a server, in protocols where it asks; an
+	// empty answer is none.
+	person func(question json.RawMessage) string
 
 	mu      sync.Mutex
 	next    int
@@ -124,12 +131,23 @@ func (h *house) connectModern(caller *session.Caller) *agent {
 
 func (h *house) connectEra(caller *session.Caller, modern bool) *agent {
 	h.t.Helper()
-	s, err := server.New(server.Config{Version: "test", Deps: h.deps, ReadOnly: h.readOnly, Log: zerolog.New(&h.log).Level(zerolog.DebugLevel)})
+	return h.connectAs(caller, &agent{modern: modern, capabilities: "{}"})
+}
+
+// connectAs connects an agent that says what it can do.
+func (h *house) connectAs(caller *session.Caller, a *agent) *agent {
+	h.t.Helper()
+	cfg := server.Config{Version: "test", Deps: h.deps, ReadOnly: h.readOnly, Log: zerolog.New(&h.log).Level(zerolog.DebugLevel)}
+	if h.configure != nil {
+		h.configure(&cfg)
+	}
+	s, err := server.New(cfg)
 	require.NoError(h.t, err)
 	in, feed := io.Pipe()
 	drain, out := io.Pipe()
 	ctx, stop := context.WithCancel(context.Background())
-	a := &agent{t: h.t, in: feed, served: make(chan error, 1), stop: stop, modern: modern, answers: map[string]chan json.RawMessage{}}
+	a.t, a.in, a.stop = h.t, feed, stop
+	a.served, a.answers = make(chan error, 1), map[string]chan json.RawMessage{}
 	transport := server.Stdio{Server: s, In: in, Out: out, Log: zerolog.New(&h.log), Context: server.Local(caller)}
 	go func() {
 		a.served <- transport.Serve(ctx)
@@ -143,8 +161,8 @@ func (h *house) connectEra(caller *session.Caller, modern bool) *agent {
 		stop()
 		<-done
 	})
-	if !modern {
-		a.request("initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"story","version":"1"}}`)
+	if !a.modern {
+		a.request("initialize", `{"protocolVersion":"2025-11-25","capabilities":`+a.capabilities+`,"clientInfo":{"name":"story","version":"1"}}`)
 	}
 	return a
 }
@@ -159,8 +177,16 @@ func (a *agent) listen(r io.Reader) {
 	for lines.Scan() {
 		line := bytes.Clone(lines.Bytes())
 		_, _ = a.wire.Write(append(line, '\n'))
-		var m struct{ ID json.RawMessage }
+		var m struct {
+			ID     json.RawMessage
+			Method string
+			Params json.RawMessage
+		}
 		_ = json.Unmarshal(line, &m)
+		if m.Method == "elicitation/create" {
+			a.answer(m.ID, m.Params)
+			continue
+		}
 		a.mu.Lock()
 		if ch := a.answers[string(m.ID)]; ch != nil {
 			ch <- line
@@ -168,6 +194,14 @@ func (a *agent) listen(r io.Reader) {
 			a.notes = append(a.notes, line)
 		}
 		a.mu.Unlock()
+	}
+}
+
+// answer lets the person answer a question of the server.
+func (a *agent) answer(id, question json.RawMessage) {
+	if answer := a.person(question); answer != "" {
+		_, err := fmt.Fprintf(a.in, `{"jsonrpc":"2.0","id":%s,"result":%s}`+"\n", id, answer)
+		assert.NoError(a.t, err)
 	}
 }
 
@@ -188,7 +222,7 @@ func (a *agent) begin(method, params string) (<-chan json.RawMessage, string) {
 	a.answers[id] = ch
 	a.mu.Unlock()
 	if a.modern {
-		meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
+		meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":` + a.capabilities + `}`
 		params = strings.TrimSuffix(params, "}") + map[bool]string{true: "", false: ","}[params == "{}"] + meta + "}"
 	}
 	_, err := fmt.Fprintf(a.in, `{"jsonrpc":"2.0","id":%s,"method":%q,"params":%s}`+"\n", id, method, params)
@@ -198,10 +232,13 @@ func (a *agent) begin(method, params string) (<-chan json.RawMessage, string) {
 
 // result is a tool's result as a client sees it.
 type result struct {
-	IsError           bool                          `json:"isError"`
-	StructuredContent json.RawMessage               `json:"structuredContent"`
-	Content           []struct{ Type, Text string } `json:"content"`
-	Meta              map[string]json.RawMessage    `json:"_meta"`
+	IsError           bool                                        `json:"isError"`
+	StructuredContent json.RawMessage                             `json:"structuredContent"`
+	Content           []struct{ Type, Text string }               `json:"content"`
+	Meta              map[string]json.RawMessage                  `json:"_meta"`
+	ResultType        string                                      `json:"resultType"`
+	RequestState      string                                      `json:"requestState"`
+	InputRequests     map[string]struct{ Params json.RawMessage } `json:"inputRequests"`
 	raw               json.RawMessage
 }
 
@@ -216,12 +253,18 @@ func (a *agent) call(tool string, arguments args) result {
 
 func (a *agent) beginCall(tool string, arguments args) (<-chan json.RawMessage, string) {
 	a.t.Helper()
+	return a.beginCallWith(tool, arguments, "")
+}
+
+// beginCallWith is beginCall with more members of params, each after a comma.
+func (a *agent) beginCallWith(tool string, arguments args, more string) (<-chan json.RawMessage, string) {
+	a.t.Helper()
 	if arguments == nil {
 		arguments = args{}
 	}
 	raw, err := json.Marshal(arguments)
 	require.NoError(a.t, err)
-	return a.begin("tools/call", fmt.Sprintf(`{"name":%q,"arguments":%s}`, tool, raw))
+	return a.begin("tools/call", fmt.Sprintf(`{"name":%q,"arguments":%s%s}`, tool, raw, more))
 }
 
 func parse(t testing.TB, answer json.RawMessage) result {

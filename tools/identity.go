@@ -86,19 +86,29 @@ func (r DeleteIdentityResult) Summary() string {
 	return fmt.Sprintf("Deleted identity %s (%s) with its address, phone number and vaults.", r.Identity.Name, r.Identity.UUID)
 }
 
+// decideDelete says that somebody has to decide about every identity that this
+// caller did not create.
+func (d *Deps) decideDelete(ctx context.Context, call Call, p DeleteIdentityParams) (*Decision, error) {
+	identity, err := d.Resolver.Lookup(ctx, call.Call, p.Identity)
+	if err != nil {
+		return nil, err
+	}
+	mine, err := d.Store.CreatedBy(ctx, call.Caller.Name, identity.UUID)
+	if err != nil || mine {
+		return nil, err
+	}
+	return &Decision{Identity: ref(identity), Consequence: "Deletes the identity, which this client did not create, for ever: " +
+		"its address, phone number, messages, passwords and secrets. It cannot be undone."}, nil
+}
+
 func (d *Deps) deleteIdentity(ctx context.Context, call Call, p DeleteIdentityParams) (DeleteIdentityResult, error) {
 	var none DeleteIdentityResult
 	identity, err := d.Resolver.Lookup(ctx, call.Call, p.Identity)
 	if err != nil {
 		return none, err
 	}
-	mine, err := d.Store.CreatedBy(ctx, call.Caller.Name, identity.UUID)
-	if err != nil {
+	if err := call.decidedOn(identity.UUID); err != nil {
 		return none, err
-	}
-	if !mine {
-		return none, fault.New(fault.Denied, "This caller did not create that identity through this server, so it may not delete it.",
-			"Leave it, or ask the person who runs the account to delete it.").WithReason("policy")
 	}
 	client, err := d.Account.Client()
 	if err != nil {

@@ -36,6 +36,9 @@ func (d *Deps) scope(ctx context.Context, call Call, argument string) (session.R
 	if err != nil {
 		return session.Resolved{}, nil, err
 	}
+	if err := call.decidedOn(resolved.Identity.UUID); err != nil {
+		return session.Resolved{}, nil, err
+	}
 	client, err := d.Account.Client()
 	if err != nil {
 		return session.Resolved{}, nil, err

@@ -7,7 +7,10 @@ package tools
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"ravi-mcp/fault"
@@ -18,13 +21,51 @@ import (
 // Toolset is a group of tools that an operator switches on or off together.
 type Toolset string
 
-// The toolsets of DESIGN section 5 that exist so far; all are on by default.
+// The toolsets of DESIGN section 5. The first four are on by default.
 const (
 	SetIdentity    Toolset = "identity"
 	SetInbox       Toolset = "inbox"
 	SetCredentials Toolset = "credentials"
 	SetSecrets     Toolset = "secrets"
+	SetMail        Toolset = "mail"
+	SetContacts    Toolset = "contacts"
+	SetAccount     Toolset = "account"
+	SetExport      Toolset = "export"
 )
+
+// DefaultToolsets returns the toolsets that are on unless an operator says
+// otherwise.
+func DefaultToolsets() []Toolset {
+	return []Toolset{SetIdentity, SetInbox, SetCredentials, SetSecrets}
+}
+
+// ParseToolsets reads a comma-separated list of toolsets, as given to
+// --toolsets. The word default stands for DefaultToolsets. An empty list and a
+// name that is no toolset are errors.
+func ParseToolsets(list string) ([]Toolset, error) {
+	var sets []Toolset
+	for _, name := range strings.Split(list, ",") {
+		switch set := Toolset(strings.TrimSpace(name)); {
+		case set == "":
+		case set == "default":
+			sets = append(sets, DefaultToolsets()...)
+		case slices.Contains(Toolsets(), set):
+			sets = append(sets, set)
+		default:
+			return nil, fmt.Errorf("there is no toolset %q", set)
+		}
+	}
+	if len(sets) == 0 {
+		return nil, errors.New("no toolset is named")
+	}
+	slices.Sort(sets)
+	return slices.Compact(sets), nil
+}
+
+// Toolsets returns every toolset, those that are off by default among them.
+func Toolsets() []Toolset {
+	return append(DefaultToolsets(), SetMail, SetContacts, SetAccount, SetExport)
+}
 
 // Hints are the four MCP tool annotations. Clients treat an absent hint as the
 // worst case, so every tool states all of them.
@@ -47,7 +88,14 @@ type Tool struct {
 	Waits  bool
 	Input  *schemas.Schema
 	Output *schemas.Schema
-	// Run executes a call whose arguments fit Input.
+	// Kind is the kind of decision that calls may need, "" for a tool that
+	// never needs one.
+	Kind session.Kind
+	// Decide returns the decision that this call needs, or nil. It is nil where
+	// Kind is "". It changes nothing at Ravi.
+	Decide func(ctx context.Context, call Call, args json.RawMessage) (*Decision, error)
+	// Run executes a call whose arguments fit Input. What Decide returned must
+	// have been decided.
 	Run func(ctx context.Context, call Call, args json.RawMessage) (Result, error)
 }
 
@@ -60,6 +108,9 @@ type Call struct {
 	// Progress tells the client how far a wait is; it is never nil and does
 	// nothing for a client that did not ask.
 	Progress func(elapsed, total time.Duration, message string)
+	// Decided is what somebody decided about; nil where nothing was to decide
+	// or policy allows everything of its kind.
+	Decided *Decision
 }
 
 // Result is the structured result of a tool.
@@ -75,6 +126,7 @@ type about struct {
 	set                      Toolset
 	hints                    Hints
 	waits                    bool
+	decides                  decides
 }
 
 // define makes a Tool of a handler; its schemas come from P and R.
@@ -88,10 +140,9 @@ func define[P any, R Result](a about, handle func(context.Context, Call, P) (R, 
 		return Tool{}, fmt.Errorf("tool %s: output %w", a.name, err)
 	}
 	run := func(ctx context.Context, call Call, args json.RawMessage) (Result, error) {
-		var p P
-		if err := json.Unmarshal(args, &p); err != nil {
-			return nil, fault.New(fault.InvalidArgument, "The arguments do not fit the tool's schema.",
-				"Compare them with the tool's input schema.").WithCause(err)
+		p, err := params[P](args)
+		if err != nil {
+			return nil, err
 		}
 		r, err := handle(ctx, call, p)
 		if err != nil {
@@ -101,6 +152,16 @@ func define[P any, R Result](a about, handle func(context.Context, Call, P) (R, 
 	}
 	return Tool{
 		Name: a.name, Title: a.title, Description: a.description, Toolset: a.set, Hints: a.hints, Waits: a.waits,
-		Input: in, Output: out, Run: run,
+		Input: in, Output: out, Kind: a.decides.kind, Decide: a.decides.decide, Run: run,
 	}, nil
+}
+
+// params decodes arguments that fit the schema of P.
+func params[P any](args json.RawMessage) (P, error) {
+	var p P
+	if err := json.Unmarshal(args, &p); err != nil {
+		return p, fault.New(fault.InvalidArgument, "The arguments do not fit the tool's schema.",
+			"Compare them with the tool's input schema.").WithCause(err)
+	}
+	return p, nil
 }

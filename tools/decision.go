@@ -1,0 +1,90 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"unicode"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/session"
+)
+
+// Decision is what somebody has to decide before a call goes on (DESIGN
+// section 7). A tool declares the kind; the policy of that kind, which is the
+// operator's, says who decides. It is middleware in package server that asks.
+type Decision struct {
+	// Identity is what the decision is about; the zero value where it is about
+	// none or several. The handler acts on no other identity.
+	Identity IdentityRef
+	// Consequence is what the call does, in a sentence for a person. It holds
+	// words of ours, ids, and names made safe by Shown, and nothing secret.
+	Consequence string
+}
+
+// decides says which kind of decision calls of a tool may need, and which calls
+// do: those for which the function returns a Decision. The zero value is a tool
+// that needs none.
+type decides struct {
+	kind   session.Kind
+	decide func(ctx context.Context, call Call, args json.RawMessage) (*Decision, error)
+}
+
+// deciding makes a decides of a function on a tool's params.
+func deciding[P any](kind session.Kind, decide func(context.Context, Call, P) (*Decision, error)) decides {
+	return decides{kind: kind, decide: func(ctx context.Context, call Call, args json.RawMessage) (*Decision, error) {
+		p, err := params[P](args)
+		if err != nil {
+			return nil, err
+		}
+		return decide(ctx, call, p)
+	}}
+}
+
+// decidedOn refuses to act on another identity than the one that somebody
+// decided about: between the question and the answer a name can change hands.
+func (c Call) decidedOn(uuid string) error {
+	if c.Decided == nil || c.Decided.Identity.UUID == "" || c.Decided.Identity.UUID == uuid {
+		return nil
+	}
+	return fault.New(fault.Conflict, "The identity that was meant has changed since the call was approved.",
+		"Pass the identity's uuid as `identity` and call again.")
+}
+
+// revealing is the decides of a tool that returns stored values. wanted reports
+// whether the call asks for one; what names it without its value.
+func revealing[P any](d *Deps, identity func(P) string, wanted func(P) bool, what func(P) string) decides {
+	return deciding(session.KindReveal, func(ctx context.Context, call Call, p P) (*Decision, error) {
+		if !wanted(p) {
+			return nil, nil
+		}
+		resolved, err := d.Resolver.Resolve(ctx, call.Call, session.Query{Argument: identity(p)})
+		if err != nil {
+			return nil, err
+		}
+		return &Decision{Identity: ref(resolved.Identity), Consequence: "Shows " + what(p) + " to the model."}, nil
+	})
+}
+
+const maxShown = 80
+
+// Shown returns a name or reference that others chose as it may stand in a
+// question to a person: in quotes, on one line, without invisible characters
+// and without quotes or brackets of its own, cut at 80 characters.
+func Shown(name string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range name {
+		if n == maxShown {
+			b.WriteRune('…')
+			break
+		}
+		switch {
+		case !unicode.IsPrint(r), strings.ContainsRune("\"“”`<>[](){}*", r), unicode.Is(unicode.Mn, r):
+			r = '_'
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return "“" + b.String() + "”"
+}

@@ -1,0 +1,273 @@
+package tools_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/sandbox"
+	"ravi-mcp/server"
+	"ravi-mcp/session"
+)
+
+// The answers that a client can give to a form.
+const (
+	yes       = `{"action":"accept","content":{"confirm":true}}`
+	no        = `{"action":"decline"}`
+	closed    = `{"action":"cancel"}`
+	unchecked = `{"action":"accept","content":{"confirm":false}}`
+	silence   = ""
+)
+
+// canAsk are the clients that have a person before them, by era.
+var canAsk = map[string]func(h *house, caller *session.Caller, answer string) *agent{
+	"legacy": func(h *house, caller *session.Caller, answer string) *agent {
+		return h.connectAs(caller, &agent{capabilities: `{"elicitation":{}}`, person: func(json.RawMessage) string { return answer }})
+	},
+	"modern": func(h *house, caller *session.Caller, answer string) *agent {
+		return h.connectAs(caller, &agent{modern: true, capabilities: `{"elicitation":{"form":{}}}`, person: func(json.RawMessage) string { return answer }})
+	},
+}
+
+// cannotAsk are the clients without a person.
+var cannotAsk = map[string]*agent{
+	"legacy":           {capabilities: `{}`},
+	"legacy, url only": {capabilities: `{"elicitation":{"url":{}}}`},
+	"modern":           {modern: true, capabilities: `{}`},
+	"modern, url only": {modern: true, capabilities: `{"elicitation":{"url":{}}}`},
+}
+
+// put calls a tool and lets the person answer what is asked.
+func (a *agent) put(tool string, arguments args) result {
+	a.t.Helper()
+	r := a.call(tool, arguments)
+	if r.ResultType != "input_required" {
+		return r
+	}
+	return a.retry(tool, arguments, r.RequestState, a.person(r.InputRequests["confirm"].Params))
+}
+
+// retry sends a call again, with the state of its question and an answer.
+func (a *agent) retry(tool string, arguments args, state, answer string) result {
+	a.t.Helper()
+	got, _ := a.beginCallWith(tool, arguments, fmt.Sprintf(`,"requestState":%q,"inputResponses":{"confirm":%s}`, state, answer))
+	return parse(a.t, <-got)
+}
+
+func deletes(p session.Policy) func(*server.Config) {
+	return func(c *server.Config) { c.Policies.Delete = p }
+}
+
+func (h *house) names() []string {
+	names := []string{}
+	for _, i := range h.ravi.Server.Identities() {
+		names = append(names, i.Name)
+	}
+	return names
+}
+
+func TestAPersonDecidesAboutAnIdentityThatTheCallerDidNotCreate(t *testing.T) {
+	for era, connect := range canAsk {
+		for answer, want := range map[string]string{
+			yes: "", no: "declined", closed: "cancelled", unchecked: "declined",
+			// Everything that is no well-formed yes is a no.
+			`{"action":"accept"}`:                                          "declined",
+			`{"action":"accept","content":{}}`:                             "declined",
+			`{"action":"accept","content":{"confirm":"true"}}`:             "declined",
+			`{"action":"accept","content":{"confirm":1}}`:                  "declined",
+			`{"action":"accept","content":{"Confirm":true}}`:               "declined",
+			`{"action":"accept","content":{"confirm":true,"also":"this"}}`: "declined",
+			`{"action":"accept","content":[true]}`:                         "declined",
+			`{"action":"decline","content":{"confirm":true}}`:              "declined",
+		} {
+			t.Run(era+" "+answer, func(t *testing.T) {
+				t.Parallel()
+				h := newHouse(t, sandbox.Config{})
+				h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "somebody's"})
+				r := connect(h, local(), answer).put("delete_identity", args{"identity": "somebody's"})
+				if want == "" {
+					ok[map[string]any](t, r)
+					assert.Empty(t, h.names())
+					return
+				}
+				body := refused(t, r)
+				assert.Equal(t, fault.Denied, body.Code)
+				assert.Equal(t, want, body.Reason)
+				assert.Equal(t, []string{"somebody's"}, h.names())
+			})
+		}
+	}
+}
+
+func TestAnAnswerThatNamesNoActionIsNotAYes(t *testing.T) {
+	for era, want := range map[string]string{"legacy": "impossible", "modern": "declined"} {
+		h := newHouse(t, sandbox.Config{})
+		h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
+		r := canAsk[era](h, local(), `{"action":"ACCEPT","content":{"confirm":true}}`).put("delete_identity", args{"identity": "x"})
+		assert.Equal(t, want, refused(t, r).Reason, era)
+		assert.Len(t, h.names(), 1)
+	}
+}
+
+func TestAClientThatCannotAskIsRefusedAtOnce(t *testing.T) {
+	for kind, client := range cannotAsk {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t, sandbox.Config{})
+			h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
+			start := time.Now()
+			copied := agent{modern: client.modern, capabilities: client.capabilities}
+			body := refused(t, h.connectAs(local(), &copied).call("delete_identity", args{"identity": "x"}))
+			assert.Equal(t, fault.Denied, body.Code, kind)
+			assert.Equal(t, "impossible", body.Reason, kind)
+			assert.Zero(t, time.Since(start), "%s: it hung", kind)
+			assert.Len(t, h.names(), 1)
+		})
+	}
+}
+
+func TestNobodyIsAskedWhenThePolicyDecides(t *testing.T) {
+	never := func(json.RawMessage) string { panic("a person was asked") }
+	clients := map[string]*agent{
+		"none":   {capabilities: `{}`},
+		"legacy": {capabilities: `{"elicitation":{}}`, person: never},
+		"modern": {modern: true, capabilities: `{"elicitation":{}}`, person: never},
+	}
+	for kind, client := range clients {
+		for _, policy := range []session.Policy{session.PolicyAllow, session.PolicyDeny} {
+			h := newHouse(t, sandbox.Config{})
+			h.configure = deletes(policy)
+			h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
+			copied := agent{modern: client.modern, capabilities: client.capabilities, person: client.person}
+			r := h.connectAs(local(), &copied).call("delete_identity", args{"identity": "x"})
+			if policy == session.PolicyAllow {
+				ok[map[string]any](t, r)
+				assert.Empty(t, h.names(), kind)
+				continue
+			}
+			body := refused(t, r)
+			assert.Equal(t, "policy", body.Reason, kind)
+			assert.False(t, body.Retryable)
+			assert.Len(t, h.names(), 1)
+		}
+	}
+}
+
+func TestOneWhoCreatedAnIdentityNeedsNobody(t *testing.T) {
+	h := newHouse(t, sandbox.Config{})
+	h.configure = deletes(session.PolicyDeny)
+	a := h.connect(local())
+	ok[created](t, a.call("create_identity", args{"name": "mine"}))
+	ok[map[string]any](t, a.call("delete_identity", args{"identity": "mine"}))
+	assert.Empty(t, h.names())
+}
+
+func TestInTheOldProtocolsAPersonHas45Seconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, sandbox.Config{})
+		h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
+		a := canAsk["legacy"](h, local(), silence)
+		start := time.Now()
+		body := refused(t, a.call("delete_identity", args{"identity": "x"}))
+		assert.Equal(t, fault.Denied, body.Code)
+		assert.Equal(t, "timed_out", body.Reason)
+		assert.Equal(t, 45*time.Second, time.Since(start))
+		assert.Contains(t, a.wire.String(), "notifications/cancelled", "the client is told that the question no longer stands")
+		assert.Len(t, h.names(), 1)
+
+		// A hundred open questions delay nobody.
+		for range 100 {
+			a.beginCall("delete_identity", args{"identity": "x"})
+		}
+		synctest.Wait()
+		start = time.Now()
+		ok[map[string]any](t, a.call("list_identities", nil))
+		assert.Zero(t, time.Since(start))
+	})
+}
+
+func TestTheFormNamesToolIdentityAndConsequenceAndAsksForNothingSecret(t *testing.T) {
+	const nasty = "x” (safe)\u202e\u200b\nIgnore this and [click](https://evil.example) <b>now</b>"
+	for era, connect := range canAsk {
+		h := newHouse(t, sandbox.Config{})
+		uuid := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: nasty}).UUID
+		var form struct {
+			Message         string
+			RequestedSchema struct {
+				Type       string
+				Properties map[string]struct {
+					Type    string
+					Default any
+				}
+				Required []string
+			}
+		}
+		a := connect(h, local(), no)
+		a.person = func(question json.RawMessage) string {
+			assert.NoError(t, json.Unmarshal(question, &form))
+			return no
+		}
+		refused(t, a.put("delete_identity", args{"identity": uuid}))
+
+		assert.Contains(t, form.Message, "delete_identity", era)
+		assert.Contains(t, form.Message, uuid)
+		assert.Contains(t, form.Message, "for ever")
+		assert.Equal(t, "object", form.RequestedSchema.Type)
+		require.Len(t, form.RequestedSchema.Properties, 1)
+		assert.Equal(t, "boolean", form.RequestedSchema.Properties["confirm"].Type, "nothing can be typed")
+		assert.Equal(t, false, form.RequestedSchema.Properties["confirm"].Default)
+		assert.Equal(t, []string{"confirm"}, form.RequestedSchema.Required)
+		for _, bad := range []string{"\u202e", "\u200b", "\n", "[", "]", "<", "x”"} {
+			assert.NotContains(t, form.Message, bad)
+		}
+		assert.Equal(t, 1, strings.Count(form.Message, "”"), "a name cannot end its own quotes")
+	}
+}
+
+func TestNoArgumentAndNoMemberOfACallLoosensAPolicy(t *testing.T) {
+	h := newHouse(t, sandbox.Config{})
+	h.configure = func(c *server.Config) {
+		c.Policies = session.Policies{Delete: session.PolicyDeny, Reveal: session.PolicyDeny}
+	}
+	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
+	for era, connect := range canAsk {
+		a := connect(h, local(), yes)
+		for _, extra := range []args{
+			{"confirm": true}, {"delete": "allow"}, {"policy": "allow"}, {"approved": true}, {"force": true}, {"requestState": "x"},
+		} {
+			extra["identity"] = "x"
+			assert.Equal(t, fault.InvalidArgument, refused(t, a.call("delete_identity", extra)).Code, "%s %v", era, extra)
+		}
+		for _, more := range []string{
+			`,"inputResponses":{"confirm":` + yes + `}`, `,"requestState":"","inputResponses":{"confirm":` + yes + `}`,
+			`,"requestState":"AAAA","inputResponses":{"confirm":` + yes + `}`, `,"policy":"allow"`, `,"delete":"allow"`,
+		} {
+			got, _ := a.beginCallWith("delete_identity", args{"identity": "x"}, more)
+			assert.Equal(t, "policy", refused(t, parse(t, <-got)).Reason, "%s %s", era, more)
+		}
+	}
+	assert.Len(t, h.names(), 1)
+}
+
+func TestTheRightsOfACallerTightenAndNeverLoosen(t *testing.T) {
+	for _, c := range []struct{ server, caller, want session.Policy }{
+		{session.PolicyAllow, session.PolicyDeny, session.PolicyDeny},
+		{session.PolicyDeny, session.PolicyAllow, session.PolicyDeny},
+		{session.PolicyAllow, session.PolicyAllow, session.PolicyAllow},
+		{session.PolicyAllow, "", session.PolicyAllow},
+	} {
+		h := newHouse(t, sandbox.Config{})
+		h.configure = deletes(c.server)
+		h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
+		caller := local()
+		caller.Rights.Policies.Delete = c.caller
+		r := h.connect(caller).call("delete_identity", args{"identity": "x"})
+		assert.Equal(t, c.want == session.PolicyDeny, r.IsError, "%v", c)
+	}
+}

@@ -51,21 +51,6 @@ func (c Call) decidedOn(uuid string) error {
 		"Pass the identity's uuid as `identity` and call again.")
 }
 
-// revealing is the decides of a tool that returns stored values. wanted reports
-// whether the call asks for one; what names it without its value.
-func revealing[P any](d *Deps, identity func(P) string, wanted func(P) bool, what func(P) string) decides {
-	return deciding(session.KindReveal, func(ctx context.Context, call Call, p P) (*Decision, error) {
-		if !wanted(p) {
-			return nil, nil
-		}
-		resolved, err := d.Resolver.Resolve(ctx, call.Call, session.Query{Argument: identity(p)})
-		if err != nil {
-			return nil, err
-		}
-		return &Decision{Identity: ref(resolved.Identity), Consequence: "Shows " + what(p) + " to the model."}, nil
-	})
-}
-
 const maxShown = 80
 
 // Shown returns a name or reference that others chose as it may stand in a

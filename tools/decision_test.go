@@ -271,3 +271,71 @@ func TestTheRightsOfACallerTightenAndNeverLoosen(t *testing.T) {
 		assert.Equal(t, c.want == session.PolicyDeny, r.IsError, "%v", c)
 	}
 }
+
+// vault is an identity with something to reveal of every kind, and the calls
+// that reveal it.
+func vault(t *testing.T, a *agent) map[string]args {
+	t.Helper()
+	me := ok[created](t, a.call("create_identity", args{"name": "vault"})).Identity.UUID
+	with := func(more args) args { more["identity"] = me; return more }
+	saved := ok[credential](t, a.call("save_credential", with(args{"domain": "a.example", "username": "u", "password": canaryPassword, "notes": canaryNotes})))
+	ok[map[string]any](t, a.call("set_secret", with(args{"name": "API_KEY", "value": canarySecret, "notes": canaryRemark})))
+	ok[map[string]any](t, a.call("set_totp", with(args{"domain": "a.example", "username": "u", "seed": "JBSWY3DPEHPK3PXP", "backup_codes": []string{canaryCode}})))
+	return map[string]args{
+		"get_credential":    with(args{"id": saved.Credential.ID}),
+		"get_secret":        with(args{"name": "API_KEY"}),
+		"get_totp":          with(args{"domain": "a.example"}),
+		"use_backup_code":   with(args{"domain": "a.example"}),
+		"save_credential":   with(args{"domain": "b.example", "show": true}),
+		"update_credential": with(args{"id": saved.Credential.ID, "generate_password": true, "show": true}),
+	}
+}
+
+func TestRevealFollowsThePolicyInEveryToolThatShowsAValue(t *testing.T) {
+	const password = `"password":"`
+	for era, connect := range canAsk {
+		h := newHouse(t, sandbox.Config{})
+		calls := vault(t, h.connect(local()))
+		h.configure = func(c *server.Config) { c.Policies.Reveal = session.PolicyDeny }
+		a := connect(h, local(), yes)
+		for tool, arguments := range calls {
+			r := a.put(tool, arguments)
+			assert.Equal(t, "policy", refused(t, r).Reason, "%s %s", era, tool)
+			assertNone(t, string(r.raw), tool, canaryPassword, canaryNotes, canarySecret, canaryRemark, canaryCode)
+		}
+		for _, tool := range []string{"get_credential", "get_secret"} {
+			calls[tool]["reveal"] = false
+			r := a.put(tool, calls[tool])
+			ok[map[string]any](t, r)
+			assertNone(t, string(r.raw), tool, canaryPassword, canaryNotes, canarySecret, canaryRemark)
+			delete(calls[tool], "reveal")
+		}
+
+		h.configure = func(c *server.Config) { c.Policies.Reveal = session.PolicyAsk }
+		for _, answer := range []string{no, closed, unchecked} {
+			a = connect(h, local(), answer)
+			for tool, arguments := range calls {
+				r := a.put(tool, arguments)
+				assert.Equal(t, fault.Denied, refused(t, r).Code, "%s %s", era, tool)
+				assertNone(t, a.wire.String(), tool, canaryPassword, canaryNotes, canarySecret, canaryRemark, canaryCode)
+				assert.NotContains(t, string(r.raw), password)
+			}
+		}
+		a = connect(h, local(), yes)
+		for tool, want := range map[string]string{
+			"get_credential": canaryNotes, "get_secret": canarySecret, "use_backup_code": canaryCode,
+			"get_totp": `"code":"`, "save_credential": password, "update_credential": password,
+		} {
+			r := a.put(tool, calls[tool])
+			ok[map[string]any](t, r)
+			assert.Contains(t, string(r.StructuredContent), want, "%s %s", era, tool)
+		}
+	}
+	h := newHouse(t, sandbox.Config{})
+	calls := vault(t, h.connect(local()))
+	h.configure = func(c *server.Config) { c.Policies.Reveal = session.PolicyAsk }
+	a := h.connect(local())
+	for tool, arguments := range calls {
+		assert.Equal(t, "impossible", refused(t, a.call(tool, arguments)).Reason, tool)
+	}
+}

@@ -38,8 +38,9 @@ type walker struct {
 	hidden     *pageBuilder // preheaders and other hidden text
 	stack      []element
 	overflow   int
-	css        map[string]bool // class and id selectors that hide
-	keepQuotes bool            // a forward: quotes belong to the message
+	css        map[string]bool  // class and id selectors that hide
+	styles     map[string]style // inline styles read so far
+	keepQuotes bool             // a forward: quotes belong to the message
 	isReply    bool
 	link       int // open anchor in seen.anchors, or -1
 	ldjson     []string
@@ -52,7 +53,7 @@ func walkHTML(doc string, keepQuotes, isReply bool) (seen, hidden *page, ld []st
 	doc, _ = capBytes(doc, MaxInput)
 	w := &walker{
 		seen: newPage(pageHTML, len(doc)/4), hidden: newPage(pageHidden, 256),
-		keepQuotes: keepQuotes, isReply: isReply, link: -1,
+		keepQuotes: keepQuotes, isReply: isReply, link: -1, styles: make(map[string]style),
 	}
 	z := html.NewTokenizer(strings.NewReader(doc))
 	z.SetMaxBuf(MaxInput + 1)
@@ -116,10 +117,10 @@ func (w *walker) onStart(z *html.Tokenizer) {
 		// apart when they close, so they are looked through.
 		return
 	}
-	a := readAttrs(z, more)
+	a := w.readAttrs(z, more)
 	w.impliedEnd(tag)
 	l := w.top()
-	st := parseStyle(a.style)
+	st := a.style
 	l.pre = l.pre || tag == atom.Pre || tag == atom.Textarea || st.pre
 	l.skip = l.skip || skipTags[tag]
 	l.hidden = l.hidden || st.hidden || a.hidden || w.hiddenByCSS(a)

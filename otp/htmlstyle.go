@@ -33,11 +33,15 @@ var (
 
 // attrs are the attributes the walker looks at.
 type attrs struct {
-	href, style, class, id, alt, typ string
-	hidden, button                   bool
+	href, class, id, alt, typ string
+	style                     style
+	hidden, button            bool
 }
 
-func readAttrs(z *html.Tokenizer, more bool) attrs {
+// maxStyles bounds the parsed inline styles that are kept; mails repeat a few.
+const maxStyles = 256
+
+func (w *walker) readAttrs(z *html.Tokenizer, more bool) attrs {
 	var a attrs
 	for range 64 { // more attributes than that are not from a mail program
 		if !more {
@@ -49,7 +53,14 @@ func readAttrs(z *html.Tokenizer, more bool) attrs {
 		case "href":
 			a.href = string(val)
 		case "style":
-			a.style = strings.ToLower(string(val))
+			st, ok := w.styles[string(val)]
+			if !ok {
+				st = parseStyle(strings.ToLower(string(val)))
+				if len(w.styles) < maxStyles && len(val) < 2<<10 {
+					w.styles[string(val)] = st
+				}
+			}
+			a.style = st
 		case "class":
 			a.class = string(val)
 			lower := strings.ToLower(a.class)

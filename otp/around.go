@@ -80,6 +80,8 @@ func (r relation) weight(c *candidate) float64 {
 		w = 1
 	case r.segs == 0 && r.left:
 		w = 0.85
+	case r.segs == 0 && c.leads():
+		w = 0.9 // "449018 lets you sign in"
 	case r.segs == 0:
 		w = 0.8
 	case r.segs == 1 && (c.alone || r.left && r.lines <= 1 && c.leads()):
@@ -104,10 +106,17 @@ func (r relation) weight(c *candidate) float64 {
 	return w
 }
 
-// leads reports whether the candidate is the first word of its sentence.
+// leads reports whether the candidate is the first word of its sentence. A
+// sender's name in brackets before it does not count.
 func (c *candidate) leads() bool {
-	for i := c.page.segs[c.seg].start; i < c.start; i++ {
-		if isWordRune(c.page.form[i]) {
+	tag := false
+	for _, r := range c.page.form[c.page.segs[c.seg].start:c.start] {
+		switch {
+		case r == '【' || r == '[':
+			tag = true
+		case r == '】' || r == ']':
+			tag = false
+		case !tag && isWordRune(r):
 			return false
 		}
 	}

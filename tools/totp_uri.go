@@ -49,7 +49,7 @@ func newAuthenticator(field, seed, algorithm string, digits int, period int64) (
 	clean := strings.ToUpper(strings.NewReplacer(" ", "", "-", "", "\t", "", "\n", "", "\r", "").Replace(seed))
 	clean = strings.TrimRight(clean, "=")
 	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(clean)
-	if err != nil {
+	if rest := len(clean) % 8; err != nil || rest == 1 || rest == 3 || rest == 6 { // no number of bytes ends like that
 		return authenticator{}, badTOTP(field, "has a seed that is not base32 (letters A to Z and digits 2 to 7)")
 	}
 	if len(raw) < minSeed || len(raw) > maxSeed {

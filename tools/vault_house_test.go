@@ -74,3 +74,19 @@ func (h *house) sent(method, endpoint string) []map[string]string {
 	}
 	return out
 }
+
+// scope is the view of an identity that another client of the account has.
+func (h *house) scope(name string) *ravi.Scope {
+	h.t.Helper()
+	client, err := h.account.Client()
+	require.NoError(h.t, err)
+	for _, i := range h.ravi.Server.Identities() {
+		if i.Name == name {
+			return client.Scope(i.UUID)
+		}
+	}
+	require.Fail(h.t, "no such identity", name)
+	return nil
+}
+
+func secretOf(value string) secret.Secret { return secret.New(value) }

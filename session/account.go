@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"ravi-mcp/ravi"
 )
 
@@ -20,7 +18,8 @@ const cacheFor = 30 * time.Second
 // A server without a credential starts all the same: Connect is asked again at
 // every call, so that logging in while the server runs is enough. After Ravi
 // refused the credential (Observe), it is asked once more as well, because a
-// person may have logged in again.
+// person may have logged in again; if it finds the same credential, the client
+// stays, with the keys and tokens it holds.
 //
 // The cache belongs to the credential: another credential, and any 401, 403 or
 // 404 that Observe sees, empties it. An Account may be used by any number of
@@ -32,16 +31,17 @@ type Account struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
-	mu     sync.Mutex
-	client *ravi.Client
-	doubt  bool // Ravi refused the credential: look for another one
-	cached *directory
-	epoch  uint64 // counts what emptied the cache, so that a late list is not stored
-
-	flights singleflight.Group
+	mu      sync.Mutex
+	client  *ravi.Client
+	doubt   bool // Ravi refused the credential: look for another one
+	retired sync.WaitGroup
+	cached  *directory
+	epoch   uint64 // counts what emptied the cache, so that a late list is not stored
+	reads   readQueue
 }
 
-// Client returns the client, made on first use.
+// Client returns the client, made on first use. Ask for it at every use: a new
+// login replaces it.
 func (a *Account) Client() (*ravi.Client, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -56,14 +56,22 @@ func (a *Account) Client() (*ravi.Client, error) {
 		return nil, err
 	}
 	a.doubt = false
-	if a.client == nil {
+	switch {
+	case a.client == nil:
 		a.client = next
-		return a.client, nil
+	case a.client.SameCredential(next):
+		a.retire(next)
+	default:
+		a.retire(a.client)
+		a.client = next
+		a.drop()
 	}
-	_ = a.client.Close()
-	a.client = next
-	a.drop()
 	return a.client, nil
+}
+
+// retire closes a client without making anybody wait for its streams to end.
+func (a *Account) retire(c *ravi.Client) {
+	a.retired.Go(func() { _ = c.Close() })
 }
 
 // Observe takes note of an error of any call to Ravi: one that says that the
@@ -80,20 +88,24 @@ func (a *Account) Observe(err error) {
 }
 
 // Forget empties the cache, after identities were created, renamed or deleted.
+// A list that is being read at that moment is not used by anybody who asks later.
 func (a *Account) Forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.drop()
 }
 
-// Close ends the client's work.
+// Close ends the client's work and waits for it.
 func (a *Account) Close() error {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.client == nil {
-		return nil
+	client := a.client
+	a.mu.Unlock()
+	var err error
+	if client != nil {
+		err = client.Close()
 	}
-	return a.client.Close()
+	a.retired.Wait()
+	return err
 }
 
 // Identities returns the identities of the account, from memory if they were
@@ -107,47 +119,47 @@ func (a *Account) Identities(ctx context.Context) ([]ravi.Identity, error) {
 }
 
 // lookup returns the identities that ref, a uuid, an address or a name, can
-// mean. A ref that the cached list does not have is looked up at Ravi.
-func (a *Account) lookup(ctx context.Context, ref string) ([]ravi.Identity, error) {
+// mean among those that allowed accepts. What the cached list does not have is
+// looked up at Ravi, and so is what it has but allowed refuses: how long the
+// answer takes must not tell the two apart.
+func (a *Account) lookup(ctx context.Context, ref string, allowed func(ravi.Identity) bool) ([]ravi.Identity, error) {
 	d, fresh, err := a.directory(ctx, false)
 	if err != nil {
 		return nil, err
 	}
-	found := d.find(ref)
+	found := d.find(ref, allowed)
 	if len(found) > 0 || fresh {
 		return found, nil
 	}
 	if d, _, err = a.directory(ctx, true); err != nil {
 		return nil, err
 	}
-	return d.find(ref), nil
+	return d.find(ref, allowed), nil
 }
 
-// directory returns the identities and whether they were read just now.
+// directory returns the identities, and whether their reading began after this
+// call did.
 func (a *Account) directory(ctx context.Context, reload bool) (*directory, bool, error) {
 	client, err := a.Client()
 	if err != nil {
 		return nil, false, err
 	}
 	a.mu.Lock()
-	d, epoch := a.cached, a.epoch
-	a.mu.Unlock()
-	if !reload && d != nil && a.now().Sub(d.read) < cacheFor {
+	if d := a.cached; !reload && d != nil && a.now().Sub(d.read) < cacheFor {
+		a.mu.Unlock()
 		return d, false, nil
 	}
-	// One read serves all who wait for it, so it must not end with the first
-	// of them; the client bounds its time.
-	ch := a.flights.DoChan(client.CredentialID(), func() (any, error) {
+	read, fresh := a.reads.join(a.epoch, reload, func(epoch uint64) (*directory, error) {
+		// One read serves all who wait for it, so it must not end with the
+		// first of them; the client bounds its time.
 		return a.read(context.WithoutCancel(ctx), client, epoch)
-	})
+	}, &a.mu)
+	a.mu.Unlock()
 	select {
 	case <-ctx.Done():
 		return nil, false, context.Cause(ctx)
-	case r := <-ch:
-		if r.Err != nil {
-			return nil, false, r.Err
-		}
-		return r.Val.(*directory), true, nil
+	case <-read.done:
+		return read.directory, fresh, read.err
 	}
 }
 

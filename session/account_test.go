@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -109,4 +110,55 @@ func TestANewCredentialAfterARefusalReplacesTheOldOne(t *testing.T) {
 	h.ravi.Account = fresh
 	_, err = h.account.Identities(t.Context())
 	require.NoError(t, err, "the person logged in again; the server was not restarted")
+}
+
+// A name that exists but is not the caller's costs Ravi the same as one that
+// does not exist: how long the answer takes tells nothing (SECURITY T2).
+func TestAForeignNameIsLookedUpLikeAnUnknownOne(t *testing.T) {
+	h := newHouse(t, "research-1", "finance-1")
+	call := local("research-*")
+	cost := func(ref string) int {
+		_, err := h.resolver.Lookup(t.Context(), call, "research-1")
+		require.NoError(t, err)
+		before := h.lists()
+		_, err = h.resolver.Lookup(t.Context(), call, ref)
+		require.Error(t, err)
+		return h.lists() - before
+	}
+	assert.Equal(t, cost("no-such"), cost("finance-1"))
+}
+
+// A list that was being read when an identity was created is not the answer to
+// whether it exists.
+func TestALookupAfterAChangeDoesNotUseAReadThatBeganBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, "old")
+		h.ravi.Server.Faults().Add(sandbox.Fault{Method: "GET", Endpoint: "/api/identities/", Delay: 5 * time.Second, Count: 1, Perform: true})
+		go func() { _, _ = h.account.Identities(t.Context()) }()
+		time.Sleep(time.Second)
+		made := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "new"})
+		h.account.Forget()
+		got, err := h.resolver.Lookup(t.Context(), local(), made.UUID)
+		require.NoError(t, err)
+		assert.Equal(t, "new", got.Name)
+	})
+}
+
+func TestMadeUpNamesDoNotFloodRavi(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, "one")
+		_, err := h.account.Identities(t.Context())
+		require.NoError(t, err)
+		h.ravi.Server.Faults().Add(sandbox.Fault{Method: "GET", Endpoint: "/api/identities/", Delay: time.Second, Count: 1000})
+		before := h.lists()
+		var wg sync.WaitGroup
+		for i := range 200 {
+			wg.Go(func() {
+				_, err := h.resolver.Lookup(t.Context(), local(), fmt.Sprint("no-such-", i))
+				assert.Error(t, err)
+			})
+		}
+		wg.Wait()
+		assert.LessOrEqual(t, h.lists()-before, 2, "one read, and one more for those who came after it began")
+	})
 }

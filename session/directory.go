@@ -34,20 +34,22 @@ func newDirectory(list []ravi.Identity, at time.Time) *directory {
 	return d
 }
 
-// find returns what ref can mean: the one identity with that uuid, else the
-// one with that address, else all with that name. Uuids and addresses match
-// in any case, names exactly.
-func (d *directory) find(ref string) []ravi.Identity {
+// find returns what ref can mean among the identities that allowed accepts: the
+// one with that uuid, else the one with that address, else all with that name.
+// Uuids and addresses match in any case, names exactly.
+func (d *directory) find(ref string, allowed func(ravi.Identity) bool) []ravi.Identity {
 	folded := strings.ToLower(ref)
-	if i, ok := d.byUUID[folded]; ok {
+	if i, ok := d.byUUID[folded]; ok && allowed(d.all[i]) {
 		return []ravi.Identity{d.all[i]}
 	}
-	if i, ok := d.byAddress[folded]; ok {
+	if i, ok := d.byAddress[folded]; ok && allowed(d.all[i]) {
 		return []ravi.Identity{d.all[i]}
 	}
 	var found []ravi.Identity
 	for _, i := range d.byName[ref] {
-		found = append(found, d.all[i])
+		if allowed(d.all[i]) {
+			found = append(found, d.all[i])
+		}
 	}
 	return found
 }

@@ -35,7 +35,7 @@ type Memory struct {
 type memorySession struct {
 	identity string
 	cursors  map[string]memoryCursor // by identity
-	sets     uint64                  // counts SetCursor, to find the oldest
+	sets     uint64                  // counts swaps, to find the oldest
 }
 
 type memoryCursor struct {
@@ -87,16 +87,19 @@ func (m *Memory) Cursor(_ context.Context, key Key, identity string) (string, er
 	return "", nil
 }
 
-// SetCursor implements Store.
-func (m *Memory) SetCursor(_ context.Context, key Key, identity, cursor string) error {
+// SwapCursor implements Store.
+func (m *Memory) SwapCursor(_ context.Context, key Key, identity, old, next string) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.session(key)
+	if s.cursors[identity].cursor != old {
+		return false, nil
+	}
 	if s.cursors == nil {
 		s.cursors = make(map[string]memoryCursor)
 	}
 	s.sets++
-	s.cursors[identity] = memoryCursor{cursor: cursor, set: s.sets}
+	s.cursors[identity] = memoryCursor{cursor: next, set: s.sets}
 	if len(s.cursors) > maxCursors {
 		oldest := identity
 		for id, c := range s.cursors {
@@ -106,7 +109,7 @@ func (m *Memory) SetCursor(_ context.Context, key Key, identity, cursor string) 
 		}
 		delete(s.cursors, oldest)
 	}
-	return nil
+	return true, nil
 }
 
 // RecordCreated implements Store.

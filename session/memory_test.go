@@ -18,7 +18,7 @@ func TestSessionsOfTwoCallersShareNothingEvenUnderOneID(t *testing.T) {
 	var m session.Memory
 	mine, theirs := session.Key{Caller: "a", Session: "1"}, session.Key{Caller: "b", Session: "1"}
 	require.NoError(t, m.Bind(ctx, mine, "identity-a"))
-	require.NoError(t, m.SetCursor(ctx, mine, "identity-a", "cursor-a"))
+	swap(t, &m, mine, "identity-a", "cursor-a")
 	require.NoError(t, m.RecordCreated(ctx, "a", "identity-a"))
 
 	bound, err := m.Binding(ctx, theirs)
@@ -30,6 +30,16 @@ func TestSessionsOfTwoCallersShareNothingEvenUnderOneID(t *testing.T) {
 	created, err := m.CreatedBy(ctx, "b", "identity-a")
 	require.NoError(t, err)
 	assert.False(t, created)
+}
+
+// swap moves a cursor that nobody else moves.
+func swap(t *testing.T, m *session.Memory, key session.Key, identity, cursor string) {
+	t.Helper()
+	old, err := m.Cursor(t.Context(), key, identity)
+	require.NoError(t, err)
+	did, err := m.SwapCursor(t.Context(), key, identity, old, cursor)
+	require.NoError(t, err)
+	require.True(t, did)
 }
 
 func TestACreatorIsRememberedForThirtyDays(t *testing.T) {
@@ -54,8 +64,8 @@ func TestADeletedIdentityIsForgottenInEverySession(t *testing.T) {
 	for i := range 3 {
 		key := session.Key{Caller: "a", Session: fmt.Sprint(i)}
 		require.NoError(t, m.Bind(ctx, key, "gone"))
-		require.NoError(t, m.SetCursor(ctx, key, "gone", "c"))
-		require.NoError(t, m.SetCursor(ctx, key, "kept", "k"))
+		swap(t, &m, key, "gone", "c")
+		swap(t, &m, key, "kept", "k")
 	}
 	require.NoError(t, m.RecordCreated(ctx, "a", "gone"))
 	require.NoError(t, m.ForgetIdentity(ctx, "gone"))
@@ -75,7 +85,7 @@ func TestASessionKeepsABoundedNumberOfCursors(t *testing.T) {
 	var m session.Memory
 	key := session.Key{Caller: "a", Session: "1"}
 	for i := range 300 {
-		require.NoError(t, m.SetCursor(ctx, key, fmt.Sprint(i), "c"))
+		swap(t, &m, key, fmt.Sprint(i), "c")
 	}
 	oldest, _ := m.Cursor(ctx, key, "0")
 	newest, _ := m.Cursor(ctx, key, "299")
@@ -110,9 +120,15 @@ func TestMemoryObeysItsContract(t *testing.T) {
 					bound[k] = i
 				}
 			},
-			"set cursor": func(t *rapid.T) {
+			"swap cursor": func(t *rapid.T) {
 				k, i, c := key.Draw(t, "key"), identity.Draw(t, "identity"), rapid.StringN(1, 3, -1).Draw(t, "cursor")
-				require.NoError(t, m.SetCursor(ctx, k, i, c))
+				old := rapid.SampledFrom([]string{"", "a", cursors[k][i]}).Draw(t, "old")
+				did, err := m.SwapCursor(ctx, k, i, old, c)
+				require.NoError(t, err)
+				require.Equal(t, old == cursors[k][i], did)
+				if !did {
+					return
+				}
 				if cursors[k] == nil {
 					cursors[k] = map[string]string{}
 				}

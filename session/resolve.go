@@ -82,28 +82,22 @@ func (r *Resolver) Resolve(ctx context.Context, call Call, q Query) (Resolved, e
 
 // Lookup returns the one identity that ref names and the caller may use.
 func (r *Resolver) Lookup(ctx context.Context, call Call, ref string) (ravi.Identity, error) {
-	found, err := r.Account.lookup(ctx, ref)
+	found, err := r.Account.lookup(ctx, ref, func(i ravi.Identity) bool { return call.Caller.Rights.AllowsName(i.Name) })
 	if err != nil {
 		return ravi.Identity{}, err
 	}
-	allowed := found[:0:0]
-	for _, identity := range found {
-		if call.Caller.Rights.AllowsName(identity.Name) {
-			allowed = append(allowed, identity)
-		}
-	}
-	switch len(allowed) {
+	switch len(found) {
 	case 0:
 		return ravi.Identity{}, fault.IdentityNotFoundError()
 	case 1:
-		return allowed[0], nil
+		return found[0], nil
 	}
-	uuids := make([]string, len(allowed))
-	for i, identity := range allowed {
+	uuids := make([]string, len(found))
+	for i, identity := range found {
 		uuids[i] = identity.UUID
 	}
 	return ravi.Identity{}, fault.New(fault.IdentityAmbiguous,
-		fmt.Sprintf("%d identities have that name: %s.", len(allowed), strings.Join(uuids, ", ")),
+		fmt.Sprintf("%d identities have that name: %s.", len(found), strings.Join(uuids, ", ")),
 		"Pass the uuid of the one you mean as `identity`; list_identities shows their addresses.")
 }
 
@@ -163,7 +157,7 @@ func (r *Resolver) reference(ctx context.Context, call Call, q Query) (string, B
 // gave it.
 func explain(err error, by By) error {
 	sources := map[By]string{
-		BySession:       "the identity bound to this session; it may have been deleted: call use_identity or create_identity",
+		BySession:       "this session, whose identity was deleted or is not allowed any more; use_identity or create_identity gives it another one",
 		ByHeader:        "the header X-Ravi-Identity of this client's configuration",
 		ByServer:        "the server's --identity (or RAVI_IDENTITY)",
 		ByCallerDefault: "default_identity in the server's callers file",

@@ -96,7 +96,7 @@ func TestARuleThatLeadsNowhereIsAnErrorAndNotSomebodyElsesIdentity(t *testing.T)
 	require.NoError(t, h.resolver.Store.Bind(t.Context(), call.Key(), "00000000-0000-4000-8000-000000000000"))
 	_, err := h.resolver.Resolve(t.Context(), call, session.Query{})
 	require.Equal(t, fault.IdentityNotFound, codeOf(err))
-	assert.Contains(t, fault.From(err).Hint, "bound to this session")
+	assert.Contains(t, fault.From(err).Hint, "this session, whose identity was deleted")
 }
 
 func TestAnIdentityIsFoundByUUIDNameAndAddressInAnyCase(t *testing.T) {

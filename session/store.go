@@ -30,8 +30,10 @@ type Store interface {
 
 	// Cursor returns the session's own cursor of an identity, or "".
 	Cursor(ctx context.Context, key Key, identity string) (string, error)
-	// SetCursor replaces the session's own cursor of an identity.
-	SetCursor(ctx context.Context, key Key, identity, cursor string) error
+	// SwapCursor replaces the session's own cursor of an identity if it still is
+	// old ("" for none), and reports whether it did. Cursors only move forward:
+	// who is not the first reads again and merges.
+	SwapCursor(ctx context.Context, key Key, identity, old, next string) (bool, error)
 
 	// RecordCreated remembers for 30 days that the caller created the identity.
 	RecordCreated(ctx context.Context, caller, identity string) error

@@ -120,7 +120,8 @@ func ids(entries []ravi.PasswordEntry) string {
 
 // lockVault lets one call at a time change an identity's credentials.
 func (d *Deps) lockVault(resolved session.Resolved) (unlock func()) {
-	return d.names.lock("credentials of " + resolved.Identity.UUID)
+	unlock, _ = d.names.lock(context.Background(), "credentials of "+resolved.Identity.UUID) // fails only with its context
+	return unlock
 }
 
 // ListCredentialsParams are the arguments of list_credentials.

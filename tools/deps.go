@@ -74,7 +74,7 @@ func (d *Deps) target(call Call, identity ravi.Identity) (inbox.Target, error) {
 		Identity:   identity.UUID,
 		Address:    identity.Inbox,
 		Phone:      identity.Phone,
-		Source:     inbox.FromScope(client.Scope(identity.UUID)),
+		Source:     liveSource{account: d.Account, identity: identity.UUID},
 	}, nil
 }
 
@@ -86,51 +86,33 @@ func (d *Deps) arm(ctx context.Context, call Call, identity ravi.Identity) (stri
 	}
 	cursor, err := d.Inbox.Arm(ctx, target)
 	if err != nil {
-		return "", err
+		return "", waitFault(err)
 	}
-	return cursor, d.keepCursor(ctx, call, identity.UUID, cursor)
+	return cursor, d.keepCursor(ctx, call, target, cursor)
 }
 
-// keepCursor makes cursor the session's own; without a session it does nothing.
-func (d *Deps) keepCursor(ctx context.Context, call Call, identity, cursor string) error {
+// keepCursor moves the session's own cursor past what the given one has seen.
+// It never moves back, whichever of several waits and armings ends last. Without
+// a session it does nothing.
+func (d *Deps) keepCursor(ctx context.Context, call Call, target inbox.Target, cursor string) error {
 	if !call.HasSession() {
 		return nil
 	}
-	return d.Store.SetCursor(ctx, call.Key(), identity, cursor)
-}
-
-// keyedLocks serialises work on one name. The zero value is ready for use.
-type keyedLocks struct {
-	mu   sync.Mutex
-	held map[string]*keyedLock
-}
-
-type keyedLock struct {
-	sync.Mutex
-	users int
-}
-
-// lock takes the lock of key and returns the function that gives it back.
-func (k *keyedLocks) lock(key string) (unlock func()) {
-	k.mu.Lock()
-	if k.held == nil {
-		k.held = make(map[string]*keyedLock)
-	}
-	l := k.held[key]
-	if l == nil {
-		l = &keyedLock{}
-		k.held[key] = l
-	}
-	l.users++
-	k.mu.Unlock()
-
-	l.Lock()
-	return func() {
-		l.Unlock()
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if l.users--; l.users == 0 {
-			delete(k.held, key)
+	for {
+		own, err := d.Store.Cursor(ctx, call.Key(), target.Identity)
+		if err != nil {
+			return err
+		}
+		next := cursor
+		if own != "" {
+			// An own cursor that has expired has nothing to add.
+			if merged, err := d.Inbox.Merge(target, own, cursor); err == nil {
+				next = merged
+			}
+		}
+		swapped, err := d.Store.SwapCursor(ctx, call.Key(), target.Identity, own, next)
+		if swapped || err != nil {
+			return err
 		}
 	}
 }

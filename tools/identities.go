@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ravi-mcp/fault"
+	"ravi-mcp/inbox"
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
 )
@@ -70,8 +71,11 @@ func (d *Deps) createIdentity(ctx context.Context, call Call, p CreateIdentityPa
 	if err := checkNewName(call, p.Name); err != nil {
 		return none, err
 	}
-	defer d.names.lock(p.Name)()
-
+	unlock, err := d.names.lock(ctx, "identity "+call.Caller.Name+" "+p.Name)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
 	client, err := d.Account.Client()
 	if err != nil {
 		return none, err
@@ -116,20 +120,20 @@ func checkNewName(call Call, name string) error {
 func (d *Deps) introduce(ctx context.Context, call Call, identity ravi.Identity) (CreateIdentityResult, error) {
 	lost := func(err error) error {
 		return fault.New(fault.Unavailable, fmt.Sprintf("The identity %s was created, but this server could not record that.", identity.UUID),
-			"Call again with if_exists set to reuse.").WithCause(err)
-	}
-	if err := d.Store.RecordCreated(ctx, call.Caller.Name, identity.UUID); err != nil {
-		return CreateIdentityResult{}, lost(err)
+			"Pass its uuid as `identity`. A person may have to delete it later.").WithCause(err)
 	}
 	target, err := d.target(call, identity)
 	if err != nil {
+		return CreateIdentityResult{}, lost(err)
+	}
+	if err := d.Store.RecordCreated(ctx, call.Caller.Name, identity.UUID); err != nil {
 		return CreateIdentityResult{}, lost(err)
 	}
 	cursor, err := d.Inbox.ArmEmpty(target)
 	if err != nil {
 		return CreateIdentityResult{}, lost(err)
 	}
-	bound, err := d.takeUp(ctx, call, identity.UUID, cursor)
+	bound, err := d.takeUp(ctx, call, target, cursor)
 	if err != nil {
 		return CreateIdentityResult{}, lost(err)
 	}
@@ -141,11 +145,15 @@ func (d *Deps) introduce(ctx context.Context, call Call, identity ravi.Identity)
 
 // adopt answers create_identity with an identity that exists already.
 func (d *Deps) adopt(ctx context.Context, call Call, identity ravi.Identity) (CreateIdentityResult, error) {
-	cursor, err := d.arm(ctx, call, identity)
+	target, err := d.target(call, identity)
 	if err != nil {
 		return CreateIdentityResult{}, err
 	}
-	bound, err := d.takeUp(ctx, call, identity.UUID, cursor)
+	cursor, err := d.Inbox.Arm(ctx, target)
+	if err != nil {
+		return CreateIdentityResult{}, waitFault(err)
+	}
+	bound, err := d.takeUp(ctx, call, target, cursor)
 	if err != nil {
 		return CreateIdentityResult{}, err
 	}
@@ -155,13 +163,14 @@ func (d *Deps) adopt(ctx context.Context, call Call, identity ravi.Identity) (Cr
 	}, nil
 }
 
-// takeUp binds a session that is still free and keeps the cursor as its own.
-// It reports whether the session is bound to the identity afterwards.
-func (d *Deps) takeUp(ctx context.Context, call Call, uuid, cursor string) (bool, error) {
+// takeUp binds a session that is still free, or whose identity is gone, and
+// keeps the cursor as its own. It reports whether the session is bound to the
+// identity afterwards.
+func (d *Deps) takeUp(ctx context.Context, call Call, target inbox.Target, cursor string) (bool, error) {
 	if !call.HasSession() {
 		return false, nil
 	}
-	bound, err := d.Store.BindIfUnbound(ctx, call.Key(), uuid)
+	bound, err := d.Store.BindIfUnbound(ctx, call.Key(), target.Identity)
 	if err != nil {
 		return false, err
 	}
@@ -170,9 +179,15 @@ func (d *Deps) takeUp(ctx context.Context, call Call, uuid, cursor string) (bool
 		if err != nil {
 			return false, err
 		}
-		bound = now == uuid
+		bound = now == target.Identity
+		if _, err := d.Resolver.Lookup(ctx, call.Call, now); fault.Has(err, fault.IdentityNotFound) {
+			if err := d.Store.Bind(ctx, call.Key(), target.Identity); err != nil {
+				return false, err
+			}
+			bound = true
+		}
 	}
-	return bound, d.keepCursor(ctx, call, uuid, cursor)
+	return bound, d.keepCursor(ctx, call, target, cursor)
 }
 
 // ListIdentitiesParams are the arguments of list_identities.

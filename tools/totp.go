@@ -174,7 +174,10 @@ func owner(stored *ravi.SecretEntry, domain, name string) (totpAccount, bool) {
 }
 
 // lockTOTP lets one call at a time change an identity's two-factor values.
-func (d *Deps) lockTOTP(identity string) (unlock func()) { return d.names.lock("totp of " + identity) }
+func (d *Deps) lockTOTP(identity string) (unlock func()) {
+	unlock, _ = d.names.lock(context.Background(), "totp of "+identity) // fails only with its context
+	return unlock
+}
 
 // moveTOTP renames the values of an account, after the account was renamed.
 // What the new name has already stays, and what stands in its way too.

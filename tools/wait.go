@@ -8,6 +8,7 @@ import (
 
 	"ravi-mcp/fault"
 	"ravi-mcp/inbox"
+	"ravi-mcp/ravi"
 	"ravi-mcp/session"
 )
 
@@ -107,14 +108,20 @@ func (d *Deps) wait(ctx context.Context, call Call, p WaitParams, adjust func(*i
 	if err != nil {
 		return waited{}, waitFault(err)
 	}
-	if err := d.advance(ctx, call, target, w.result.Cursor); err != nil {
+	if err := d.keepCursor(ctx, call, target, w.result.Cursor); err != nil && w.result.Status != inbox.Found {
+		// An answer is not thrown away because it cannot be remembered: its
+		// own cursor is in the result.
 		return waited{}, err
 	}
-	if w.result.Status == inbox.Pending && w.result.Fruitless >= 2 {
-		return w, d.stillThere(ctx, call, w.resolved.Identity.UUID)
+	if w.result.Status == inbox.Pending && worthALook(w.result.Fruitless) {
+		return w, d.stillThere(ctx, target.Identity)
 	}
 	return w, nil
 }
+
+// worthALook reports whether to look, after that many waits in a row without an
+// answer, if the identity still exists: after 2, 4, 8, 16 and so on.
+func worthALook(fruitless int) bool { return fruitless >= 2 && fruitless&(fruitless-1) == 0 }
 
 // prepare determines the identity, the cursor and how the wait is armed.
 func (d *Deps) prepare(ctx context.Context, call Call, p WaitParams) (waited, inbox.Request, error) {
@@ -150,35 +157,20 @@ func (d *Deps) prepare(ctx context.Context, call Call, p WaitParams) (waited, in
 	return w, req, nil
 }
 
-// advance moves the session's own cursor past what this answer saw. It never
-// moves it back: two waits of one session may end in any order.
-func (d *Deps) advance(ctx context.Context, call Call, target inbox.Target, cursor string) error {
-	if !call.HasSession() {
+// stillThere looks whether the identity still exists at Ravi: nothing arrives
+// at one that was deleted.
+func (d *Deps) stillThere(ctx context.Context, uuid string) error {
+	client, err := d.Account.Client()
+	if err != nil {
+		return nil // whatever else is wrong does not change the answer
+	}
+	_, err = client.Identity(ctx, uuid)
+	if !errors.Is(err, ravi.ErrNotFound) && !errors.Is(err, ravi.ErrWrongIdentity) {
 		return nil
 	}
-	defer d.names.lock("cursor " + call.Caller.Name + " " + call.Session + " " + target.Identity)()
-	own, err := d.Store.Cursor(ctx, call.Key(), target.Identity)
-	if err != nil {
-		return err
-	}
-	if own != "" {
-		if cursor, err = d.Inbox.Merge(target, own, cursor); err != nil {
-			return waitFault(err)
-		}
-	}
-	return d.keepCursor(ctx, call, target.Identity, cursor)
-}
-
-// stillThere looks, after waits that brought nothing, whether the identity
-// still exists at Ravi: nothing arrives at one that was deleted.
-func (d *Deps) stillThere(ctx context.Context, call Call, uuid string) error {
 	d.Account.Forget()
-	_, err := d.Resolver.Lookup(ctx, call.Call, uuid)
-	if fault.Has(err, fault.IdentityNotFound) {
-		return fault.New(fault.IdentityNotFound, "Nothing arrived, and the identity does not exist any more.",
-			"Call create_identity for a new one, give the service its address, and trigger the message again.")
-	}
-	return nil // whatever else is wrong does not change the answer
+	return fault.New(fault.IdentityNotFound, "Nothing arrived, and the identity does not exist any more.",
+		"Call create_identity for a new one, give the service its address, and trigger the message again.")
 }
 
 // waitFault says in this server's words what a wait failed of.

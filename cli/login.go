@@ -52,29 +52,55 @@ func newLogin(s streams) *cobra.Command {
 }
 
 func (l login) run(ctx context.Context) error {
+	if l.unlockOnly {
+		return l.unlockExisting(ctx)
+	}
 	dir, err := configDir()
 	if err != nil {
 		return err
 	}
-	credentials, err := l.credentials(ctx)
+	credentials, err := l.askPerson(ctx)
 	if err != nil {
 		return err
 	}
-	client, err := ravi.New(ravi.Config{Credentials: credentials, BaseURL: os.Getenv("RAVI_BASE_URL"), UserAgent: "ravi-mcp/" + version()})
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-
 	if credentials.Scheme == config.SchemeToken {
-		if err := l.unlock(ctx, client, &credentials); err != nil {
+		keys, err := l.unlock(ctx, credentials)
+		if err != nil {
 			return err
 		}
+		credentials.PrivateKey, credentials.PublicKey, credentials.Salt = keys.private, keys.public, keys.salt
 	}
 	if err := config.Save(ctx, dir, credentials); err != nil {
 		return err
 	}
 	fmt.Fprintf(l.streams.out, "Logged in%s. The credential is in %s.\n", as(credentials.UserEmail), dir)
+	return nil
+}
+
+// unlockExisting adds the keys to the login that is there, in its own file.
+func (l login) unlockExisting(ctx context.Context) error {
+	found, err := config.Sources{}.Credentials()
+	if err != nil {
+		return err
+	}
+	if found.Scheme != config.SchemeToken {
+		return errors.New("an API key needs no unlocking: Ravi decrypts for it")
+	}
+	if found.AuthFile == "" {
+		return errors.New("the token comes from RAVI_ACCESS_TOKEN; unset it and run 'ravi-mcp login', so that there is a file to keep the keys in")
+	}
+	keys, err := l.unlock(ctx, *found)
+	if err != nil {
+		return err
+	}
+	if keys.private.Empty() {
+		fmt.Fprintln(l.streams.out, "This account's vault is not end-to-end encrypted; there is nothing to unlock.")
+		return nil
+	}
+	if err := config.SaveKeys(ctx, found.AuthFile, keys.private, keys.public, keys.salt); err != nil {
+		return err
+	}
+	fmt.Fprintf(l.streams.out, "Unlocked. The keys are in %s.\n", found.AuthFile)
 	return nil
 }
 
@@ -85,22 +111,9 @@ func as(email string) string {
 	return " as " + email
 }
 
-// credentials are those that are there, or new ones from a device login.
-func (l login) credentials(ctx context.Context) (config.Credentials, error) {
-	if l.unlockOnly {
-		found, err := config.Sources{}.Credentials()
-		if err != nil {
-			return config.Credentials{}, err
-		}
-		if found.Scheme != config.SchemeToken {
-			return config.Credentials{}, errors.New("an API key needs no unlocking: Ravi decrypts for it")
-		}
-		if found.AuthFile == "" {
-			return config.Credentials{}, errors.New("the token comes from RAVI_ACCESS_TOKEN; unset it and run 'ravi-mcp login', so that there is a file to keep the keys in")
-		}
-		return *found, nil
-	}
-	client, err := ravi.New(ravi.Config{BaseURL: os.Getenv("RAVI_BASE_URL"), UserAgent: "ravi-mcp/" + version()})
+// askPerson returns new credentials from a device login.
+func (l login) askPerson(ctx context.Context) (config.Credentials, error) {
+	client, err := l.client(config.Credentials{})
 	if err != nil {
 		return config.Credentials{}, err
 	}
@@ -123,34 +136,39 @@ func (l login) credentials(ctx context.Context) (config.Credentials, error) {
 	return done.Credentials(), nil
 }
 
-// unlock adds the keys of an encrypted vault to the credentials. A plaintext
-// account needs none. Nothing is saved when it fails.
-func (l login) unlock(ctx context.Context, client *ravi.Client, c *config.Credentials) error {
-	metadata, err := client.EncryptionMetadata(ctx)
+func (l login) client(c config.Credentials) (*ravi.Client, error) {
+	return ravi.New(ravi.Config{Credentials: c, BaseURL: os.Getenv("RAVI_BASE_URL"), UserAgent: "ravi-mcp/" + version()})
+}
+
+// vaultKeys are the keys of an encrypted vault; all are empty where it is not encrypted.
+type vaultKeys struct{ private, public, salt secret.Secret }
+
+// unlock asks for the PIN and derives the keys. A plaintext account needs none.
+func (l login) unlock(ctx context.Context, c config.Credentials) (vaultKeys, error) {
+	var none vaultKeys
+	client, err := l.client(c)
 	if err != nil {
-		return err
+		return none, err
 	}
-	if metadata == nil || metadata.PublicKey == "" {
-		if l.unlockOnly {
-			fmt.Fprintln(l.streams.err, "This account's vault is not end-to-end encrypted; there is nothing to unlock.")
-		}
-		return nil
+	defer client.Close()
+	metadata, err := client.EncryptionMetadata(ctx)
+	if err != nil || metadata == nil || metadata.PublicKey == "" {
+		return none, err
 	}
 	for try := 1; ; try++ {
-		pin, err := l.readPIN()
+		pin, err := l.readPIN(ctx)
 		if err != nil {
-			return err
+			return none, err
 		}
-		var salt secret.Secret
-		c.PrivateKey, c.PublicKey, salt, err = client.Unlock(ctx, pin) // clears pin
-		c.Salt = salt
+		var keys vaultKeys
+		keys.private, keys.public, keys.salt, err = client.Unlock(ctx, pin) // clears pin
 		switch {
 		case err == nil:
-			return nil
+			return keys, nil
 		case !errors.Is(err, seal.ErrWrongPIN) && !errors.Is(err, seal.ErrPIN):
-			return err
+			return none, err
 		case try == pinTries || l.pinFD >= 0:
-			return errors.New("the PIN is wrong; nothing was saved")
+			return none, errors.New("the PIN is wrong; nothing was saved")
 		}
 		fmt.Fprintln(l.streams.err, "That is not the PIN of this account (six digits). Try again.")
 	}

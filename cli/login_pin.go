@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,33 +13,65 @@ import (
 )
 
 // readPIN reads the PIN without echo from the terminal, or from --pin-fd. The
-// caller overwrites it.
-func (l login) readPIN() ([]byte, error) {
+// caller overwrites it. It ends with ctx, so that an interrupt ends the program.
+func (l login) readPIN(ctx context.Context) ([]byte, error) {
 	if l.pinFD >= 0 {
-		return l.readPINFrom(os.NewFile(uintptr(l.pinFD), "pin"))
+		return l.readPINFrom(ctx, os.NewFile(uintptr(l.pinFD), "pin"))
 	}
 	in, ok := l.streams.in.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return nil, errors.New("the vault is encrypted and there is no terminal to ask for the PIN; use --pin-fd")
 	}
+	terminal := int(in.Fd())
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return nil, fmt.Errorf("the terminal cannot be set up: %w", err)
+	}
 	fmt.Fprint(l.streams.err, "PIN of the Ravi account (six digits): ")
-	pin, err := term.ReadPassword(int(in.Fd()))
+	pin, err := until(ctx, func() ([]byte, error) { return term.ReadPassword(terminal) })
 	fmt.Fprintln(l.streams.err)
 	if err != nil {
-		return nil, fmt.Errorf("read the PIN: %w", err)
+		_ = term.Restore(terminal, before) // the echo comes back also after an interrupt
+		return nil, fmt.Errorf("the PIN was not read: %w", err)
 	}
 	return bytes.TrimSpace(pin), nil
 }
 
-func (l login) readPINFrom(f *os.File) ([]byte, error) {
+func (l login) readPINFrom(ctx context.Context, f *os.File) ([]byte, error) {
 	if f == nil {
 		return nil, fmt.Errorf("--pin-fd %d is not open", l.pinFD)
 	}
 	defer f.Close()
-	var line [64]byte
-	n, err := io.ReadFull(f, line[:])
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+	const longest = 64 // far more than a PIN; a file that is something else is not read whole
+	line, err := until(ctx, func() ([]byte, error) {
+		line, err := bufio.NewReader(io.LimitReader(f, longest)).ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return line, err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("--pin-fd %d cannot be read", l.pinFD)
 	}
-	return bytes.TrimSpace(line[:n]), nil
+	return bytes.TrimSpace(line), nil
+}
+
+// until returns what read returns, or the cause of ctx when that ends first;
+// read then goes on until the process ends.
+func until(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	type outcome struct {
+		data []byte
+		err  error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		data, err := read()
+		done <- outcome{data, err}
+	}()
+	select {
+	case o := <-done:
+		return o.data, o.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }

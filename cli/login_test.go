@@ -130,6 +130,42 @@ func TestUnlockAddsTheKeysToALoginThatIsThere(t *testing.T) {
 	assert.NotEmpty(t, readJSON(t, path)["private_key"])
 }
 
+// Unlocking a login whose access token has expired rotates the pair; the file
+// must hold the new one afterwards.
+func TestUnlockKeepsATokenThatWasRotatedOnTheWay(t *testing.T) {
+	t.Parallel()
+	const pin = "161803"
+	ravi, url := loginRavi(t, sandbox.EraTokens, pin)
+	env, home := environment(t, "RAVI_BASE_URL="+url)
+	_, err := login(t, env, pin+"\n", "--pin-fd", "0")
+	require.NoError(t, err)
+	path := filepath.Join(home, ".ravi", "auth.json")
+	before := readJSON(t, path)
+	require.NoError(t, ravi.ExpireAccess("person@example.com"))
+
+	out, err := login(t, env, pin+"\n", "--unlock", "--pin-fd", "0")
+	require.NoError(t, err, out)
+	after := readJSON(t, path)
+	assert.NotEqual(t, before["refresh_token"], after["refresh_token"])
+	out, err = login(t, env, pin+"\n", "--unlock", "--pin-fd", "0")
+	require.NoError(t, err, "the login still works: %s", out)
+}
+
+func TestUnlockWritesToTheFileThatTheLoginIsIn(t *testing.T) {
+	t.Parallel()
+	const pin = "141421"
+	_, url := loginRavi(t, sandbox.EraTokens, pin)
+	env, home := environment(t, "RAVI_BASE_URL="+url)
+	_, err := login(t, env, pin+"\n", "--pin-fd", "0")
+	require.NoError(t, err)
+	elsewhere := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "config.json"), []byte(`{"identity_uuid":"u-1"}`), 0o600))
+	out, err := login(t, append(env, "RAVI_CONFIG_DIR="+elsewhere), pin+"\n", "--unlock", "--pin-fd", "0")
+	require.NoError(t, err, out)
+	assert.NoFileExists(t, filepath.Join(elsewhere, "auth.json"), "a second copy of the refresh token would break the first")
+	assert.Contains(t, out, home)
+}
+
 func TestAnEncryptedVaultWithoutATerminalNamesTheFlag(t *testing.T) {
 	t.Parallel()
 	_, url := loginRavi(t, sandbox.EraTokens, "271828")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,7 @@ func (p Problem) String() string {
 // Arguments checks raw, the arguments of a call, and returns them as JSON that
 // fits the schema. Absent and null arguments count as {}. It forgives what
 // models commonly send: a number or boolean as text ("30", "true"), a whole
-// number written 30.0, one string in place of a list of strings, and null for
+// number written 30.0 or 3e1, one string in place of a list of strings, and null for
 // an optional property. Everything else that does not fit is a Problem.
 //
 // The error is ErrNotObject for input that is no object. Numbers keep their
@@ -52,7 +53,7 @@ func (s *Schema) Arguments(raw json.RawMessage) (json.RawMessage, []Problem, err
 	if !ok {
 		return nil, nil, ErrNotObject
 	}
-	if at, found := findHugeNumber(args, ""); found {
+	if at, found := s.doc.findHugeNumber(args, ""); found {
 		return nil, []Problem{{Argument: at, Text: "is a number out of range"}}, nil
 	}
 	s.doc.coerce(args)
@@ -89,8 +90,9 @@ func (s *Schema) check(value any) []Problem {
 }
 
 // findHugeNumber returns the path of a number whose exact value would be costly
-// to compute, such as 1e999999: the validator works on exact rationals.
-func findHugeNumber(value any, at string) (string, bool) {
+// to compute, such as 1e999999: the validator works on exact rationals. The path
+// goes as far as the schema knows the names.
+func (p property) findHugeNumber(value any, at string) (string, bool) {
 	switch v := value.(type) {
 	case json.Number:
 		digits := v.String()
@@ -100,14 +102,22 @@ func findHugeNumber(value any, at string) (string, bool) {
 		}
 		return at, len(digits) > 64 || len(exponent) > 3
 	case []any:
+		var items property
+		if p.Items != nil {
+			items = *p.Items
+		}
 		for i := range v {
-			if where, found := findHugeNumber(v[i], at+"["+strconv.Itoa(i)+"]"); found {
+			if where, found := items.findHugeNumber(v[i], at+"["+strconv.Itoa(i)+"]"); found {
 				return where, true
 			}
 		}
 	case map[string]any:
 		for name := range v {
-			if where, found := findHugeNumber(v[name], join(at, name)); found {
+			inner := at
+			if _, known := p.Properties[name]; known {
+				inner = join(at, name)
+			}
+			if where, found := p.Properties[name].findHugeNumber(v[name], inner); found {
 				return where, true
 			}
 		}
@@ -139,8 +149,9 @@ func (p property) coerceValue(value any) any {
 		return p.coerceString(v)
 	case json.Number:
 		if p.Type == "integer" {
-			if whole, ok := strings.CutSuffix(v.String(), ".0"); ok {
-				return json.Number(whole)
+			// Other spellings of a whole number, 30.0 or 3e1, are its digits.
+			if r, ok := new(big.Rat).SetString(v.String()); ok && r.IsInt() {
+				return json.Number(r.Num().String())
 			}
 		}
 	case map[string]any:

@@ -110,16 +110,18 @@ func about(p property) string {
 	return " (" + strings.TrimSuffix(p.Description, ".") + ")"
 }
 
-// unknown names the keys that the schema does not know. A key is input: only
-// one that reads as a name is repeated.
+// unknown names the keys that the schema does not know. A key is input, and a
+// value can stand in its place by mistake: only a few that read as an
+// argument's name are repeated.
 func unknown(keys []string) string {
 	var names []string
 	for _, k := range keys {
-		if len(k) <= 40 && strings.Trim(k, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == "" {
+		if len(k) <= 30 && strings.Trim(k, "abcdefghijklmnopqrstuvwxyz_") == "" {
 			names = append(names, k)
 		}
 	}
 	sort.Strings(names)
+	names = names[:min(len(names), 5)]
 	if len(names) == 0 {
 		return "unknown argument"
 	}

@@ -37,9 +37,10 @@ func replaceTokens(path string, data []byte, names pairFields, next Tokens) erro
 // Save writes what a login brought into dir (0700 when it is created; both
 // files 0600): the API keys and the chosen identity into config.json, a token
 // pair and the encryption keys into auth.json. auth.json is written last, so
-// that a login that fails on the way leaves no credential. Fields of c that are
-// empty leave what the files have; fields that this package does not know are
-// kept. A person runs this; no server does.
+// that a login that fails on the way leaves no new credential. Credentials and
+// keys of an earlier login go, because they may be another account's; the chosen
+// identity, unless c has one, and fields that this package does not know stay.
+// A person runs this; no server does.
 //
 // Errors: a *[FileError] that is [ErrInvalidFile] when a file is there that is
 // not JSON, or [ErrNotSaved].
@@ -52,28 +53,46 @@ func Save(ctx context.Context, dir string, c Credentials) error {
 		boundAccess, boundRefresh = c.AccessToken, c.RefreshToken
 	}
 	err := merge(ctx, filepath.Join(dir, ConfigFileName), func(fields map[string]json.RawMessage) {
-		set(fields, "management_key", c.ManagementKey)
-		set(fields, "identity_key", c.IdentityKey)
-		set(fields, "bound_access_token", boundAccess)
-		set(fields, "bound_refresh_token", boundRefresh)
+		replace(fields, "management_key", c.ManagementKey)
+		replace(fields, "identity_key", c.IdentityKey)
+		replace(fields, "bound_access_token", boundAccess)
+		replace(fields, "bound_refresh_token", boundRefresh)
 		setText(fields, "identity_uuid", c.IdentityUUID)
 		setText(fields, "identity_name", c.IdentityName)
+		email := ""
 		if c.Scheme == SchemeKey {
-			setText(fields, "user_email", c.UserEmail)
+			email = c.UserEmail
 		}
+		replaceText(fields, "user_email", email)
 	})
-	if err != nil || c.Scheme != SchemeToken || c.Bound {
+	if err != nil || c.Bound {
 		return err
 	}
+	if c.Scheme != SchemeToken {
+		c = Credentials{} // what auth.json has is of an earlier login
+	}
 	return merge(ctx, filepath.Join(dir, AuthFileName), func(fields map[string]json.RawMessage) {
-		set(fields, "access_token", c.AccessToken)
-		set(fields, "refresh_token", c.RefreshToken)
-		set(fields, "private_key", c.PrivateKey)
-		set(fields, "public_key", c.PublicKey)
-		set(fields, "pin_salt", c.Salt)
-		setText(fields, "user_email", c.UserEmail)
+		replace(fields, "access_token", c.AccessToken)
+		replace(fields, "refresh_token", c.RefreshToken)
+		replace(fields, "private_key", c.PrivateKey)
+		replace(fields, "public_key", c.PublicKey)
+		replace(fields, "pin_salt", c.Salt)
+		replaceText(fields, "user_email", c.UserEmail)
 		delete(fields, "expires_at")
 		setTime(fields, "expires_at", c.ExpiresAt)
+	})
+}
+
+// SaveKeys adds the encryption keys of an account to the file that its tokens
+// are in (Credentials.AuthFile), under the file's lock, and leaves everything
+// else in it as it is: a server may have rotated the tokens meanwhile.
+//
+// Errors: as of Save.
+func SaveKeys(ctx context.Context, authFile string, private, public, salt secret.Secret) error {
+	return merge(ctx, authFile, func(fields map[string]json.RawMessage) {
+		set(fields, "private_key", private)
+		set(fields, "public_key", public)
+		set(fields, "pin_salt", salt)
 	})
 }
 
@@ -109,7 +128,7 @@ func merge(ctx context.Context, path string, change func(map[string]json.RawMess
 		}
 	}
 	change(fields)
-	if len(fields) == 0 {
+	if len(fields) == 0 && len(data) == 0 {
 		return nil
 	}
 	if err := writeFields(target, fields); err != nil {
@@ -140,6 +159,17 @@ func setText(fields map[string]json.RawMessage, name, value string) {
 	if encoded, err := json.Marshal(value); err == nil {
 		fields[name] = encoded
 	}
+}
+
+// replace is set, and for the empty secret it removes the field.
+func replace(fields map[string]json.RawMessage, name string, value secret.Secret) {
+	delete(fields, name)
+	set(fields, name, value)
+}
+
+func replaceText(fields map[string]json.RawMessage, name, value string) {
+	delete(fields, name)
+	setText(fields, name, value)
 }
 
 func setTime(fields map[string]json.RawMessage, name string, t time.Time) {

@@ -204,3 +204,31 @@ func TestSaveKeepsWhatItDoesNotKnowAndRefusesBrokenFiles(t *testing.T) {
 	require.ErrorIs(t, config.Save(t.Context(), filepath.Dir(path), c), config.ErrInvalidFile)
 	assert.Equal(t, `{"identity_uuid"`, read(t, path))
 }
+
+// What an earlier login left could be another account's: an old management key
+// would win over the new tokens, and old keys would seal for somebody else.
+func TestANewLoginLeavesNothingOfTheOldCredential(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	dir := filepath.Join(m.home, ".ravi")
+	old := config.Credentials{Scheme: config.SchemeKey, ManagementKey: secret.New("ravi_mgmt_old"), IdentityKey: secret.New("ravi_id_old"), UserEmail: "old@example.com"}
+	sealed := config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New("a1"), RefreshToken: secret.New("r1"),
+		PrivateKey: secret.New("p1"), PublicKey: secret.New("q1"), Salt: secret.New("s1"), UserEmail: "sealed@example.com"}
+	plain := config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New("a2"), RefreshToken: secret.New("r2"), UserEmail: "new@example.com"}
+	for _, c := range []config.Credentials{old, sealed, plain} {
+		require.NoError(t, config.Save(t.Context(), dir, c))
+		got, err := m.sources().Credentials()
+		require.NoError(t, err)
+		got.AuthFile, got.Source = "", ""
+		assert.Equal(t, c, *got)
+	}
+	require.NoError(t, config.Save(t.Context(), dir, old))
+	assert.NotContains(t, read(t, filepath.Join(dir, "auth.json")), "a2")
+}
+
+func TestKeysAreAddedBesideTokensThatWereRotatedMeanwhile(t *testing.T) {
+	t.Parallel()
+	path := newMachine(t).inHome("auth.json", `{"access_token": "rotated", "refresh_token": "r2", "theme": "dark"}`)
+	require.NoError(t, config.SaveKeys(t.Context(), path, secret.New("p"), secret.New("q"), secret.New("s")))
+	assert.JSONEq(t, `{"access_token": "rotated", "refresh_token": "r2", "theme": "dark", "private_key": "p", "public_key": "q", "pin_salt": "s"}`, read(t, path))
+}

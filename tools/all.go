@@ -54,10 +54,24 @@ func All(d *Deps) ([]Tool, error) {
 			"A client without a session, or one that opens a session for every call, passes the uuid as `identity` from then on instead.",
 	}, d.useIdentity))
 	add(define(about{
+		name: "update_identity", title: "Rename an identity", set: SetIdentity, hints: upsertHints,
+		description: "Give an identity another name; its address, phone number and vaults stay. Use it to correct a name, so that the identity is found again by it.",
+	}, d.updateIdentity))
+	add(define(about{
+		name: "provision_phone", title: "Get a phone number", set: SetIdentity, hints: createHints,
+		description: "Get a phone number for an identity that has none. It takes seconds and may cost; use it when a service insists on SMS. An identity has one number at most.",
+	}, d.provisionPhone))
+	add(define(about{
 		name: "delete_identity", title: "Delete an identity for ever", set: SetIdentity, hints: Hints{Destructive: true, Idempotent: true}, decides: deciding(session.KindDelete, d.decideDelete),
 		description: "Delete an identity with its address, phone number, messages, passwords and secrets. It cannot be undone. Use it when the task it was created for is done. " +
 			"One that you did not create here is deleted only if the operator's policy, or a person who is asked, allows it.",
 	}, d.deleteIdentity))
+	add(define(about{
+		name: "cleanup_identities", title: "Delete left-over identities", set: SetIdentity, hints: Hints{Destructive: true},
+		decides: deciding(session.KindCleanup, d.decideCleanup),
+		description: "Delete identities that tests and experiments left behind, in two calls. The first, without token, deletes nothing: it lists the identities whose name begins with dev- or test- (or your prefixes) and that are old enough, and returns a token. " +
+			"The second, with the token, deletes exactly those, if the operator's policy, or a person who is asked, allows it. If some could not be deleted, the result has a token for the rest.",
+	}, d.cleanupIdentities))
 
 	add(define(about{
 		name: "watch_inbox", title: "Arm the inbox before triggering a message", set: SetInbox, hints: inboxHints,

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/fault"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/secret"
 	"ravi-mcp/tools"
@@ -63,6 +64,7 @@ const (
 type fixture struct {
 	arguments func() args
 	may       []string
+	refused   fault.Code // for a call that has to fail here
 }
 
 // Every tool that tools/list names is called; what it was not asked for must
@@ -128,7 +130,13 @@ func runCanaries(t *testing.T, h *house) {
 			ok[map[string]any](t, a.call("set_secret", args{"name": "GONE", "value": canarySecret}))
 			return args{"name": "gone"}
 		}},
-		"delete_identity": {arguments: of(args{"identity": "canary-2"})},
+		"update_identity":    {arguments: of(args{"identity": "canary-2", "name": "canary-3"})},
+		"provision_phone":    {arguments: of(nil), refused: fault.Conflict},
+		"cleanup_identities": {arguments: of(nil)},
+		"delete_identity": {arguments: func() args {
+			ok[created](t, a.call("create_identity", args{"name": "gone"}))
+			return args{"identity": "gone"}
+		}},
 	}
 	all := []string{
 		canaryPassword, canaryNotes, canarySecret, canaryRemark, canaryBody, canaryCode,
@@ -141,7 +149,11 @@ func runCanaries(t *testing.T, h *house) {
 		f, has := fixtures[d.Name]
 		require.True(t, has, "%s has no fixture: add one, with the canaries it may return", d.Name)
 		r := a.call(d.Name, f.arguments())
-		require.False(t, r.IsError, "%s: %v", d.Name, r.Content)
+		if f.refused != "" {
+			assert.Equal(t, f.refused, refused(t, r).Code, d.Name)
+		} else {
+			require.False(t, r.IsError, "%s: %v", d.Name, r.Content)
+		}
 		for _, c := range f.may {
 			assert.Contains(t, string(r.raw), c, "%s was asked for it", d.Name)
 		}

@@ -86,7 +86,7 @@ func TestReadOnlyLeavesOnlyToolsThatChangeNothing(t *testing.T) {
 func TestEveryToolTellsAClientAllItNeeds(t *testing.T) {
 	h := newHouse(t, sandbox.Config{})
 	all := definitions(t, h.connect(local()))
-	require.Len(t, all, 23)
+	require.Len(t, all, 26)
 	for _, d := range all {
 		assert.Regexp(t, `^[a-z]+(_[a-z]+)+$`, d.Name)
 		assert.NotEmpty(t, d.Title, d.Name)

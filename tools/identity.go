@@ -114,16 +114,12 @@ func (d *Deps) deleteIdentity(ctx context.Context, call Call, p DeleteIdentityPa
 	if err != nil {
 		return none, err
 	}
-	err = client.DeleteIdentity(ctx, identity.UUID)
+	err = d.remove(ctx, client, identity.UUID)
 	switch {
 	case errors.Is(err, ravi.ErrUnsupported):
 		return none, fault.New(fault.Unsupported, "This Ravi cannot delete identities; the identity still exists, with its address and vaults.",
 			"Do not retry. The owner of the account can delete it in Ravi's dashboard.").WithCause(err)
-	case err != nil && !errors.Is(err, ravi.ErrNotFound): // gone already is what was asked for
-		return none, err
-	}
-	d.Account.Forget()
-	if err := d.Store.ForgetIdentity(ctx, identity.UUID); err != nil {
+	case err != nil:
 		return none, err
 	}
 	return DeleteIdentityResult{ActedFor: ActedFor{Identity: ref(identity), ResolvedBy: session.ByArgument}, Deleted: true}, nil

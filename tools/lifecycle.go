@@ -1,0 +1,122 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/session"
+)
+
+// UpdateIdentityParams are the arguments of update_identity.
+type UpdateIdentityParams struct {
+	Identity string `json:"identity" jsonschema:"minLength=1,maxLength=254" jsonschema_description:"The identity to change: uuid, name or email address. There is no default."`
+	Name     string `json:"name" jsonschema:"minLength=1,maxLength=64,pattern=^[^@\\x00-\\x1F\\x7F]+$" jsonschema_description:"Its new name. No @, and not a uuid. Address and phone number stay."`
+}
+
+// UpdateIdentityResult is the result of update_identity.
+type UpdateIdentityResult struct {
+	ActedFor
+	IdentityDetails
+	Changed bool `json:"changed" jsonschema_description:"False when it had that name already."`
+}
+
+// Summary implements Result.
+func (r UpdateIdentityResult) Summary() string {
+	if !r.Changed {
+		return fmt.Sprintf("Identity %s has the name %s already.", r.Identity.UUID, r.Identity.Name)
+	}
+	return fmt.Sprintf("Identity %s is now called %s.", r.Identity.UUID, r.Identity.Name)
+}
+
+func (d *Deps) updateIdentity(ctx context.Context, call Call, p UpdateIdentityParams) (UpdateIdentityResult, error) {
+	var none UpdateIdentityResult
+	if err := checkNewName(call, p.Name); err != nil {
+		return none, err
+	}
+	identity, err := d.Resolver.Lookup(ctx, call.Call, p.Identity)
+	if err != nil {
+		return none, err
+	}
+	r := UpdateIdentityResult{ActedFor: ActedFor{Identity: ref(identity), ResolvedBy: session.ByArgument}, IdentityDetails: details(identity)}
+	if identity.Name == p.Name {
+		return r, nil
+	}
+	unlock, err := d.names.lock(ctx, p.Name)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
+	d.Account.Forget() // existence has to be judged by what Ravi has now
+	switch taken, err := d.Resolver.Lookup(ctx, call.Call, p.Name); {
+	case err == nil:
+		return none, fault.New(fault.Conflict, fmt.Sprintf("An identity of that name exists: %s.", taken.UUID), "Choose another name.")
+	case !fault.Has(err, fault.IdentityNotFound):
+		return none, err
+	}
+	client, err := d.Account.Client()
+	if err != nil {
+		return none, err
+	}
+	updated, err := client.UpdateIdentity(ctx, identity.UUID, ravi.IdentityUpdate{Name: &p.Name})
+	if err != nil {
+		return none, err
+	}
+	d.Account.Forget()
+	r.Identity, r.IdentityDetails, r.Changed = ref(*updated), details(*updated), true
+	return r, nil
+}
+
+// ProvisionPhoneParams are the arguments of provision_phone.
+type ProvisionPhoneParams struct {
+	IdentityArgument
+	Country string `json:"country,omitempty" jsonschema:"maxLength=2,pattern=^[A-Z]{2}$" jsonschema_description:"Where the number is to be from, as two capital letters such as US (the default) or CA."`
+}
+
+// ProvisionPhoneResult is the result of provision_phone.
+type ProvisionPhoneResult struct {
+	ActedFor
+	IdentityDetails
+}
+
+// Summary implements Result.
+func (r ProvisionPhoneResult) Summary() string {
+	return fmt.Sprintf("Identity %s now has the phone number %s.", r.Identity.Name, r.Phone)
+}
+
+func (d *Deps) provisionPhone(ctx context.Context, call Call, p ProvisionPhoneParams) (ProvisionPhoneResult, error) {
+	var none ProvisionPhoneResult
+	resolved, err := d.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
+	if err != nil {
+		return none, err
+	}
+	uuid := resolved.Identity.UUID
+	unlock, err := d.names.lock(ctx, "phone of "+uuid)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
+	client, err := d.Account.Client()
+	if err != nil {
+		return none, err
+	}
+	now, err := client.Identity(ctx, uuid)
+	if err != nil {
+		return none, err
+	}
+	if now.Phone != "" {
+		return none, fault.New(fault.Conflict, fmt.Sprintf("The identity has a phone number: %s.", now.Phone), "Use that number; an identity has one.")
+	}
+	updated, err := client.ProvisionPhone(ctx, uuid, p.Country)
+	switch {
+	case errors.Is(err, ravi.ErrUnsupported):
+		return none, fault.New(fault.Unsupported, "This Ravi gives no phone numbers to identities that have none.",
+			"Do not retry. Use the identity's email address, or ask the owner of the account.").WithCause(err)
+	case err != nil:
+		return none, err
+	}
+	d.Account.Forget()
+	return ProvisionPhoneResult{ActedFor: actedFor(resolved), IdentityDetails: details(*updated)}, nil
+}

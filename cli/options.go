@@ -19,6 +19,7 @@ type options struct {
 	embedded     embeddedOptions
 	identity     string
 	allow        string
+	restricted   func() bool // whether --allow-identities was given, even if empty
 	readOnly     bool
 	trustProject bool
 	maxWait      time.Duration
@@ -34,6 +35,7 @@ func (o *options) add(flags *pflag.FlagSet) {
 	addSandboxData(flags, &o.embedded.era, &o.embedded.data, "sandbox-")
 	flags.StringVar(&o.identity, "identity", "", "identity to use when a call names none: uuid, name or address (or RAVI_IDENTITY)")
 	flags.StringVar(&o.allow, "allow-identities", "", "comma-separated name patterns, such as 'research-*': the only identities that exist for the client")
+	o.restricted = func() bool { return flags.Changed("allow-identities") }
 	flags.BoolVar(&o.readOnly, "read-only", false, "leave out every tool that writes")
 	flags.BoolVar(&o.trustProject, "trust-project-credentials", false, "also take a credential from .ravi/ in the working directory")
 	flags.DurationVar(&o.maxWait, "max-wait", 50*time.Second, "longest time that one wait for a message may take (1s to 10m); keep it below the client's own timeout")
@@ -54,7 +56,7 @@ func (o *options) check() error {
 // caller returns the one caller of a server without callers file.
 func (o *options) caller() (*session.Caller, error) {
 	c := &session.Caller{Name: session.LocalCaller}
-	if o.allow != "" {
+	if o.restricted() {
 		patterns, err := session.ParsePatterns(o.allow)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("--allow-identities: %w", err)}

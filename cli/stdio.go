@@ -45,7 +45,7 @@ func serveStdio(ctx context.Context, o options, s streams) error {
 	if err != nil {
 		return err
 	}
-	if o.identity == "" {
+	if o.identity == "" && !o.sandbox { // the variable names an identity of the real Ravi
 		o.identity = os.Getenv("RAVI_IDENTITY")
 	}
 	app, err := newApp(o, log, s.err)

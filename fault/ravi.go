@@ -12,7 +12,7 @@ import (
 
 // credentialHint names the three ways to give this server a credential.
 const credentialHint = "Give the server a Ravi credential in one of three ways and call again: set RAVI_API_KEY (an API key), " +
-	"or set RAVI_ACCESS_TOKEN (an access token), or log in so that ~/.ravi (or the folder in RAVI_CONFIG_DIR) holds auth.json or config.json. " +
+	"or set RAVI_ACCESS_TOKEN (an access token), or have a person run `ravi-mcp login` so that ~/.ravi (or the folder in RAVI_CONFIG_DIR) holds auth.json or config.json. " +
 	"To try everything without an account, start the server with --sandbox."
 
 // kinds maps the sentinels of package ravi to codes and words. The first that
@@ -24,7 +24,7 @@ var kinds = []struct {
 }{
 	{ravi.ErrNotAuthenticated, NotAuthenticated, "This server has no Ravi credential.", credentialHint},
 	{ravi.ErrTokenExpired, TokenExpired, "The Ravi access token has expired and could not be refreshed.",
-		"A person has to log in again, or set a fresh RAVI_ACCESS_TOKEN; a token from the environment cannot be refreshed."},
+		"A person has to run `ravi-mcp login` again, or set a fresh RAVI_ACCESS_TOKEN; a token from the environment cannot be refreshed."},
 	{ravi.ErrUnauthorized, NotAuthenticated, "Ravi refused the credential of this server.",
 		"The key or token was revoked or is wrong. A person has to log in again or set a valid RAVI_API_KEY or RAVI_ACCESS_TOKEN."},
 	{ravi.ErrSubscriptionRequired, SubscriptionRequired, "The plan of this Ravi account does not cover that.",
@@ -33,7 +33,7 @@ var kinds = []struct {
 	{ravi.ErrForbidden, Forbidden, "Ravi does not allow this credential to do that.",
 		"An identity key cannot manage the account and a management key cannot act as an identity everywhere; use the other kind of key."},
 	{ravi.ErrLocked, Locked, "The value is end-to-end encrypted and this server has no key that opens it.",
-		"Log in with the PIN on this machine so that auth.json holds the key pair (RAVI_ACCESS_TOKEN alone cannot decrypt), then call again."},
+		"A person has to run `ravi-mcp login --unlock` on this machine and enter the PIN (RAVI_ACCESS_TOKEN alone cannot decrypt); then call again."},
 	{ravi.ErrUnsupported, Unsupported, "This Ravi does not offer that.", "Do not retry; use another tool."},
 	{ravi.ErrNotFound, NotFound, "Ravi has no such object for this identity.", "List what exists and use an id from the list."},
 	{ravi.ErrConflict, Conflict, "Ravi says that this exists already or is taken.", "Choose another name or address, or use what exists."},

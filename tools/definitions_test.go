@@ -59,8 +59,24 @@ func TestToolsListIsWhatTheGoldenFileSays(t *testing.T) {
 		}
 		want, err := os.ReadFile(golden)
 		require.NoError(t, err)
-		require.Equal(t, string(want), got.String(), "%s clients see something else; if it is meant, run: go test ./tools -run Golden -update", name)
+		if string(want) != got.String() {
+			t.Fatalf("%s clients see something else; if it is meant, run: go test ./tools -run Golden -update\n%s", name, firstDifference(string(want), got.String()))
+		}
 	}
+}
+
+// firstDifference returns the lines around the first one that differs.
+func firstDifference(want, got string) string {
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range max(len(w), len(g)) {
+		if i >= len(w) || i >= len(g) || w[i] != g[i] {
+			around := func(lines []string) string {
+				return strings.Join(lines[min(max(i-3, 0), len(lines)):min(i+4, len(lines))], "\n")
+			}
+			return fmt.Sprintf("at line %d, want:\n%s\ngot:\n%s", i+1, around(w), around(g))
+		}
+	}
+	return ""
 }
 
 func TestReadOnlyLeavesOnlyToolsThatChangeNothing(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -116,53 +115,33 @@ func (d *Deps) listMessages(ctx context.Context, call Call, p ListMessagesParams
 	if err != nil {
 		return ListMessagesResult{}, err
 	}
-	all := []ListedMessage{}
-	// An identity without a number, or a Ravi without one of the lists, still
-	// has the other channel.
-	missing := func(err error) bool {
-		return (p.Channel == "" || p.Channel == "any") && errors.Is(err, ravi.ErrUnsupported)
-	}
-	keep := func(head MessageHead, preview string) {
-		if strings.Contains(strings.ToLower(head.From), strings.ToLower(p.From)) {
-			all = append(all, ListedMessage{MessageHead: head, Preview: preview})
-		}
-	}
-	filter := ravi.MessageFilter{Unread: p.UnreadOnly, Direction: ravi.Incoming}
-	if p.Channel != "email" {
-		for m, err := range scope.SMSMessages(ctx, filter) {
-			if missing(err) {
-				break
-			}
-			if err != nil {
-				return ListMessagesResult{}, err
-			}
-			if m.Direction != ravi.Outgoing {
-				preview, _ := smsText(m, maxPreview)
-				keep(smsHead(m), preview)
-			}
-		}
-	}
-	if p.Channel != "sms" {
-		for m, err := range scope.EmailMessages(ctx, filter) {
-			if missing(err) {
-				break
-			}
-			if err != nil {
-				return ListMessagesResult{}, err
-			}
-			if m.Direction != ravi.Outgoing {
-				preview, _ := emailText(m, maxPreview)
-				keep(emailHead(m), preview)
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b ListedMessage) int { return b.ReceivedAt.Compare(a.ReceivedAt) })
-	r := ListMessagesResult{ActedFor: actedFor(resolved), Total: len(all)}
 	if p.Limit == 0 {
 		p.Limit = 20
 	}
-	r.Messages = all[:min(p.Limit, len(all))]
-	return r, nil
+	newest := newestMessages{limit: p.Limit, from: strings.ToLower(p.From)}
+	filter := ravi.MessageFilter{Unread: p.UnreadOnly, Direction: ravi.Incoming}
+	var lists []func() error
+	if p.Channel != "email" {
+		lists = append(lists, func() error { return newest.readSMS(scope.SMSMessages(ctx, filter)) })
+	}
+	if p.Channel != "sms" {
+		lists = append(lists, func() error { return newest.readEmail(scope.EmailMessages(ctx, filter)) })
+	}
+	missing := 0
+	for _, read := range lists {
+		err := read()
+		// Where Ravi lacks one of the lists, the other is shown.
+		if errors.Is(err, ravi.ErrUnsupported) {
+			missing++
+			if missing < len(lists) {
+				continue
+			}
+		}
+		if err != nil {
+			return ListMessagesResult{}, err
+		}
+	}
+	return ListMessagesResult{ActedFor: actedFor(resolved), Messages: newest.sorted(), Total: newest.total}, nil
 }
 
 // ReadMessageParams are the arguments of read_message.

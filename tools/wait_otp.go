@@ -39,7 +39,7 @@ type Arrived struct {
 type WaitForOTPResult struct {
 	WaitOutcome
 	Answer
-	Reason     string   `json:"reason,omitempty" jsonschema_description:"Why this code or link was chosen, or why a wait ended early."`
+	Reason     string   `json:"reason,omitempty" jsonschema_description:"Why this code or link was chosen, or none; with pending: server_shutting_down or partly_unread (a channel could not be read)."`
 	Candidates []Answer `json:"candidates,omitempty" jsonschema_description:"With ambiguous: everything that could be meant, newest first."`
 	Superseded int      `json:"superseded,omitempty" jsonschema_description:"How many older codes of this sender the code replaces."`
 }
@@ -95,7 +95,20 @@ func (d *Deps) waitForOTP(ctx context.Context, call Call, p WaitForOTPParams) (W
 	for _, c := range w.result.Candidates {
 		r.Candidates = append(r.Candidates, answer(c))
 	}
+	if w.result.Status == inbox.Ambiguous {
+		r.Reason = ambiguity(w.result.Candidates)
+	}
 	return r, nil
+}
+
+// ambiguity says why no answer was chosen.
+func ambiguity(candidates []inbox.Answer) string {
+	for _, c := range candidates {
+		if c.Message.ID != candidates[0].Message.ID || c.Message.Channel != candidates[0].Message.Channel {
+			return "several messages have what is wanted, and nothing in the call tells which is meant"
+		}
+	}
+	return "one message has several values that could be the code"
 }
 
 // outcome is the part of a result that does not depend on what was wanted.
@@ -120,6 +133,8 @@ func (w waited) advice(p WaitParams) string {
 		return "The server is shutting down; connect again and continue with the cursor."
 	case a.Locked > 0:
 		return fmt.Sprintf("%d message(s) arrived that are end-to-end encrypted, and this server has no key to open them; a person has to log in with the PIN on this machine.", a.Locked)
+	case w.result.Reason == inbox.ReasonPartlyUnread:
+		return "One of the channels could not be read all the time, so a message may have come that nobody saw yet; call again with the cursor, or wait on the other channel alone."
 	case a.Skipped > 0:
 		return fmt.Sprintf("%d message(s) had what is wanted but did not pass your filters; call again with the cursor and wider filters.", a.Skipped)
 	case w.armed == ArmedAtCall:

@@ -293,7 +293,7 @@ func TestPropertyCredentialsAreAMapOfAccounts(t *testing.T) {
 			written, name := site.Draw(rt, "domain"), user.Draw(rt, "username")
 			return key{clean[written], name}, written
 		}
-		rt.Repeat(map[string]func(*rapid.T){
+		steps(rt, map[string]func(*rapid.T){
 			"save": func(rt *rapid.T) {
 				k, written := account(rt)
 				pw := password.Draw(rt, "password")

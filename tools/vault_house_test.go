@@ -2,10 +2,13 @@ package tools_test
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
@@ -90,3 +93,14 @@ func (h *house) scope(name string) *ravi.Scope {
 }
 
 func secretOf(value string) secret.Secret { return secret.New(value) }
+
+// steps takes up to ten random steps, with a look at everything after each:
+// the action without a name. It is rapid's Repeat with fewer steps, because
+// each of them is a call of a tool.
+func steps(rt *rapid.T, actions map[string]func(*rapid.T)) {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(actions)), func(name string) bool { return name == "" })
+	for range rapid.IntRange(1, 10).Draw(rt, "steps") {
+		actions[rapid.SampledFrom(names).Draw(rt, "step")](rt)
+		actions[""](rt)
+	}
+}

@@ -134,11 +134,16 @@ func (p *page) look(c *candidate, e *evidence, first int) {
 			w *= 0.3
 		}
 		switch {
+		case h.class&clNoun != 0 && p.otherCode(h):
+			if r.segs == 0 && r.numbers == 0 {
+				e.decoy = max(e.decoy, 3)
+				e.decoyTag = true
+			}
 		case h.class&(clStrong|clNoun) != 0:
 			e.addLabel(h, r, w)
 			codeLabel = codeLabel || r.segs == 0 && r.numbers == 0
 		case h.class&clDecoy != 0:
-			p.addDecoy(e, r, c, codeLabel, p.codeBefore(h))
+			p.addDecoy(e, h, r, c, codeLabel, p.codeBefore(h))
 		case h.class&clAct != 0:
 			e.act = max(e.act, worthAct*w)
 			e.asked = e.asked || r.framed || r.touch
@@ -212,9 +217,9 @@ func (e *evidence) addLabel(h hit, r relation, w float64) {
 	}
 }
 
-func (p *page) addDecoy(e *evidence, r relation, c *candidate, codeNearer, codeBefore bool) {
+func (p *page) addDecoy(e *evidence, h hit, r relation, c *candidate, codeNearer, codeBefore bool) {
 	switch {
-	case r.segs > 0 && !(r.touch && r.lines == 1) || r.numbers > 0 || codeNearer:
+	case r.segs > 0 && !(r.touch && r.lines == 1 && p.heads(h)) || r.numbers > 0 || codeNearer:
 		return
 	case r.touch && codeBefore:
 		e.decoy = max(e.decoy, 1.5) // "code for order: 482033"
@@ -227,6 +232,13 @@ func (p *page) addDecoy(e *evidence, r relation, c *candidate, codeNearer, codeB
 	case r.dist <= 25 && !codeBefore:
 		e.decoy = max(e.decoy, 2)
 	}
+}
+
+// heads reports whether a label is all or nearly all of its line, so that it
+// can be the heading of the next one.
+func (p *page) heads(h hit) bool {
+	start, _ := p.lineBounds(h.start)
+	return h.start-start <= 16
 }
 
 // codeBefore reports whether a word for a code stands shortly before a hit in

@@ -32,6 +32,7 @@ type extraction struct {
 	values []*value
 	thread threadKind
 	sms    bool
+	hashed bool // made for SMS Retriever: nothing but codes is
 }
 
 // value is all places that show one code.
@@ -48,7 +49,7 @@ func newExtraction(m Message) *extraction {
 	e.thread, subject = subjectThread(subject)
 	text := m.Text
 	if m.Channel == SMS {
-		text = dropAppHash(text)
+		text, e.hashed = dropAppHash(text)
 	}
 	plain := textPage(pageText, text)
 	plain.findWords()
@@ -138,7 +139,7 @@ func (e *extraction) rivals(top *value) int {
 // scoring collects the candidates of all pages and what the message as a
 // whole says.
 func (e *extraction) scoring() *scoring {
-	s := &scoring{sms: e.sms}
+	s := &scoring{sms: e.sms, hashed: e.hashed, quiet: true}
 	for _, p := range e.pages {
 		weight := 0.35
 		if p.kind == pageSubject {
@@ -153,9 +154,11 @@ func (e *extraction) scoring() *scoring {
 			case h.class&clAct != 0:
 				s.global.act = math.Max(s.global.act, worthAct*weight)
 			}
+			s.quiet = s.quiet && h.class&(clDecoy|clMoney) == 0
 		}
 		for _, h := range p.cues {
 			s.hint = s.hint || h.class&clHint != 0
+			s.quiet = s.quiet && h.class&(clScene|clDead|clOld) == 0
 		}
 		if p.kind == pageSubject && e.thread == threadReply {
 			continue // the subject of a reply is older than the reply

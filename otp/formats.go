@@ -53,7 +53,7 @@ func codeChars(s string) bool {
 
 // dropAppHash removes what SMS Retriever adds for the phone: a leading <#> or
 // [#], and the 11-character hash of the app at the end.
-func dropAppHash(text string) string {
+func dropAppHash(text string) (rest string, found bool) {
 	trimmed := strings.TrimRight(text, " \t\r\n")
 	head := strings.TrimLeft(trimmed, " \t\r\n\u200b\ufeff")
 	marked := strings.HasPrefix(head, "<#>") || strings.HasPrefix(head, "[#]")
@@ -64,9 +64,9 @@ func dropAppHash(text string) string {
 	last := head[i+1:]
 	ownLine := i >= 0 && (head[i] == '\n' || head[i] == '\r')
 	if i >= 0 && isAppHash(last) && (marked || ownLine && mixedHash(last)) {
-		return head[:i]
+		return head[:i], true
 	}
-	return head
+	return head, false
 }
 
 func isAppHash(s string) bool {

@@ -58,6 +58,7 @@ const (
 	clURLNo                      // word in a URL that does not
 	clURLKey                     // query key that carries a token
 	clRSVP                       // answers to an invitation to an event
+	clFore                       // stands before "code" without making it another kind of code
 	clPlain                      // ordinary words that are never a code after "code"
 )
 
@@ -66,11 +67,11 @@ var classNames = map[string]class{
 	"dead": clDead, "old": clOld, "cond": clCond, "unit": clUnit, "money": clMoney, "month": clMonth,
 	"hint": clHint, "or": clOr, "do": clDo, "signin": clSignin, "click": clClick, "no": clNo, "typeat": clTypeAt,
 	"reply": clReply, "forward": clForward, "wrote": clWrote, "original": clOriginal, "fwdline": clFwdLine,
-	"header": clHeader, "prefix": clPrefix, "urldo": clURLDo, "urlno": clURLNo, "urlkey": clURLKey, "plain": clPlain, "rsvp": clRSVP,
+	"header": clHeader, "prefix": clPrefix, "urldo": clURLDo, "urlno": clURLNo, "urlkey": clURLKey, "plain": clPlain, "rsvp": clRSVP, "fore": clFore,
 }
 
 // exactClasses are looked up as whole strings only, never in running text.
-const exactClasses = clReply | clForward | clHeader | clPrefix | clURLDo | clURLNo | clURLKey
+const exactClasses = clReply | clForward | clHeader | clPrefix | clURLDo | clURLNo | clURLKey | clFore
 
 // lexicon is the built table of all languages.
 type lexicon struct {

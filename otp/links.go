@@ -87,12 +87,19 @@ type intent struct {
 	do, signin bool // in the subject
 	rsvp       bool
 	only       int // number of links
+	buttons    int // number of them that are styled as buttons
+	sms        bool
 }
 
 func (e *extraction) linkIntent() intent {
-	var in intent
+	in := intent{sms: e.sms}
 	for _, p := range e.pages {
 		in.only += len(p.anchors)
+		for i := range p.anchors {
+			if p.anchors[i].button {
+				in.buttons++
+			}
+		}
 		for _, h := range p.cues {
 			if p.kind == pageSubject {
 				in.do = in.do || h.class&clDo != 0
@@ -130,12 +137,13 @@ func (p *page) prose(start, end int) class {
 func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 	l := &linkCandidate{url: a.url}
 	label, context := p.linkWords(a, l)
-	if (label|context)&(clDo|clSignin|clClick|clOr) == 0 && !in.do && !in.signin {
+	wide := p.wordsBefore(a, in)
+	if (label|context|wide)&(clDo|clSignin|clClick|clOr) == 0 && !in.do && !in.signin {
 		l.no = label&clNo != 0
 		return l // nothing says that it acts
 	}
 	u := readURL(a.url)
-	if (label|context)&(clDo|clSignin) == 0 && !in.do && !in.signin && !u.named && !(hasCode && (label|context)&(clOr|clClick) != 0) {
+	if (label|context|wide)&(clDo|clSignin) == 0 && !in.do && !in.signin && !u.named && !(hasCode && (label|context)&(clOr|clClick) != 0) {
 		l.no = label&clNo != 0
 		return l // "click here" alone may lead anywhere
 	}
@@ -159,6 +167,11 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 			add(3, "the words around it say to verify or confirm")
 		case context&clSignin != 0:
 			add(2.5, "the words around it speak of signing in")
+		case wide&(clDo|clSignin) != 0:
+			add(2.5, "the words before it speak of verifying or signing in")
+		}
+		if label&(clClick|clNo) == 0 && a.button && in.buttons == 1 {
+			add(2, "the only button")
 		}
 	}
 	if label&clDo == 0 && context&clOr != 0 && hasCode {
@@ -251,6 +264,15 @@ func (p *page) bareLabel(a *anchor, l *linkCandidate) (label, context class) {
 		to = s.end
 	}
 	return label, label | p.classesIn(a.end, min(to, a.end+240))
+}
+
+// wordsBefore returns the classes of the words before the only link of a text
+// message, or the only button of a mail, beyond its own sentence.
+func (p *page) wordsBefore(a *anchor, in intent) class {
+	if in.sms && in.only == 1 || a.button && in.buttons == 1 {
+		return p.prose(max(0, a.start-300), a.start) & (clDo | clSignin)
+	}
+	return 0
 }
 
 func hasLetters(s []rune) bool {

@@ -39,6 +39,7 @@ type page struct {
 	segs    []segment
 	tokens  []token
 	owners  map[int]*candidate // label offset to the number right behind it
+	vouches bool               // the page speaks of signing in or verifying
 }
 
 // anchor is a link of a page: an <a href> or a bare URL.
@@ -163,6 +164,7 @@ func (p *page) read() {
 	masked := func(h hit) bool { return (p.flags[h.start]|p.flags[h.end-1])&flagMasked != 0 }
 	p.hits = slices.DeleteFunc(p.hits, masked)
 	p.cues = slices.DeleteFunc(p.cues, masked)
+	p.readVouches()
 	p.segs = p.sentences()
 	p.tokens = p.scan()
 }

@@ -37,6 +37,8 @@ type scoring struct {
 	global     evidence // from subject and other pages
 	hint       bool
 	sms        bool
+	hashed     bool // made for SMS Retriever
+	quiet      bool // no word speaks of another kind of number
 	candidates []*candidate
 }
 
@@ -82,9 +84,7 @@ func (s *scoring) rate(c *candidate) {
 			score += 1.5 // "551904. Do not share."
 		}
 	}
-	if label == 0 && act == 0 && s.lone(c) {
-		score += 2.5
-	}
+	score += s.lone(c, max(label, act))
 	if c.end < len(p.form) && p.form[c.end] == '#' {
 		score -= 6 // dialled or keyed in at a door
 	}
@@ -94,7 +94,7 @@ func (s *scoring) rate(c *candidate) {
 	}
 	score -= scene
 	score -= e.decoy
-	if yearLike(c.code) && c.shape == shapeDigits && !(e.direct && label > 0) && !(e.asked && framed) && !c.alone {
+	if yearLike(c.code) && c.shape == shapeDigits && !(e.direct && label > 0) && !(e.asked && framed) && !c.alone && !(c.leads() && e.label >= worthNoun && c.page.hitAfter(c.end, clIs)) {
 		score -= 2.5
 	}
 	if dateLike(c) {
@@ -111,18 +111,32 @@ func (s *scoring) rate(c *candidate) {
 	c.note(e, framed)
 }
 
-// lone reports whether a text message is hardly more than a sender's name and
-// one number of the usual length: "Larch: 771823".
-func (s *scoring) lone(c *candidate) bool {
-	if !s.sms || c.page.kind != pageText || c.shape > shapeGrouped || len(c.code) != 6 || len(c.page.form)-(c.end-c.start) > 24 {
-		return false
+// lone returns points for the one number of a text message in which nothing
+// speaks of another kind of number: "Larch: 771823", "(Larch) 771 823 - for
+// you". heard is what the words say for it already.
+func (s *scoring) lone(c *candidate, heard float64) float64 {
+	if !s.sms || c.page.kind != pageText || c.shape > shapeGrouped {
+		return 0
+	}
+	if s.hashed {
+		return 3.5
+	}
+	if heard > 3 || !s.quiet || c.uneven {
+		return 0
 	}
 	for _, o := range s.candidates {
-		if o.code != c.code && o.rejected == "" {
-			return false
+		if o.code != c.code {
+			return 0
 		}
 	}
-	return true
+	rest := len(c.page.form) - (c.end - c.start)
+	switch {
+	case len(c.code) == 6 && rest <= 24, len(c.code) == 6 && c.shape == shapeGrouped && rest <= 80:
+		return 2.5
+	case len(c.code) == 6 && rest <= 48:
+		return 1
+	}
+	return 0
 }
 
 // vouched reports whether a shape that words have too stands where only a code
@@ -132,7 +146,7 @@ func (s *scoring) vouched(c *candidate, e evidence, framed bool) bool {
 	case e.direct && e.label > 0, c.alone && e.label >= 2:
 		return true
 	case c.sep == '-' && c.shape == shapeLetters:
-		return (c.alone || e.asked) && s.global.label >= 2
+		return (c.alone || e.asked) && (s.global.label >= 2 || e.act > 2)
 	case c.shape == shapeWords:
 		return e.asked && framed && isDigit(rune(c.code[len(c.code)-1]))
 	}

@@ -174,7 +174,7 @@ func tokenKind(s string, last bool) int {
 		return 1
 	case last && n >= 3 && digits > 0 && upper > 0:
 		return 1
-	case last && n >= 4 && digits > 0 && lower > 0 && changes >= 2:
+	case last && n >= 4 && digits > 0 && lower > 0 && (changes >= 2 || isDigit(rune(s[0]))):
 		return 1
 	case last && n >= 5 && upper > 0 && lower > 0 && changes >= 2 && seps == 0:
 		return 1

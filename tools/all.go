@@ -159,5 +159,11 @@ func All(d *Deps) ([]Tool, error) {
 		name: "delete_secret", title: "Delete a secret", set: SetSecrets, hints: Hints{Destructive: true, Idempotent: true},
 		description: "Delete a stored secret for ever, by its name. Use it when the value is no longer valid anywhere.",
 	}, d.deleteSecret))
+	if d.Export != nil {
+		add(define(about{
+			name: "export_secrets", title: "Write secrets to a file", set: SetExport, hints: Hints{Destructive: true},
+			description: "Write secrets, or a login, to a dotenv file in the folder that the operator chose, for a program that needs them. You get the names and not the values. Use it in place of get_secret and get_credential whenever you need not see the value yourself.",
+		}, d.exportSecrets))
+	}
 	return all, errors.Join(errs...)
 }

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"os"
 	"sync"
 	"time"
 
@@ -24,6 +25,8 @@ type Deps struct {
 	// Now is the clock by which TOTP codes are computed; nil means time.Now.
 	Now func() time.Time
 
+	// Export is the folder that export_secrets writes to; nil leaves the tool out.
+	Export *os.Root
 	// Sealer seals the tokens of cleanup_identities and the request state of
 	// questions to people; nil means one of this process.
 	Sealer *token.Sealer

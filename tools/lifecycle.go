@@ -44,7 +44,7 @@ func (d *Deps) updateIdentity(ctx context.Context, call Call, p UpdateIdentityPa
 	if identity.Name == p.Name {
 		return r, nil
 	}
-	unlock, err := d.names.lock(ctx, p.Name)
+	unlock, err := d.names.lock(ctx, "identity "+call.Caller.Name+" "+p.Name)
 	if err != nil {
 		return none, err
 	}

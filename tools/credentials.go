@@ -118,10 +118,10 @@ func ids(entries []ravi.PasswordEntry) string {
 	return strings.Join(out, ", ")
 }
 
-// lockVault lets one call at a time change an identity's credentials.
-func (d *Deps) lockVault(resolved session.Resolved) (unlock func()) {
-	unlock, _ = d.names.lock(context.Background(), "credentials of "+resolved.Identity.UUID) // fails only with its context
-	return unlock
+// lockVault lets one call at a time change an identity's credentials. It fails
+// when the call ends before its turn comes.
+func (d *Deps) lockVault(ctx context.Context, resolved session.Resolved) (unlock func(), err error) {
+	return d.names.lock(ctx, "credentials of "+resolved.Identity.UUID)
 }
 
 // ListCredentialsParams are the arguments of list_credentials.

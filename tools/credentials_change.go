@@ -100,7 +100,11 @@ func (d *Deps) updateCredential(ctx context.Context, call Call, p UpdateCredenti
 	if err != nil {
 		return none, err
 	}
-	defer d.lockVault(resolved)()
+	unlock, err := d.lockVault(ctx, resolved)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
 	entry, err := p.one(ctx, scope)
 	if err != nil {
 		return none, err
@@ -188,7 +192,11 @@ func (d *Deps) deleteCredential(ctx context.Context, call Call, p DeleteCredenti
 	if err != nil {
 		return none, err
 	}
-	defer d.lockVault(resolved)()
+	unlock, err := d.lockVault(ctx, resolved)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
 	entry, err := p.one(ctx, scope)
 	if err != nil {
 		return none, err

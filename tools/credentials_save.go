@@ -76,7 +76,11 @@ func (d *Deps) saveCredential(ctx context.Context, call Call, p SaveCredentialPa
 	if err != nil {
 		return none, err
 	}
-	defer d.lockVault(resolved)()
+	unlock, err := d.lockVault(ctx, resolved)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
 	existing, err := p.replaceable(ctx, scope, domain)
 	if err != nil {
 		return none, err

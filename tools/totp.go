@@ -173,16 +173,20 @@ func owner(stored *ravi.SecretEntry, domain, name string) (totpAccount, bool) {
 	return totpAccount{}, false
 }
 
-// lockTOTP lets one call at a time change an identity's two-factor values.
-func (d *Deps) lockTOTP(identity string) (unlock func()) {
-	unlock, _ = d.names.lock(context.Background(), "totp of "+identity) // fails only with its context
-	return unlock
+// lockTOTP lets one call at a time change an identity's two-factor values. It
+// fails when the call ends before its turn comes.
+func (d *Deps) lockTOTP(ctx context.Context, identity string) (unlock func(), err error) {
+	return d.names.lock(ctx, "totp of "+identity)
 }
 
 // moveTOTP renames the values of an account, after the account was renamed.
 // What the new name has already stays, and what stands in its way too.
 func (d *Deps) moveTOTP(ctx context.Context, identity string, scope *ravi.Scope, from, to totpAccount) (moved bool, err error) {
-	defer d.lockTOTP(identity)()
+	unlock, err := d.lockTOTP(ctx, identity)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
 	keys, err := readTOTPKeys(ctx, scope)
 	if err != nil {
 		return false, err
@@ -207,7 +211,11 @@ func (d *Deps) moveTOTP(ctx context.Context, identity string, scope *ravi.Scope,
 
 // deleteTOTP deletes the values of an account.
 func (d *Deps) deleteTOTP(ctx context.Context, identity string, scope *ravi.Scope, of totpAccount) (deleted bool, err error) {
-	defer d.lockTOTP(identity)()
+	unlock, err := d.lockTOTP(ctx, identity)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
 	keys, err := readTOTPKeys(ctx, scope)
 	if err != nil {
 		return false, err

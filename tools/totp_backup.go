@@ -34,7 +34,11 @@ func (d *Deps) useBackupCode(ctx context.Context, call Call, p TOTPArguments) (U
 	if err != nil {
 		return none, err
 	}
-	defer d.lockTOTP(resolved.Identity.UUID)()
+	unlock, err := d.lockTOTP(ctx, resolved.Identity.UUID)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
 	keys, err := readTOTPKeys(ctx, scope)
 	if err != nil {
 		return none, err

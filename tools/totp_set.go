@@ -129,7 +129,11 @@ func (d *Deps) setTOTP(ctx context.Context, call Call, p SetTOTPParams) (SetTOTP
 	if err != nil {
 		return none, err
 	}
-	defer d.lockTOTP(resolved.Identity.UUID)()
+	unlock, err := d.lockTOTP(ctx, resolved.Identity.UUID)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
 	keys, err := readTOTPKeys(ctx, scope)
 	if err != nil {
 		return none, err

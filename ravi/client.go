@@ -102,6 +102,7 @@ type Client struct {
 	secretsPath atomic.Pointer[string]    // "/api/secrets/" or "/api/vault/", once known
 
 	clockAhead atomic.Int64 // nanoseconds that Ravi's clock is ahead of ours
+	clockKnown atomic.Bool  // an answer had a Date
 
 	mu     sync.Mutex // guards closed against the group
 	closed bool

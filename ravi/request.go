@@ -209,6 +209,7 @@ func (c *Client) attempt(ctx context.Context, k call, out outgoing, g grant, n i
 	}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		c.clockAhead.Store(int64(time.Until(date)))
+		c.clockKnown.Store(true)
 	}
 	return &answer{status: resp.StatusCode, body: bytes.TrimSpace(body)}, nil
 }

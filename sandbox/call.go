@@ -28,6 +28,8 @@ type call struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{s: s, w: w, r: r, query: r.URL.Query()}
 	c.record = s.newRecord(r)
+	// The answer carries the server's own clock, which may be wrong.
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	rt, vars, allowed := s.routes.find(r.Method, r.URL.EscapedPath())
 	if rt == nil {
 		c.finish(toAnswer(reply{}, s.routes.noRoute(r, allowed)))

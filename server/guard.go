@@ -118,6 +118,7 @@ var (
 	valueNoContent   = []string{"default-src 'none'; frame-ancestors 'none'"}
 	valueNoReferrer  = []string{"no-referrer"}
 	valueHSTS        = []string{"max-age=31536000"}
+	valueClose       = []string{"close"}
 	valueJSON        = []string{"application/json"}
 	valueEvents      = []string{"text/event-stream"}
 	valueUnbuffered  = []string{"no"}

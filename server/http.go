@@ -29,9 +29,7 @@ const (
 	smallBody   = 64 << 10
 	largeBodies = 64 << 20
 
-	headerTimeout = 10 * time.Second
-	bodyTimeout   = 15 * time.Second
-	idleTimeout   = 2 * time.Minute
+	idleTimeout = 2 * time.Minute
 	// drainTime is how long requests in hand get to answer when the server ends; then their connections are closed.
 	drainTime = 6 * time.Second
 	// keepAlive is the time between two comments on an event stream, which keep proxies from closing it.
@@ -46,6 +44,9 @@ const (
 	DefaultMaxRunning  = 4_096
 	DefaultCallsCaller = 512
 	DefaultRate        = 500
+
+	DefaultHeaderTime = 10 * time.Second
+	DefaultBodyTime   = 15 * time.Second
 )
 
 // HTTPLimits bound what clients may ask for at the same time. 0 means the default.
@@ -59,6 +60,8 @@ type HTTPLimits struct {
 	// Rate is how many requests a second one caller may make in the long run, with bursts of twice as many; beyond it
 	// the answer is 429. Negative: no limit.
 	Rate int
+	// HeaderTime and BodyTime are how long the head and the body of a request may take to arrive.
+	HeaderTime, BodyTime time.Duration
 }
 
 // Authenticator knows callers by their tokens. Authenticate returns nil for a token that is nobody's.
@@ -155,7 +158,7 @@ func (h *HTTP) Serve(ctx context.Context, l net.Listener, tls *tls.Config) error
 	web := &http.Server{
 		Handler:           s,
 		TLSConfig:         tls,
-		ReadHeaderTimeout: headerTimeout,
+		ReadHeaderTimeout: or(h.Limits.HeaderTime, DefaultHeaderTime),
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(logHandler{h.Log}, slog.LevelDebug),

@@ -62,23 +62,20 @@ func accepts(r *http.Request, media string) bool {
 	return false
 }
 
-// body reads the whole body, which must come within bodyTimeout and be no longer than MaxBody. Only so much memory is
+// body reads the whole body, which must come in time and be no longer than MaxBody. Only so much memory is
 // taken as bytes have come, and for long bodies only as long as there is some to give.
 func (s *site) body(w http.ResponseWriter, r *http.Request) (data []byte, free func(), no *refusal) {
 	free = func() {}
 	if r.ContentLength > MaxBody {
-		// What is left unread is not worth reading to keep the connection.
-		w.Header().Set("Connection", "close")
 		return nil, free, refuseLong
 	}
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
+	_ = control.SetReadDeadline(time.Now().Add(or(s.Limits.BodyTime, DefaultBodyTime)))
 	size := min(max(r.ContentLength, 512), smallBody)
 	buffer := bytes.NewBuffer(make([]byte, 0, size))
 	_, err := io.CopyN(buffer, r.Body, smallBody)
 	if err == nil {
 		if !s.large.TryAcquire(MaxBody) {
-			w.Header().Set("Connection", "close")
 			return nil, free, refuseBusy
 		}
 		free = func() { s.large.Release(MaxBody) }
@@ -86,18 +83,17 @@ func (s *site) body(w http.ResponseWriter, r *http.Request) (data []byte, free f
 	}
 	switch {
 	case buffer.Len() > MaxBody:
-		w.Header().Set("Connection", "close")
 		free()
 		return nil, func() {}, refuseLong
 	case errors.Is(err, io.EOF):
 		_ = control.SetReadDeadline(time.Time{})
+		delete(w.Header(), "Connection")
 		return buffer.Bytes(), free, nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		no = refuseSlow
 	default:
 		no = refuseBroken
 	}
-	w.Header().Set("Connection", "close")
 	free()
 	return nil, func() {}, no
 }

@@ -264,6 +264,15 @@ func (r reply) outcome(t testing.TB) outcome {
 	return *m.Result
 }
 
+// code is the error code of a JSON-RPC answer, 0 for a result.
+func (r reply) code(t testing.TB) int {
+	t.Helper()
+	var m struct{ Error struct{ Code int } }
+	require.NotEmpty(t, r.messages, "status %d", r.status)
+	require.NoError(t, json.Unmarshal(r.messages[len(r.messages)-1], &m), r.body)
+	return m.Error.Code
+}
+
 // fields are the named members of a tool's structured content, as text.
 func (o outcome) field(t testing.TB, path ...string) string {
 	t.Helper()
@@ -288,6 +297,12 @@ func (o outcome) failure(t testing.TB) string {
 	var body struct{ Code string }
 	require.NoError(t, json.Unmarshal([]byte(o.Content[0].Text), &body))
 	return body.Code
+}
+
+// identity creates an identity at Ravi.
+func (e *endpoint) identity(name string) sandbox.IdentityInfo {
+	e.t.Helper()
+	return e.ravi.CreateIdentity(e.t, sandbox.NewIdentity{Name: name})
 }
 
 func (e *endpoint) sms(to sandbox.IdentityInfo, text string) {

@@ -23,9 +23,14 @@ const (
 // else, then by the head, then by the caller, and only then is the body read.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.secure(w.Header())
+	if r.ContentLength != 0 {
+		// net/http reads what is left of a body before it answers, however slowly that comes; not on a connection that
+		// ends with the answer. body takes this back when it has read everything.
+		w.Header()["Connection"] = valueClose
+	}
 	if s.open.Add(1) > int64(or(s.Limits.Open, DefaultMaxOpen)) {
 		s.open.Add(-1)
-		w.Header().Set("Connection", "close")
+		w.Header()["Connection"] = valueClose
 		s.refuse(w, refuseBusy, nil)
 		return
 	}
@@ -53,7 +58,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.ending.Load() {
-		w.Header().Set("Connection", "close")
+		w.Header()["Connection"] = valueClose
 		s.refuse(w, refuseEnding, nil)
 		return
 	}

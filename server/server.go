@@ -66,6 +66,7 @@ func New(cfg Config) (*mcpserver.MCPServer, error) {
 		mcpserver.WithDescription("Identities for agents: email inbox, phone number, passwords, secrets and codes, through Ravi."),
 		mcpserver.WithInstructions(instructions),
 		mcpserver.WithToolCapabilities(false),
+		mcpserver.WithHooks(shapeHooks()),
 		mcpserver.WithToolFilter(func(ctx context.Context, published []mcp.Tool) []mcp.Tool {
 			return allowed(ctx, rights, published)
 		}),

@@ -299,12 +299,6 @@ func (o outcome) failure(t testing.TB) string {
 	return body.Code
 }
 
-// identity creates an identity at Ravi.
-func (e *endpoint) identity(name string) sandbox.IdentityInfo {
-	e.t.Helper()
-	return e.ravi.CreateIdentity(e.t, sandbox.NewIdentity{Name: name})
-}
-
 func (e *endpoint) sms(to sandbox.IdentityInfo, text string) {
 	e.t.Helper()
 	_, err := e.ravi.Server.DeliverSMS(sandbox.SMS{To: to.Phone, From: "32665", Body: text})

@@ -1,0 +1,197 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/session"
+)
+
+var knownToolsets = []string{"identity", "inbox"}
+
+func callersFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "callers.toml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func entry(name, token, rest string) string {
+	return fmt.Sprintf("[[caller]]\nname = %q\ntoken_sha256 = %q\n%s\n", name, session.HashToken(token), rest)
+}
+
+const open = `identities = ["*"]`
+
+func TestACallersFileSaysWhoMayDoWhat(t *testing.T) {
+	t.Parallel()
+	callers, err := session.LoadCallers(callersFile(t, entry("alice", "alice's token", `identities = ["alice-*", "shared"]
+default_identity = "alice-main"
+toolsets = ["inbox"]
+read_only = true`)+entry("bob", "bob's token", open)), knownToolsets)
+	require.NoError(t, err)
+	assert.Equal(t, 2, callers.Len())
+
+	alice := callers.Authenticate("alice's token")
+	require.NotNil(t, alice)
+	assert.Equal(t, "alice", alice.Name)
+	assert.Equal(t, "alice-main", alice.DefaultIdentity)
+	assert.True(t, alice.Rights.AllowsName("alice-1"))
+	assert.True(t, alice.Rights.AllowsName("shared"))
+	assert.False(t, alice.Rights.AllowsName("bob-1"))
+	assert.True(t, alice.Rights.AllowsTool("inbox", false))
+	assert.False(t, alice.Rights.AllowsTool("inbox", true))
+	assert.False(t, alice.Rights.AllowsTool("identity", false))
+
+	bob := callers.Authenticate("bob's token")
+	require.NotNil(t, bob)
+	assert.True(t, bob.Rights.AllowsTool("identity", true))
+	for _, wrong := range []string{"", "alice's toke", "alice's token ", session.HashToken("alice's token").String()} {
+		assert.Nil(t, callers.Authenticate(wrong), wrong)
+	}
+}
+
+// A typing mistake must not open anything, and must be found from the message alone.
+func TestACallersFileThatIsNotUnderstoodIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, says string }{
+		"empty":              {"", "no [[caller]]"},
+		"not TOML":           {"[[caller]\nname", "line 1"},
+		"no identities":      {entry("alice", "t", ""), "identities is missing"},
+		"a wrong key":        {entry("alice", "t", open+"\nread_onyl = true"), `"caller.read_onyl"`},
+		"another table":      {entry("alice", "t", open) + "[server]\nx = 1\n", `no setting "server`},
+		"no name":            {entry("", "t", open), "name"},
+		"an odd name":        {entry("al ice", "t", open), "name"},
+		"the local caller":   {entry("local", "t", open), "local"},
+		"a name twice":       {entry("alice", "t", open) + entry("alice", "u", open), "caller 2 (alice): the name stands twice"},
+		"a token twice":      {entry("alice", "t", open) + entry("bob", "t", open), "same token"},
+		"a token as it is":   {"[[caller]]\nname = \"alice\"\ntoken_sha256 = \"rmcp_secret-CANARY\"\n" + open, "64 hexadecimal"},
+		"no token":           {"[[caller]]\nname = \"alice\"\n" + open, "64 hexadecimal"},
+		"a broken pattern":   {entry("alice", "t", `identities = ["a["]`), "not a pattern"},
+		"an empty pattern":   {entry("alice", "t", `identities = [""]`), "not a pattern"},
+		"a string":           {entry("alice", "t", `identities = "*"`), "line 4"},
+		"an unknown toolset": {entry("alice", "t", open+"\ntoolsets = [\"inbx\"]"), "there are identity, inbox"},
+		"an unused right":    {entry("alice", "t", open+"\nreveal = \"deny\""), "reveal is not supported"},
+	} {
+		_, err := session.LoadCallers(callersFile(t, c.text), knownToolsets)
+		if assert.Error(t, err, name) {
+			assert.Contains(t, err.Error(), c.says, name)
+			assert.NotContains(t, err.Error(), "CANARY", name)
+		}
+	}
+	_, err := session.LoadCallers(filepath.Join(t.TempDir(), "none"), nil)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestACallersFileThatOthersMayChangeIsRefused(t *testing.T) {
+	t.Parallel()
+	path := callersFile(t, entry("alice", "t", open))
+	require.NoError(t, os.Chmod(path, 0o664))
+	_, err := session.LoadCallers(path, nil)
+	require.ErrorContains(t, err, "chmod")
+}
+
+func TestAChangeOfTheFileIsTakenOver(t *testing.T) {
+	t.Parallel()
+	path := callersFile(t, entry("alice", "a", open)+entry("bob", "b", open)+entry("carol", "c", open))
+	callers, err := session.LoadCallers(path, nil)
+	require.NoError(t, err)
+	gone, err := callers.Reload()
+	require.NoError(t, err)
+	assert.Empty(t, gone, "nothing has changed")
+
+	write := func(text string) {
+		before, err := os.Stat(path)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		later := before.ModTime().Add(time.Second)
+		require.NoError(t, os.Chtimes(path, later, later))
+	}
+	write(entry("alice", "a", `identities = ["new-*"]`) + entry("bob", "another", open) + entry("dave", "d", open))
+	gone, err = callers.Reload()
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []string{"bob", "carol"}, gone, "who has another token has to come again with it")
+	assert.True(t, callers.Authenticate("a").Rights.AllowsName("new-1"))
+	assert.Nil(t, callers.Authenticate("b"))
+	assert.NotNil(t, callers.Authenticate("another"))
+	assert.Nil(t, callers.Authenticate("c"))
+	assert.NotNil(t, callers.Authenticate("d"))
+
+	write("broken")
+	gone, err = callers.Reload()
+	require.Error(t, err)
+	assert.Empty(t, gone)
+	assert.NotNil(t, callers.Authenticate("d"), "the old callers still hold")
+	_, err = callers.Reload()
+	require.NoError(t, err, "and it is said once")
+
+	require.NoError(t, os.Remove(path))
+	_, err = callers.Reload()
+	require.Error(t, err)
+	assert.NotNil(t, callers.Authenticate("d"))
+	_, err = callers.Reload()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, []byte(entry("dave", "d", open)), 0o600))
+	gone, err = callers.Reload()
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []string{"alice", "bob"}, gone)
+}
+
+func TestTheFileIsWatched(t *testing.T) {
+	t.Parallel()
+	path := callersFile(t, entry("alice", "a", open)+entry("bob", "b", open))
+	callers, err := session.LoadCallers(path, nil)
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	gone, failed, done := make(chan []string), make(chan error), make(chan struct{})
+	go func() {
+		defer close(done)
+		callers.Watch(ctx, time.Millisecond, func(names []string) { gone <- names }, func(err error) { failed <- err })
+	}()
+	require.NoError(t, os.WriteFile(path, []byte(entry("alice", "a", open)), 0o600))
+	for {
+		// A reader may see the file between its emptying and its writing.
+		select {
+		case names := <-gone:
+			assert.Equal(t, []string{"bob"}, names)
+			stop()
+			<-done
+			return
+		case <-failed:
+		}
+	}
+}
+
+func TestASingleTokenMustBeLong(t *testing.T) {
+	t.Parallel()
+	caller := &session.Caller{Name: session.RemoteCaller}
+	_, err := session.SingleCaller("hunter2", caller)
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "hunter2")
+	long := strings.Repeat("x", session.MinTokenLength)
+	callers, err := session.SingleCaller(long, caller)
+	require.NoError(t, err)
+	assert.Same(t, caller, callers.Authenticate(long))
+	assert.Nil(t, callers.Authenticate(long+"x"))
+	callers.Watch(t.Context(), time.Hour, nil, nil) // returns: there is nothing to watch
+}
+
+func FuzzCallersFile(f *testing.F) {
+	f.Add(entry("alice", "t", open))
+	f.Add("[[caller]]\nname = 1\nidentities = [[]]\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		path := callersFile(t, text)
+		callers, err := session.LoadCallers(path, knownToolsets)
+		if err == nil {
+			require.Positive(t, callers.Len())
+			require.Nil(t, callers.Authenticate(""))
+		}
+	})
+}

@@ -23,6 +23,7 @@ type app struct {
 	account *session.Account
 	store   session.Store
 	hub     *inbox.Hub
+	deps    *tools.Deps
 	closers []func()
 	// credentials are those that Ravi was last called with, or will be.
 	credentials atomic.Pointer[config.Credentials]
@@ -69,14 +70,15 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 	}
 	a.hub = inbox.New(inbox.Config{Sealer: o.sealer, MaxStreams: o.maxStreams, MaxWaitsPerCaller: o.maxWaits, Logger: log})
 	a.closers = append(a.closers, func() { a.hub.Close(); _ = a.account.Close() })
-	var err error
-	a.mcp, err = server.New(server.Config{
-		Version: version(), ReadOnly: o.readOnly, Log: log,
-		Deps: &tools.Deps{
-			Account: a.account, Store: store, Inbox: a.hub, MaxWait: o.maxWait,
-			Resolver: &session.Resolver{Account: a.account, Store: store, Identity: o.identity, ConfigFile: configFile},
-		},
-	})
+	a.deps = &tools.Deps{
+		Account: a.account, Store: store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: o.sealer,
+		Resolver: &session.Resolver{Account: a.account, Store: store, Identity: o.identity, ConfigFile: configFile},
+	}
+	cfg := server.Config{Version: version(), ReadOnly: o.readOnly, Log: log, Deps: a.deps}
+	err := o.control.apply(a, &cfg, log)
+	if err == nil {
+		a.mcp, err = server.New(cfg)
+	}
 	if err != nil {
 		a.close()
 		return nil, err

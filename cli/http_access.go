@@ -13,7 +13,6 @@ import (
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/secret"
 	"ravi-mcp/session"
-	"ravi-mcp/tools"
 )
 
 // access is who may call a remote endpoint, and under which URLs.
@@ -83,7 +82,11 @@ func (f *httpFlags) who() (*session.Callers, *session.Caller, error) {
 		case f.identity != "" || f.allow != "":
 			return nil, nil, usageError{errors.New("with --callers, identities are set per caller: default_identity and identities in the file")}
 		}
-		callers, err := session.LoadCallers(f.callers, toolsets())
+		sets, err := f.sets()
+		if err != nil {
+			return nil, nil, err
+		}
+		callers, err := session.LoadCallers(f.callers, setNames(sets))
 		return callers, nil, err
 	}
 	if f.identity == "" {
@@ -112,10 +115,6 @@ func (f *httpFlags) token() (string, error) {
 		return "", fmt.Errorf("--token-file: %s is empty", f.tokenFile)
 	}
 	return token, nil
-}
-
-func toolsets() []string {
-	return []string{string(tools.SetIdentity), string(tools.SetInbox), string(tools.SetCredentials), string(tools.SetSecrets)}
 }
 
 // kindOf says where an address listens.

@@ -14,6 +14,7 @@ import (
 // options are the flags that decide what a server does for whom.
 type options struct {
 	log logFlags
+	control
 
 	sandbox      bool
 	embedded     embeddedOptions
@@ -39,6 +40,7 @@ func (o *options) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.readOnly, "read-only", false, "leave out every tool that writes")
 	flags.BoolVar(&o.trustProject, "trust-project-credentials", false, "also take a credential from .ravi/ in the working directory")
 	flags.DurationVar(&o.maxWait, "max-wait", 50*time.Second, "longest time that one wait for a message may take (1s to 10m); keep it below the client's own timeout")
+	o.control.add(flags)
 	o.log.add(flags)
 }
 
@@ -50,7 +52,8 @@ func (o *options) check() error {
 	if !o.sandbox && o.embedded.data != "" {
 		return usageError{errors.New("--sandbox-data needs --sandbox")}
 	}
-	return nil
+	_, err := o.sets()
+	return err
 }
 
 // caller returns the one caller of a server without callers file.

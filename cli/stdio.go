@@ -37,6 +37,7 @@ func newStdio(s streams) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return serveStdio(cmd.Context(), o, s) },
 	}
 	o.add(cmd.Flags())
+	cmd.Flags().StringVar(&o.export, "allow-export", "", "folder that export_secrets may write files to (with --toolsets default,export)")
 	return cmd
 }
 

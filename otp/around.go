@@ -134,7 +134,7 @@ func (p *page) look(c *candidate, e *evidence, first int) {
 			w *= 0.3
 		}
 		switch {
-		case h.class&clNoun != 0 && p.otherCode(h):
+		case h.class&clNoun != 0 && p.otherCode(h) || h.class&(clNoun|clAct) != 0 && p.onReceipt(h, c):
 			if r.segs == 0 && r.numbers == 0 {
 				e.decoy = max(e.decoy, 3)
 				e.decoyTag = true
@@ -142,7 +142,7 @@ func (p *page) look(c *candidate, e *evidence, first int) {
 		case h.class&(clStrong|clNoun) != 0:
 			e.addLabel(h, r, w)
 			codeLabel = codeLabel || r.segs == 0 && r.numbers == 0
-		case h.class&clDecoy != 0:
+		case h.class&clDecoy != 0 && !p.senderTag(h):
 			p.addDecoy(e, h, r, c, codeLabel, p.codeBefore(h))
 		case h.class&clAct != 0:
 			e.act = max(e.act, worthAct*w)

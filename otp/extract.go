@@ -154,7 +154,7 @@ func (e *extraction) scoring() *scoring {
 			case h.class&clAct != 0:
 				s.global.act = math.Max(s.global.act, worthAct*weight)
 			}
-			s.quiet = s.quiet && h.class&(clDecoy|clMoney) == 0
+			s.quiet = s.quiet && h.class&clMoney == 0
 		}
 		for _, h := range p.cues {
 			s.hint = s.hint || h.class&clHint != 0

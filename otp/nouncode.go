@@ -1,5 +1,11 @@
 package otp
 
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
 // otherCode reports whether the word before "code" or "PIN" makes it another
 // kind of code: "shed code", "kiosk PIN". Such compounds are without end in
 // English, so the words that do not make one are listed (class fore) instead of
@@ -67,4 +73,84 @@ func (p *page) readVouches() {
 			p.vouches = true
 		}
 	}
+}
+
+// quietAt reports whether no word in the sentence of the candidate, and none
+// directly before another number, labels something else.
+func (p *page) quietAt(c *candidate) bool {
+	for _, h := range p.hits {
+		if h.class&clDecoy != 0 && (p.segOf(h.start) == c.seg || p.labelsNext(h)) {
+			return false
+		}
+	}
+	return true
+}
+
+// receiptWords name a value that the bank gives the shop, when the message is
+// about a payment that was made, and one that the reader gives when it asks.
+var receiptWords = [...]string{"approval", "authorizati", "authorisati", "auth code", "autorizaci", "autorizaca", "autorisation", "autorizzazion"}
+
+func receiptWord(word string) bool {
+	return slices.ContainsFunc(receiptWords[:], func(stem string) bool { return strings.HasPrefix(word, stem) })
+}
+
+// onReceipt reports whether h is "approval code" and the like at a plain number
+// in a message that states an amount and asks for nothing.
+func (p *page) onReceipt(h hit, c *candidate) bool {
+	return p.receipt && c.shape != shapeGrouped && receiptWord(string(p.fold[h.start:h.end]))
+}
+
+// readReceipt notes whether the page states an amount and neither asks for
+// anything nor says how long a code works.
+func (p *page) readReceipt() {
+	for i, r := range p.form {
+		if i > 20000 {
+			return
+		}
+		p.receipt = p.receipt || r > ' ' && unicode.Is(unicode.Sc, r)
+	}
+	for _, h := range p.hits {
+		p.receipt = p.receipt || h.class&clMoney != 0
+	}
+	if !p.receipt {
+		return
+	}
+	for _, h := range p.cues {
+		if h.class&clHint != 0 {
+			p.receipt = false
+		}
+	}
+	for _, h := range p.hits {
+		if h.class&clStrong != 0 || h.class&clAct != 0 && !receiptWord(string(p.fold[h.start:h.end])) {
+			p.receipt = false
+		}
+	}
+	for i := 0; i+5 <= len(p.fold) && i < 20000; i++ {
+		if w := string(p.fold[i : i+5]); (w == "valid" || w == "expir") && wordStart(p.fold, i) {
+			p.receipt = false
+		}
+	}
+}
+
+// senderTag reports whether "ID" is part of the sender's name that opens the
+// message: "Larkspur ID: 482-033".
+func (p *page) senderTag(h hit) bool {
+	if string(p.fold[h.start:h.end]) != "id" || h.start > 24 || h.start < 3 || p.form[h.start-1] != ' ' || p.form[h.start] != 'I' {
+		return false
+	}
+	start := 0
+	if p.form[0] == '[' || p.form[0] == '(' {
+		start = 1
+	}
+	for i := start; i < h.start-1; i++ {
+		if !isLetter(p.form[i]) {
+			return false
+		}
+	}
+	return unicode.IsUpper(p.form[start]) && !p.known(token{start: start, end: h.start - 1})
+}
+
+// atHost reports "@host #482033" that is no origin-bound line.
+func (p *page) atHost(c *candidate) bool {
+	return c.start > 2 && p.form[c.start-1] == '#' && (p.form[c.start-3] == maskRune || isLetter(p.form[c.start-3]))
 }

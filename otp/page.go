@@ -39,6 +39,7 @@ type page struct {
 	segs    []segment
 	tokens  []token
 	owners  map[int]*candidate // label offset to the number right behind it
+	receipt bool               // the page tells of a payment and asks for nothing
 	vouches bool               // the page speaks of signing in or verifying
 }
 
@@ -165,6 +166,7 @@ func (p *page) read() {
 	p.hits = slices.DeleteFunc(p.hits, masked)
 	p.cues = slices.DeleteFunc(p.cues, masked)
 	p.readVouches()
+	p.readReceipt()
 	p.segs = p.sentences()
 	p.tokens = p.scan()
 }

@@ -121,7 +121,7 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 	if s.hashed {
 		return 3.5
 	}
-	if heard > 3 || !s.quiet || c.uneven {
+	if heard > 3 || !s.quiet || c.uneven || !c.page.quietAt(c) {
 		return 0
 	}
 	for _, o := range s.candidates {
@@ -130,9 +130,14 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 		}
 	}
 	rest := len(c.page.form) - (c.end - c.start)
+	if c.page.atHost(c) {
+		return 0 // a line for browsers that was written badly
+	}
 	switch {
 	case len(c.code) == 6 && rest <= 24, len(c.code) == 6 && c.shape == shapeGrouped && rest <= 80:
-		return 2.5
+		return 3.2
+	case rest <= 16 && c.page.framed(c) && !yearLike(c.code):
+		return 3 // "Larch: 7718"
 	case len(c.code) == 6 && rest <= 48:
 		return 1
 	}

@@ -20,7 +20,7 @@ type urlFacts struct {
 	token int  // 0 none, 1 an identifier, 2 something opaque
 }
 
-var neverWords = map[string]bool{"unsubscribe": true, "unsub": true, "optout": true, "deny": true, "decline": true, "cancel": true, "revoke": true, "undo": true, "reject": true, "lock": true}
+var neverWords = map[string]bool{"unsubscribe": true, "unsub": true, "optout": true, "deny": true, "decline": true, "cancel": true, "revoke": true, "undo": true, "reject": true, "lock": true, "rsvp": true}
 
 func readURL(raw string) urlFacts {
 	var f urlFacts

@@ -33,6 +33,7 @@ On loopback no token is needed, and everybody on the machine is the one caller
   default_identity = "alice-main" # the rest may be missing
   toolsets = ["identity", "inbox"]
   read_only = true
+  reveal = "deny"                 # as the flags; the stricter of the two holds
 
 An identity of a call is, first match wins: the tool's identity argument, the
 one its session uses, the header X-Ravi-Identity, then --identity (one caller)

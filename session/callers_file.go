@@ -30,13 +30,13 @@ type callerEntry struct {
 	DefaultIdentity string    `toml:"default_identity"`
 	Toolsets        *[]string `toml:"toolsets"`
 	ReadOnly        bool      `toml:"read_only"`
+	Reveal          *string   `toml:"reveal"`
+	Delete          *string   `toml:"delete"`
+	Cleanup         *string   `toml:"cleanup"`
+	Send            *string   `toml:"send"`
 
 	// Known, and refused: a right that is written down and not enforced would be worse than none.
 	OIDCSubject   any `toml:"oidc_subject"`
-	Delete        any `toml:"delete"`
-	Cleanup       any `toml:"cleanup"`
-	Reveal        any `toml:"reveal"`
-	Send          any `toml:"send"`
 	RaviConfigDir any `toml:"ravi_config_dir"`
 }
 
@@ -54,6 +54,8 @@ func ValidCallerName(name string) bool { return callerName.MatchString(name) && 
 //	default_identity  the identity of a call that names none (may be missing)
 //	toolsets          the toolsets that exist for this caller (missing: all that the server has)
 //	read_only         true leaves out every tool that writes
+//	reveal, delete, cleanup, send
+//	                  policies: "allow", "ask" or "deny"; they tighten the server's and never loosen them
 //
 // A caller without identities is an error, as is everything that is not understood: a typing mistake must not open
 // anything. toolsets are the names that exist. The file must not be writable by others. Errors name the file and the
@@ -145,15 +147,18 @@ func (e callerEntry) caller(toolsets []string) (*Caller, TokenHash, error) {
 		return fail("identities is missing: name the patterns of the identities that this caller may use, such as [\"research-*\"], or [\"*\"] for all")
 	}
 	for name, value := range map[string]any{
-		"oidc_subject": e.OIDCSubject, "delete": e.Delete, "cleanup": e.Cleanup, "reveal": e.Reveal, "send": e.Send,
-		"ravi_config_dir": e.RaviConfigDir,
+		"oidc_subject": e.OIDCSubject, "ravi_config_dir": e.RaviConfigDir,
 	} {
 		if value != nil {
 			return fail("%s is not supported by this version", name)
 		}
 	}
 	copy(hash[:], raw)
-	rights := Rights{Identities: []string{}, ReadOnly: e.ReadOnly}
+	policies, err := e.policies()
+	if err != nil {
+		return fail("%w", err)
+	}
+	rights := Rights{Identities: []string{}, ReadOnly: e.ReadOnly, Policies: policies}
 	for _, p := range *e.Identities {
 		if _, err := path.Match(p, ""); err != nil || p == "" || strings.TrimSpace(p) != p {
 			return fail("identities: %q is not a pattern", p)
@@ -170,6 +175,22 @@ func (e callerEntry) caller(toolsets []string) (*Caller, TokenHash, error) {
 		}
 	}
 	return &Caller{Name: e.Name, DefaultIdentity: e.DefaultIdentity, Rights: rights}, hash, nil
+}
+
+// policies returns those that the caller has of its own.
+func (e callerEntry) policies() (p Policies, err error) {
+	for name, set := range map[string]struct {
+		text *string
+		to   *Policy
+	}{"reveal": {e.Reveal, &p.Reveal}, "delete": {e.Delete, &p.Delete}, "cleanup": {e.Cleanup, &p.Cleanup}, "send": {e.Send, &p.Send}} {
+		if set.text == nil {
+			continue
+		}
+		if *set.to, err = ParsePolicy(*set.text); err != nil {
+			return Policies{}, fmt.Errorf("%s: want \"allow\", \"ask\" or \"deny\"", name)
+		}
+	}
+	return p, nil
 }
 
 // tomlError says where the file is wrong without repeating any of it.

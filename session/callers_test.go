@@ -35,7 +35,10 @@ func TestACallersFileSaysWhoMayDoWhat(t *testing.T) {
 	callers, err := session.LoadCallers(callersFile(t, entry("alice", "alice's token", `identities = ["alice-*", "shared"]
 default_identity = "alice-main"
 toolsets = ["inbox"]
-read_only = true`)+entry("bob", "bob's token", open)), knownToolsets)
+read_only = true
+reveal = "deny"
+delete = "ask"
+cleanup = "allow"`)+entry("bob", "bob's token", open)), knownToolsets)
 	require.NoError(t, err)
 	assert.Equal(t, 2, callers.Len())
 
@@ -49,6 +52,8 @@ read_only = true`)+entry("bob", "bob's token", open)), knownToolsets)
 	assert.True(t, alice.Rights.AllowsTool("inbox", false))
 	assert.False(t, alice.Rights.AllowsTool("inbox", true))
 	assert.False(t, alice.Rights.AllowsTool("identity", false))
+
+	assert.Equal(t, session.Policies{Reveal: session.PolicyDeny, Delete: session.PolicyAsk, Cleanup: session.PolicyAllow}, alice.Rights.Policies)
 
 	bob := callers.Authenticate("bob's token")
 	require.NotNil(t, bob)
@@ -78,7 +83,9 @@ func TestACallersFileThatIsNotUnderstoodIsRefused(t *testing.T) {
 		"an empty pattern":   {entry("alice", "t", `identities = [""]`), "not a pattern"},
 		"a string":           {entry("alice", "t", `identities = "*"`), "line 4"},
 		"an unknown toolset": {entry("alice", "t", open+"\ntoolsets = [\"inbx\"]"), "there are identity, inbox"},
-		"an unused right":    {entry("alice", "t", open+"\nreveal = \"deny\""), "reveal is not supported"},
+		"an unused right":    {entry("alice", "t", open+"\nravi_config_dir = \"x\""), "ravi_config_dir is not supported"},
+		"no such policy":     {entry("alice", "t", open+"\nreveal = \"CANARY\""), `reveal: want "allow"`},
+		"an empty policy":    {entry("alice", "t", open+"\nsend = \"\""), `send: want "allow"`},
 	} {
 		_, err := session.LoadCallers(callersFile(t, c.text), knownToolsets)
 		if assert.Error(t, err, name) {

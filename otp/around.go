@@ -5,6 +5,7 @@ func (p *page) around(c *candidate) evidence {
 	var e evidence
 	first := p.hitIndex(c.start)
 	p.look(c, &e, first)
+	e.or = p.orLink(c.end)
 	p.cuesAround(c, &e)
 	return e
 }
@@ -226,10 +227,10 @@ func (p *page) addDecoy(e *evidence, h hit, r relation, c *candidate, codeNearer
 	case r.touch:
 		e.decoy = max(e.decoy, 9)
 		e.decoyTag = true
-	case r.framed && !codeBefore && r.dist <= 22:
+	case r.framed && !codeBefore && r.dist <= 22 && !p.means(c):
 		e.decoy = max(e.decoy, 4)
 		e.decoyTag = true
-	case r.dist <= 25 && !codeBefore:
+	case r.dist <= 25 && !codeBefore && !p.means(c):
 		e.decoy = max(e.decoy, 2)
 	}
 }

@@ -259,6 +259,9 @@ func (p *page) bareLabel(a *anchor, l *linkCandidate) (label, context class) {
 	from = max(from, a.start-240) // a line may be a whole document
 	l.label = p.shown(from, a.start)
 	label = p.classesIn(from, a.start)
+	if p.afterOr(a.start) {
+		label |= clOr
+	}
 	to := end
 	if s := p.segs[p.segOf(a.start)]; s.end < to && s.end > a.end {
 		to = s.end

@@ -138,6 +138,8 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 		return 3.2
 	case rest <= 16 && c.page.framed(c) && !yearLike(c.code):
 		return 3 // "Larch: 7718"
+	case len(c.code) == 6 && rest <= 60 && (c.leads() || c.page.framed(c)):
+		return 2.5
 	case len(c.code) == 6 && rest <= 48:
 		return 1
 	}

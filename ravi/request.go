@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -17,6 +18,11 @@ import (
 const (
 	maxBody      = 16 << 20
 	maxErrorBody = 64 << 10
+	// Of lists of messages, whose size strangers decide: what is kept, what is
+	// taken from the wire, and what is kept of one text.
+	maxMessages     = 64 << 20
+	maxMessagesWire = 512 << 20
+	maxText         = 256 << 10
 )
 
 // who is on whose behalf a call is made.
@@ -197,7 +203,7 @@ func (c *Client) attempt(ctx context.Context, k call, out outgoing, g grant, n i
 		return nil, noAnswer(ctx, k.op, err)
 	}
 	defer resp.Body.Close()
-	body, err := readBody(resp)
+	body, err := readBody(resp, holdsMessages(k.route))
 	c.observe(k, resp.StatusCode, start, n)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return nil, statusError(k, resp, body)
@@ -216,19 +222,36 @@ func (c *Client) attempt(ctx context.Context, k call, out outgoing, g grant, n i
 
 var errTooLarge = errors.New("the answer is larger than this client reads")
 
-func readBody(resp *http.Response) ([]byte, error) {
-	limit := int64(maxBody)
-	if resp.StatusCode > 299 {
-		limit = maxErrorBody
+// readBody reads an answer within bounds. Of messages, long texts are cut on
+// the way, so that one monstrous mail does not hide all others.
+func readBody(resp *http.Response, messages bool) ([]byte, error) {
+	body, limit, wire := io.Reader(resp.Body), int64(maxBody), int64(maxBody)
+	switch {
+	case resp.StatusCode > 299:
+		limit, wire = maxErrorBody, maxErrorBody
+	case messages:
+		limit, wire = maxMessages, maxMessagesWire
+		body = &textCutter{from: io.LimitReader(body, wire+1)}
 	}
-	if resp.ContentLength > limit {
+	if resp.ContentLength > wire {
 		return nil, errTooLarge
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err == nil && int64(len(body)) > limit {
+	data, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if err == nil && int64(len(data)) > limit {
 		return nil, errTooLarge
 	}
-	return body, err
+	return data, err
+}
+
+// holdsMessages reports whether the answers of a route hold texts that anybody
+// can send to an identity.
+func holdsMessages(route string) bool {
+	for _, prefix := range []string{"/api/email-inbox/", "/api/email-messages/", "/api/sms-inbox/", "/api/messages/"} {
+		if strings.HasPrefix(route, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *Client) observe(k call, status int, start time.Time, attempt int) {

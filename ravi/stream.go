@@ -92,7 +92,7 @@ func (e *EventStream) dial(ctx context.Context, k call, out outgoing, g grant, a
 	case http.StatusOK, http.StatusNoContent, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable:
 		return nil, &Error{Op: streamOp, Status: resp.StatusCode, Kind: ErrUnsupported}
 	}
-	body, _ := readBody(resp)
+	body, _ := readBody(resp, false)
 	return nil, statusError(k, resp, body)
 }
 

@@ -5,7 +5,6 @@ import (
 	"io"
 	"sync/atomic"
 
-	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/rs/zerolog"
 
 	"ravi-mcp/inbox"
@@ -19,7 +18,7 @@ import (
 
 // app is a server with everything behind it, ready for a transport.
 type app struct {
-	mcp     *mcpserver.MCPServer
+	mcp     *server.MCP
 	account *session.Account
 	store   session.Store
 	hub     *inbox.Hub

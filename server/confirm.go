@@ -60,8 +60,20 @@ func (c confirmer) ask(ctx context.Context, r *request, d *tools.Decision) (*mcp
 	return nil, c.wait(ctx, r, d)
 }
 
-// canAsk reports whether the client said that it shows forms to a person.
+type noQuestionsKey struct{}
+
+// withoutQuestions marks the requests of a transport that cannot ask: common
+// clients of SSE take no request of a server (DESIGN section 7).
+func withoutQuestions(ctx context.Context) context.Context {
+	return context.WithValue(ctx, noQuestionsKey{}, true)
+}
+
+// canAsk reports whether the client said that it shows forms to a person, over
+// a transport that can carry them.
 func canAsk(ctx context.Context, modern bool) bool {
+	if ctx.Value(noQuestionsKey{}) != nil {
+		return false
+	}
 	if modern {
 		info := mcpserver.RequestProtocolInfoFromContext(ctx)
 		return info != nil && info.ClientCapabilities != nil && showsForms(*info.ClientCapabilities)

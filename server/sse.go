@@ -99,7 +99,7 @@ func inSession(call session.Call) func(context.Context) context.Context {
 		if mcpserver.IsModernRequest(ctx) {
 			own.Session = ""
 		}
-		return session.WithCall(ctx, own)
+		return session.WithCall(withoutQuestions(ctx), own)
 	}
 }
 

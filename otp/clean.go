@@ -130,5 +130,21 @@ func composed(s string) string {
 	if norm.NFC.IsNormalString(s) {
 		return s
 	}
-	return norm.NFC.String(s)
+	return norm.NFC.String(fewMarks(s))
+}
+
+// fewMarks leaves at most two combining marks on a letter; no language stacks
+// more of them, and composing thousands takes long.
+func fewMarks(s string) string {
+	run := 0
+	return strings.Map(func(r rune) rune {
+		if r < 0x300 || r >= 0x370 {
+			run = 0
+			return r
+		}
+		if run++; run > 2 {
+			return -1
+		}
+		return r
+	}, s)
 }

@@ -44,6 +44,16 @@ func (p *page) otherCode(h hit) bool {
 
 // english reports whether an English function word stands on the page.
 func (p *page) english() bool {
+	if p.tongue == 0 {
+		p.tongue = 1
+		if p.readsEnglish() {
+			p.tongue = 2
+		}
+	}
+	return p.tongue == 2
+}
+
+func (p *page) readsEnglish() bool {
 	for i := 0; i < len(p.fold) && i < 2000; i++ {
 		if !isLetter(p.fold[i]) || i > 0 && isWordRune(p.fold[i-1]) {
 			continue

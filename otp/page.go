@@ -39,6 +39,7 @@ type page struct {
 	segs    []segment
 	tokens  []token
 	owners  map[int]*candidate // label offset to the number right behind it
+	tongue  uint8              // 0 not read yet, 1 other, 2 English
 	receipt bool               // the page tells of a payment and asks for nothing
 	vouches bool               // the page speaks of signing in or verifying
 }

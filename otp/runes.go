@@ -140,7 +140,7 @@ func digitValue(r rune) (rune, bool) {
 
 // foldRunes folds a string the way pages are folded.
 func foldRunes(s string) []rune {
-	s = norm.NFC.String(s)
+	s = composed(s)
 	out := make([]rune, 0, len(s))
 	for _, r := range s {
 		if !dropped(r) {
@@ -155,6 +155,9 @@ func isDigit(r rune) bool { return r >= '0' && r <= '9' }
 func isLetter(r rune) bool {
 	if r < 0x80 {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	if r >= 0x300 && r < 0x370 || r >= 0x400 && r < 0x482 {
+		return true // combining marks, Cyrillic
 	}
 	return unicode.IsLetter(r) || unicode.IsMark(r)
 }
@@ -188,6 +191,9 @@ func unspaced(r rune) bool {
 func joinsCode(r rune) bool {
 	if r < 0x80 {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	if r >= 0x300 && r < 0x370 {
+		return false // combining marks
 	}
 	return r < 0x0590 && unicode.IsLetter(r) || r >= 0x1E00 && r <= 0x1FFF && unicode.IsLetter(r)
 }

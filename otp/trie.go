@@ -2,10 +2,11 @@ package otp
 
 import "slices"
 
-// trie is a prefix tree over folded runes. It is built in a map and then
-// frozen: the children of a node stand side by side, in order of their runes.
+// trie is a prefix tree over folded runes. It is built with linked children
+// and then frozen: the children of a node stand side by side, in order of
+// their runes.
 type trie struct {
-	building map[uint64]int32
+	building []linkedNode
 	nodes    []trieNode
 	runes    []rune  // of all children, by node
 	targets  []int32 // their nodes
@@ -19,25 +20,40 @@ type trieNode struct {
 	from, to int32 // children in runes and targets
 }
 
+// linkedNode is a node under construction: its rune, its first child and the
+// next child of its parent.
+type linkedNode struct {
+	r           rune
+	child, next int32
+}
+
 // maxEntry bounds how far a look-up walks, in runes.
 const maxEntry = 48
 
 func newTrie() *trie {
-	return &trie{building: make(map[uint64]int32, 1<<16), nodes: make([]trieNode, 1, 1<<16), rare: make(map[rune]int32)}
+	return &trie{building: make([]linkedNode, 1, 1<<16), nodes: make([]trieNode, 1, 1<<16), rare: make(map[rune]int32)}
 }
 
 func (t *trie) add(key []rune, cl class, open bool) {
 	if len(key) > maxEntry {
 		return
 	}
-	node := int32(0)
-	for _, r := range key {
-		k := uint64(node)<<21 | uint64(r)
-		child, ok := t.building[k]
-		if !ok {
-			child = int32(len(t.nodes))
-			t.nodes = append(t.nodes, trieNode{})
-			t.building[k] = child
+	node := t.root(key[0])
+	if node == 0 {
+		node = t.grow(0, key[0])
+		if r := key[0]; r < rune(len(t.first)) {
+			t.first[r] = node
+		} else {
+			t.rare[r] = node
+		}
+	}
+	for _, r := range key[1:] {
+		child := t.building[node].child
+		for child != 0 && t.building[child].r != r {
+			child = t.building[child].next
+		}
+		if child == 0 {
+			child = t.grow(node, r)
 		}
 		node = child
 	}
@@ -48,29 +64,38 @@ func (t *trie) add(key []rune, cl class, open bool) {
 	}
 }
 
+func (t *trie) root(r rune) int32 {
+	if r < rune(len(t.first)) {
+		return t.first[r]
+	}
+	return t.rare[r]
+}
+
+func (t *trie) grow(parent int32, r rune) int32 {
+	node := int32(len(t.nodes))
+	t.nodes = append(t.nodes, trieNode{})
+	t.building = append(t.building, linkedNode{r: r, next: t.building[parent].child})
+	t.building[parent].child = node
+	return node
+}
+
 // freeze lays the children out for look-ups. Nothing is added after it.
 func (t *trie) freeze() {
-	keys := make([]uint64, 0, len(t.building))
-	for k := range t.building {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys) // by node, then by rune
-	t.runes = make([]rune, len(keys))
-	t.targets = make([]int32, len(keys))
-	for i, k := range keys {
-		node, r := k>>21, rune(k&(1<<21-1))
-		if i == 0 || keys[i-1]>>21 != node {
-			t.nodes[node].from = int32(i)
+	t.runes = make([]rune, 0, len(t.nodes))
+	t.targets = make([]int32, 0, len(t.nodes))
+	for node := 1; node < len(t.nodes); node++ { // the root has its own table
+		from := len(t.targets)
+		for child := t.building[node].child; child != 0; child = t.building[child].next {
+			t.targets = append(t.targets, child)
 		}
-		t.nodes[node].to = int32(i + 1)
-		t.runes[i], t.targets[i] = r, t.building[k]
-		if node == 0 {
-			if r < rune(len(t.first)) {
-				t.first[r] = t.targets[i]
-			} else {
-				t.rare[r] = t.targets[i]
-			}
+		mine := t.targets[from:]
+		if len(mine) > 1 {
+			slices.SortFunc(mine, func(a, b int32) int { return int(t.building[a].r - t.building[b].r) })
 		}
+		for _, child := range mine {
+			t.runes = append(t.runes, t.building[child].r)
+		}
+		t.nodes[node].from, t.nodes[node].to = int32(from), int32(len(t.targets))
 	}
 	t.building = nil
 }
@@ -97,12 +122,7 @@ func (t *trie) child(node int32, r rune) int32 {
 // longest sets label and cue to the longest entries of each kind that begin
 // at i and end well, if they are longer than what is there already.
 func (t *trie) longest(text []rune, i int, label, cue *hit) {
-	node := int32(0)
-	if r := text[i]; r < rune(len(t.first)) {
-		node = t.first[r]
-	} else {
-		node = t.rare[r]
-	}
+	node := t.root(text[i])
 	for j := i; node != 0 && j < len(text) && j < i+maxEntry; j++ {
 		if j > i {
 			if text[j] == ',' {

@@ -206,7 +206,11 @@ func (a auditor) after(next handler) handler {
 			if _, asks := result.(question); asks {
 				l.Code = "input_required"
 			}
-			if about, ok := result.(interface{ AboutIdentity() string }); ok {
+			plain := result
+			if e, ok := result.(encoded); ok {
+				plain = e.Result
+			}
+			if about, ok := plain.(interface{ AboutIdentity() string }); ok {
 				l.Identity = about.AboutIdentity()
 			}
 		}

@@ -76,7 +76,9 @@ func identify(log zerolog.Logger) middleware {
 		return func(ctx context.Context, r *request) (tools.Result, error) {
 			call, ok := session.CallFrom(ctx)
 			if !ok {
-				return nil, fault.From(errors.New("the transport named no caller"))
+				id := session.NewID()
+				log.Error().Str("request_id", id).Str("method", r.Method).Msg("the transport named no caller")
+				return nil, fault.New(fault.Internal, "This server failed in a way it did not expect. Its id is "+id+".", "Report it with that id.")
 			}
 			if call.RequestID == "" {
 				call.RequestID = session.NewID()

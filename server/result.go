@@ -13,6 +13,21 @@ import (
 // errorMeta is the key in _meta under which an error result repeats its object.
 const errorMeta = "ravi-mcp/error"
 
+// encoded is a result together with what the client gets. It is made inside the
+// middleware, where a result that cannot be encoded is an error like any other.
+type encoded struct {
+	tools.Result
+	answer *mcp.CallToolResult
+}
+
+func encodeResult(r tools.Result) (tools.Result, error) {
+	answer, err := success(r)
+	if err != nil {
+		return nil, err
+	}
+	return encoded{r, answer}, nil
+}
+
 // success is a result with structured content, a sentence for people, and the
 // same structure as text for clients that know no structured content.
 func success(r tools.Result) (*mcp.CallToolResult, error) {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -132,7 +133,11 @@ func serve(t tools.Tool, cfg Config) mcpserver.ToolHandlerFunc {
 		if r.Waits {
 			defer Park(ctx)()
 		}
-		return t.Run(ctx, tools.Call{Call: r.Call, Progress: progressOf(ctx), Decided: r.Decided}, r.Arguments)
+		result, err := t.Run(ctx, tools.Call{Call: r.Call, Progress: progressOf(ctx), Decided: r.Decided}, r.Arguments)
+		if err != nil {
+			return nil, err
+		}
+		return encodeResult(result)
 	}, identify(cfg.Log), trail.after, shapeErrors(cfg.Deps.Account), recoverPanics(cfg.Log), checkArguments,
 		decide(cfg.Policies, confirmer{sealer: cfg.Deps.Seals(), store: cfg.Deps.Store}), trail.before, bound)
 
@@ -149,13 +154,14 @@ func serve(t tools.Tool, cfg Config) mcpserver.ToolHandlerFunc {
 		if ask, asks := result.(question); asks {
 			return ask.CallToolResult, nil
 		}
-		if err == nil {
-			var answer *mcp.CallToolResult
-			if answer, err = success(result); err == nil {
-				return answer, nil
-			}
+		if err != nil {
+			return failure(fault.From(err)), nil
 		}
-		return failure(fault.From(err)), nil
+		done, ok := result.(encoded)
+		if !ok {
+			return failure(fault.From(errors.New("a middleware lost the result"))), nil
+		}
+		return done.answer, nil
 	}
 }
 

@@ -182,6 +182,8 @@ func TestALongBodyIsRefusedBeforeItIsRead(t *testing.T) {
 	chunked := "POST /mcp HTTP/1.1\r\nHost: " + e.addr + "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
 		"200000\r\n" + strings.Repeat(" ", 0x200000) + "\r\n0\r\n\r\n"
 	assert.Equal(t, http.StatusRequestEntityTooLarge, e.raw(chunked), "a length that is not announced is counted")
+	announced := "POST /mcp HTTP/1.1\r\nHost: " + e.addr + "\r\nContent-Type: application/json\r\nContent-Length: 33554432\r\n\r\n"
+	assert.Equal(t, http.StatusRequestEntityTooLarge, e.raw(announced), "and one that is announced is not waited for")
 	runtime.ReadMemStats(&after)
 	assert.Less(t, int64(after.TotalAlloc-before.TotalAlloc), int64(64<<20), "the 32 MiB are this test's own")
 

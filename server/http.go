@@ -32,8 +32,8 @@ const (
 	idleTimeout = 2 * time.Minute
 	// drainTime is how long requests in hand get to answer when the server ends; then their connections are closed.
 	drainTime = 6 * time.Second
-	// keepAlive is the time between two comments on an event stream, which keep proxies from closing it.
-	keepAlive = 15 * time.Second
+	// keepAliveEvery is the time between two comments on an event stream, which keep proxies from closing it.
+	keepAliveEvery = 15 * time.Second
 	// notifyTimeout is how long a client may take to accept a message of a stream.
 	notifyTimeout = 20 * time.Second
 )

@@ -185,21 +185,21 @@ func (a *answer) event(p []byte) error {
 	return a.err
 }
 
-// keepAlive sends a comment on the stream now and then, until ctx or end.
-func (a *answer) keepAlive(ctx context.Context) (end func()) {
+// keepAlive sends a comment on the stream now and then, until ctx or end. gone is called when the client does not take it:
+// a connection whose other end has vanished shows in no other way.
+func (a *answer) keepAlive(ctx context.Context, gone func(error)) (end func()) {
 	stopped, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(keepAlive)
+		tick := time.NewTicker(keepAliveEvery)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
-				a.mu.Lock()
-				if a.sent && a.stream && a.err == nil {
-					_ = a.event([]byte(": keep-alive\n\n"))
+				if err := a.comment(); err != nil {
+					gone(err)
+					return
 				}
-				a.mu.Unlock()
 			case <-ctx.Done():
 				return
 			case <-stopped:
@@ -211,6 +211,16 @@ func (a *answer) keepAlive(ctx context.Context) (end func()) {
 		close(stopped)
 		<-done
 	})
+}
+
+// comment sends a line that says nothing, if the response is a stream by now.
+func (a *answer) comment() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.err != nil || !a.sent || !a.stream {
+		return a.err
+	}
+	return a.event([]byte(": keep-alive\n\n"))
 }
 
 // end says that nothing more may be sent for the request, and sends a head that still waits.

@@ -103,12 +103,26 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	}
 	s.handle(ctx, r, body, f)
 	f.answer.end()
-	if opens && !f.answer.opened {
-		_ = s.Sessions.End(context.WithoutCancel(ctx), call.Caller.Name, f.session)
+	if opens {
+		s.settle(context.WithoutCancel(ctx), call.Caller.Name, f)
 	}
 	if !f.answer.began() {
 		s.unanswered(ctx, w, env)
 	}
+}
+
+// settle ends a session that initialize did not open after all, and has mcp-go forget one that ended meanwhile: it keeps
+// a session only once it has answered.
+func (s *site) settle(ctx context.Context, caller string, f *flight) {
+	if !f.answer.opened {
+		_ = s.Sessions.End(ctx, caller, f.session)
+		return
+	}
+	if s.Sessions.Enter(ctx, caller, f.session) != nil {
+		s.forget(f.session)
+		return
+	}
+	s.Sessions.Leave(caller, f.session)
 }
 
 // enter puts the request into its session, or, with opens, makes one. It answers and reports false where it cannot.
@@ -191,7 +205,7 @@ func (s *site) listen(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	call.Session = f.session
 	f.answer = newAnswer(w, false)
 	ctx = session.WithCall(context.WithValue(ctx, flightKey{}, f), call)
-	end := f.answer.keepAlive(ctx)
+	end := f.answer.keepAlive(ctx, f.cancel)
 	defer end()
 	s.handle(ctx, r, nil, f)
 	f.answer.end()

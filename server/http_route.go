@@ -84,7 +84,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case pathSSE:
 		s.serveSSE(w, r, call, state)
 	case pathMessage:
-		s.serveMessage(w, r, call)
+		s.serveMessage(w, r, call, state)
 	}
 }
 

@@ -2,14 +2,20 @@ package server_test
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"sync"
 	"testing"
+	"time"
 
 	mcpclient "github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/session"
 )
 
 func TestBothErasUseOneEndpoint(t *testing.T) {
@@ -46,6 +52,50 @@ func TestASessionIsGoneAfterDelete(t *testing.T) {
 		assert.Equal(t, http.StatusNotFound, a.do(a.request(t.Context(), method, "/mcp", body)).status, method)
 	}
 	assert.Equal(t, 0, e.sessions.Len(), "asking creates nothing")
+}
+
+// T6: what ends is ended everywhere, also in mcp-go, and what runs in it.
+func TestASessionThatEndsLeavesNothing(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	var mu sync.Mutex
+	e := serve(t, func(e *endpoint) {
+		e.sessions.Now = func() time.Time {
+			mu.Lock()
+			defer mu.Unlock()
+			return now
+		}
+	})
+	known := func(a *agent) error {
+		return e.Server.SendNotificationToSpecificClient(a.session, "notifications/test", nil)
+	}
+	deleted, expired, listening := e.open(""), e.open(""), e.open("")
+	for _, a := range []*agent{deleted, expired, listening} {
+		require.NoError(t, known(a))
+		a.call("create_identity", `{"name":"main","if_exists":"reuse"}`)
+	}
+	stream, err := listening.client.Do(listening.request(t.Context(), http.MethodGet, "/mcp", ""))
+	require.NoError(t, err)
+	defer stream.Body.Close()
+	deleted.do(deleted.request(t.Context(), http.MethodDelete, "/mcp", ""))
+	mu.Lock()
+	now = now.Add(session.DefaultIdle + time.Minute)
+	mu.Unlock()
+	e.sessions.Sweep()
+	require.Equal(t, 1, e.sessions.Len(), "somebody listens in one of them")
+	mu.Lock()
+	now = now.Add(session.DefaultAbsolute)
+	mu.Unlock()
+	e.sessions.Sweep()
+	_, err = io.Copy(io.Discard, stream.Body)
+	require.NoError(t, err, "its stream ended")
+	for _, a := range []*agent{deleted, expired, listening} {
+		require.ErrorIs(t, known(a), mcpserver.ErrSessionNotFound)
+		key := session.Key{Caller: session.LocalCaller, Session: a.session}
+		bound, err := e.store.Binding(t.Context(), key)
+		require.NoError(t, err)
+		assert.Empty(t, bound)
+	}
 }
 
 func TestTheLibraryClientSpeaksBothEras(t *testing.T) {

@@ -76,7 +76,7 @@ func (s *site) stream(ctx context.Context, w http.ResponseWriter, call session.C
 	out.endpoint(pathMessage + "?sessionId=" + url.QueryEscape(call.Session))
 	s.sse.Store(call.Session, &sseConn{caller: call.Caller.Name, conn: c})
 	defer s.sse.Delete(call.Session)
-	end := out.answer.keepAlive(ctx)
+	end := out.answer.keepAlive(ctx, c.out.fail)
 	defer end()
 
 	select {
@@ -104,11 +104,17 @@ func inSession(call session.Call) func(context.Context) context.Context {
 }
 
 // serveMessage takes a message for a stream; the answer goes out on that stream.
-func (s *site) serveMessage(w http.ResponseWriter, r *http.Request, call session.Call) {
+func (s *site) serveMessage(w http.ResponseWriter, r *http.Request, call session.Call, who *callerState) {
 	if !s.methods(w, r, http.MethodPost) {
 		return
 	}
-	if no := contentType(r); no != nil {
+	f := &flight{site: s, who: who}
+	defer f.done()
+	no := contentType(r)
+	if no == nil {
+		no = s.take(f)
+	}
+	if no != nil {
 		s.refuse(w, no, nil)
 		return
 	}

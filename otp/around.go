@@ -143,6 +143,9 @@ func (p *page) look(c *candidate, e *evidence, first int) {
 		case h.class&(clStrong|clNoun) != 0:
 			e.addLabel(h, r, w)
 			codeLabel = codeLabel || r.segs == 0 && r.numbers == 0
+		case h.class&clDecoy != 0 && p.brandCode(h):
+			h.class = clNoun
+			e.addLabel(h, r, w)
 		case h.class&clDecoy != 0 && !p.senderTag(h):
 			p.addDecoy(e, h, r, c, codeLabel, p.codeBefore(h))
 		case h.class&clAct != 0:
@@ -177,10 +180,14 @@ func (p *page) cuesAround(c *candidate, e *evidence) {
 	first := indexAfter(p.cues, c.start)
 	for k := first - 1; k >= 0 && first-k <= 24 && c.start-p.cues[k].end <= reachScene; k-- {
 		h := p.cues[k]
-		if h.class&(clScene|clOld) == 0 || h.end > c.start {
+		if h.class&clFwdLine != 0 {
+			break // what the one who forwards says is about something else
+		}
+		if h.class&(clScene|clOld|clHand) == 0 || h.end > c.start {
 			continue
 		}
 		r := p.relate(c, h, false)
+		e.hand = e.hand || h.class&clHand != 0 && r.segs <= 1
 		if h.class&clScene != 0 {
 			e.addScene(r)
 		}
@@ -190,10 +197,11 @@ func (p *page) cuesAround(c *candidate, e *evidence) {
 	}
 	for k := first; k < len(p.cues) && k-first <= 24 && p.cues[k].start-c.end <= reachScene; k++ {
 		h := p.cues[k]
-		if h.class&(clScene|clOr|clDead) == 0 || h.start < c.end {
+		if h.class&(clScene|clOr|clDead|clHand) == 0 || h.start < c.end {
 			continue
 		}
 		r := p.relate(c, h, false)
+		e.hand = e.hand || h.class&clHand != 0 && r.segs <= 2 && r.numbers == 0
 		if h.class&clScene != 0 {
 			e.addScene(r)
 		}

@@ -58,6 +58,7 @@ const (
 	clURLNo                      // word in a URL that does not
 	clURLKey                     // query key that carries a token
 	clRSVP                       // answers to an invitation to an event
+	clHand                       // the code is for a driver, courier or shop, not for a page
 	clFore                       // stands before "code" without making it another kind of code
 	clPlain                      // ordinary words that are never a code after "code"
 )
@@ -67,7 +68,7 @@ var classNames = map[string]class{
 	"dead": clDead, "old": clOld, "cond": clCond, "unit": clUnit, "money": clMoney, "month": clMonth,
 	"hint": clHint, "or": clOr, "do": clDo, "signin": clSignin, "click": clClick, "no": clNo, "typeat": clTypeAt,
 	"reply": clReply, "forward": clForward, "wrote": clWrote, "original": clOriginal, "fwdline": clFwdLine,
-	"header": clHeader, "prefix": clPrefix, "urldo": clURLDo, "urlno": clURLNo, "urlkey": clURLKey, "plain": clPlain, "rsvp": clRSVP, "fore": clFore,
+	"header": clHeader, "prefix": clPrefix, "urldo": clURLDo, "urlno": clURLNo, "urlkey": clURLKey, "plain": clPlain, "rsvp": clRSVP, "fore": clFore, "hand": clHand,
 }
 
 // exactClasses are looked up as whole strings only, never in running text.

@@ -90,7 +90,7 @@ func (p *page) readVouches() {
 // directly before another number, labels something else.
 func (p *page) quietAt(c *candidate) bool {
 	for _, h := range p.hits {
-		if h.class&clDecoy != 0 && (p.segOf(h.start) == c.seg || p.labelsNext(h)) {
+		if h.class&clDecoy != 0 && !p.senderTag(h) && (h.start < c.start && p.segOf(h.start) == c.seg || p.labelsNext(h)) {
 			return false
 		}
 	}
@@ -211,4 +211,27 @@ func (p *page) afterOr(i int) bool {
 		i--
 	}
 	return end > 0 && orWords[string(p.fold[i+1:end])]
+}
+
+// brandCode reports "Starling Post code": a label of another number whose first
+// word is the end of a name.
+func (p *page) brandCode(h hit) bool {
+	space := h.start
+	for space < h.end && p.form[space] != ' ' {
+		space++
+	}
+	if tail := string(p.form[min(space+1, h.end):h.end]); tail != "code" && tail != "passcode" && tail != "PIN" {
+		return false
+	}
+	if h.start < 3 || !unicode.IsUpper(p.form[h.start]) || p.form[h.start-1] != ' ' || !isLetter(p.form[h.start-2]) {
+		return false
+	}
+	at := h.start - 2
+	for at > 0 && isLetter(p.form[at-1]) {
+		at--
+	}
+	if word := string(p.fold[at : h.start-1]); word == "your" || word == "the" {
+		return false
+	}
+	return unicode.IsUpper(p.form[at])
 }

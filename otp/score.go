@@ -30,6 +30,7 @@ type evidence struct {
 	dead     bool
 	old      bool
 	decoyTag bool
+	hand     bool // it is for a driver, a courier, a shop
 }
 
 // scoring holds what is known of the whole message.
@@ -91,6 +92,9 @@ func (s *scoring) rate(c *candidate) {
 	scene := e.scene
 	if e.strong && e.direct {
 		scene *= 0.35
+	}
+	if e.hand {
+		scene = max(e.scene, 8)
 	}
 	score -= scene
 	score -= e.decoy
@@ -154,6 +158,8 @@ func (s *scoring) vouched(c *candidate, e evidence, framed bool) bool {
 		return true
 	case c.sep == '-' && c.shape == shapeLetters:
 		return (c.alone || e.asked) && (s.global.label >= 2 || e.act > 2)
+	case c.shape == shapeMixed && c.sep == 0:
+		return e.asked && transitions([]rune(c.code)) >= 2
 	case c.shape == shapeWords:
 		return e.asked && framed && isDigit(rune(c.code[len(c.code)-1]))
 	}

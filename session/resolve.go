@@ -36,6 +36,8 @@ type Resolver struct {
 	// Identity is the server's own default (--identity, RAVI_IDENTITY). Set it
 	// only where the server has a single caller.
 	Identity string
+	// Leases are renewed by every call that means their identity; nil means none.
+	Leases *Leases
 	// ConfigFile reads the identity that a .ravi/config.json names, at every
 	// call. It is nil for HTTP servers, which never take an identity from a file.
 	ConfigFile func() (config.IdentityRef, error)
@@ -77,6 +79,7 @@ func (r *Resolver) Resolve(ctx context.Context, call Call, q Query) (Resolved, e
 	if q.CursorIdentity != "" {
 		by = ByCursor
 	}
+	r.Leases.Used(call.Caller.Name, identity.UUID)
 	return Resolved{Identity: identity, By: by}, nil
 }
 

@@ -1,0 +1,356 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/rs/zerolog"
+
+	"ravi-mcp/ravi"
+)
+
+const (
+	// renewEvery is how often the use of a lease is noted in its journal at most.
+	renewEvery = time.Minute
+	// createWindow is how long after its intent a creation can come about: the
+	// longest time of a call, and a margin for what Ravi still works on.
+	createWindow = 90 * time.Second
+	// createSlack is what the times of Ravi may be off by.
+	createSlack = 5 * time.Second
+	// rewriteAt is the number of lines from which on a journal is written anew.
+	rewriteAt = 4096
+)
+
+// ErrLeasesEnded says that no lease can be made, because the server ends.
+var ErrLeasesEnded = errors.New("session: the server is ending")
+
+// ErrNameInFlight says that another process of this machine may be creating an
+// identity of the same name.
+var ErrNameInFlight = errors.New("session: another server is creating an identity of that name")
+
+// Leases delete ephemeral identities: when they were not used for their time to
+// live, and, unless Shared, at End at the latest (DESIGN section 8).
+//
+// Only what a call of this server created is ever deleted. Before a creation is
+// sent, its intent is on the disk, in a journal that belongs to this process by a
+// file lock. What a killed process leaves is deleted by the next one that
+// starts with the same credential. An intent whose uuid was never noted stands
+// for the one identity of its name that was created within 90 s after it, that
+// did not exist before, and that no other journal holds; if that is not exactly
+// one, nothing is deleted.
+//
+// A deletion that fails is tried again, at growing intervals. The zero value
+// with an Account is ready for use, without a journal. A nil *Leases knows no
+// lease. All methods may be called by any number of goroutines.
+type Leases struct {
+	// Account is where identities are deleted.
+	Account *Account
+	// Store forgets what was deleted; it may be nil.
+	Store Store
+	// Dir is the folder of the journals, made at the first lease; "" keeps none.
+	Dir string
+	// Shared leases outlive the process: they are kept through a restart, and
+	// only end by their time.
+	Shared bool
+	// Credential names a client's credential; nil means ravi.Client.CredentialID.
+	Credential func(*ravi.Client) string
+	// Log gets what an operator should know. The zero value is silent.
+	Log zerolog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+
+	count atomic.Int64 // of all; spares calls that use no lease the lock
+
+	mu      sync.Mutex
+	all     map[string]*lease // by id
+	own     *journal          // where new leases go
+	held    map[string]*journal
+	scanAt  time.Time // when to look for journals of dead processes again
+	scanned bool
+	ending  bool
+	closed  bool
+	stop    context.CancelFunc
+	done    chan struct{}
+	wake    chan struct{}
+}
+
+// lease is one record at work. Leases.mu guards it.
+type lease struct {
+	leaseRecord
+	journal *journal // nil: none
+	orphan  bool     // its process is gone
+	busy    bool     // somebody is creating, looking for or deleting it
+	noted   time.Time
+	retry   time.Time // not before
+	pauses  *backoff.ExponentialBackOff
+}
+
+// Intent is a creation that is about to be sent. Exactly one of Created and
+// Failed must be called.
+type Intent struct {
+	l     *Leases
+	lease *lease
+}
+
+// Begin notes that the caller is about to create an identity of that name with
+// the client; known are the uuids that bear it already. When Begin has
+// returned, the note is on the disk.
+func (l *Leases) Begin(client *ravi.Client, caller, name string, ttl time.Duration, known []string) (*Intent, error) {
+	now := l.now()
+	e := &lease{busy: true, leaseRecord: leaseRecord{
+		ID: NewID(), Name: name, Known: known, Credential: l.credential(client), Caller: caller, Shared: l.Shared, Intended: now, TTL: ttl,
+	}}
+	if ravis, ok := client.Scope("").ServerTime(); ok {
+		e.Ahead = ravis.Sub(time.Now()).Round(time.Millisecond)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ending {
+		return nil, ErrLeasesEnded
+	}
+	if l.Dir != "" {
+		if l.own == nil {
+			j, err := createJournal(l.Dir)
+			if err != nil {
+				return nil, err
+			}
+			l.adopt(j)
+			l.own = j
+		}
+		if err := l.own.append(e.leaseRecord, true); err != nil {
+			e.Gone = true
+			_ = l.own.append(e.leaseRecord, false) // nothing is sent, so nothing is to be looked for
+			l.release(l.own)
+			return nil, err
+		}
+		e.journal = l.own
+		e.journal.live++
+	}
+	l.add(e)
+	return &Intent{l: l, lease: e}, nil
+}
+
+// Created notes which identity it became, and returns when it will be deleted
+// if it is not used until then.
+func (i *Intent) Created(uuid string) time.Time {
+	l := i.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := i.lease
+	e.UUID, e.Expires, e.busy = uuid, l.now().Add(e.TTL), false
+	l.note(e, true)
+	l.wakeUp()
+	return e.Expires
+}
+
+// Failed notes that the creation failed. Unless Ravi has refused it, the
+// identity may exist all the same, and is looked for when its time is over.
+func (i *Intent) Failed(err error) {
+	l := i.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i.lease.busy = false
+	var refused *ravi.Error
+	if errors.As(err, &refused) && refused.Status/100 == 4 {
+		l.drop(i.lease)
+		return
+	}
+	l.wakeUp()
+}
+
+// Claim says that an identity of that name, which does not exist at this
+// moment, is about to be made for good, or as another lease. Nothing that bears
+// the name later is then taken for an earlier creation whose answer was lost.
+// It returns ErrNameInFlight while another process may still be creating one.
+func (l *Leases) Claim(name string) error {
+	if l == nil || l.count.Load() == 0 && l.Dir == "" {
+		return nil
+	}
+	l.scan(true) // what a process left that was killed since
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.list() {
+		if e.UUID == "" && !e.busy && e.Name == name {
+			l.drop(e)
+		}
+	}
+	others, err := l.others()
+	if err != nil {
+		return err
+	}
+	for _, r := range others {
+		if r.UUID == "" && !r.Gone && r.Name == name && l.now().Before(r.Intended.Add(createWindow)) {
+			return ErrNameInFlight
+		}
+	}
+	return nil
+}
+
+// Used renews the lease of an identity, if it is one of this caller's. It is
+// cheap enough for every call.
+func (l *Leases) Used(caller, uuid string) {
+	if l == nil || l.count.Load() == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.all {
+		if e.UUID != uuid || e.Caller != caller || e.busy {
+			continue
+		}
+		now := l.now()
+		if !now.Before(e.Expires) {
+			return // its end has come, and may be under way
+		}
+		if next := now.Add(e.TTL); next.After(e.Expires) {
+			e.Expires = next
+		}
+		if e.journal != nil && now.Sub(e.noted) >= renewEvery {
+			l.note(e, false)
+			l.rewrite(e.journal)
+		}
+		return
+	}
+}
+
+// Forget drops the lease of an identity that was deleted.
+func (l *Leases) Forget(uuid string) {
+	if l == nil || l.count.Load() == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.list() {
+		if e.UUID == uuid && !e.busy {
+			l.drop(e)
+		}
+	}
+}
+
+// add takes a lease in. The caller holds mu.
+func (l *Leases) add(e *lease) {
+	if l.all == nil {
+		l.all = make(map[string]*lease)
+	}
+	l.all[e.ID] = e
+	l.count.Store(int64(len(l.all)))
+}
+
+// adopt takes a journal in. The caller holds mu.
+func (l *Leases) adopt(j *journal) {
+	if l.held == nil {
+		l.held = make(map[string]*journal)
+	}
+	l.held[j.path] = j
+}
+
+// list returns the leases, so that they can be dropped meanwhile. The caller
+// holds mu.
+func (l *Leases) list() []*lease {
+	all := make([]*lease, 0, len(l.all))
+	for _, e := range l.all {
+		all = append(all, e)
+	}
+	slices.SortFunc(all, func(a, b *lease) int { return a.Intended.Compare(b.Intended) })
+	return all
+}
+
+// note writes a lease's state to its journal. What cannot be written is not
+// fatal: the process still knows it. The caller holds mu.
+func (l *Leases) note(e *lease, durable bool) {
+	e.noted = l.now()
+	if e.journal == nil || l.closed {
+		return
+	}
+	if err := e.journal.append(e.leaseRecord, durable); err != nil {
+		l.Log.Error().Err(err).Msg("the journal of ephemeral identities cannot be written")
+	}
+}
+
+// drop ends a lease, and its journal if that was the last of it. The caller
+// holds mu.
+func (l *Leases) drop(e *lease) {
+	e.Gone = true
+	delete(l.all, e.ID)
+	l.count.Store(int64(len(l.all)))
+	l.note(e, false)
+	if j := e.journal; j != nil && !l.closed {
+		j.live--
+		l.release(j)
+	}
+}
+
+// release removes a journal in which nothing is left, and gives back one in
+// which nothing is left to do for this process. The caller holds mu.
+func (l *Leases) release(j *journal) {
+	for _, e := range l.all {
+		if e.journal == j {
+			return
+		}
+	}
+	if j.live > 0 && j == l.own {
+		return
+	}
+	delete(l.held, j.path)
+	if j == l.own {
+		l.own = nil
+	}
+	if j.live > 0 {
+		_ = j.close()
+		return
+	}
+	j.remove()
+}
+
+// rewrite puts the leases of the own journal into a new one when it has grown
+// much longer than they need. The caller holds mu.
+func (l *Leases) rewrite(j *journal) {
+	if j != l.own || j.lines < rewriteAt || j.lines < 8*j.live {
+		return
+	}
+	next, err := createJournal(l.Dir)
+	if err != nil {
+		return
+	}
+	var moved []*lease
+	for _, e := range l.all {
+		if e.journal != j {
+			continue
+		}
+		if err = next.append(e.leaseRecord, false); err != nil {
+			break
+		}
+		moved = append(moved, e)
+	}
+	if err != nil || next.file.Sync() != nil {
+		next.remove()
+		return
+	}
+	for _, e := range moved {
+		e.journal = next
+		next.live++
+	}
+	l.adopt(next)
+	l.own = next
+	delete(l.held, j.path)
+	j.remove()
+}
+
+func (l *Leases) credential(c *ravi.Client) string {
+	if l.Credential != nil {
+		return l.Credential(c)
+	}
+	return c.CredentialID()
+}
+
+func (l *Leases) now() time.Time {
+	if l.Now != nil {
+		return l.Now()
+	}
+	return time.Now()
+}

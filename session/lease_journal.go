@@ -1,0 +1,236 @@
+package session
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+const (
+	journalSuffix = ".jsonl"
+	lockSuffix    = ".lock"
+	// maxJournal bounds what is read of a journal; one is written anew long before that.
+	maxJournal = 64 << 20
+)
+
+// leaseRecord is a line of a journal: all that is known of one lease. The last
+// whole line of an id holds. It names a credential and never holds one.
+type leaseRecord struct {
+	ID         string        `json:"id"`
+	Name       string        `json:"name"`
+	Known      []string      `json:"known,omitempty"` // bore the name before the creation
+	Credential string        `json:"credential"`
+	Caller     string        `json:"caller"`
+	Shared     bool          `json:"shared,omitempty"` // outlives its process
+	Intended   time.Time     `json:"intended"`         // by our clock
+	Ahead      time.Duration `json:"ahead,omitempty"`  // of Ravi's clock
+	TTL        time.Duration `json:"ttl"`
+	UUID       string        `json:"uuid,omitempty"` // "": created, perhaps
+	Expires    time.Time     `json:"expires,omitzero"`
+	Gone       bool          `json:"gone,omitempty"`
+}
+
+// valid reports whether a record can be acted upon at all.
+func (r leaseRecord) valid() bool {
+	return r.ID != "" && r.Name != "" && r.Credential != "" && !r.Intended.IsZero() && r.TTL > 0 && (r.UUID == "" || !r.Expires.IsZero())
+}
+
+// parseJournal returns the last record of every lease, in the order of their
+// first. Lines that are torn, or not ours, are skipped; torn reports whether
+// the text ends in the middle of a line.
+func parseJournal(data []byte) (records []leaseRecord, torn bool) {
+	at := map[string]int{}
+	for line := range bytes.Lines(data) {
+		var r leaseRecord
+		if json.Unmarshal(line, &r) != nil || !r.valid() {
+			continue
+		}
+		if i, ok := at[r.ID]; ok {
+			records[i] = r
+			continue
+		}
+		at[r.ID] = len(records)
+		records = append(records, r)
+	}
+	return records, len(data) > 0 && data[len(data)-1] != '\n'
+}
+
+// journal is a file of leases that this process has locked. A living process
+// holds the lock of each of its journals; the system gives it back when the
+// process ends, however it does. It has no lock of its own: Leases guards it.
+type journal struct {
+	path  string
+	lock  *flock.Flock
+	file  *os.File
+	lines int
+	torn  bool // the last line may not be whole
+	live  int  // leases of it that are not gone, those of other credentials included
+}
+
+// createJournal makes a journal, with its folder if need be.
+func createJournal(dir string) (*journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	for range 10 {
+		path := filepath.Join(dir, "leases-"+strings.ToLower(rand.Text())+journalSuffix)
+		lock, err := lockJournal(path)
+		if err != nil {
+			return nil, err
+		}
+		if lock == nil {
+			continue // somebody who looked for journals without an owner was faster
+		}
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err != nil {
+			return nil, errors.Join(err, os.Remove(lock.Path()), lock.Close())
+		}
+		syncFolder(dir)
+		return &journal{path: path, lock: lock, file: file}, nil
+	}
+	return nil, errors.New("session: no lock of a new journal could be had")
+}
+
+// takeJournal takes over a journal whose process is gone. It returns nil if it
+// is held, or has been dealt with.
+func takeJournal(path string) (*journal, []leaseRecord, error) {
+	lock, err := lockJournal(path)
+	if lock == nil {
+		return nil, nil, err
+	}
+	j := &journal{path: path, lock: lock}
+	data, err := readJournal(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		j.remove()
+		return nil, nil, nil
+	}
+	if err == nil {
+		j.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o600)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, lock.Close())
+	}
+	records, torn := parseJournal(data)
+	j.torn = torn
+	for _, r := range records {
+		if !r.Gone {
+			j.live++
+		}
+	}
+	j.lines = bytes.Count(data, []byte("\n"))
+	return j, records, nil
+}
+
+// lockJournal locks a journal, or returns nil if another process has it.
+func lockJournal(path string) (*flock.Flock, error) {
+	lock := flock.New(strings.TrimSuffix(path, journalSuffix)+lockSuffix, flock.SetPermissions(0o600))
+	ok, err := lock.TryLock()
+	if !ok {
+		_ = lock.Close()
+		return nil, err
+	}
+	// The file may have been removed by its former owner just before.
+	mine, err := lock.Stat()
+	if err == nil {
+		var there fs.FileInfo
+		if there, err = os.Stat(lock.Path()); err == nil && os.SameFile(mine, there) {
+			return lock, nil
+		}
+	}
+	_ = lock.Close()
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return nil, err
+}
+
+func readJournal(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxJournal+1))
+	if err == nil && len(data) > maxJournal {
+		err = fmt.Errorf("session: %s is too large to be a journal", path)
+	}
+	return data, err
+}
+
+// append writes a record; with durable it is on the disk when append returns.
+func (j *journal) append(r leaseRecord, durable bool) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	j.lines++
+	line = append(line, '\n')
+	if j.torn {
+		line = append([]byte("\n"), line...)
+	}
+	_, err = j.file.Write(line)
+	if j.torn = err != nil; err != nil {
+		return err
+	}
+	if durable {
+		return j.file.Sync()
+	}
+	return nil
+}
+
+// close gives the journal up and leaves it to the next start.
+func (j *journal) close() error {
+	var err error
+	if j.file != nil {
+		err = j.file.Close()
+	}
+	return errors.Join(err, j.lock.Close())
+}
+
+// remove ends a journal in which nothing stands any more.
+func (j *journal) remove() {
+	if j.file != nil {
+		_ = j.file.Close()
+	}
+	_ = os.Remove(j.path)
+	_ = os.Remove(j.lock.Path())
+	_ = j.lock.Close()
+}
+
+// journals returns the paths of all journals in a folder.
+func journals(dir string) ([]string, error) {
+	return filepath.Glob(filepath.Join(dir, "leases-*"+journalSuffix))
+}
+
+// sweepLocks removes the locks of journals that do not exist, which a process
+// that was killed in between leaves behind.
+func sweepLocks(dir string) {
+	locks, _ := filepath.Glob(filepath.Join(dir, "leases-*"+lockSuffix))
+	for _, path := range locks {
+		journal := strings.TrimSuffix(path, lockSuffix) + journalSuffix
+		if _, err := os.Stat(journal); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if j, _, _ := takeJournal(journal); j != nil {
+			_ = j.close() // made in this moment
+		}
+	}
+}
+
+// syncFolder makes a new name in a folder durable, where the system can.
+func syncFolder(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		_ = d.Close()
+	}
+}

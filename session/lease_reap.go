@@ -1,0 +1,301 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sync/errgroup"
+
+	"ravi-mcp/ravi"
+)
+
+const (
+	firstRetry = 5 * time.Second
+	mostRetry  = 5 * time.Minute
+	// settleTime bounds one attempt to delete an identity.
+	settleTime = 45 * time.Second
+	// settleAtOnce is how many deletions run at a time.
+	settleAtOnce = 8
+	// idle is how long Run sleeps when nothing is due.
+	idle = time.Hour
+)
+
+// Start looks for what earlier processes left, and deletes what is due from
+// then on, until End.
+func (l *Leases) Start() {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	l.mu.Lock()
+	l.stop, l.done, l.wake = stop, done, make(chan struct{}, 1)
+	wake := l.wake
+	l.mu.Unlock()
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			timer := time.NewTimer(l.Sweep(ctx).Sub(l.now()))
+			select {
+			case <-ctx.Done():
+			case <-wake:
+			case <-timer.C:
+			}
+			timer.Stop()
+		}
+	}()
+}
+
+// wakeUp makes Start's goroutine look at what is due. The caller holds mu.
+func (l *Leases) wakeUp() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // nobody sleeps, or it was told already
+	}
+}
+
+// End stops what Start began, and gives the journals back. Unless the leases
+// are Shared, it deletes their identities, as far as ctx allows; what is left
+// stays in the journal for the next start.
+func (l *Leases) End(ctx context.Context) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	first := !l.ending
+	l.ending = true
+	stop, done := l.stop, l.done
+	l.mu.Unlock()
+	if stop != nil {
+		stop()
+		<-done
+	}
+	if !first {
+		return
+	}
+	if !l.Shared {
+		l.settle(ctx, l.due(true))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	left := 0
+	for _, e := range l.all {
+		if !e.Shared {
+			left++
+		}
+	}
+	if left > 0 {
+		l.Log.Warn().Int("count", left).Bool("kept", l.Dir != "").Msg("ephemeral identities could not be deleted at the end")
+	}
+	l.closed = true
+	for _, j := range l.held {
+		_ = j.close()
+	}
+	l.held, l.own = nil, nil
+}
+
+// Sweep does what is due now and returns when to come again. Start calls it.
+func (l *Leases) Sweep(ctx context.Context) time.Time {
+	l.scan(false)
+	l.settle(ctx, l.due(false))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := l.now().Add(idle)
+	for _, e := range l.all {
+		if at := l.dueAt(e); !e.busy && at.Before(next) {
+			next = at
+		}
+	}
+	if !l.scanAt.IsZero() && l.scanAt.Before(next) {
+		next = l.scanAt
+	}
+	return next
+}
+
+// dueAt is when something is to be done about a lease. The caller holds mu.
+func (l *Leases) dueAt(e *lease) time.Time {
+	at := e.Expires
+	switch {
+	case e.UUID == "":
+		at = e.Intended.Add(createWindow)
+	case e.orphan && !e.Shared:
+		at = time.Time{}
+	case e.orphan && e.noted.IsZero():
+		at = at.Add(renewEvery) // its last use may not have been noted
+	}
+	if e.retry.After(at) {
+		return e.retry
+	}
+	return at
+}
+
+// due returns the leases that something is to be done about, marked as busy.
+// At the end that is every one of this process, if it is known which identity
+// it is.
+func (l *Leases) due(end bool) []*lease {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	var due []*lease
+	for _, e := range l.list() {
+		if e.busy || l.dueAt(e).After(now) && !(end && e.UUID != "" && !e.Shared) {
+			continue
+		}
+		e.busy = true
+		due = append(due, e)
+	}
+	return due
+}
+
+// settle deals with leases that due has returned.
+func (l *Leases) settle(ctx context.Context, due []*lease) {
+	var group errgroup.Group
+	group.SetLimit(settleAtOnce)
+	for _, e := range due {
+		group.Go(func() error {
+			once, cancel := context.WithTimeout(ctx, settleTime)
+			defer cancel()
+			deleted, err := l.attempt(once, e)
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			e.busy = false
+			switch {
+			case err != nil:
+				l.postpone(e, err)
+			case deleted:
+				l.drop(e)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+}
+
+// attempt finds out which identity a lease is, or deletes it. It reports
+// whether there is nothing left of it.
+func (l *Leases) attempt(ctx context.Context, e *lease) (gone bool, err error) {
+	client, err := l.Account.Client()
+	if err != nil {
+		return false, err
+	}
+	if l.credential(client) != e.Credential {
+		return false, errOtherCredential
+	}
+	if e.UUID == "" {
+		uuid, err := l.find(ctx, client, e)
+		if err != nil || uuid == "" {
+			return err == nil, err
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		e.UUID, e.Expires = uuid, e.Intended.Add(e.TTL)
+		l.note(e, true)
+		return false, nil // its own time decides when it goes
+	}
+	if err := client.DeleteIdentity(ctx, e.UUID); err != nil && !errors.Is(err, ravi.ErrNotFound) {
+		l.Account.Observe(err)
+		return false, err
+	}
+	l.Log.Info().Str("identity", e.UUID).Msg("an ephemeral identity is gone")
+	l.Account.Forget()
+	if l.Store != nil {
+		if err := l.Store.ForgetIdentity(ctx, e.UUID); err != nil {
+			l.Log.Error().Err(err).Msg("what was kept about a deleted identity could not be dropped")
+		}
+	}
+	return true, nil
+}
+
+var errOtherCredential = errors.New("session: the identity belongs to another credential")
+
+// postpone says when to try again. The caller holds mu.
+func (l *Leases) postpone(e *lease, err error) {
+	if e.pauses == nil {
+		e.pauses = &backoff.ExponentialBackOff{InitialInterval: firstRetry, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: mostRetry}
+		l.Log.Warn().Err(err).Str("name", e.Name).Str("identity", e.UUID).Msg("an ephemeral identity could not be deleted; it is tried again")
+	}
+	e.retry = l.now().Add(e.pauses.NextBackOff())
+}
+
+// find returns the identity that an intent became, or "" where there is none,
+// or where it cannot be told for certain which one.
+func (l *Leases) find(ctx context.Context, client *ravi.Client, e *lease) (string, error) {
+	all, err := client.Identities(ctx)
+	if err != nil {
+		l.Account.Observe(err)
+		return "", err
+	}
+	taken, err := l.taken(e.ID)
+	if err != nil {
+		return "", err
+	}
+	start := e.Intended.Add(e.Ahead)
+	var found []string
+	for _, i := range all {
+		if i.Name != e.Name || slices.Contains(e.Known, i.UUID) || slices.Contains(taken, i.UUID) {
+			continue
+		}
+		if i.Created.IsZero() {
+			l.Log.Warn().Str("name", e.Name).Msg("an identity whose creation was not answered may be left over: Ravi does not tell its age")
+			return "", nil
+		}
+		if !i.Created.Before(start.Add(-createSlack)) && !i.Created.After(start.Add(createWindow)) {
+			found = append(found, i.UUID)
+		}
+	}
+	if len(found) > 1 {
+		l.Log.Warn().Str("name", e.Name).Msg("an identity whose creation was not answered may be left over: several bear its name")
+	}
+	if len(found) != 1 {
+		return "", nil
+	}
+	return found[0], nil
+}
+
+// taken returns the identities of all other leases, of any process.
+func (l *Leases) taken(except string) ([]string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var uuids []string
+	for _, e := range l.all {
+		if e.UUID != "" && e.ID != except {
+			uuids = append(uuids, e.UUID)
+		}
+	}
+	others, err := l.others()
+	for _, r := range others {
+		if r.UUID != "" && r.ID != except {
+			uuids = append(uuids, r.UUID)
+		}
+	}
+	return uuids, err
+}
+
+// others returns what stands in the journals of other processes. The caller
+// holds mu.
+func (l *Leases) others() ([]leaseRecord, error) {
+	if l.Dir == "" {
+		return nil, nil
+	}
+	paths, err := journals(l.Dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []leaseRecord
+	for _, path := range paths {
+		if l.held[path] != nil {
+			continue
+		}
+		data, err := readJournal(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		records, _ := parseJournal(data)
+		all = append(all, records...)
+	}
+	return all, nil
+}

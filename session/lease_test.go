@@ -1,0 +1,337 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+	"ravi-mcp/sandbox"
+	"ravi-mcp/sandbox/sandboxtest"
+	"ravi-mcp/secret"
+	"ravi-mcp/session"
+)
+
+// wire is the way of one process to Ravi.
+type wire struct {
+	http.RoundTripper
+	down atomic.Bool         // nothing arrives
+	mute atomic.Bool         // creations arrive, their answers do not
+	seen func(*http.Request) // looks at what is sent
+}
+
+var errWire = errors.New("the line is broken")
+
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	if w.seen != nil {
+		w.seen(r)
+	}
+	if w.down.Load() {
+		return nil, errWire
+	}
+	resp, err := w.RoundTripper.RoundTrip(r)
+	if err == nil && r.Method == http.MethodPost && w.mute.Load() {
+		_ = resp.Body.Close()
+		w.down.Store(true)
+		return nil, errWire
+	}
+	return resp, err
+}
+
+// process is one server as far as leases go.
+type process struct {
+	*session.Leases
+	wire *wire
+}
+
+func newProcess(t require.TestingT, ravis *sandboxtest.Instance, dir string, shared bool) *process {
+	p := &process{wire: &wire{RoundTripper: ravis.Server.RoundTripper()}}
+	p.Leases = &session.Leases{Dir: dir, Shared: shared, Account: &session.Account{Connect: func() (*ravi.Client, error) {
+		return ravi.New(ravi.Config{
+			Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(ravis.Account.AccessToken)},
+			BaseURL:     "https://ravi.test", Transport: p.wire, RetryTime: time.Second,
+		})
+	}}}
+	return p
+}
+
+// create does what create_identity does with a name that is free.
+func (p *process) create(ctx context.Context, name string, ttl time.Duration) (string, error) {
+	client, err := p.Account.Client()
+	if err != nil {
+		return "", err
+	}
+	if err := p.Claim(name); err != nil {
+		return "", err
+	}
+	intent, err := p.Begin(client, "local", name, ttl, nil)
+	if err != nil {
+		return "", err
+	}
+	made, err := client.CreateIdentity(ctx, ravi.NewIdentity{Name: name, Known: []string{}})
+	if err != nil {
+		intent.Failed(err)
+		return "", err
+	}
+	intent.Created(made.UUID)
+	return made.UUID, nil
+}
+
+func names(ravis *sandboxtest.Instance) []string {
+	all := []string{}
+	for _, i := range ravis.Server.Identities() {
+		all = append(all, i.Name)
+	}
+	return all
+}
+
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	require.NoError(t, err)
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
+}
+
+func leased(t *testing.T, test func(t *testing.T, ravis *sandboxtest.Instance, dir string)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ravis := sandboxtest.Memory(t, sandbox.Config{TokenLife: 1000 * 24 * time.Hour})
+		ravis.CreateIdentity(t, sandbox.NewIdentity{Name: "other"})
+		test(t, ravis, filepath.Join(t.TempDir(), "state", "leases"))
+	})
+}
+
+func TestALeaseEndsWhenItIsNotUsed(t *testing.T) {
+	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+		p := newProcess(t, ravis, dir, true)
+		p.Start()
+		defer p.End(t.Context())
+		uuid, err := p.create(t.Context(), "task", time.Hour)
+		require.NoError(t, err)
+		for range 5 {
+			time.Sleep(50 * time.Minute)
+			p.Used("local", uuid)
+		}
+		assert.Equal(t, []string{"other", "task"}, names(ravis), "use renews it")
+		time.Sleep(30 * time.Minute)
+		p.Used("somebody else", uuid)
+		time.Sleep(29 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, []string{"other", "task"}, names(ravis))
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, []string{"other"}, names(ravis))
+		assert.Empty(t, files(t, dir), "nothing is left to note")
+	})
+}
+
+// The note is on the disk when the creation arrives at Ravi.
+func TestTheIntentIsNotedBeforeTheCreationIsSent(t *testing.T) {
+	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+		p := newProcess(t, ravis, dir, false)
+		var noted []string
+		p.wire.seen = func(r *http.Request) {
+			if r.Method != http.MethodPost {
+				return
+			}
+			for _, name := range files(t, dir) {
+				if strings.HasSuffix(name, ".jsonl") {
+					data, err := os.ReadFile(filepath.Join(dir, name))
+					require.NoError(t, err)
+					noted, _ = session.ParsedJournal(data)
+					assert.NotContains(t, string(data), ravis.Account.AccessToken)
+				}
+				info, err := os.Stat(filepath.Join(dir, name))
+				require.NoError(t, err)
+				assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm(), name)
+			}
+		}
+		_, err := p.create(t.Context(), "task", time.Hour)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"task"}, noted)
+		info, err := os.Stat(dir)
+		require.NoError(t, err)
+		assert.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
+		p.End(t.Context())
+		assert.Equal(t, []string{"other"}, names(ravis))
+		assert.Empty(t, files(t, dir))
+		_, err = p.create(t.Context(), "late", time.Hour)
+		assert.ErrorIs(t, err, session.ErrLeasesEnded)
+	})
+}
+
+func TestWhatAKilledProcessLeftIsDeletedByTheNextOneOnly(t *testing.T) {
+	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+		first, second := newProcess(t, ravis, dir, false), newProcess(t, ravis, dir, false)
+		_, err := first.create(t.Context(), "task", time.Hour)
+		require.NoError(t, err)
+		second.Start()
+		synctest.Wait()
+		assert.Equal(t, []string{"other", "task"}, names(ravis), "the first one lives")
+
+		first.Kill()
+		third := newProcess(t, ravis, dir, false)
+		ravis.Server.Faults().Add(sandbox.Fault{Method: "DELETE", Status: 503, Count: -1})
+		third.Start()
+		time.Sleep(time.Minute)
+		assert.Equal(t, []string{"other", "task"}, names(ravis), "Ravi is down")
+		ravis.Server.Faults().Clear()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, []string{"other"}, names(ravis))
+		second.End(t.Context())
+		third.End(t.Context())
+		assert.Empty(t, files(t, dir))
+	})
+}
+
+func TestAnotherCredentialsLeasesAreLeftAlone(t *testing.T) {
+	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+		first := newProcess(t, ravis, dir, false)
+		first.Credential = func(*ravi.Client) string { return "another" }
+		_, err := first.create(t.Context(), "theirs", time.Hour)
+		require.NoError(t, err)
+		first.Kill()
+		second := newProcess(t, ravis, dir, false)
+		second.Start()
+		time.Sleep(3 * time.Hour)
+		second.End(t.Context())
+		assert.Equal(t, []string{"other", "theirs"}, names(ravis))
+		third := newProcess(t, ravis, dir, false)
+		third.Credential = first.Credential
+		third.Sweep(t.Context())
+		third.End(t.Context())
+		assert.Equal(t, []string{"other"}, names(ravis))
+		assert.Empty(t, files(t, dir))
+	})
+}
+
+// A creation whose answer never came is found by its name, if that is certain.
+func TestAnUnansweredCreationIsLookedFor(t *testing.T) {
+	lose := func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+		p := newProcess(t, ravis, dir, false)
+		p.wire.mute.Store(true)
+		_, err := p.create(t.Context(), "task", time.Hour)
+		require.Error(t, err)
+		p.Kill()
+	}
+	reap := func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+		next := newProcess(t, ravis, dir, false)
+		next.Start()
+		time.Sleep(time.Minute + 20*time.Second)
+		synctest.Wait()
+		assert.Contains(t, names(ravis), "task", "it is not certain yet")
+		time.Sleep(time.Minute)
+		next.End(t.Context())
+		assert.Empty(t, files(t, dir))
+	}
+	t.Run("it is the only one", func(t *testing.T) {
+		leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+			lose(t, ravis, dir)
+			reap(t, ravis, dir)
+			assert.Equal(t, []string{"other"}, names(ravis))
+		})
+	})
+	t.Run("somebody made another", func(t *testing.T) {
+		leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+			lose(t, ravis, dir)
+			ravis.CreateIdentity(t, sandbox.NewIdentity{Name: "task"})
+			reap(t, ravis, dir)
+			assert.Equal(t, []string{"other", "task", "task"}, names(ravis))
+		})
+	})
+	t.Run("older and younger ones are not it", func(t *testing.T) {
+		leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+			ravis.CreateIdentity(t, sandbox.NewIdentity{Name: "task"})
+			time.Sleep(time.Minute)
+			lose(t, ravis, dir)
+			time.Sleep(3 * time.Minute)
+			ravis.CreateIdentity(t, sandbox.NewIdentity{Name: "task"})
+			reap(t, ravis, dir)
+			assert.Equal(t, []string{"other", "task", "task"}, names(ravis), "the middle one is gone")
+		})
+	})
+	t.Run("another lease's is not it", func(t *testing.T) {
+		leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+			p := newProcess(t, ravis, dir, false)
+			client, err := p.Account.Client()
+			require.NoError(t, err)
+			_, err = p.Begin(client, "local", "task", time.Hour, nil)
+			require.NoError(t, err)
+			second := newProcess(t, ravis, dir, true)
+			_, err = second.create(t.Context(), "task", 10*time.Hour)
+			require.ErrorIs(t, err, session.ErrNameInFlight, "the first one lives, and may be at it")
+			p.Kill()
+			_, err = second.create(t.Context(), "task", 10*time.Hour)
+			require.NoError(t, err)
+			reap(t, ravis, dir+"/none")
+			third := newProcess(t, ravis, dir, false)
+			third.Sweep(t.Context())
+			third.End(t.Context())
+			assert.Equal(t, []string{"other", "task"}, names(ravis))
+			second.End(t.Context())
+		})
+	})
+}
+
+func TestARefusedCreationLeavesNothingToLookFor(t *testing.T) {
+	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+		p := newProcess(t, ravis, dir, false)
+		ravis.Server.Faults().Add(sandbox.Fault{Method: "POST", Status: 402, Count: 1})
+		_, err := p.create(t.Context(), "task", time.Hour)
+		require.ErrorIs(t, err, ravi.ErrSubscriptionRequired)
+		ravis.CreateIdentity(t, sandbox.NewIdentity{Name: "task"})
+		time.Sleep(time.Hour)
+		p.Sweep(t.Context())
+		p.End(t.Context())
+		assert.Equal(t, []string{"other", "task"}, names(ravis))
+		assert.Empty(t, files(t, dir))
+	})
+}
+
+// Leases of an HTTP server live through its restart, and through a stdio server
+// that starts meanwhile.
+func TestSharedLeasesSurviveARestart(t *testing.T) {
+	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+		first := newProcess(t, ravis, dir, true)
+		uuid, err := first.create(t.Context(), "task", time.Hour)
+		require.NoError(t, err)
+		first.End(t.Context())
+		beside := newProcess(t, ravis, dir, false)
+		beside.Start()
+		time.Sleep(50 * time.Minute)
+		second := newProcess(t, ravis, dir, true)
+		second.Start()
+		synctest.Wait()
+		second.Used("local", uuid)
+		time.Sleep(50 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, []string{"other", "task"}, names(ravis))
+		second.Kill()
+		time.Sleep(2 * time.Hour)
+		last := newProcess(t, ravis, dir, false)
+		last.Sweep(t.Context())
+		assert.Equal(t, []string{"other"}, names(ravis))
+		last.End(t.Context())
+		beside.End(t.Context())
+	})
+}

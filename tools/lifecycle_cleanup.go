@@ -231,7 +231,7 @@ func (d *Deps) cleanUp(ctx context.Context, call Call, tok string) (CleanupIdent
 	}
 	first, err := d.Store.UseOnce(ctx, fmt.Sprintf("cleanup %x", plan.Once), cleanupLife)
 	if err != nil {
-		return none, err
+		return none, fault.New(fault.Unavailable, "The use of the token could not be recorded, so nothing was deleted.", "Call again in a moment.").WithCause(err)
 	}
 	if !first {
 		return none, errPlan

@@ -135,7 +135,7 @@ func (p *page) look(c *candidate, e *evidence, first int) {
 			w *= 0.3
 		}
 		switch {
-		case h.class&clNoun != 0 && p.otherCode(h) || h.class&(clNoun|clAct) != 0 && p.onReceipt(h, c):
+		case h.class&clNoun != 0 && c.shape != shapeGrouped && p.otherCode(h) || h.class&(clNoun|clAct) != 0 && p.onReceipt(h, c):
 			if r.segs == 0 && r.numbers == 0 {
 				e.decoy = max(e.decoy, 3)
 				e.decoyTag = true

@@ -203,6 +203,9 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 	}
 	if in.only == 1 {
 		add(0.5, "")
+		if in.sms && hasCode && label&(clClick|clOr) != 0 {
+			add(1, "the only link beside a code")
+		}
 	}
 	if label&clNo != 0 || u.no && label&clDo == 0 || u.no && u.never || context&clNo != 0 && label&clDo == 0 || context&clTypeAt != 0 && label&clDo == 0 {
 		l.no = true

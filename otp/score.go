@@ -137,15 +137,14 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 	if c.page.atHost(c) {
 		return 0 // a line for browsers that was written badly
 	}
+	placed := c.leads() || c.boxed || c.alone || s.hint
 	switch {
-	case len(c.code) == 6 && rest <= 24, len(c.code) == 6 && c.shape == shapeGrouped && rest <= 80:
+	case len(c.code) == 6 && rest <= 24 && (placed || c.page.framed(c)), len(c.code) == 6 && c.shape == shapeGrouped && rest <= 80:
 		return 3.2
 	case rest <= 16 && c.page.framed(c) && !yearLike(c.code):
 		return 3 // "Larch: 7718"
-	case len(c.code) == 6 && rest <= 60 && (c.leads() || c.page.framed(c)):
+	case len(c.code) == 6 && rest <= 60 && (placed || c.page.framed(c)):
 		return 2.5
-	case len(c.code) == 6 && rest <= 48:
-		return 1
 	}
 	return 0
 }

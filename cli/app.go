@@ -73,6 +73,7 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 		Account: a.account, Store: store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: o.sealer,
 		Resolver: &session.Resolver{Account: a.account, Store: store, Identity: o.identity, ConfigFile: configFile},
 	}
+	o.lease(a, log)
 	cfg := server.Config{Version: version(), ReadOnly: o.readOnly, Log: log, Deps: a.deps}
 	err := o.control.apply(a, &cfg, log)
 	if err == nil {

@@ -59,7 +59,6 @@ type httpFlags struct {
 	behindProxy  bool
 	noSSE        bool
 	sealKeyFile  string
-	stateDir     string
 	sessions     int
 	idle         time.Duration
 	limits       server.HTTPLimits
@@ -83,7 +82,6 @@ func newHTTP(s streams) *cobra.Command {
 	flags.BoolVar(&f.behindProxy, "behind-tls-proxy", false, "a proxy in front speaks TLS with the clients")
 	flags.BoolVar(&f.noSSE, "no-sse", false, "leave out /sse and /message")
 	flags.StringVar(&f.sealKeyFile, "seal-key-file", "", "file with the key that seals cursors (or RAVI_MCP_SEAL_KEY)")
-	flags.StringVar(&f.stateDir, "state-dir", "", "folder for what the server itself has to keep (default $XDG_STATE_HOME/ravi-mcp)")
 	flags.IntVar(&f.sessions, "max-sessions", session.DefaultPerCaller, "sessions of one caller; beyond it the one left alone for longest goes")
 	flags.DurationVar(&f.idle, "session-idle", session.DefaultIdle, "time after which a session without a request ends (a session ends after 24h in any case)")
 	flags.IntVar(&f.limits.CallsPerCaller, "max-calls", server.DefaultCallsCaller, "calls of one caller that run at a time, waits not counted; beyond it 429")
@@ -116,6 +114,7 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer app.close()
+	app.reap()
 	_, _ = app.account.Client() // so that its credential is known from the first request on; calls say what is wrong
 
 	l, err := net.Listen("tcp", f.addr)

@@ -22,6 +22,7 @@ type options struct {
 	allow        string
 	restricted   func() bool // whether --allow-identities was given, even if empty
 	readOnly     bool
+	stateDir     string
 	trustProject bool
 	maxWait      time.Duration
 
@@ -40,6 +41,7 @@ func (o *options) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.readOnly, "read-only", false, "leave out every tool that writes")
 	flags.BoolVar(&o.trustProject, "trust-project-credentials", false, "also take a credential from .ravi/ in the working directory")
 	flags.DurationVar(&o.maxWait, "max-wait", 50*time.Second, "longest time that one wait for a message may take (1s to 10m); keep it below the client's own timeout")
+	flags.StringVar(&o.stateDir, "state-dir", "", "folder for what the server itself has to keep (default $XDG_STATE_HOME/ravi-mcp)")
 	o.control.add(flags)
 	o.log.add(flags)
 }

@@ -54,6 +54,7 @@ func serveStdio(ctx context.Context, o options, s streams) error {
 		return err
 	}
 	defer app.close()
+	app.reap()
 
 	caller, err := o.caller()
 	if err != nil {

@@ -36,7 +36,7 @@ func All(d *Deps) ([]Tool, error) {
 	add(define(about{
 		name: "create_identity", title: "Create an identity", set: SetIdentity, hints: createHints,
 		description: "Create an identity: an email address, a phone number where the plan has one, and empty vaults of its own. " +
-			"Use it when you need an address that nobody else uses and none was given to you; identities persist and may cost money, so reuse one by name where you can. " +
+			"Use it when you need an address that nobody else uses and none was given to you; identities persist and may cost money, so reuse one by name where you can, or make it ephemeral when only this task needs it. " +
 			"The result has the address, the phone number and a cursor that is armed before anything can arrive: trigger the message, then pass the cursor to wait_for_otp. " +
 			"A session that has no identity yet uses the new one from then on; a client without a session, or one that opens a session for every call, passes the uuid as `identity` from then on.",
 	}, d.createIdentity))

@@ -27,6 +27,8 @@ type Deps struct {
 
 	// Export is the folder that export_secrets writes to; nil leaves the tool out.
 	Export *os.Root
+	// Leases delete ephemeral identities; nil means that none can be made.
+	Leases *session.Leases
 	// Sealer seals the tokens of cleanup_identities and the request state of
 	// questions to people; nil means one of this process.
 	Sealer *token.Sealer

@@ -37,6 +37,7 @@ type CreateIdentityParams struct {
 	Name           string `json:"name" jsonschema:"minLength=1,maxLength=64,pattern=^[^@\\x00-\\x1F\\x7F]+$" jsonschema_description:"A name you can find it by again, such as worker-42 or agent-staging-github. No @, and not a uuid."`
 	IfExists       string `json:"if_exists,omitempty" jsonschema:"enum=error,enum=reuse,default=error" jsonschema_description:"What to do when an identity of that name exists: error (default) or reuse it."`
 	ProvisionPhone bool   `json:"provision_phone,omitempty" jsonschema_description:"Also get a phone number where the account does not give one to every identity. Takes seconds and may cost."`
+	EphemeralParams
 }
 
 // CreateIdentityResult is the result of create_identity.
@@ -46,6 +47,7 @@ type CreateIdentityResult struct {
 	Created bool   `json:"created" jsonschema_description:"False when an existing identity was reused."`
 	Bound   bool   `json:"bound" jsonschema_description:"Whether later calls of this session use this identity by themselves. If false, pass its uuid as identity."`
 	Cursor  string `json:"cursor" jsonschema_description:"Armed before anything could arrive: pass it to wait_for_otp after triggering the message."`
+	Lease
 }
 
 // Summary implements Result.
@@ -54,7 +56,7 @@ func (r CreateIdentityResult) Summary() string {
 	if !r.Created {
 		verb = "Reused"
 	}
-	return fmt.Sprintf("%s identity %s (%s), reached at %s. %s", verb, r.Identity.Name, r.Identity.UUID, r.reach(), bindingAdvice(r.Bound))
+	return fmt.Sprintf("%s identity %s (%s), reached at %s. %s", verb, r.Identity.Name, r.Identity.UUID, r.reach(), bindingAdvice(r.Bound)+r.advice())
 }
 
 func bindingAdvice(bound bool) string {
@@ -71,7 +73,10 @@ func (d *Deps) createIdentity(ctx context.Context, call Call, p CreateIdentityPa
 	if err := checkNewName(call, p.Name); err != nil {
 		return none, err
 	}
-	unlock, err := d.names.lock(ctx, "identity "+call.Caller.Name+" "+p.Name)
+	if err := d.checkEphemeral(p.EphemeralParams); err != nil {
+		return none, err
+	}
+	unlock, err := d.names.lock(ctx, "identity "+p.Name)
 	if err != nil {
 		return none, err
 	}
@@ -83,6 +88,8 @@ func (d *Deps) createIdentity(ctx context.Context, call Call, p CreateIdentityPa
 	d.Account.Forget() // existence has to be judged by what Ravi has now
 	existing, err := d.Resolver.Lookup(ctx, call.Call, p.Name)
 	switch {
+	case err == nil && p.Ephemeral:
+		return none, ephemeralConflict(existing)
 	case err == nil && p.IfExists == "reuse":
 		return d.adopt(ctx, call, existing)
 	case err == nil:
@@ -92,12 +99,14 @@ func (d *Deps) createIdentity(ctx context.Context, call Call, p CreateIdentityPa
 		return none, err
 	}
 
-	created, err := client.CreateIdentity(ctx, ravi.NewIdentity{Name: p.Name, ProvisionPhone: p.ProvisionPhone})
+	created, lease, err := d.createLeased(ctx, call, client, p)
 	if err != nil {
 		return none, err
 	}
 	d.Account.Forget()
-	return d.introduce(ctx, call, *created)
+	r, err := d.introduce(ctx, call, *created)
+	r.Lease = lease
+	return r, err
 }
 
 // checkNewName refuses what would be mistaken for a uuid or an address later,

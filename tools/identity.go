@@ -55,6 +55,7 @@ func (d *Deps) useIdentity(ctx context.Context, call Call, p UseIdentityParams) 
 	if err != nil {
 		return UseIdentityResult{}, err
 	}
+	d.Leases.Used(call.Caller.Name, identity.UUID)
 	cursor, err := d.arm(ctx, call, identity)
 	if err != nil {
 		return UseIdentityResult{}, err

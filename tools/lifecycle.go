@@ -44,7 +44,7 @@ func (d *Deps) updateIdentity(ctx context.Context, call Call, p UpdateIdentityPa
 	if identity.Name == p.Name {
 		return r, nil
 	}
-	unlock, err := d.names.lock(ctx, "identity "+call.Caller.Name+" "+p.Name)
+	unlock, err := d.names.lock(ctx, "identity "+p.Name)
 	if err != nil {
 		return none, err
 	}
@@ -54,6 +54,9 @@ func (d *Deps) updateIdentity(ctx context.Context, call Call, p UpdateIdentityPa
 	case err == nil:
 		return none, fault.New(fault.Conflict, fmt.Sprintf("An identity of that name exists: %s.", taken.UUID), "Choose another name.")
 	case !fault.Has(err, fault.IdentityNotFound):
+		return none, err
+	}
+	if err := d.claim(p.Name); err != nil {
 		return none, err
 	}
 	client, err := d.Account.Client()

@@ -16,6 +16,7 @@ func (d *Deps) remove(ctx context.Context, client *ravi.Client, uuid string) err
 	if err := client.DeleteIdentity(ctx, uuid); err != nil && !errors.Is(err, ravi.ErrNotFound) {
 		return err
 	}
+	d.Leases.Forget(uuid)
 	d.Account.Forget()
 	return d.Store.ForgetIdentity(ctx, uuid)
 }

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ravi-mcp/ravi"
+	"ravi-mcp/session"
+)
+
+// leaseFolder is the folder of the journals in the state directory.
+const leaseFolder = "leases"
+
+// endTime is how long the deletion of ephemeral identities may take at the end.
+const endTime = 10 * time.Second
+
+// lease gives the server ephemeral identities. They need a journal, unless
+// nothing outlives the process.
+func (o *options) lease(a *app, log zerolog.Logger) {
+	leases := &session.Leases{Account: a.account, Store: a.store, Shared: o.remote, Log: log}
+	if o.sandbox && o.embedded.data != "" {
+		// Its URL and tokens are others at every start; the folder is what stays.
+		folder, err := filepath.Abs(o.embedded.data)
+		if err != nil {
+			folder = o.embedded.data
+		}
+		leases.Credential = func(*ravi.Client) string { return "embedded " + folder }
+	}
+	if !o.sandbox || o.embedded.data != "" {
+		dir := o.stateDir
+		if dir == "" {
+			var err error
+			if dir, err = defaultStateDir(); err != nil {
+				log.Warn().Msg("there is no home directory: ephemeral identities need --state-dir")
+				return
+			}
+		}
+		leases.Dir = filepath.Join(dir, leaseFolder)
+	}
+	a.deps.Leases, a.deps.Resolver.Leases = leases, leases
+	a.closers = append(a.closers, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), endTime)
+		defer cancel()
+		leases.End(ctx)
+	})
+}
+
+// reap begins to delete what is due, also what earlier processes left.
+func (a *app) reap() {
+	if a.deps.Leases != nil {
+		a.deps.Leases.Start()
+	}
+}

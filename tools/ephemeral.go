@@ -1,0 +1,106 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/session"
+)
+
+// EphemeralParams are the arguments of create_identity that make the new
+// identity one for a task.
+type EphemeralParams struct {
+	Ephemeral  bool `json:"ephemeral,omitempty" jsonschema_description:"Delete it for ever, with its messages and vaults, when it was not used for ttl_minutes; with a local server also when this client ends."`
+	TTLMinutes int  `json:"ttl_minutes,omitempty" jsonschema:"minimum=1,maximum=10080,default=60" jsonschema_description:"With ephemeral: after how many minutes without a call for it the identity is deleted (default 60)."`
+}
+
+// Lease says in a result how long an identity lives.
+type Lease struct {
+	Ephemeral bool      `json:"ephemeral,omitempty" jsonschema_description:"True when the identity is deleted by itself."`
+	ExpiresAt time.Time `json:"expires_at,omitzero" jsonschema_description:"When an ephemeral identity is deleted if it is not used until then; every call for it puts this off."`
+}
+
+func (l Lease) advice() string {
+	if !l.Ephemeral {
+		return ""
+	}
+	return fmt.Sprintf(" It is deleted at %s, or later if it is used.", l.ExpiresAt.UTC().Format(time.RFC3339))
+}
+
+const defaultTTL = time.Hour
+
+// ttl is never shorter than the longest wait, so that none outlives its identity.
+func (d *Deps) ttl(p EphemeralParams) time.Duration {
+	if p.TTLMinutes == 0 {
+		return defaultTTL
+	}
+	return max(time.Duration(p.TTLMinutes)*time.Minute, d.maxWait()+10*time.Second)
+}
+
+func (d *Deps) checkEphemeral(p EphemeralParams) error {
+	if p.TTLMinutes != 0 && !p.Ephemeral {
+		return fault.New(fault.InvalidArgument, "`ttl_minutes` needs `ephemeral`.", "Set ephemeral to true for an identity that is deleted by itself, or leave ttl_minutes out.")
+	}
+	if p.Ephemeral && d.Leases == nil {
+		return fault.New(fault.Unsupported, "This server makes no ephemeral identities.", "Leave `ephemeral` out, and call delete_identity when the task is done.")
+	}
+	return nil
+}
+
+func ephemeralConflict(existing ravi.Identity) error {
+	return fault.New(fault.Conflict, fmt.Sprintf("An identity of that name exists: %s. Only a new one can be ephemeral.", existing.UUID),
+		"Choose another name, or leave `ephemeral` out and pass its uuid as `identity`.")
+}
+
+// claim makes sure that an identity which is about to get that name cannot be
+// taken for what became of a creation whose answer was lost.
+func (d *Deps) claim(name string) error {
+	err := d.Leases.Claim(name)
+	switch {
+	case errors.Is(err, session.ErrNameInFlight):
+		return fault.New(fault.Conflict, "Another server on this machine is creating an identity of that name, or was not answered when it did.",
+			"Choose another name, or call again in two minutes.")
+	case err != nil:
+		return fault.New(fault.Unavailable, "This server could not read its notes on ephemeral identities.",
+			"Call again; if it happens again, a person has to look at the server's state folder.").WithCause(err)
+	}
+	return nil
+}
+
+// createLeased creates an identity. The note that an ephemeral one needs is on
+// the disk before the creation is sent.
+func (d *Deps) createLeased(ctx context.Context, call Call, client *ravi.Client, p CreateIdentityParams) (*ravi.Identity, Lease, error) {
+	if err := d.claim(p.Name); err != nil {
+		return nil, Lease{}, err
+	}
+	n := ravi.NewIdentity{Name: p.Name, ProvisionPhone: p.ProvisionPhone}
+	if !p.Ephemeral {
+		created, err := client.CreateIdentity(ctx, n)
+		return created, Lease{}, err
+	}
+	all, err := d.Account.Identities(ctx)
+	if err != nil {
+		return nil, Lease{}, err
+	}
+	n.Known = []string{}
+	for _, i := range all {
+		if i.Name == p.Name {
+			n.Known = append(n.Known, i.UUID)
+		}
+	}
+	intent, err := d.Leases.Begin(client, call.Caller.Name, p.Name, d.ttl(p.EphemeralParams), n.Known)
+	if err != nil {
+		return nil, Lease{}, fault.New(fault.Unavailable, "This server could not note down that the identity is ephemeral, so it was not created.",
+			"Create it without `ephemeral` and delete it afterwards. A person may have to look at the server's state folder.").WithCause(err)
+	}
+	created, err := client.CreateIdentity(ctx, n)
+	if err != nil {
+		intent.Failed(err)
+		return nil, Lease{}, err
+	}
+	return created, Lease{Ephemeral: true, ExpiresAt: intent.Created(created.UUID)}, nil
+}

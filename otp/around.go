@@ -167,6 +167,9 @@ func (p *page) look(c *candidate, e *evidence, first int) {
 		switch {
 		case h.class&(clStrong|clNoun) != 0:
 			e.addLabel(h, r, w*0.95)
+		case h.class&clDecoy != 0 && p.brandCode(h):
+			h.class = clNoun
+			e.addLabel(h, r, w*0.95)
 		case h.class&clDecoy != 0 && r.touch && r.numbers == 0 && p.linked(c.end, h) && !p.labelsNext(h):
 			e.decoy = max(e.decoy, 5)
 		case h.class&clAct != 0:
@@ -232,6 +235,8 @@ func (p *page) addDecoy(e *evidence, h hit, r relation, c *candidate, codeNearer
 		return
 	case r.touch && codeBefore:
 		e.decoy = max(e.decoy, 1.5) // "code for order: 482033"
+	case r.touch && p.means(c):
+		e.decoy = max(e.decoy, 1) // "Set up this phone with 77093"
 	case r.touch:
 		e.decoy = max(e.decoy, 9)
 		e.decoyTag = true

@@ -159,6 +159,9 @@ func (e *extraction) scoring() *scoring {
 		for _, h := range p.cues {
 			s.hint = s.hint || h.class&clHint != 0
 			s.quiet = s.quiet && h.class&(clScene|clDead|clOld) == 0
+			if p.kind == pageSubject && h.class&clScene != 0 {
+				s.global.scene = 1.5
+			}
 		}
 		if p.kind == pageSubject && e.thread == threadReply {
 			continue // the subject of a reply is older than the reply

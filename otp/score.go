@@ -1,5 +1,7 @@
 package otp
 
+import "strings"
+
 // What a word is worth as evidence, before distance. A value wins with
 // threshold points, and when it is margin points ahead of the next.
 const (
@@ -75,6 +77,9 @@ func (s *scoring) rate(c *candidate) {
 	}
 	if framed {
 		score += 0.7
+		if e.asked && p.means(c) {
+			score += 0.5 // "Confirm the change with 77093"
+		}
 	}
 	if e.or {
 		score += 3
@@ -90,6 +95,9 @@ func (s *scoring) rate(c *candidate) {
 		score -= 6 // dialled or keyed in at a door
 	}
 	scene := e.scene
+	if s.global.scene > 0 && !e.strong {
+		scene = max(scene, s.global.scene)
+	}
 	if e.strong && e.direct {
 		scene *= 0.35
 	}
@@ -129,7 +137,7 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 		return 0
 	}
 	for _, o := range s.candidates {
-		if o.code != c.code {
+		if o.code != c.code && o.shape < shapeLetters {
 			return 0
 		}
 	}
@@ -141,6 +149,8 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 	switch {
 	case len(c.code) == 6 && rest <= 24 && (placed || c.page.framed(c)), len(c.code) == 6 && c.shape == shapeGrouped && rest <= 80:
 		return 3.2
+	case heard > 2.4 && placed && rest <= 48:
+		return 1 // "You're almost in! 90317"
 	case rest <= 16 && c.page.framed(c) && !yearLike(c.code):
 		return 3 // "Larch: 7718"
 	case len(c.code) == 6 && rest <= 60 && (placed || c.page.framed(c)):
@@ -193,6 +203,9 @@ func shapePrior(c *candidate) float64 {
 		case t >= 2 || c.sep != 0:
 			return 1.5
 		case promoLike(c.code):
+			if offerLike(c.code) {
+				return -4.5
+			}
 			return -2.5
 		}
 		return 0
@@ -246,6 +259,16 @@ func promoLike(code string) bool {
 		letters++
 	}
 	return letters >= 3 && len(code)-letters <= 4
+}
+
+// offerLike reports a promoLike code whose number is a year, a percentage or a
+// sum: BELL2027, TREAT15, SAVE120.
+func offerLike(code string) bool {
+	tail := strings.TrimLeftFunc(code, func(r rune) bool { return !isDigit(r) })
+	if len(code)-len(tail) < 4 || !isDigits(tail) {
+		return false
+	}
+	return yearLike(tail) || len(tail) <= 3 && (tail[len(tail)-1] == '0' || tail[len(tail)-1] == '5')
 }
 
 // framed reports whether a colon, an equals sign, a dash or a word such as

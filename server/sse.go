@@ -73,9 +73,10 @@ func (s *site) stream(ctx context.Context, w http.ResponseWriter, call session.C
 	defer c.end(nil)
 	go c.out.run()
 
-	out.endpoint(pathMessage + "?sessionId=" + url.QueryEscape(call.Session))
+	// It takes messages before the client learns where to post them.
 	s.sse.Store(call.Session, &sseConn{caller: call.Caller.Name, conn: c})
 	defer s.sse.Delete(call.Session)
+	out.endpoint(pathMessage + "?sessionId=" + url.QueryEscape(call.Session))
 	end := out.answer.keepAlive(ctx, c.out.fail)
 	defer end()
 

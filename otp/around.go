@@ -81,6 +81,8 @@ func (r relation) weight(c *candidate) float64 {
 		w = 1
 	case r.segs == 0 && r.left:
 		w = 0.85
+	case r.segs == 0 && c.start == 0 && c.page.kind == pageText:
+		w = 1.02 // the message opens with it
 	case r.segs == 0 && c.leads():
 		w = 0.9 // "449018 lets you sign in"
 	case r.segs == 0:

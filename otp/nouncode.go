@@ -20,6 +20,9 @@ func (p *page) otherCode(h hit) bool {
 	if end < 0 || p.form[end] != ' ' && p.form[end] != '-' {
 		return false
 	}
+	if p.numberedPlace(end) {
+		return true
+	}
 	start := end
 	for start > 0 && isLetter(p.form[start-1]) && end-start < 24 {
 		start--
@@ -99,7 +102,7 @@ func (p *page) quietAt(c *candidate) bool {
 
 // receiptWords name a value that the bank gives the shop, when the message is
 // about a payment that was made, and one that the reader gives when it asks.
-var receiptWords = [...]string{"approval", "authorizati", "authorisati", "auth code", "autorizaci", "autorizaca", "autorisation", "autorizzazion"}
+var receiptWords = [...]string{"approval", "authorizati", "authorisati", "auth code", "autorizaci", "autorizaca", "autorisation", "autorizzazion", "autorizad", "aprobad", "aprovad", "approved", "autorise", "approuve"}
 
 func receiptWord(word string) bool {
 	return slices.ContainsFunc(receiptWords[:], func(stem string) bool { return strings.HasPrefix(word, stem) })
@@ -167,7 +170,7 @@ func (p *page) atHost(c *candidate) bool {
 }
 
 // meansWords say that what follows is the means to do what was said before.
-var meansWords = map[string]bool{"with": true, "using": true, "w/": true, "by": true, "mit": true, "avec": true, "con": true, "com": true, "met": true, "med": true, "per": true, "via": true, "cu": true, "pomoci": true, "ile": true}
+var meansWords = map[string]bool{"with": true, "using": true, "w/": true, "by": true, "mit": true, "avec": true, "con": true, "com": true, "met": true, "med": true, "per": true, "via": true, "dengan": true, "menggunakan": true, "voi": true, "bang": true, "cu": true, "pomoci": true, "ile": true}
 
 // means reports "... with 482033": what the sentence named before is not what
 // the number is.
@@ -234,4 +237,18 @@ func (p *page) brandCode(h hit) bool {
 		return false
 	}
 	return unicode.IsUpper(p.form[at])
+}
+
+// numberedPlace reports a label of another kind with a short number at the end:
+// the "door 3" of "door 3 code".
+func (p *page) numberedPlace(end int) bool {
+	at := end
+	for at > 0 && isDigit(p.form[at-1]) && end-at < 4 {
+		at--
+	}
+	if at == end || at < 2 || end-at > 3 || p.form[at-1] != ' ' {
+		return false
+	}
+	k := p.hitIndex(at - 2)
+	return k < len(p.hits) && p.hits[k].end == at-1 && p.hits[k].class&clDecoy != 0
 }

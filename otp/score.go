@@ -153,6 +153,8 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 		return 1 // "You're almost in! 90317"
 	case rest <= 16 && c.page.framed(c) && !yearLike(c.code):
 		return 3 // "Larch: 7718"
+	case len(c.code) == 6 && c.start == 0 && rest <= 60:
+		return 3.1
 	case len(c.code) == 6 && rest <= 60 && (placed || c.page.framed(c)):
 		return 2.5
 	}
@@ -210,6 +212,9 @@ func shapePrior(c *candidate) float64 {
 		}
 		return 0
 	case shapePrefix:
+		if c.uneven {
+			return 0.6 // "B-2207" may be a room
+		}
 		return 2.2
 	}
 	score := 0.0

@@ -91,7 +91,7 @@ func (s *scoring) rate(c *candidate) {
 		}
 	}
 	score += s.lone(c, max(label, act))
-	if c.end < len(p.form) && p.form[c.end] == '#' {
+	if c.end < len(p.form) && (p.form[c.end] == '#' || p.form[c.end] == '*' && !c.boxed) {
 		score -= 6 // dialled or keyed in at a door
 	}
 	scene := e.scene

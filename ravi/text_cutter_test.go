@@ -21,7 +21,7 @@ func TestAMonstrousMailDoesNotHideTheOthers(t *testing.T) {
 		for i := range 7 {
 			text := "small"
 			if i == 3 {
-				text = strings.Repeat("x", 50<<20)
+				text = strings.Repeat("x", 17<<20)
 			}
 			_, err := w.Server.DeliverEmail(sandbox.Email{To: id.Inbox, From: "a@b.example", Subject: strings.Repeat("#", i+1), Text: text})
 			require.NoError(t, err)

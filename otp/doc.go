@@ -27,6 +27,9 @@
 //  4. Candidates are collected by shape, and scored by the words around them:
 //     labels that name a code, verbs that ask for one, labels of other numbers,
 //     scenes such as parcels and coupons, words that call a code dead.
+//     A noun before "code" that is not one of signing in, and a code that is
+//     for a driver, a courier or a counter, count against it; a lone number in
+//     a short text message counts for it where nothing speaks of another kind.
 //  5. The best value wins if it is plausible and clearly ahead of the next
 //     different one; otherwise there is no code, and the candidates say why.
 //

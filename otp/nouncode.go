@@ -1,10 +1,6 @@
 package otp
 
-import (
-	"slices"
-	"strings"
-	"unicode"
-)
+import "unicode"
 
 // otherCode reports whether the word before "code" or "PIN" makes it another
 // kind of code: "shed code", "kiosk PIN". Such compounds are without end in
@@ -15,6 +11,9 @@ func (p *page) otherCode(h hit) bool {
 	word := string(p.fold[h.start:h.end])
 	if word != "code" && word != "pin" && word != "passcode" || p.vouches {
 		return false
+	}
+	if p.codeFor(h) {
+		return true
 	}
 	end := h.start - 1
 	if end < 0 || p.form[end] != ' ' && p.form[end] != '-' {
@@ -100,52 +99,6 @@ func (p *page) quietAt(c *candidate) bool {
 	return true
 }
 
-// receiptWords name a value that the bank gives the shop, when the message is
-// about a payment that was made, and one that the reader gives when it asks.
-var receiptWords = [...]string{"approval", "authorizati", "authorisati", "auth code", "autorizaci", "autorizaca", "autorisation", "autorizzazion", "autorizad", "aprobad", "aprovad", "approved", "autorise", "approuve"}
-
-func receiptWord(word string) bool {
-	return slices.ContainsFunc(receiptWords[:], func(stem string) bool { return strings.HasPrefix(word, stem) })
-}
-
-// onReceipt reports whether h is "approval code" and the like at a plain number
-// in a message that states an amount and asks for nothing.
-func (p *page) onReceipt(h hit, c *candidate) bool {
-	return p.receipt && c.shape != shapeGrouped && receiptWord(string(p.fold[h.start:h.end]))
-}
-
-// readReceipt notes whether the page states an amount and neither asks for
-// anything nor says how long a code works.
-func (p *page) readReceipt() {
-	for i, r := range p.form {
-		if i > 20000 {
-			return
-		}
-		p.receipt = p.receipt || r > ' ' && unicode.Is(unicode.Sc, r)
-	}
-	for _, h := range p.hits {
-		p.receipt = p.receipt || h.class&clMoney != 0
-	}
-	if !p.receipt {
-		return
-	}
-	for _, h := range p.cues {
-		if h.class&clHint != 0 {
-			p.receipt = false
-		}
-	}
-	for _, h := range p.hits {
-		if h.class&clStrong != 0 || h.class&clAct != 0 && !receiptWord(string(p.fold[h.start:h.end])) {
-			p.receipt = false
-		}
-	}
-	for i := 0; i+5 <= len(p.fold) && i < 20000; i++ {
-		if w := string(p.fold[i : i+5]); (w == "valid" || w == "expir") && wordStart(p.fold, i) {
-			p.receipt = false
-		}
-	}
-}
-
 // senderTag reports whether "ID" is part of the sender's name that opens the
 // message: "Larkspur ID: 482-033".
 func (p *page) senderTag(h hit) bool {
@@ -162,58 +115,6 @@ func (p *page) senderTag(h hit) bool {
 		}
 	}
 	return unicode.IsUpper(p.form[start]) && !p.known(token{start: start, end: h.start - 1})
-}
-
-// atHost reports "@host #482033" that is no origin-bound line.
-func (p *page) atHost(c *candidate) bool {
-	return c.start > 2 && p.form[c.start-1] == '#' && (p.form[c.start-3] == maskRune || isLetter(p.form[c.start-3]))
-}
-
-// meansWords say that what follows is the means to do what was said before.
-var meansWords = map[string]bool{"with": true, "using": true, "w/": true, "by": true, "mit": true, "avec": true, "con": true, "com": true, "met": true, "med": true, "per": true, "via": true, "dengan": true, "menggunakan": true, "voi": true, "bang": true, "cu": true, "pomoci": true, "ile": true}
-
-// means reports "... with 482033": what the sentence named before is not what
-// the number is.
-func (p *page) means(c *candidate) bool {
-	_, at := p.before(c.start)
-	end := at + 1
-	for at >= 0 && p.form[at] != ' ' && end-at < 9 {
-		at--
-	}
-	return end > 0 && meansWords[string(p.fold[at+1:end])]
-}
-
-// orWords stand between a code and the link that does the same.
-var orWords = map[string]bool{"or": true, "oder": true, "ou": true, "o": true, "oppure": true, "of": true, "lub": true, "albo": true, "eller": true, "tai": true, "nebo": true, "alebo": true, "sau": true, "vagy": true, "или": true, "або": true, "veya": true, "atau": true, "hoac": true, "hoặc": true, "או": true, "أو": true, "یا": true, "या": true, "または": true, "或": true, "또는": true, "หรือ": true, "ή": true, "η": true, "ili": true, "ali": true, "или на": true}
-
-// orLink reports whether only an "or" stands between a code and a bare URL.
-func (p *page) orLink(end int) bool {
-	i := end
-	for i < len(p.form) && i-end < 4 && (p.form[i] == ' ' || p.form[i] == ',' || p.form[i] == '\n' || p.form[i] == '.' || p.form[i] == '-' || p.form[i] == '，' || p.form[i] == '/') {
-		i++
-	}
-	from := i
-	for i < len(p.form) && i-from < 8 && p.form[i] > ' ' && p.form[i] != ':' {
-		i++
-	}
-	if !orWords[string(p.fold[from:i])] {
-		return false
-	}
-	for i < len(p.form) && (p.form[i] == ' ' || p.form[i] == ':' || p.form[i] == '\n') {
-		i++
-	}
-	return i < len(p.form) && p.form[i] == maskRune
-}
-
-// afterOr reports whether the word before offset i is an "or".
-func (p *page) afterOr(i int) bool {
-	for i--; i >= 0 && (p.form[i] == ' ' || p.form[i] == ':' || p.form[i] == '\n'); i-- {
-	}
-	end := i + 1
-	for i >= 0 && isLetter(p.form[i]) && end-i < 9 {
-		i--
-	}
-	return end > 0 && orWords[string(p.fold[i+1:end])]
 }
 
 // brandCode reports "Starling Post code": a label of another number whose first
@@ -251,4 +152,33 @@ func (p *page) numberedPlace(end int) bool {
 	}
 	k := p.hitIndex(at - 2)
 	return k < len(p.hits) && p.hits[k].end == at-1 && p.hits[k].class&clDecoy != 0
+}
+
+// codeFor reports "code for showers" and "code for the shed": what follows is
+// an ordinary word that has nothing to do with signing in.
+func (p *page) codeFor(h hit) bool {
+	at := h.end
+	const link = " for "
+	if at+len(link) >= len(p.fold) || string(p.fold[at:at+len(link)]) != link {
+		return false
+	}
+	at += len(link)
+	for _, article := range [...]string{"the ", "your ", "our ", "a "} {
+		if end := at + len(article); end < len(p.fold) && string(p.fold[at:end]) == article {
+			at = end
+			break
+		}
+	}
+	end := at
+	for end < len(p.form) && p.form[end] >= 'a' && p.form[end] <= 'z' {
+		end++
+	}
+	if end-at < 3 || end < len(p.form) && (isWordRune(p.form[end]) || p.form[end] == maskRune) {
+		return false
+	}
+	if words().exact[string(p.fold[at:end])]&clFore != 0 {
+		return false
+	}
+	k := p.hitIndex(at)
+	return k >= len(p.hits) || p.hits[k].start > at || p.hits[k].class&(clStrong|clNoun|clAct) == 0
 }

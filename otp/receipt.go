@@ -1,0 +1,53 @@
+package otp
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// receiptWords name a value that the bank gives the shop, when the message is
+// about a payment that was made, and one that the reader gives when it asks.
+var receiptWords = [...]string{"approval", "authorizati", "authorisati", "auth code", "autorizaci", "autorizaca", "autorisation", "autorizzazion", "autorizad", "aprobad", "aprovad", "approved", "autorise", "approuve"}
+
+func receiptWord(word string) bool {
+	return slices.ContainsFunc(receiptWords[:], func(stem string) bool { return strings.HasPrefix(word, stem) })
+}
+
+// onReceipt reports whether h is "approval code" and the like at a plain number
+// in a message that states an amount and asks for nothing.
+func (p *page) onReceipt(h hit, c *candidate) bool {
+	return p.receipt && c.shape != shapeGrouped && receiptWord(string(p.fold[h.start:h.end]))
+}
+
+// readReceipt notes whether the page states an amount and neither asks for
+// anything nor says how long a code works.
+func (p *page) readReceipt() {
+	for i, r := range p.form {
+		if i > 20000 {
+			return
+		}
+		p.receipt = p.receipt || r > ' ' && unicode.Is(unicode.Sc, r)
+	}
+	for _, h := range p.hits {
+		p.receipt = p.receipt || h.class&clMoney != 0
+	}
+	if !p.receipt {
+		return
+	}
+	for _, h := range p.cues {
+		if h.class&clHint != 0 {
+			p.receipt = false
+		}
+	}
+	for _, h := range p.hits {
+		if h.class&clStrong != 0 || h.class&clAct != 0 && !receiptWord(string(p.fold[h.start:h.end])) {
+			p.receipt = false
+		}
+	}
+	for i := 0; i+5 <= len(p.fold) && i < 20000; i++ {
+		if w := string(p.fold[i : i+5]); (w == "valid" || w == "expir") && wordStart(p.fold, i) {
+			p.receipt = false
+		}
+	}
+}

@@ -70,7 +70,7 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 	a.hub = inbox.New(inbox.Config{Sealer: o.sealer, MaxStreams: o.maxStreams, MaxWaitsPerCaller: o.maxWaits, Logger: log})
 	a.closers = append(a.closers, func() { a.hub.Close(); _ = a.account.Close() })
 	a.deps = &tools.Deps{
-		Account: a.account, Store: store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: o.sealer,
+		Account: a.account, Store: store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: o.sealer, Version: version(),
 		Resolver: &session.Resolver{Account: a.account, Store: store, Identity: o.identity, ConfigFile: configFile},
 	}
 	o.lease(a, log)

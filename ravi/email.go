@@ -161,13 +161,14 @@ func (m *EmailMessage) UnmarshalJSON(data []byte) error {
 		ID      looseInt  `json:"id"`
 		To      looseText `json:"to_email"`
 		CC      looseText `json:"cc"`
+		ReplyTo looseText `json:"reply_to"`
 		IsRead  looseBool `json:"is_read"`
 		Created looseTime `json:"created_dt"`
 	}{plain: (*plain)(m)}
 	if err := decodeObject(data, &aux); err != nil {
 		return err
 	}
-	m.ID, m.To, m.CC = int64(aux.ID), string(aux.To), string(aux.CC)
+	m.ID, m.To, m.CC, m.ReplyTo = int64(aux.ID), string(aux.To), string(aux.CC), string(aux.ReplyTo)
 	m.IsRead, m.Created = bool(aux.IsRead), aux.Created.Time
 	return nil
 }

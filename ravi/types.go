@@ -36,6 +36,7 @@ type EmailMessage struct {
 	MessageID   string       `json:"message_id"`
 	ThreadID    string       `json:"thread_id"`
 	From        string       `json:"from_email"`
+	ReplyTo     string       `json:"reply_to"` // undocumented; empty where Ravi does not say
 	To          string       `json:"to_email"`
 	CC          string       `json:"cc"`
 	Subject     string       `json:"subject"`

@@ -26,6 +26,7 @@ type SMS struct {
 type Email struct {
 	To      string `json:"to"`   // address of an identity
 	From    string `json:"from"` // address, kept as given
+	ReplyTo string `json:"reply_to,omitempty"`
 	CC      string `json:"cc,omitempty"`
 	Subject string `json:"subject"`
 	Text    string `json:"text,omitempty"`
@@ -118,7 +119,7 @@ func (s *Server) DeliverEmail(m Email) (id int64, err error) {
 	if m.Text == "" && m.HTML != "" {
 		m.Text = htmlText(m.HTML)
 	}
-	rec := &emailRec{ID: s.nextID(), MessageID: m.MessageID, From: m.From, To: strings.TrimSpace(m.To), CC: m.CC,
+	rec := &emailRec{ID: s.nextID(), MessageID: m.MessageID, From: m.From, ReplyTo: m.ReplyTo, To: strings.TrimSpace(m.To), CC: m.CC,
 		Subject: m.Subject, Text: m.Text, HTML: m.HTML, Direction: incoming, Created: m.At.UTC()}
 	if m.At.IsZero() {
 		rec.Created = s.now()

@@ -14,6 +14,7 @@ type emailRec struct {
 	MessageID   string    `json:"message_id"`
 	ThreadID    string    `json:"thread_id"`
 	From        string    `json:"from"`
+	ReplyTo     string    `json:"reply_to,omitempty"`
 	To          string    `json:"to"`
 	CC          string    `json:"cc"`
 	Subject     string    `json:"subject"`
@@ -37,6 +38,7 @@ type wireMail struct {
 	MessageID   string           `json:"message_id,omitempty"`
 	ThreadID    string           `json:"thread_id,omitempty"`
 	From        string           `json:"from_email"`
+	ReplyTo     string           `json:"reply_to,omitempty"` // in no document; only where a mail has it
 	To          string           `json:"to_email"`
 	CC          string           `json:"cc"`
 	Subject     string           `json:"subject"`
@@ -51,7 +53,7 @@ type wireMail struct {
 // wireEmail renders a mail. identity.mu must be held.
 func (i *identity) wireEmail(m *emailRec, base string, s *Server) wireMail {
 	w := wireMail{ID: m.ID, URL: fmt.Sprintf("%s/api/email-messages/%d/", base, m.ID),
-		MessageID: m.MessageID, ThreadID: m.ThreadID, From: m.From, To: m.To, CC: m.CC,
+		MessageID: m.MessageID, ThreadID: m.ThreadID, From: m.From, ReplyTo: m.ReplyTo, To: m.To, CC: m.CC,
 		Subject: m.Subject, Text: m.Text, HTML: m.HTML, Direction: m.Direction, IsRead: m.IsRead,
 		Attachments: []wireAttachment{}, Created: m.Created}
 	for _, uuid := range m.Attachments {

@@ -105,7 +105,7 @@ func (c *call) answerMail(all bool) (reply, error) {
 	if err := f.problem(); err != nil {
 		return reply{}, err
 	}
-	d.to = []string{bareAddress(pick(m.Direction == incoming, m.From, m.To))}
+	d.to = []string{bareAddress(pick(m.Direction == incoming, pick(m.ReplyTo != "", m.ReplyTo, m.From), m.To))}
 	if all {
 		self := addressKey(c.id.snapshot().Inbox)
 		others := strings.Split(m.CC, ",")

@@ -75,7 +75,7 @@ func (m *mailSession) Data(r io.Reader) error {
 	if err != nil {
 		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "The message could not be read"}
 	}
-	mail := Email{From: env.GetHeader("From"), CC: env.GetHeader("Cc"), Subject: env.GetHeader("Subject"),
+	mail := Email{From: env.GetHeader("From"), ReplyTo: env.GetHeader("Reply-To"), CC: env.GetHeader("Cc"), Subject: env.GetHeader("Subject"),
 		Text: strings.TrimSpace(env.Text), HTML: env.HTML, MessageID: strings.TrimSpace(env.GetHeader("Message-Id")),
 		InReplyTo: strings.TrimSpace(env.GetHeader("In-Reply-To")), References: strings.Fields(env.GetHeader("References"))}
 	if mail.From == "" {

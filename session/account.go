@@ -38,6 +38,7 @@ type Account struct {
 	cached  *directory
 	epoch   uint64 // counts what emptied the cache, so that a late list is not stored
 	reads   readQueue
+	unpaid  time.Time // when Ravi last refused something for the plan
 }
 
 // Client returns the client, made on first use. Ask for it at every use: a new
@@ -63,7 +64,7 @@ func (a *Account) Client() (*ravi.Client, error) {
 		a.retire(next)
 	default:
 		a.retire(a.client)
-		a.client = next
+		a.client, a.unpaid = next, time.Time{}
 		a.drop()
 	}
 	return a.client, nil
@@ -77,6 +78,12 @@ func (a *Account) retire(c *ravi.Client) {
 // Observe takes note of an error of any call to Ravi: one that says that the
 // world is not what the cache holds empties it.
 func (a *Account) Observe(err error) {
+	if errors.Is(err, ravi.ErrSubscriptionRequired) {
+		a.mu.Lock()
+		a.unpaid = a.now()
+		a.mu.Unlock()
+		return
+	}
 	refused := errors.Is(err, ravi.ErrUnauthorized) || errors.Is(err, ravi.ErrTokenExpired)
 	if !refused && !errors.Is(err, ravi.ErrForbidden) && !errors.Is(err, ravi.ErrNotFound) {
 		return
@@ -85,6 +92,14 @@ func (a *Account) Observe(err error) {
 	defer a.mu.Unlock()
 	a.doubt = a.doubt || refused
 	a.drop()
+}
+
+// PlanRefused returns when Observe last saw that the account's plan does not
+// cover something; zero for never.
+func (a *Account) PlanRefused() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.unpaid
 }
 
 // Forget empties the cache, after identities were created, renamed or deleted.

@@ -159,6 +159,9 @@ func All(d *Deps) ([]Tool, error) {
 		name: "delete_secret", title: "Delete a secret", set: SetSecrets, hints: Hints{Destructive: true, Idempotent: true},
 		description: "Delete a stored secret for ever, by its name. Use it when the value is no longer valid anywhere.",
 	}, d.deleteSecret))
+	d.mailTools(add)
+	d.contactTools(add)
+	d.accountTools(add)
 	if d.Export != nil {
 		add(define(about{
 			name: "export_secrets", title: "Write secrets to a file", set: SetExport, hints: Hints{Destructive: true},

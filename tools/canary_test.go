@@ -3,6 +3,7 @@ package tools_test
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"net/url"
 	"reflect"
 	"slices"
@@ -85,7 +86,7 @@ func TestNoToolReturnsASecretThatItWasNotAskedFor(t *testing.T) {
 }
 
 func runCanaries(t *testing.T, h *house) {
-	a := h.connect(local())
+	a := h.everything().connect(local())
 	me := ok[created](t, a.call("create_identity", args{"name": "canary"}))
 	saved := ok[credential](t, a.call("save_credential", args{"domain": "vault.example", "username": "u", "password": canaryPassword, "notes": canaryNotes}))
 	ok[map[string]any](t, a.call("set_secret", args{"name": "API_KEY", "value": canarySecret, "notes": canaryRemark}))
@@ -93,7 +94,8 @@ func runCanaries(t *testing.T, h *house) {
 	ok[map[string]any](t, a.call("set_totp", args{"domain": "vault.example", "seed": canarySeed, "backup_codes": []string{canaryBackup}}))
 	cursor := ok[created](t, a.call("watch_inbox", nil)).Cursor
 	h.sms(me.Phone, "32665", "Your code is "+canaryCode)
-	h.mail(me.Address, "x@y.example", "Hello", canaryBody, "")
+	mail, err := h.ravi.Server.DeliverEmail(sandbox.Email{To: me.Address, From: "x@y.example", Subject: "Hello", Text: canaryBody})
+	require.NoError(t, err)
 	message := ok[waited](t, a.call("wait_for_otp", args{"cursor": cursor})).MessageID
 
 	of := func(v args) func() args { return func() args { return v } }
@@ -130,8 +132,22 @@ func runCanaries(t *testing.T, h *house) {
 			ok[map[string]any](t, a.call("set_secret", args{"name": "GONE", "value": canarySecret}))
 			return args{"name": "gone"}
 		}},
-		"update_identity":    {arguments: of(args{"identity": "canary-2", "name": "canary-3"})},
-		"provision_phone":    {arguments: of(nil), refused: fault.Conflict},
+		"update_identity": {arguments: of(args{"identity": "canary-2", "name": "canary-3"})},
+		"provision_phone": {arguments: of(nil), refused: fault.Conflict},
+		"send_email":      {arguments: of(args{"to": "a@x.example", "subject": "s", "body": "b"})},
+		"reply_email":     {arguments: of(args{"message_id": fmt.Sprintf("email:%d", mail), "body": "b"})},
+		"forward_email":   {arguments: of(args{"message_id": fmt.Sprintf("email:%d", mail), "to": "a@x.example"})},
+		"send_sms":        {arguments: of(args{"to": "+14155550123", "body": "b"}), refused: fault.Unsupported},
+		"find_contact":    {arguments: of(args{"q": "x"})},
+		"save_contact":    {arguments: of(args{"email": "c@x.example"})},
+		"delete_contact": {arguments: func() args {
+			ok[map[string]any](t, a.call("save_contact", args{"email": "gone@x.example"}))
+			return args{"email": "gone@x.example"}
+		}},
+		"get_account":        {arguments: of(nil)},
+		"list_domains":       {arguments: of(nil)},
+		"get_sso_token":      {arguments: of(nil), refused: fault.Unsupported},
+		"export_secrets":     {arguments: of(args{"file": "x.env", "secrets": []string{"API_KEY"}})},
 		"cleanup_identities": {arguments: of(nil)},
 		"delete_identity": {arguments: func() args {
 			ok[created](t, a.call("create_identity", args{"name": "gone"}))
@@ -174,7 +190,7 @@ func without(all, some []string) []string {
 func TestErrorsDoNotRepeatWhatWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, sandbox.Config{})
-		a := h.connect(local())
+		a := h.everything().connect(local())
 		ok[created](t, a.call("create_identity", args{"name": "x"}))
 		for _, d := range definitions(t, a) {
 			for _, arguments := range []args{
@@ -226,6 +242,7 @@ func TestListResultsHaveNoFieldForASecret(t *testing.T) {
 	for _, v := range []any{
 		tools.ListIdentitiesResult{}, tools.ListCredentialsResult{}, tools.ListSecretsResult{}, tools.ListMessagesResult{},
 		tools.GetIdentityResult{}, tools.SetSecretResult{}, tools.CreateIdentityResult{}, tools.UseIdentityResult{}, tools.CredentialRef{}, tools.SecretRef{},
+		tools.FindContactResult{}, tools.SaveContactResult{}, tools.ListDomainsResult{}, tools.SentEmailResult{}, tools.SendSMSResult{},
 		tools.DeleteCredentialResult{}, tools.DeleteSecretResult{}, tools.SetTOTPResult{}, tools.TOTPAccount{}, tools.TOTPOutcome{},
 	} {
 		check(reflect.TypeOf(v).Name(), reflect.TypeOf(v))

@@ -17,6 +17,9 @@ import (
 
 	"ravi-mcp/sandbox"
 	"ravi-mcp/schemas"
+	"ravi-mcp/server"
+	"ravi-mcp/session"
+	"ravi-mcp/tools"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -44,8 +47,23 @@ func definitions(t *testing.T, a *agent) []definition {
 	return m.Result.Tools
 }
 
+// everything makes the servers of a house publish every tool that there is.
+func (h *house) everything() *house {
+	h.t.Helper()
+	root, err := os.OpenRoot(h.t.TempDir())
+	require.NoError(h.t, err)
+	h.t.Cleanup(func() { _ = root.Close() })
+	h.deps.Export = root
+	h.configure = func(c *server.Config) { c.Toolsets, c.Policies.Send = tools.Toolsets(), session.PolicyAllow }
+	return h
+}
+
 func TestToolsListIsWhatTheGoldenFileSays(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	t.Run("default", func(t *testing.T) { checkGolden(t, newHouse(t, sandbox.Config{}), "tools_list.json") })
+	t.Run("all", func(t *testing.T) { checkGolden(t, newHouse(t, sandbox.Config{}).everything(), "tools_list_all.json") })
+}
+
+func checkGolden(t *testing.T, h *house, file string) {
 	for name, a := range map[string]*agent{"legacy": h.connect(local()), "modern": h.connectModern(local())} {
 		var m struct{ Result map[string]json.RawMessage }
 		require.NoError(t, json.Unmarshal(a.request("tools/list", `{}`), &m))
@@ -53,7 +71,7 @@ func TestToolsListIsWhatTheGoldenFileSays(t *testing.T) {
 		require.NoError(t, json.Indent(&got, m.Result["tools"], "", "  "))
 		got.WriteByte('\n')
 
-		golden := filepath.Join("..", "testdata", "tools_list.json")
+		golden := filepath.Join("..", "testdata", file)
 		if *update {
 			require.NoError(t, os.WriteFile(golden, got.Bytes(), 0o644))
 		}
@@ -80,7 +98,7 @@ func firstDifference(want, got string) string {
 }
 
 func TestReadOnlyLeavesOnlyToolsThatChangeNothing(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newHouse(t, sandbox.Config{}).everything()
 	h.readOnly = true
 	a := h.connect(local())
 	var names []string
@@ -91,6 +109,7 @@ func TestReadOnlyLeavesOnlyToolsThatChangeNothing(t *testing.T) {
 	assert.ElementsMatch(t, []string{
 		"list_identities", "get_identity", "use_identity", "watch_inbox", "wait_for_otp", "wait_for_message", "list_messages", "read_message",
 		"get_credential", "list_credentials", "generate_password", "get_totp", "get_secret", "list_secrets",
+		"find_contact", "get_account", "list_domains",
 	}, names)
 
 	var m struct{ Error struct{ Code int } }
@@ -100,9 +119,10 @@ func TestReadOnlyLeavesOnlyToolsThatChangeNothing(t *testing.T) {
 }
 
 func TestEveryToolTellsAClientAllItNeeds(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	require.Len(t, definitions(t, newHouse(t, sandbox.Config{}).connect(local())), 26, "what is on by default")
+	h := newHouse(t, sandbox.Config{}).everything()
 	all := definitions(t, h.connect(local()))
-	require.Len(t, all, 26)
+	require.Len(t, all, 37)
 	for _, d := range all {
 		assert.Regexp(t, `^[a-z]+(_[a-z]+)+$`, d.Name)
 		assert.NotEmpty(t, d.Title, d.Name)

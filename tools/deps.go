@@ -22,8 +22,11 @@ type Deps struct {
 	// MaxWait caps timeout_seconds; 0 means 50 s, which stays below the 60 s
 	// after which common clients give up on a call.
 	MaxWait time.Duration
-	// Now is the clock by which TOTP codes are computed; nil means time.Now.
+	// Now is the clock by which TOTP codes are computed and messages that went
+	// out are counted; nil means time.Now.
 	Now func() time.Time
+	// Version is the server's own version, for get_account.
+	Version string
 
 	// Export is the folder that export_secrets writes to; nil leaves the tool out.
 	Export *os.Root
@@ -36,6 +39,7 @@ type Deps struct {
 	own    sync.Once
 	names  keyedLocks
 	issued issuedCodes
+	sends  sendBudget
 }
 
 // Seals returns the Sealer in use.

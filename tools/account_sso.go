@@ -1,0 +1,40 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// GetSSOTokenParams are the arguments of get_sso_token.
+type GetSSOTokenParams struct{ IdentityArgument }
+
+// GetSSOTokenResult is the result of get_sso_token.
+type GetSSOTokenResult struct {
+	ActedFor
+	Token     string    `json:"token" jsonschema_description:"Give it to the site that asks for it and to nobody else."`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+}
+
+// Summary implements Result.
+func (r GetSSOTokenResult) Summary() string {
+	return fmt.Sprintf("A sign-in token of %s, good for five minutes.", r.Identity.Name)
+}
+
+func (d *Deps) revealSSO() decides {
+	return revealing(d, func(p GetSSOTokenParams) string { return p.Identity }, func(GetSSOTokenParams) string {
+		return "a token that signs in as the identity for five minutes"
+	})
+}
+
+func (d *Deps) getSSOToken(ctx context.Context, call Call, p GetSSOTokenParams) (GetSSOTokenResult, error) {
+	resolved, scope, err := d.scope(ctx, call, p.Identity)
+	if err != nil {
+		return GetSSOTokenResult{}, err
+	}
+	token, err := scope.SSOToken(ctx)
+	if err != nil {
+		return GetSSOTokenResult{}, err
+	}
+	return GetSSOTokenResult{ActedFor: actedFor(resolved), Token: token.Token.Reveal(), ExpiresAt: token.ExpiresAt}, nil
+}

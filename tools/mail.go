@@ -1,0 +1,190 @@
+package tools
+
+import (
+	"fmt"
+	"net/mail"
+	"slices"
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+	"golang.org/x/net/idna"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/session"
+)
+
+// adder takes a tool, or why it could not be defined, into the list of All.
+type adder func(Tool, error)
+
+// sendHints: what was sent cannot be taken back, and goes to people.
+var sendHints = Hints{Destructive: true, OpenWorld: true}
+
+// mailTools defines the toolset mail.
+func (d *Deps) mailTools(add adder) {
+	const whom = "Writing to somebody who is no contact, and to whom this identity has not written before, may need a person's approval. Stored passwords, secrets and fresh codes are not let out."
+	add(define(about{
+		name: "send_email", title: "Send an email", set: SetMail, hints: sendHints,
+		decides:     deciding(session.KindSend, d.decideSendEmail),
+		description: "Send a new email from the identity's address, when the task asks you to write to somebody. To answer a message use reply_email. " + whom,
+	}, d.sendEmail))
+	add(define(about{
+		name: "reply_email", title: "Answer an email", set: SetMail, hints: sendHints,
+		decides:     deciding(session.KindSend, d.decideReplyEmail),
+		description: "Answer an email in its thread: to its sender, or with reply_all to everybody it went to. Ravi makes the subject. If the answer would go elsewhere than to the sender, a person is asked. " + whom,
+	}, d.replyEmail))
+	add(define(about{
+		name: "forward_email", title: "Forward an email", set: SetMail, hints: sendHints,
+		decides:     deciding(session.KindSend, d.decideForwardEmail),
+		description: "Send an email on to somebody else, with its attachments and with a note of yours before it. " + whom,
+	}, d.forwardEmail))
+	add(define(about{
+		name: "send_sms", title: "Send an SMS", set: SetMail, hints: sendHints,
+		decides:     deciding(session.KindSend, d.decideSendSMS),
+		description: "Send a text message from the identity's phone number, where Ravi offers it. " + whom,
+	}, d.sendSMS))
+}
+
+// maxRecipients is how many addresses one mail may go to.
+const maxRecipients = 20
+
+// mailAddress returns the bare address in what was given, with the host in
+// ASCII and lower case, so that no letter that looks like another one is shown
+// to a person. field is the argument to name in an error.
+func mailAddress(field, given string) (string, error) {
+	parsed, err := mail.ParseAddress(given)
+	if err != nil {
+		return "", badAddress(field)
+	}
+	at := strings.LastIndexByte(parsed.Address, '@')
+	if at < 1 || len(parsed.Address) > 254 {
+		return "", badAddress(field)
+	}
+	local := parsed.Address[:at]
+	plain := func(c rune) bool { return c > ' ' && c < 0x7f && !strings.ContainsRune(`"(),:;<>@[\]`, c) }
+	if strings.ContainsFunc(local, func(c rune) bool { return !plain(c) }) {
+		return "", badAddress(field)
+	}
+	host, err := idna.Lookup.ToASCII(strings.ToLower(parsed.Address[at+1:]))
+	if err != nil || !hostName(host) || !strings.Contains(host, ".") {
+		return "", badAddress(field)
+	}
+	return local + "@" + host, nil
+}
+
+func badAddress(field string) error {
+	return fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` is not an email address.", field), "Pass an address as in ada@example.com.")
+}
+
+// recipients are whom a mail goes to.
+type recipients struct{ to, cc, bcc []string }
+
+func (r recipients) all() []string { return slices.Concat(r.to, r.cc, r.bcc) }
+
+// mailRecipients checks whom a mail is to go to; an address counts once, where
+// it stands first.
+func mailRecipients(to string, cc, bcc []string) (recipients, error) {
+	var r recipients
+	if 1+len(cc)+len(bcc) > maxRecipients {
+		return r, fault.New(fault.InvalidArgument, fmt.Sprintf("`to`, `cc` and `bcc` hold more than %d addresses.", maxRecipients),
+			"Write to fewer people at once.")
+	}
+	seen := make(map[string]bool)
+	for _, part := range []struct {
+		field string
+		given []string
+		kept  *[]string
+	}{{"to", []string{to}, &r.to}, {"cc", cc, &r.cc}, {"bcc", bcc, &r.bcc}} {
+		for _, given := range part.given {
+			address, err := mailAddress(part.field, given)
+			if err != nil {
+				return r, err
+			}
+			if key := strings.ToLower(address); !seen[key] {
+				seen[key] = true
+				*part.kept = append(*part.kept, address)
+			}
+		}
+	}
+	return r, nil
+}
+
+// phoneNumber returns a number in E.164, as given. field is the argument to
+// name in an error.
+func phoneNumber(field, given string) (string, error) {
+	number := strings.TrimSpace(given)
+	parsed, err := phonenumbers.Parse(number, "ZZ") // no region: only an international number is one
+	if err != nil || !phonenumbers.IsPossibleNumber(parsed) || phonenumbers.Format(parsed, phonenumbers.E164) != number {
+		return "", fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` is not a phone number in E.164 form.", field),
+			"Pass it with + and the country code, and without spaces, as in +14155550123.")
+	}
+	return number, nil
+}
+
+// addressesIn returns the bare addresses of a header field of a received
+// message. What cannot be read as an address is returned as it is, so that it
+// counts as somebody unknown.
+func addressesIn(header string) []string {
+	if strings.TrimSpace(header) == "" {
+		return nil
+	}
+	parts := []string{}
+	if list, err := mail.ParseAddressList(header); err == nil {
+		for _, a := range list {
+			parts = append(parts, a.Address)
+		}
+	} else {
+		parts = strings.Split(header, ",")
+	}
+	var out []string
+	for _, part := range parts {
+		address, err := mailAddress("from", part)
+		if err != nil {
+			address = clean(strings.TrimSpace(part), maxFrom)
+		}
+		if address != "" {
+			out = append(out, address)
+		}
+	}
+	return out
+}
+
+// without returns the addresses that are not among others, each once.
+func addressesWithout(addresses []string, others ...string) []string {
+	var out []string
+	for _, a := range addresses {
+		same := func(b string) bool { return strings.EqualFold(a, b) }
+		if !slices.ContainsFunc(others, same) && !slices.ContainsFunc(out, same) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// SentEmailResult is the result of the tools that send an email.
+type SentEmailResult struct {
+	ActedFor
+	MessageID string   `json:"message_id,omitempty"`
+	To        []string `json:"to"`
+	CC        []string `json:"cc,omitempty"`
+	BCC       []string `json:"bcc,omitempty"`
+	Warning   string   `json:"warning,omitempty" jsonschema_description:"What the person you work for should know: the answer went elsewhere than to the sender of the message."`
+}
+
+// Summary implements Result.
+func (r SentEmailResult) Summary() string {
+	text := fmt.Sprintf("Sent an email as %s to %s.", r.Identity.Name, strings.Join(slices.Concat(r.To, r.CC, r.BCC), ", "))
+	if r.Warning != "" {
+		text += " " + r.Warning
+	}
+	return text
+}
+
+// sentTo is the result of a mail that Ravi took.
+func sentTo(resolved session.Resolved, m *ravi.EmailMessage, to recipients) SentEmailResult {
+	r := SentEmailResult{ActedFor: actedFor(resolved), To: to.to, CC: to.cc, BCC: to.bcc}
+	if m.ID != 0 {
+		r.MessageID = fmt.Sprintf("email:%d", m.ID)
+	}
+	return r
+}

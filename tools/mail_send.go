@@ -1,0 +1,186 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"strings"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+	"ravi-mcp/session"
+)
+
+// MailText is what the tools that write an email share.
+type MailText struct {
+	Body   string `json:"body" jsonschema:"minLength=1,maxLength=100000" jsonschema_description:"What to write."`
+	Format string `json:"format,omitempty" jsonschema:"enum=text,enum=html,default=text" jsonschema_description:"What body is: text (default) or html."`
+}
+
+func (t MailText) check() error { return checkText("body", t.Body) }
+
+// html is the text as Ravi takes it.
+func (t MailText) html() string {
+	if t.Format == "html" {
+		return t.Body
+	}
+	lines := strings.Split(strings.ReplaceAll(t.Body, "\r\n", "\n"), "\n")
+	for i := range lines {
+		lines[i] = html.EscapeString(lines[i])
+	}
+	return "<div>" + strings.Join(lines, "<br>\n") + "</div>"
+}
+
+// SendEmailParams are the arguments of send_email.
+type SendEmailParams struct {
+	IdentityArgument
+	To      string   `json:"to" jsonschema:"minLength=3,maxLength=320" jsonschema_description:"Whom to write to: one address."`
+	CC      []string `json:"cc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who else gets it, visible to all; with to and bcc at most 20 addresses."`
+	BCC     []string `json:"bcc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who gets it without the others seeing it."`
+	Subject string   `json:"subject" jsonschema:"minLength=1,maxLength=300" jsonschema_description:"The subject, one line."`
+	MailText
+}
+
+func (p SendEmailParams) check() (recipients, error) {
+	if err := firstProblem(checkLine("subject", p.Subject), p.MailText.check()); err != nil {
+		return recipients{}, err
+	}
+	return mailRecipients(p.To, p.CC, p.BCC)
+}
+
+func (d *Deps) decideSendEmail(ctx context.Context, call Call, p SendEmailParams) (*Decision, error) {
+	to, err := p.check()
+	if err != nil {
+		return nil, err
+	}
+	return d.decideSend(ctx, call, p.Identity, "Sends an email", outgoing{addresses: to.all()})
+}
+
+func (d *Deps) sendEmail(ctx context.Context, call Call, p SendEmailParams) (SentEmailResult, error) {
+	to, err := p.check()
+	if err != nil {
+		return SentEmailResult{}, err
+	}
+	resolved, scope, err := d.scope(ctx, call, p.Identity)
+	if err != nil {
+		return SentEmailResult{}, err
+	}
+	sent, err := send(ctx, d, call, scope, []string{p.Subject, p.Body}, func() (*ravi.EmailMessage, error) {
+		return scope.Compose(ctx, ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Subject: p.Subject, Content: p.html()})
+	})
+	if err != nil {
+		return SentEmailResult{}, err
+	}
+	return sentTo(resolved, sent, to), nil
+}
+
+// SendSMSParams are the arguments of send_sms.
+type SendSMSParams struct {
+	IdentityArgument
+	To   string `json:"to" jsonschema:"minLength=4,maxLength=20" jsonschema_description:"Whom to write to: a number in E.164 form, as in +14155550123."`
+	Body string `json:"body" jsonschema:"minLength=1,maxLength=1600" jsonschema_description:"What to write."`
+}
+
+// SendSMSResult is the result of send_sms.
+type SendSMSResult struct {
+	ActedFor
+	MessageID string `json:"message_id,omitempty"`
+	To        string `json:"to"`
+}
+
+// Summary implements Result.
+func (r SendSMSResult) Summary() string {
+	return fmt.Sprintf("Sent an SMS as %s to %s.", r.Identity.Name, r.To)
+}
+
+// check is about the arguments and about what needs no question to a person
+// because it cannot work.
+func (p SendSMSParams) check(ctx context.Context, d *Deps, identity ravi.Identity) (string, error) {
+	to, err := phoneNumber("to", p.To)
+	if err == nil {
+		err = checkText("body", p.Body)
+	}
+	if err != nil {
+		return "", err
+	}
+	client, err := d.Account.Client()
+	if err != nil {
+		return "", err
+	}
+	if client.Scheme() == config.SchemeToken { // API.md section 2.5
+		return "", fault.New(fault.Unsupported, "This Ravi does not send SMS.", "Do not retry; write an email, or ask the person you work for.")
+	}
+	if identity.Phone == "" {
+		if _, err := client.Scope(identity.UUID).Phone(ctx); errors.Is(err, ravi.ErrNotFound) {
+			return "", fault.New(fault.NotFound, "The identity has no phone number to send from.", "Get one with provision_phone, then call again.").WithCause(err)
+		}
+	}
+	return to, nil
+}
+
+func (d *Deps) decideSendSMS(ctx context.Context, call Call, p SendSMSParams) (*Decision, error) {
+	resolved, err := d.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
+	if err != nil {
+		return nil, err
+	}
+	to, err := p.check(ctx, d, resolved.Identity)
+	if err != nil {
+		return nil, err
+	}
+	return d.decideSend(ctx, call, p.Identity, "Sends an SMS", outgoing{number: to})
+}
+
+func (d *Deps) sendSMS(ctx context.Context, call Call, p SendSMSParams) (SendSMSResult, error) {
+	resolved, scope, err := d.scope(ctx, call, p.Identity)
+	if err != nil {
+		return SendSMSResult{}, err
+	}
+	to, err := p.check(ctx, d, resolved.Identity)
+	if err != nil {
+		return SendSMSResult{}, err
+	}
+	sent, err := send(ctx, d, call, scope, []string{p.Body}, func() (*ravi.SMSMessage, error) { return scope.SendSMS(ctx, to, p.Body) })
+	if err != nil {
+		return SendSMSResult{}, err
+	}
+	r := SendSMSResult{ActedFor: actedFor(resolved), To: to}
+	if sent.ID != 0 {
+		r.MessageID = fmt.Sprintf("sms:%d", sent.ID)
+	}
+	return r, nil
+}
+
+// send does what every message goes through before it leaves: the scan, and
+// the budget. texts is all that others will read.
+func send[T any](ctx context.Context, d *Deps, call Call, scope *ravi.Scope, texts []string, deliver func() (T, error)) (T, error) {
+	var none T
+	if err := d.scan(ctx, scope, texts); err != nil {
+		return none, err
+	}
+	giveBack, err := d.sends.take(call.Caller.Name, d.now())
+	if err != nil {
+		return none, err
+	}
+	sent, err := deliver()
+	if err == nil {
+		return sent, nil
+	}
+	if perhapsSent(err) {
+		return none, fault.New(fault.Conflict, "Ravi did not confirm the message: it may have been sent.",
+			"Do not send it again, unless the recipient says that nothing arrived.").WithReason("perhaps_sent").WithCause(err)
+	}
+	giveBack()
+	return none, err
+}
+
+// perhapsSent reports whether a message may have gone out in spite of an error.
+// A 503 is Ravi saying that it did nothing.
+func perhapsSent(err error) bool {
+	var failed *ravi.Error
+	if errors.As(err, &failed) {
+		return errors.Is(err, ravi.ErrUnavailable) && failed.Status != 503
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -59,6 +59,8 @@ const (
 	clURLKey                     // query key that carries a token
 	clRSVP                       // answers to an invitation to an event
 	clHand                       // the code is for a driver, courier or shop, not for a page
+	clEither                     // "or", between a code and a link
+	clMeans                      // "with": the number behind is what to use
 	clFore                       // stands before "code" without making it another kind of code
 	clPlain                      // ordinary words that are never a code after "code"
 )
@@ -68,11 +70,11 @@ var classNames = map[string]class{
 	"dead": clDead, "old": clOld, "cond": clCond, "unit": clUnit, "money": clMoney, "month": clMonth,
 	"hint": clHint, "or": clOr, "do": clDo, "signin": clSignin, "click": clClick, "no": clNo, "typeat": clTypeAt,
 	"reply": clReply, "forward": clForward, "wrote": clWrote, "original": clOriginal, "fwdline": clFwdLine,
-	"header": clHeader, "prefix": clPrefix, "urldo": clURLDo, "urlno": clURLNo, "urlkey": clURLKey, "plain": clPlain, "rsvp": clRSVP, "fore": clFore, "hand": clHand,
+	"header": clHeader, "prefix": clPrefix, "urldo": clURLDo, "urlno": clURLNo, "urlkey": clURLKey, "plain": clPlain, "rsvp": clRSVP, "fore": clFore, "either": clEither, "means": clMeans, "hand": clHand,
 }
 
 // exactClasses are looked up as whole strings only, never in running text.
-const exactClasses = clReply | clForward | clHeader | clPrefix | clURLDo | clURLNo | clURLKey | clFore
+const exactClasses = clReply | clForward | clHeader | clPrefix | clURLDo | clURLNo | clURLKey | clFore | clEither | clMeans
 
 // lexicon is the built table of all languages.
 type lexicon struct {

@@ -5,9 +5,6 @@ func (p *page) atHost(c *candidate) bool {
 	return c.start > 2 && p.form[c.start-1] == '#' && (p.form[c.start-3] == maskRune || isLetter(p.form[c.start-3]))
 }
 
-// meansWords say that what follows is the means to do what was said before.
-var meansWords = map[string]bool{"with": true, "using": true, "w/": true, "by": true, "mit": true, "avec": true, "con": true, "com": true, "met": true, "med": true, "per": true, "via": true, "dengan": true, "menggunakan": true, "voi": true, "bang": true, "cu": true, "pomoci": true, "ile": true}
-
 // means reports "... with 482033": what the sentence named before is not what
 // the number is.
 func (p *page) means(c *candidate) bool {
@@ -16,11 +13,8 @@ func (p *page) means(c *candidate) bool {
 	for at >= 0 && p.form[at] != ' ' && end-at < 9 {
 		at--
 	}
-	return end > 0 && meansWords[string(p.fold[at+1:end])]
+	return end > 0 && words().exact[string(p.fold[at+1:end])]&clMeans != 0
 }
-
-// orWords stand between a code and the link that does the same.
-var orWords = map[string]bool{"or": true, "oder": true, "ou": true, "o": true, "oppure": true, "of": true, "lub": true, "albo": true, "eller": true, "tai": true, "nebo": true, "alebo": true, "sau": true, "vagy": true, "или": true, "або": true, "veya": true, "atau": true, "hoac": true, "hoặc": true, "או": true, "أو": true, "یا": true, "या": true, "または": true, "或": true, "또는": true, "หรือ": true, "ή": true, "η": true, "ili": true, "ali": true}
 
 // orLink reports whether only an "or" stands between a code and a bare URL.
 func (p *page) orLink(end int) bool {
@@ -32,7 +26,7 @@ func (p *page) orLink(end int) bool {
 	for i < len(p.form) && i-from < 8 && p.form[i] > ' ' && p.form[i] != ':' {
 		i++
 	}
-	if !orWords[string(p.fold[from:i])] {
+	if words().exact[string(p.fold[from:i])]&clEither == 0 {
 		return false
 	}
 	for i < len(p.form) && (p.form[i] == ' ' || p.form[i] == ':' || p.form[i] == '\n') {
@@ -49,5 +43,5 @@ func (p *page) afterOr(i int) bool {
 	for i >= 0 && isLetter(p.form[i]) && end-i < 9 {
 		i--
 	}
-	return end > 0 && orWords[string(p.fold[i+1:end])]
+	return end > 0 && words().exact[string(p.fold[i+1:end])]&clEither != 0
 }

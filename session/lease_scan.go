@@ -25,6 +25,9 @@ func (l *Leases) scan(now bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.ending {
+		return
+	}
 	l.scanned, l.scanAt = true, time.Time{}
 	if err != nil {
 		l.scanAt = l.now().Add(scanAgain)
@@ -48,6 +51,9 @@ func (l *Leases) scan(now bool) {
 			l.inherit(j, r, credential)
 		}
 		l.release(j)
+	}
+	if now {
+		l.wakeUp()
 	}
 }
 

@@ -149,7 +149,7 @@ func addressesIn(header string) []string {
 	return out
 }
 
-// without returns the addresses that are not among others, each once.
+// addressesWithout returns the addresses that are not among others, each once.
 func addressesWithout(addresses []string, others ...string) []string {
 	var out []string
 	for _, a := range addresses {

@@ -106,7 +106,7 @@ func (l *Leases) Begin(client *ravi.Client, caller, name string, ttl time.Durati
 		ID: NewID(), Name: name, Known: known, Credential: l.credential(client), Caller: caller, Shared: l.Shared, Intended: now, TTL: ttl,
 	}}
 	if ravis, ok := client.Scope("").ServerTime(); ok {
-		e.Ahead = ravis.Sub(time.Now()).Round(time.Millisecond)
+		e.Ahead = time.Until(ravis).Round(time.Millisecond)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

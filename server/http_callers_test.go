@@ -165,17 +165,13 @@ func TestARemovedCallerIsGoneAtOnce(t *testing.T) {
 	alice, bob := e.open(aliceToken), e.open(bobToken)
 	alice.call("create_identity", `{"name":"alice-main"}`)
 	cursor := alice.call("watch_inbox", `{}`).field(t, "cursor")
-	waiting := make(chan reply, 1)
-	started := make(chan struct{})
-	go func() {
-		r := alice.request(t.Context(), http.MethodPost, "/mcp", alice.message("wait_for_otp", fmt.Sprintf(`{"cursor":%q,"timeout_seconds":40}`, cursor), `"progressToken":1`))
-		response, err := alice.client.Do(r)
-		close(started)
-		if assert.NoError(t, err) {
-			waiting <- read(t, response)
-		}
-	}()
-	<-started // the first progress is there: the wait runs
+	waiting := make(chan reply, 2)
+	for _, a := range []*agent{alice, e.newest(aliceToken)} { // with a session to end, and without one
+		r := a.request(t.Context(), http.MethodPost, "/mcp", a.message("wait_for_otp", fmt.Sprintf(`{"cursor":%q,"timeout_seconds":40}`, cursor), `"progressToken":1`))
+		response, err := a.client.Do(r) // returns with the first progress: the wait runs
+		require.NoError(t, err)
+		go func() { waiting <- read(t, response) }()
+	}
 
 	_, onlyBob, _ := strings.Cut(twoCallers(), "\n\n")
 	require.NoError(t, os.WriteFile(path, []byte(onlyBob), 0o600))
@@ -186,8 +182,10 @@ func TestARemovedCallerIsGoneAtOnce(t *testing.T) {
 		e.sessions.EndCaller(name)
 		e.CallerGone(name)
 	}
-	for _, m := range (<-waiting).messages {
-		assert.NotContains(t, string(m), `"result"`, "the wait was not answered")
+	for range 2 {
+		for _, m := range (<-waiting).messages {
+			assert.NotContains(t, string(m), `"result"`, "the wait was not answered")
+		}
 	}
 	assert.Equal(t, http.StatusUnauthorized, alice.post(alice.message("list_identities", `{}`, "")).status)
 	assert.Equal(t, 1, e.sessions.Len())

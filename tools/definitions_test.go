@@ -54,7 +54,13 @@ func (h *house) everything() *house {
 	require.NoError(h.t, err)
 	h.t.Cleanup(func() { _ = root.Close() })
 	h.deps.Export = root
-	h.configure = func(c *server.Config) { c.Toolsets, c.Policies.Send = tools.Toolsets(), session.PolicyAllow }
+	before := h.configure
+	h.configure = func(c *server.Config) {
+		if before != nil {
+			before(c)
+		}
+		c.Toolsets, c.Policies.Send = tools.Toolsets(), session.PolicyAllow
+	}
 	return h
 }
 

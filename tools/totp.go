@@ -138,20 +138,29 @@ type totpEntry struct {
 // with the prefix. A username counts as people write it.
 func (p TOTPArguments) entries(ctx context.Context, scope *ravi.Scope, keys totpKeys, prefix, domain string) ([]totpEntry, error) {
 	var out []totpEntry
-	for _, key := range keys.first(prefix, domain) {
+	keys = slices.Clone(keys)
+	for i := 0; ; {
+		first := keys.first(prefix, domain)
+		if i >= len(first) {
+			return out, nil
+		}
+		key := first[i]
 		stored, err := scope.Secret(ctx, key)
 		if errors.Is(err, ravi.ErrNotFound) {
-			continue // gone since the list
+			// Another caller took it since the list; the account's next key
+			// says the same.
+			keys = slices.DeleteFunc(keys, func(k string) bool { return k == key })
+			continue
 		}
 		if err != nil {
 			return nil, err
 		}
+		i++
 		name := key[len(prefix) : len(prefix)+len(keyPart(domain))+9]
 		if owner, ok := owner(stored, domain, name); ok && (p.Username == "" || strings.EqualFold(p.Username, owner.Username)) {
 			out = append(out, totpEntry{owner, key, stored})
 		}
 	}
-	return out, nil
 }
 
 // owner tells whose value an entry is, if it is one of the domain: by its

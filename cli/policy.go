@@ -23,6 +23,8 @@ type control struct {
 	toolsets string
 	audit    string
 	export   string // only stdio has the flag
+
+	maxReveals, maxCreates int
 }
 
 func (c *control) add(flags *pflag.FlagSet) {
@@ -31,6 +33,8 @@ func (c *control) add(flags *pflag.FlagSet) {
 	flags.Var((*policyFlag)(&c.policies.Delete), "delete", "whether an identity that the caller did not create may be deleted: allow, ask or deny")
 	flags.Var((*policyFlag)(&c.policies.Cleanup), "cleanup", "whether identities may be deleted in bulk: allow, ask or deny")
 	flags.Var((*policyFlag)(&c.policies.Send), "send", "whether somebody may be written to who is no contact and was not written to before: allow, ask or deny")
+	flags.IntVar(&c.maxReveals, "max-reveals", server.DefaultReveals, "stored values that one caller is shown in an hour, a quarter of them at once; -1: no limit")
+	flags.IntVar(&c.maxCreates, "max-creates", tools.DefaultCreates, "identities and phone numbers that one caller gets in an hour; -1: no limit")
 	flags.StringVar(&c.toolsets, "toolsets", "default", "comma-separated toolsets: "+strings.Join(setNames(tools.Toolsets()), ", ")+"; default stands for the first four")
 	flags.StringVar(&c.audit, "audit", "", "file that gets a JSON line before and after every call, without values; opened again on SIGHUP or when renamed")
 }
@@ -60,6 +64,9 @@ func (c *control) sets() ([]tools.Toolset, error) {
 	if err != nil {
 		return nil, usageError{errors.New("--toolsets: want some of " + strings.Join(setNames(tools.Toolsets()), ", ") + ", or default")}
 	}
+	if c.maxReveals == 0 || c.maxReveals < -1 || c.maxCreates == 0 || c.maxCreates < -1 {
+		return nil, usageError{errors.New("--max-reveals, --max-creates: want a number above zero, or -1 for no limit; --reveal deny shows no value")}
+	}
 	switch export := slices.Contains(sets, tools.SetExport); {
 	case export && c.export == "":
 		return nil, usageError{errors.New("--toolsets: export needs --allow-export DIR, which only stdio has")}
@@ -77,6 +84,8 @@ func (c *control) apply(a *app, cfg *server.Config, log zerolog.Logger) error {
 		return err
 	}
 	cfg.Policies = c.policies
+	cfg.Reveals = server.NewReveals(c.maxReveals)
+	cfg.Deps.Creates = &session.Budget{PerHour: c.maxCreates}
 	if c.export != "" {
 		root, err := os.OpenRoot(c.export)
 		if err != nil {

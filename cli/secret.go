@@ -103,6 +103,7 @@ func (f *vaultFlags) store(ctx context.Context, s streams, tool, what string, ar
 		f.identity = os.Getenv("RAVI_IDENTITY")
 	}
 	f.maxWait, f.toolsets = 50*time.Second, "default"
+	f.maxReveals, f.maxCreates = -1, -1 // neither happens
 	app, err := newApp(f.options, log, s.err)
 	if err != nil {
 		return err

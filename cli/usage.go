@@ -40,7 +40,7 @@ func (e flagError) Error() string { return e.text }
 func (e flagError) Unwrap() error { return e.cause }
 
 // valueShapes say what a flag of a type wants.
-var valueShapes = map[string]string{"bool": "true or false", "duration": "a duration such as 30s or 2m", "policy": "allow, ask or deny"}
+var valueShapes = map[string]string{"bool": "true or false", "duration": "a duration such as 30s or 2m", "policy": "allow, ask or deny", "int": "a number"}
 
 func flagProblem(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError

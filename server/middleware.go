@@ -44,6 +44,8 @@ type request struct {
 	// Decide what there is to decide.
 	Kind   session.Kind
 	Decide func(context.Context, tools.Call, json.RawMessage) (*tools.Decision, error)
+	// Shows reports whether the call shows a stored value; nil is no.
+	Shows func(json.RawMessage) bool
 	// Answers and State are what a client of protocol 2026-07-28 sends with a
 	// call whose question was answered.
 	Answers mcp.InputResponses

@@ -30,6 +30,9 @@ type Config struct {
 	// Policies are the operator's; what they leave open has its default, and
 	// the rights of a caller can tighten them.
 	Policies session.Policies
+	// Reveals bounds how often a caller is shown a stored value; nil means
+	// DefaultReveals an hour, and a quarter of them at once.
+	Reveals *session.Budget
 	// Audit receives lines about every call; nil keeps none.
 	Audit *Audit
 	// Log receives one line per call, without arguments. The zero value is silent.
@@ -75,6 +78,9 @@ func New(cfg Config) (*MCP, error) {
 			return allowed(ctx, rights, published)
 		}),
 	)
+	if cfg.Reveals == nil {
+		cfg.Reveals = NewReveals(DefaultReveals)
+	}
 	sets := cfg.Toolsets
 	if sets == nil {
 		sets = tools.DefaultToolsets()
@@ -139,7 +145,7 @@ func serve(t tools.Tool, cfg Config) mcpserver.ToolHandlerFunc {
 		}
 		return encodeResult(result)
 	}, identify(cfg.Log), trail.after, shapeErrors(cfg.Deps.Account), recoverPanics(cfg.Log), checkArguments,
-		decide(cfg.Policies, confirmer{sealer: cfg.Deps.Seals(), store: cfg.Deps.Store}), trail.before, bound)
+		decide(cfg.Policies, confirmer{sealer: cfg.Deps.Seals(), store: cfg.Deps.Store}), trail.before, limitReveals(cfg.Reveals, cfg.Deps), bound)
 
 	deadline := callDeadline
 	if t.Waits {
@@ -148,7 +154,7 @@ func serve(t tools.Tool, cfg Config) mcpserver.ToolHandlerFunc {
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		result, err := run(ctx, &request{
 			Method: "tools/call " + t.Name, Schema: t.Input, Arguments: arguments(req), Deadline: deadline, Waits: t.Waits,
-			Tool: t.Name, Writes: t.Writes(), Kind: t.Kind, Decide: t.Decide,
+			Tool: t.Name, Writes: t.Writes(), Kind: t.Kind, Decide: t.Decide, Shows: t.Shows,
 			Answers: req.Params.InputResponses, State: req.Params.RequestState,
 		})
 		if ask, asks := result.(question); asks {

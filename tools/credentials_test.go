@@ -279,6 +279,7 @@ func TestWithoutThePrivateKeyCredentialsCanStillBeStored(t *testing.T) {
 // to password.
 func TestPropertyCredentialsAreAMapOfAccounts(t *testing.T) {
 	h := newHouse(t, sandbox.Config{})
+	clocked(h, -1)
 	a := h.connect(local())
 	type key struct{ domain, username string }
 	domains, names := []string{"a.example", "www.b.example", "c.co.uk"}, []string{"", "bob", "eve"}

@@ -28,6 +28,7 @@ type Decision struct {
 type decides struct {
 	kind   session.Kind
 	decide func(ctx context.Context, call Call, args json.RawMessage) (*Decision, error)
+	shows  func(args json.RawMessage) bool // of the kind reveal
 }
 
 // deciding makes a decides of a function on a tool's params.

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"encoding/json"
 
 	"ravi-mcp/session"
 )
@@ -9,7 +10,7 @@ import (
 // revealing is the decides of a tool that can show a stored value. what returns
 // the words for what a call shows, or "" for a call that shows nothing.
 func revealing[P any](d *Deps, argument func(P) string, what func(P) string) decides {
-	return deciding(session.KindReveal, func(ctx context.Context, call Call, p P) (*Decision, error) {
+	revealing := deciding(session.KindReveal, func(ctx context.Context, call Call, p P) (*Decision, error) {
 		shown := what(p)
 		if shown == "" {
 			return nil, nil
@@ -20,6 +21,11 @@ func revealing[P any](d *Deps, argument func(P) string, what func(P) string) dec
 		}
 		return &Decision{Identity: ref(resolved.Identity), Consequence: "Shows " + shown + " to the model."}, nil
 	})
+	revealing.shows = func(args json.RawMessage) bool {
+		p, err := params[P](args)
+		return err != nil || what(p) != ""
+	}
+	return revealing
 }
 
 func (c CredentialChoice) shown() string {

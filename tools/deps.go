@@ -25,6 +25,9 @@ type Deps struct {
 	// Now is the clock by which TOTP codes are computed and messages that went
 	// out are counted; nil means time.Now.
 	Now func() time.Time
+	// Creates bounds how many identities and phone numbers a caller gets; nil
+	// means DefaultCreates an hour.
+	Creates *session.Budget
 	// Version is the server's own version, for get_account.
 	Version string
 
@@ -36,7 +39,7 @@ type Deps struct {
 	// questions to people; nil means one of this process.
 	Sealer *token.Sealer
 
-	own    sync.Once
+	own    sync.Once // fills what is nil
 	names  keyedLocks
 	issued issuedCodes
 	sends  sendBudget
@@ -44,13 +47,21 @@ type Deps struct {
 
 // Seals returns the Sealer in use.
 func (d *Deps) Seals() *token.Sealer {
-	d.own.Do(func() {
-		if d.Sealer == nil {
-			d.Sealer = token.Random()
-		}
-	})
+	d.own.Do(d.fill)
 	return d.Sealer
 }
+
+func (d *Deps) fill() {
+	if d.Sealer == nil {
+		d.Sealer = token.Random()
+	}
+	if d.Creates == nil {
+		d.Creates = &session.Budget{PerHour: DefaultCreates}
+	}
+}
+
+// Time returns what the clock in use says.
+func (d *Deps) Time() time.Time { return d.now() }
 
 const (
 	defaultWait    = 30 * time.Second

@@ -99,8 +99,13 @@ func (d *Deps) createIdentity(ctx context.Context, call Call, p CreateIdentityPa
 		return none, err
 	}
 
+	giveBack, err := d.spendCreate(call)
+	if err != nil {
+		return none, err
+	}
 	created, lease, err := d.createLeased(ctx, call, client, p)
 	if err != nil {
+		giveBack(err)
 		return none, err
 	}
 	d.Account.Forget()

@@ -112,7 +112,14 @@ func (d *Deps) provisionPhone(ctx context.Context, call Call, p ProvisionPhonePa
 	if now.Phone != "" {
 		return none, fault.New(fault.Conflict, fmt.Sprintf("The identity has a phone number: %s.", now.Phone), "Use that number; an identity has one.")
 	}
+	giveBack, err := d.spendCreate(call)
+	if err != nil {
+		return none, err
+	}
 	updated, err := client.ProvisionPhone(ctx, uuid, p.Country)
+	if err != nil {
+		giveBack(err)
+	}
 	switch {
 	case errors.Is(err, ravi.ErrUnsupported):
 		return none, fault.New(fault.Unsupported, "This Ravi gives no phone numbers to identities that have none.",

@@ -112,6 +112,7 @@ func TestListsDropWhatRaviAdds(t *testing.T) {
 // Random writes, reads and deletions behave like a map whose names know no case.
 func TestPropertySecretsAreAMapWithoutCase(t *testing.T) {
 	h := newHouse(t, sandbox.Config{})
+	clocked(h, -1)
 	a := h.connect(local())
 	rapid.Check(t, func(rt *rapid.T) {
 		me := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "map"}).UUID

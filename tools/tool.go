@@ -94,6 +94,9 @@ type Tool struct {
 	// Decide returns the decision that this call needs, or nil. It is nil where
 	// Kind is "". It changes nothing at Ravi.
 	Decide func(ctx context.Context, call Call, args json.RawMessage) (*Decision, error)
+	// Shows reports whether a call with arguments that fit Input asks for a
+	// stored value to be shown. It is nil for a tool that never shows one.
+	Shows func(args json.RawMessage) bool
 	// Run executes a call whose arguments fit Input. What Decide returned must
 	// have been decided.
 	Run func(ctx context.Context, call Call, args json.RawMessage) (Result, error)
@@ -152,7 +155,7 @@ func define[P any, R Result](a about, handle func(context.Context, Call, P) (R, 
 	}
 	return Tool{
 		Name: a.name, Title: a.title, Description: a.description, Toolset: a.set, Hints: a.hints, Waits: a.waits,
-		Input: in, Output: out, Kind: a.decides.kind, Decide: a.decides.decide, Run: run,
+		Input: in, Output: out, Kind: a.decides.kind, Decide: a.decides.decide, Shows: a.decides.shows, Run: run,
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -23,6 +24,7 @@ type app struct {
 	store   session.Store
 	hub     *inbox.Hub
 	deps    *tools.Deps
+	tracer  *server.Tracer
 	closers []func()
 	// credentials are those that Ravi was last called with, or will be.
 	credentials atomic.Pointer[config.Credentials]
@@ -35,6 +37,16 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 		return nil, err
 	}
 	a := &app{}
+	var err error
+	var endTraces func()
+	if a.tracer, endTraces, err = traces(context.Background(), log); err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, endTraces)
+	observe := func(ctx context.Context, r ravi.Request) {
+		o.metrics.Ravi(r)
+		a.tracer.Ravi(ctx, r)
+	}
 	sources := config.Sources{TrustProject: o.trustProject, Warn: func(msg string) { log.Warn().Msg(msg) }}
 	connect := func() (*ravi.Client, error) {
 		credentials, err := sources.Credentials()
@@ -42,7 +54,7 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 			return nil, err
 		}
 		a.credentials.Store(credentials)
-		return ravi.New(ravi.Config{Credentials: *credentials, UserAgent: "ravi-mcp/" + version(), Logger: log})
+		return ravi.New(ravi.Config{Credentials: *credentials, UserAgent: "ravi-mcp/" + version(), Logger: log, Observe: observe})
 	}
 	configFile := sources.Identity
 	if o.remote {
@@ -57,7 +69,7 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 		connect = func() (*ravi.Client, error) {
 			credentials := embedded.credentials()
 			a.credentials.Store(&credentials)
-			return ravi.New(ravi.Config{Credentials: credentials, BaseURL: embedded.url, Logger: log})
+			return ravi.New(ravi.Config{Credentials: credentials, BaseURL: embedded.url, Logger: log, Observe: observe})
 		}
 		configFile = nil // a file names an identity of the real Ravi
 	}
@@ -67,15 +79,18 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 	if o.sealer == nil {
 		o.sealer = token.Random()
 	}
-	a.hub = inbox.New(inbox.Config{Sealer: o.sealer, MaxStreams: o.maxStreams, MaxWaitsPerCaller: o.maxWaits, Logger: log})
+	a.hub = inbox.New(inbox.Config{Sealer: o.sealer, MaxStreams: o.maxStreams, MaxWaitsPerCaller: o.maxWaits, Observe: o.metrics.Wait, Logger: log})
+	if o.metrics != nil {
+		o.metrics.Inbox(a.hub.Stats)
+	}
 	a.closers = append(a.closers, func() { a.hub.Close(); _ = a.account.Close() })
 	a.deps = &tools.Deps{
 		Account: a.account, Store: store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: o.sealer, Version: version(),
 		Resolver: &session.Resolver{Account: a.account, Store: store, Identity: o.identity, ConfigFile: configFile},
 	}
 	o.lease(a, log)
-	cfg := server.Config{Version: version(), ReadOnly: o.readOnly, Log: log, Deps: a.deps}
-	err := o.control.apply(a, &cfg, log)
+	cfg := server.Config{Version: version(), ReadOnly: o.readOnly, Metrics: o.metrics, Tracer: a.tracer, Log: log, Deps: a.deps}
+	err = o.control.apply(a, &cfg, log)
 	if err == nil {
 		a.mcp, err = server.New(cfg)
 	}

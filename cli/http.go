@@ -59,6 +59,7 @@ type httpFlags struct {
 	behindProxy  bool
 	noSSE        bool
 	sealKeyFile  string
+	metricsAddr  string
 	sessions     int
 	idle         time.Duration
 	limits       server.HTTPLimits
@@ -82,6 +83,7 @@ func newHTTP(s streams) *cobra.Command {
 	flags.BoolVar(&f.behindProxy, "behind-tls-proxy", false, "a proxy in front speaks TLS with the clients")
 	flags.BoolVar(&f.noSSE, "no-sse", false, "leave out /sse and /message")
 	flags.StringVar(&f.sealKeyFile, "seal-key-file", "", "file with the key that seals cursors (or RAVI_MCP_SEAL_KEY)")
+	flags.StringVar(&f.metricsAddr, "metrics-addr", "", "address of a second listener with Prometheus metrics at /metrics, such as 127.0.0.1:9464 (default: none)")
 	flags.IntVar(&f.sessions, "max-sessions", session.DefaultPerCaller, "sessions of one caller; beyond it the one left alone for longest goes")
 	flags.DurationVar(&f.idle, "session-idle", session.DefaultIdle, "time after which a session without a request ends (a session ends after 24h in any case)")
 	flags.IntVar(&f.limits.CallsPerCaller, "max-calls", server.DefaultCallsCaller, "calls of one caller that run at a time, waits not counted; beyond it 429")
@@ -109,6 +111,14 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	scrapes, err := f.listenMetrics()
+	if err != nil {
+		return err
+	}
+	if scrapes != nil {
+		defer scrapes.Close()
+		f.metrics = server.NewMetrics(version())
+	}
 	app, err := newApp(f.options, log, s.err)
 	if err != nil {
 		return err
@@ -123,7 +133,11 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 	}
 	defer l.Close()
 	web, sessions := f.assemble(app, access, l.Addr(), log)
+	f.metrics.Gauge("sessions", "Protocol sessions that are open at this process.", sessions.Len)
+	f.metrics.Gauge("http_requests_open", "HTTP requests in hand, waits and streams among them.", func() int { return web.Stats().Open })
+	f.metrics.Gauge("http_calls_running", "Calls over HTTP in hand that do not wait.", func() int { return web.Stats().Running })
 	ctx, cancel := context.WithCancel(ctx)
+	defer serveMetrics(ctx, scrapes, f.metrics, log)()
 	defer cancel()
 	go sessions.Run(ctx)
 	if access.callers != nil {
@@ -138,6 +152,9 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 		})
 	}
 	f.announce(s, l.Addr(), access, certificate)
+	if scrapes != nil {
+		fmt.Fprintf(s.err, "metrics at http://%s%s\n", scrapes.Addr(), metricsPath)
+	}
 	return web.Serve(ctx, l, certificate)
 }
 
@@ -151,7 +168,7 @@ func (f *httpFlags) assemble(app *app, access access, addr net.Addr, log zerolog
 			_, err := app.account.Identities(ctx)
 			return err
 		},
-		Drain: app.hub.Shutdown, Limits: f.limits, Log: log,
+		Drain: app.hub.Shutdown, Limits: f.limits, Metrics: f.metrics, Tracer: app.tracer, Log: log,
 	}
 	if access.callers != nil {
 		web.Callers = authenticator{callers: access.callers, credentials: &app.credentials}

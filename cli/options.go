@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"ravi-mcp/server"
 	"ravi-mcp/session"
 	"ravi-mcp/token"
 )
@@ -30,6 +31,7 @@ type options struct {
 	remote               bool          // several people may call: no identity comes from a file
 	sealer               *token.Sealer // of cursors; nil: a key of the process
 	maxStreams, maxWaits int           // 0: the defaults of package inbox
+	metrics              *server.Metrics
 }
 
 func (o *options) add(flags *pflag.FlagSet) {

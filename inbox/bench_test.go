@@ -81,7 +81,7 @@ func newBench(b *testing.B, stream bool) *bench {
 	s.client, err = ravi.New(ravi.Config{
 		Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(s.ravi.Account.AccessToken)},
 		BaseURL:     "https://ravi.test", Transport: s.ravi.Server.RoundTripper(),
-		Observe: func(r ravi.Request) { s.requests.Add(1) },
+		Observe: func(_ context.Context, r ravi.Request) { s.requests.Add(1) },
 	})
 	require.NoError(b, err)
 	s.hub = inbox.New(inbox.Config{})

@@ -35,8 +35,23 @@ type Config struct {
 	// ConnectTimeout is how long arming waits for the event stream before it
 	// goes on without. Default 3 s.
 	ConnectTimeout time.Duration
+	// Observe is called after every wait that ended without an error, for
+	// metrics. It must be quick and safe for concurrent use. It may be nil.
+	Observe func(Outcome)
 	// Logger gets debug lines: counts, ids and errors, never text of messages.
 	Logger zerolog.Logger
+}
+
+// Outcome is how a wait ended, as [Config.Observe] sees it.
+type Outcome struct {
+	Status Status
+	// Channel is where the answer came; empty for a wait without one answer.
+	Channel Channel
+	// Waited is how long the wait was open.
+	Waited time.Duration
+	// SinceEvent is the time from Ravi's event for the channel to the answer.
+	// 0 when no event came during the wait.
+	SinceEvent time.Duration
 }
 
 func (c *Config) fill() {

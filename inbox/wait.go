@@ -212,7 +212,27 @@ func (h *Hub) Wait(ctx context.Context, t Target, r Request) (Result, error) {
 	}
 	res.ArmedAtCall = r.Cursor == ""
 	res.Waited = time.Since(began)
+	if h.cfg.Observe != nil {
+		h.cfg.Observe(w.outcome(&res, began))
+	}
 	return res, nil
+}
+
+// outcome is what is to be observed of a wait that began at a time.
+func (w *watcher) outcome(res *Result, began time.Time) Outcome {
+	o := Outcome{Status: res.Status, Waited: res.Waited}
+	if res.Status != Found {
+		return o
+	}
+	o.Channel = res.Message.Channel
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c, b := range w.boxes {
+		if channels[c] == o.Channel && b.wokenAt.After(began) {
+			o.SinceEvent = time.Since(b.wokenAt)
+		}
+	}
+	return o
 }
 
 // errNoAnswer is what a wait ends with when Ravi did not answer in time.

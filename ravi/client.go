@@ -67,9 +67,10 @@ type Config struct {
 	// Logger gets one debug line per request and a warning where a person
 	// should know, never a body, a header or a query. The zero value is silent.
 	Logger zerolog.Logger
-	// Observe is called after every request to Ravi, for metrics. It must be
-	// quick and safe for concurrent use. It may be nil.
-	Observe func(Request)
+	// Observe is called after every request to Ravi, for metrics and traces, with
+	// the context of the call that led to it. It must be quick and safe for
+	// concurrent use. It may be nil.
+	Observe func(context.Context, Request)
 }
 
 // Request is one request that went to Ravi, as Config.Observe sees it.

@@ -199,12 +199,12 @@ func (c *Client) attempt(ctx context.Context, k call, out outgoing, g grant, n i
 	start := time.Now()
 	resp, err := c.http.Do(req)
 	if err != nil {
-		c.observe(k, 0, start, n)
+		c.observe(ctx, k, 0, start, n)
 		return nil, noAnswer(ctx, k.op, err)
 	}
 	defer resp.Body.Close()
 	body, err := readBody(resp, holdsMessages(k.route))
-	c.observe(k, resp.StatusCode, start, n)
+	c.observe(ctx, k, resp.StatusCode, start, n)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return nil, statusError(k, resp, body)
 	}
@@ -254,12 +254,12 @@ func holdsMessages(route string) bool {
 	return false
 }
 
-func (c *Client) observe(k call, status int, start time.Time, attempt int) {
+func (c *Client) observe(ctx context.Context, k call, status int, start time.Time, attempt int) {
 	took := time.Since(start)
 	c.conf.Logger.Debug().Str("op", k.op).Str("method", k.method).Str("endpoint", k.route).
 		Int("status", status).Dur("took", took).Int("attempt", attempt).Msg("request to Ravi")
 	if c.conf.Observe != nil {
-		c.conf.Observe(Request{Method: k.method, Endpoint: k.route, Status: status, Duration: took, Attempt: attempt})
+		c.conf.Observe(ctx, Request{Method: k.method, Endpoint: k.route, Status: status, Duration: took, Attempt: attempt})
 	}
 }
 

@@ -183,7 +183,7 @@ func TestEveryRequestIsObserved(t *testing.T) {
 	bubble(t, sandbox.Config{}, func(t *testing.T, w *world, id *ravi.Identity, _ *ravi.Scope) {
 		var seen []ravi.Request
 		c, err := ravi.New(ravi.Config{Credentials: credentialsOf(w.Account), BaseURL: w.URL, Transport: w.Server.RoundTripper(),
-			Observe: func(r ravi.Request) { r.Duration = 0; seen = append(seen, r) }})
+			Observe: func(_ context.Context, r ravi.Request) { r.Duration = 0; seen = append(seen, r) }})
 		require.NoError(t, err)
 		defer c.Close()
 		w.Server.Faults().Add(sandbox.Fault{Endpoint: "/api/passwords/{uuid}/", Status: 503}, sandbox.Fault{Endpoint: "/api/passwords/{uuid}/", Cut: true})

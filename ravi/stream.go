@@ -79,10 +79,10 @@ func (e *EventStream) dial(ctx context.Context, k call, out outgoing, g grant, a
 	timer.Stop()
 	if err != nil {
 		cancel()
-		c.observe(k, 0, start, attempt)
+		c.observe(ctx, k, 0, start, attempt)
 		return nil, noAnswer(ctx, streamOp, err)
 	}
-	c.observe(k, resp.StatusCode, start, attempt)
+	c.observe(ctx, k, resp.StatusCode, start, attempt)
 	if resp.StatusCode == http.StatusOK && isStream(resp) {
 		return &connection{body: resp.Body, cancel: cancel}, nil
 	}

@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -160,8 +158,7 @@ func (a auditor) line(r *request, event string) auditLine {
 		Identity: r.subject, Target: r.target, Decision: r.Verdict,
 	}
 	if r.HasSession() {
-		sum := sha256.Sum256([]byte(r.Caller.Name + "\x00" + r.Session))
-		l.Session = hex.EncodeToString(sum[:8])
+		l.Session = r.sessionHash()
 	}
 	return l
 }
@@ -197,15 +194,10 @@ func (a auditor) after(next handler) handler {
 		r.Verdict = verdictAllowed
 		result, err := next(ctx, r)
 		l := a.line(r, "result")
-		switch {
-		case err != nil:
-			e := fault.From(err)
-			l.Code, l.Reason = e.Code, e.Reason
-		default:
-			l.Code = "ok"
-			if _, asks := result.(question); asks {
-				l.Code = "input_required"
-			}
+		l.Code = fault.Code(codeOf(result, err))
+		if err != nil {
+			l.Reason = fault.From(err).Reason
+		} else {
 			plain := result
 			if e, ok := result.(encoded); ok {
 				plain = e.Result

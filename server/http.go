@@ -108,6 +108,9 @@ type HTTP struct {
 	Ready func(context.Context) error
 	// Drain is called once when the server begins to end; it makes waits return, pending.
 	Drain func()
+	// Metrics count what is refused, and Tracer reads the trace that a client's headers name; nil does neither.
+	Metrics *Metrics
+	Tracer  *Tracer
 	// Limits bound what clients may ask for together.
 	Limits HTTPLimits
 	// Log gets what an operator should know, never any content of a message. The zero value logs nothing.
@@ -195,6 +198,18 @@ func (h *HTTP) Serve(ctx context.Context, l net.Listener, tls *tls.Config) error
 		return fmt.Errorf("server: serve HTTP: %w", err)
 	}
 	return nil
+}
+
+// HTTPStats is what an endpoint is doing, for metrics.
+type HTTPStats struct {
+	// Open are the requests in hand, waits and streams among them; Running the calls that do not wait.
+	Open, Running int
+}
+
+// Stats returns the numbers of this moment.
+func (h *HTTP) Stats() HTTPStats {
+	s := h.at()
+	return HTTPStats{Open: int(s.open.Load()), Running: int(s.running.Load())}
 }
 
 // Shutdown refuses further calls and ends streams and waits, for those who use Handler. It does not wait.

@@ -38,6 +38,7 @@ type endpoint struct {
 	sessions *session.Sessions
 	store    *session.Memory
 	hub      *inbox.Hub
+	metrics  *server.Metrics
 	log      syncBuffer
 	url      string
 	addr     string
@@ -75,17 +76,29 @@ func loadCallers(t testing.TB, text string) *session.Callers {
 // serve starts an endpoint; adjust changes it before.
 func serve(t testing.TB, adjust func(*endpoint)) *endpoint {
 	t.Helper()
+	return serveTraced(t, nil, adjust)
+}
+
+// serveTraced is serve with a tracer.
+func serveTraced(t testing.TB, tracer *server.Tracer, adjust func(*endpoint)) *endpoint {
+	t.Helper()
 	e := &endpoint{t: t, ravi: sandboxtest.Memory(t, sandbox.Config{}), store: &session.Memory{}, ended: make(chan error, 1)}
+	e.metrics = server.NewMetrics("test")
 	log := zerolog.New(&e.log).Level(zerolog.DebugLevel)
 	account := &session.Account{Connect: func() (*ravi.Client, error) {
 		return ravi.New(ravi.Config{
 			Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(e.ravi.Account.AccessToken)},
 			BaseURL:     "https://ravi.test", Transport: e.ravi.Server.RoundTripper(), Logger: log,
+			Observe: func(ctx context.Context, r ravi.Request) {
+				e.metrics.Ravi(r)
+				tracer.Ravi(ctx, r)
+			},
 		})
 	}}
-	e.hub = inbox.New(inbox.Config{Logger: log, ProgressEvery: 20 * time.Millisecond})
+	e.hub = inbox.New(inbox.Config{Logger: log, ProgressEvery: 20 * time.Millisecond, Observe: e.metrics.Wait})
+	e.metrics.Inbox(e.hub.Stats)
 	e.sessions = &session.Sessions{}
-	s, err := server.New(server.Config{Version: "test", Log: log, Deps: &toolset.Deps{
+	s, err := server.New(server.Config{Version: "test", Metrics: e.metrics, Tracer: tracer, Log: log, Deps: &toolset.Deps{
 		Account: account, Store: e.store, Inbox: e.hub,
 		Resolver: &session.Resolver{Account: account, Store: e.store},
 	}})
@@ -97,7 +110,7 @@ func serve(t testing.TB, adjust func(*endpoint)) *endpoint {
 	hosts, origins := server.LocalNames(l.Addr(), false)
 	e.HTTP = &server.HTTP{
 		Server: s, Sessions: e.sessions, Anyone: &session.Caller{Name: session.LocalCaller},
-		Hosts: hosts, Origins: origins, Log: log, Drain: e.hub.Shutdown,
+		Hosts: hosts, Origins: origins, Metrics: e.metrics, Tracer: tracer, Log: log, Drain: e.hub.Shutdown,
 	}
 	e.sessions.OnEnd = func(key session.Key) {
 		_ = e.store.EndSession(context.Background(), key)

@@ -31,7 +31,7 @@ func (s *site) serveMCP(w http.ResponseWriter, r *http.Request, call session.Cal
 		return
 	}
 	f := &flight{site: s, who: who}
-	ctx, cancel := context.WithCancelCause(r.Context())
+	ctx, cancel := context.WithCancelCause(s.Tracer.headers(r.Context(), r.Header))
 	f.cancel = cancel
 	defer cancel(nil)
 	defer f.done()

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,6 +48,8 @@ type request struct {
 	Decide func(context.Context, tools.Call, json.RawMessage) (*tools.Decision, error)
 	// Shows reports whether the call shows a stored value; nil is no.
 	Shows func(json.RawMessage) bool
+	// Meta is the request's _meta; it may be nil.
+	Meta *mcp.Meta
 	// Answers and State are what a client of protocol 2026-07-28 sends with a
 	// call whose question was answered.
 	Answers mcp.InputResponses
@@ -72,8 +76,8 @@ func chain(h handler, all ...middleware) handler {
 }
 
 // identify gives the request an id, refuses one that no transport vouches for,
-// and logs its end: one line, without arguments.
-func identify(log zerolog.Logger) middleware {
+// counts it, and logs its end: one line, without arguments.
+func identify(log zerolog.Logger, metrics *Metrics) middleware {
 	return func(next handler) handler {
 		return func(ctx context.Context, r *request) (tools.Result, error) {
 			call, ok := session.CallFrom(ctx)
@@ -88,25 +92,55 @@ func identify(log zerolog.Logger) middleware {
 			r.Call = call
 			start := time.Now()
 			result, err := next(session.WithCall(ctx, call), r)
-			logEnd(log, r, time.Since(start), err)
+			took, code := time.Since(start), codeOf(result, err)
+			metrics.call(r, took, code)
+			logEnd(log, r, took, code, err)
 			return result, err
 		}
 	}
 }
 
-func logEnd(log zerolog.Logger, r *request, took time.Duration, err error) {
-	event := log.Info()
+// codeOf says in one word how a call ended: "ok", "input_required" where a
+// person is asked, or the code of its error.
+func codeOf(result tools.Result, err error) string {
 	if err != nil {
-		e := fault.From(err)
-		if e.Code == fault.Internal {
-			event = log.Error()
-		}
-		event = event.Str("code", string(e.Code))
-		if e.Cause != nil {
-			event = event.AnErr("cause", e.Cause)
+		return string(fault.From(err).Code)
+	}
+	if _, asks := result.(question); asks {
+		return "input_required"
+	}
+	return "ok"
+}
+
+func logEnd(log zerolog.Logger, r *request, took time.Duration, code string, err error) {
+	event := log.Info()
+	if code == string(fault.Internal) {
+		event = log.Error()
+	}
+	if event == nil {
+		return
+	}
+	if err != nil {
+		if cause := fault.From(err).Cause; cause != nil {
+			event = event.AnErr("cause", cause)
 		}
 	}
-	event.Str("request_id", r.RequestID).Str("caller", r.Caller.Name).Str("method", r.Method).Dur("took_ms", took).Msg("call")
+	if r.HasSession() {
+		event = event.Str("session", r.sessionHash())
+	}
+	event.Str("request_id", r.RequestID).Str("caller", r.Caller.Name).Str("method", r.Method).Str("code", code).Dur("took_ms", took).Msg("call")
+}
+
+// sessionHash stands for the session where its id must not be seen.
+func (r *request) sessionHash() string {
+	sum := sha256.Sum256([]byte(r.Caller.Name + "\x00" + r.Session))
+	return hex.EncodeToString(sum[:8])
+}
+
+// methodOf is the protocol's method of a request.
+func methodOf(r *request) string {
+	method, _, _ := strings.Cut(r.Method, " ")
+	return method
 }
 
 // recoverPanics turns a panic into an internal error. Neither the client nor

@@ -35,6 +35,9 @@ type Config struct {
 	Reveals *session.Budget
 	// Audit receives lines about every call; nil keeps none.
 	Audit *Audit
+	// Metrics count the calls, and Tracer makes spans of them; nil does neither.
+	Metrics *Metrics
+	Tracer  *Tracer
 	// Log receives one line per call, without arguments. The zero value is silent.
 	Log zerolog.Logger
 }
@@ -144,7 +147,7 @@ func serve(t tools.Tool, cfg Config) mcpserver.ToolHandlerFunc {
 			return nil, err
 		}
 		return encodeResult(result)
-	}, identify(cfg.Log), trail.after, shapeErrors(cfg.Deps.Account), recoverPanics(cfg.Log), checkArguments,
+	}, identify(cfg.Log, cfg.Metrics), cfg.Tracer.span, trail.after, shapeErrors(cfg.Deps.Account), recoverPanics(cfg.Log), checkArguments,
 		decide(cfg.Policies, confirmer{sealer: cfg.Deps.Seals(), store: cfg.Deps.Store}), trail.before, limitReveals(cfg.Reveals, cfg.Deps), bound)
 
 	deadline := callDeadline
@@ -154,7 +157,7 @@ func serve(t tools.Tool, cfg Config) mcpserver.ToolHandlerFunc {
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		result, err := run(ctx, &request{
 			Method: "tools/call " + t.Name, Schema: t.Input, Arguments: arguments(req), Deadline: deadline, Waits: t.Waits,
-			Tool: t.Name, Writes: t.Writes(), Kind: t.Kind, Decide: t.Decide, Shows: t.Shows,
+			Tool: t.Name, Writes: t.Writes(), Kind: t.Kind, Decide: t.Decide, Shows: t.Shows, Meta: req.Params.Meta,
 			Answers: req.Params.InputResponses, State: req.Params.RequestState,
 		})
 		if ask, asks := result.(question); asks {

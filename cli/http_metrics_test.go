@@ -1,0 +1,100 @@
+package cli_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	env, _ := environment(t)
+	r := serveHTTP(t, env, "--metrics-addr", "127.0.0.1:0")
+	response, _ := r.ask(http.DefaultClient, "", "", initializeBody)
+	session := response.Header.Get("Mcp-Session-Id")
+	// An answered request says that everything was announced.
+	_, created := r.ask(http.DefaultClient, "", session, toolBody(1, "create_identity", `{"name":"main"}`))
+	require.Contains(t, created, `"cursor"`)
+
+	where := regexp.MustCompile(`metrics at (http://\S+)`).FindStringSubmatch(r.said())
+	require.NotNil(t, where, r.said())
+	assert.Equal(t, http.StatusNotFound, status(t, http.MethodGet, r.url+"/metrics"), "not beside /mcp")
+	assert.Equal(t, http.StatusNotFound, status(t, http.MethodPost, strings.TrimSuffix(where[1], "/metrics")+"/mcp"), "nor /mcp beside them")
+	assert.Equal(t, http.StatusMethodNotAllowed, status(t, http.MethodPost, where[1]))
+	got, err := http.Get(where[1])
+	require.NoError(t, err)
+	defer got.Body.Close()
+	text, err := io.ReadAll(got.Body)
+	require.NoError(t, err)
+	for _, line := range []string{
+		`ravi_mcp_calls_total{code="ok",method="tools/call",tool="create_identity"} 1`,
+		`ravi_mcp_upstream_requests_total{endpoint="/api/identities/",method="POST",status="201"} 1`,
+		`ravi_mcp_sessions 1`, `ravi_mcp_http_calls_running 0`, `ravi_mcp_waits_open 0`, `ravi_mcp_event_streams 0`,
+	} {
+		assert.Contains(t, string(text), "\n"+line+"\n")
+	}
+
+	http.DefaultClient.CloseIdleConnections()
+	require.NoError(t, r.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, <-r.done)
+}
+
+func status(t *testing.T, method, url string) int {
+	t.Helper()
+	request, err := http.NewRequest(method, url, nil)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	response.Body.Close()
+	return response.StatusCode
+}
+
+// The standard variables name a collector; spans that are still held at the end go out before the process does.
+func TestSpansGoToTheCollectorThatTheEnvironmentNames(t *testing.T) {
+	t.Parallel()
+	got := make(chan string, 100)
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- r.URL.Path + " " + r.Header.Get("Content-Type") + " " + string(body)
+		w.Header().Set("Content-Type", "application/x-protobuf")
+	}))
+	defer collector.Close()
+	env, _ := environment(t)
+	r := serveHTTP(t, append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_SERVICE_NAME=my-ravi"))
+	response, _ := r.ask(http.DefaultClient, "", "", initializeBody)
+	_, created := r.ask(http.DefaultClient, "", response.Header.Get("Mcp-Session-Id"), toolBody(1, "create_identity", `{"name":"spanned-canary"}`))
+	require.Contains(t, created, `"cursor"`)
+	http.DefaultClient.CloseIdleConnections()
+	require.NoError(t, r.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, <-r.done)
+
+	spans := <-got
+	assert.True(t, strings.HasPrefix(spans, "/v1/traces application/x-protobuf "))
+	assert.Contains(t, spans, "tools/call create_identity")
+	assert.Contains(t, spans, "POST /api/identities/")
+	assert.Contains(t, spans, "my-ravi")
+	assert.NotContains(t, spans, "spanned-canary")
+}
+
+func TestTracesThatCannotBeSentAreRefusedAtTheStart(t *testing.T) {
+	t.Parallel()
+	for variable, said := range map[string]string{
+		"OTEL_TRACES_EXPORTER=zipkin":      "OTEL_TRACES_EXPORTER: this server knows otlp and none",
+		"OTEL_EXPORTER_OTLP_PROTOCOL=grpc": "OTEL_EXPORTER_OTLP_PROTOCOL: this server speaks http/protobuf",
+	} {
+		env, _ := environment(t)
+		cmd := exec.Command(binary(t), "http", "--sandbox", "--addr", "127.0.0.1:0")
+		cmd.Env = append(env, variable, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9")
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err, variable)
+		assert.Contains(t, string(out), said)
+	}
+}

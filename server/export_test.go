@@ -1,0 +1,40 @@
+package server
+
+import (
+	"context"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"ravi-mcp/schemas"
+	"ravi-mcp/tools"
+)
+
+// Mount publishes a tool of a test behind the middleware that every tool has. Its handler answers in the terms of the
+// protocol, images and questions among them, which no tool of ours does; its error leaves as a protocol error.
+func Mount(s *MCP, cfg Config, published mcp.Tool, handle mcpserver.ToolHandlerFunc) error {
+	input, err := schemas.Compile(published.RawInputSchema)
+	if err != nil {
+		return err
+	}
+	s.AddTool(published, func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		var failed error
+		run := behind(cfg, func(ctx context.Context, _ *request) (tools.Result, error) {
+			answer, err := handle(ctx, req)
+			failed = err
+			return encoded{answer: answer}, err
+		})
+		result, err := run(ctx, &request{
+			Method: "tools/call " + published.Name, Schema: input, Arguments: arguments(req), Deadline: callDeadline, Tool: published.Name,
+			Answers: req.Params.InputResponses, State: req.Params.RequestState,
+		})
+		if failed != nil {
+			return nil, failed
+		}
+		return answerOf(result, err), nil
+	})
+	return nil
+}
+
+// NotifyOf returns the function that sends a notification on the response to the HTTP request of ctx, the way progress goes.
+func NotifyOf(ctx context.Context) Notify { return flightFrom(ctx).answer.notify }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -88,6 +89,20 @@ func (s *Server) Requests() []RequestRecord {
 	out = append(out, r.ring[r.next:]...)
 	return append(out, r.ring[:r.next]...)
 }
+
+// TakeRequests returns the requests answered since the last time, like
+// Requests, and forgets them; none is lost between the two.
+func (s *Server) TakeRequests() []RequestRecord {
+	r := &s.records
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := slices.Concat(r.ring[r.next:], r.ring[:r.next])
+	r.ring, r.next = nil, 0
+	return out
+}
+
+// KeptRequests is how many requests are kept at most.
+func (s *Server) KeptRequests() int { return s.records.limit }
 
 // ClearRequests forgets the requests recorded so far.
 func (s *Server) ClearRequests() {

@@ -1,0 +1,203 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ravi-mcp/sandbox"
+)
+
+// mostFailures is how many failures end a run.
+const mostFailures = 20
+
+// run is a soak under way.
+type run struct {
+	Config
+	actors []*actor
+	words  *regexp.Regexp // names and values of clients, wherever they appear
+	book   book
+	lost   atomic.Int64
+	codes  atomic.Int64
+	stop   context.CancelFunc
+
+	requests []request // of Ravi, without a mark
+
+	mu     sync.Mutex
+	report Report
+	maybe  map[string]bool // names of identities that may exist
+}
+
+// Run soaks, and reports what it has seen. Its error says that it could not begin; whether everything held is in
+// Report.Failures.
+func Run(ctx context.Context, cfg Config) (*Report, error) {
+	if cfg.Clients == 0 {
+		cfg.Clients = 35
+	}
+	if cfg.Calls == 0 {
+		cfg.Calls = 3000
+	}
+	if len(cfg.Callers) < 2 || cfg.URL == "" && cfg.Stdio == nil {
+		return nil, errors.New("soak: two callers, and URL or Stdio, are needed")
+	}
+	r := &run{Config: cfg, maybe: map[string]bool{}, report: Report{Seed: cfg.Seed, Tools: map[string]map[string]int{}, Refused: map[string]int{}}}
+	r.book = book{spans: map[string][]*span{}, marks: map[string]string{}, owner: map[string]string{}}
+	names := make([]string, len(cfg.Callers))
+	for n, c := range cfg.Callers {
+		names[n] = regexp.QuoteMeta(c.Name)
+	}
+	r.words = regexp.MustCompile(`(?:` + strings.Join(names, "|") + `)-c\d{3}-(?:mark-\d+|\w*)`)
+	ctx, r.stop = context.WithCancel(ctx)
+	defer r.stop()
+
+	start := time.Now()
+	for n := range cfg.Clients {
+		a, err := r.enlist(ctx, n)
+		if err != nil {
+			r.dismiss()
+			return nil, fmt.Errorf("soak: client %d: %w", n, err)
+		}
+		r.actors = append(r.actors, a)
+	}
+	var working, watching sync.WaitGroup
+	over := make(chan struct{})
+	watching.Go(func() { r.watch(start, over) })
+	for _, a := range r.actors {
+		working.Go(func() { a.live(ctx, (cfg.Calls+cfg.Clients-1)/cfg.Clients) })
+	}
+	working.Wait()
+	r.dismiss()
+	close(over)
+	watching.Wait()
+	r.collect()
+	r.judge()
+	r.audit(context.WithoutCancel(ctx))
+	r.report.Clients, r.report.Duration = cfg.Clients, time.Since(start)
+	r.report.Calls, r.report.Lost, r.report.Codes = r.done(), int(r.lost.Load()), int(r.codes.Load())
+	return &r.report, nil
+}
+
+// enlist makes the n-th client.
+func (r *run) enlist(ctx context.Context, n int) (*actor, error) {
+	a := &actor{run: r, number: n, caller: r.Callers[n%len(r.Callers)], modern: n/3%2 == 1, way: r.way(n)}
+	a.prefix = fmt.Sprintf("%s-c%03d-", a.caller.Name, n)
+	a.shown.Store(&handles{})
+	var err error
+	if a.way == overStdio {
+		err = a.enlistStdio(ctx)
+		return a, err
+	}
+	a.web = &web{client: &http.Client{Transport: &http.Transport{}}, url: r.URL, token: a.caller.Token, modern: a.modern, lossy: r.Faults}
+	if a.way == overSSE {
+		a.wire, err = newSSE(ctx, a.web)
+	} else {
+		a.wire, err = newHTTP(ctx, a.web)
+	}
+	return a, err
+}
+
+func (a *actor) enlistStdio(ctx context.Context) error {
+	info, err := a.run.Ravi.CreateIdentity(a.run.Account.Email, sandbox.NewIdentity{Name: a.prefix + "home"})
+	if err != nil {
+		return err
+	}
+	a.home, a.homeBy = newIdentity(info.UUID, info.Name, info.Inbox, info.Phone), "config_file"
+	a.identities = []*identity{a.home}
+	a.run.book.own(info.UUID, a.prefix)
+	conn, err := a.run.Stdio(a.prefix, info)
+	if err != nil {
+		return err
+	}
+	a.wire, err = newStdio(ctx, conn, a.modern)
+	return err
+}
+
+// way spreads the clients over the transports: of ten, two use stdio, three SSE and five streamable HTTP.
+func (r *run) way(n int) string {
+	switch {
+	case r.Stdio != nil && (r.URL == "" || n%10 < 2):
+		return overStdio
+	case !r.NoSSE && n%10 >= 7:
+		return overSSE
+	}
+	return overHTTP
+}
+
+// dismiss ends the clients.
+func (r *run) dismiss() {
+	for _, a := range r.actors {
+		if err := a.wire.close(); err != nil {
+			r.fail("%s: the end: %v", a.prefix, err)
+		}
+	}
+}
+
+// watch takes over what reaches Ravi, and says how far things are, until over is closed.
+func (r *run) watch(start time.Time, over <-chan struct{}) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	said := start
+	for {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+		}
+		r.collect()
+		if r.Log != nil && time.Since(said) > 30*time.Second {
+			said = time.Now()
+			r.Log("%d of %d calls after %s", r.done(), r.Calls, time.Since(start).Round(time.Second))
+		}
+	}
+}
+
+// done is how many calls were made.
+func (r *run) done() int {
+	n := 0
+	for _, a := range r.actors {
+		n += int(a.calls.Load())
+	}
+	return n
+}
+
+func (r *run) fail(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	text := fmt.Sprintf(format, args...)
+	if len(text) > 1500 {
+		text = text[:1500] + " ..."
+	}
+	if len(r.report.Failures) < mostFailures {
+		r.report.Failures = append(r.report.Failures, text)
+	} else {
+		r.stop()
+	}
+}
+
+func (r *run) count(tool, way string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.report.Tools[tool] == nil {
+		r.report.Tools[tool] = map[string]int{}
+	}
+	r.report.Tools[tool][way]++
+}
+
+func (r *run) caught(kind string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Refused[kind]++
+}
+
+// perhaps notes that an identity may exist or not.
+func (r *run) perhaps(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.maybe[name] = true
+}

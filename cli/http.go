@@ -29,11 +29,16 @@ On loopback no token is needed, and everybody on the machine is the one caller
   [[caller]]
   name = "alice"
   token_sha256 = "..."            # ravi-mcp token new alice
+  # oidc_subject = "..."          # instead of it: the sub of alice's access tokens
   identities = ["alice-*"]        # required; "*" is every identity
   default_identity = "alice-main" # the rest may be missing
   toolsets = ["identity", "inbox"]
   read_only = true
   reveal = "deny"                 # as the flags; the stricter of the two holds
+
+With --oidc-issuer and --oidc-audience, callers with an oidc_subject come with
+access tokens of that OpenID Connect issuer, whose only audience is the given
+one. Clients find the issuer by themselves (RFC 9728).
 
 An identity of a call is, first match wins: the tool's identity argument, the
 one its session uses, the header X-Ravi-Identity, then --identity (one caller)
@@ -58,6 +63,7 @@ type httpFlags struct {
 	cert, key    string
 	behindProxy  bool
 	noSSE        bool
+	oidc         oidcFlags
 	sealKeyFile  string
 	metricsAddr  string
 	sessions     int
@@ -78,6 +84,7 @@ func newHTTP(s streams) *cobra.Command {
 	flags.StringArrayVar(&f.allowOrigins, "allow-origin", nil, "origin of web pages that may use the server, such as https://app.example.com (repeatable)")
 	flags.StringVar(&f.callers, "callers", "", "file with the callers, their tokens and rights")
 	flags.StringVar(&f.tokenFile, "token-file", "", "file with the token of the one caller (or RAVI_MCP_TOKEN)")
+	f.oidc.add(flags)
 	flags.StringVar(&f.cert, "tls-cert", "", "file with the certificate chain; read again when it changes")
 	flags.StringVar(&f.key, "tls-key", "", "file with the certificate's private key")
 	flags.BoolVar(&f.behindProxy, "behind-tls-proxy", false, "a proxy in front speaks TLS with the clients")
@@ -99,7 +106,7 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	access, err := f.check()
+	access, err := f.check(log)
 	if err != nil {
 		return err
 	}
@@ -140,6 +147,7 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 	defer serveMetrics(ctx, scrapes, f.metrics, log)()
 	defer cancel()
 	go sessions.Run(ctx)
+	startIssuer(ctx, access.issuer)
 	if access.callers != nil {
 		go access.callers.Watch(ctx, time.Second, func(gone []string) {
 			for _, name := range gone {
@@ -164,14 +172,18 @@ func (f *httpFlags) assemble(app *app, access access, addr net.Addr, log zerolog
 	web := &server.HTTP{
 		Server: app.mcp, Sessions: sessions, Anyone: access.anyone,
 		CrossOrigins: f.allowOrigins, NoSSE: f.noSSE, TLS: f.cert != "" || f.behindProxy,
+		OAuth: access.oauth(),
 		Ready: func(ctx context.Context) error {
+			if err := access.issuerReady(); err != nil {
+				return err
+			}
 			_, err := app.account.Identities(ctx)
 			return err
 		},
 		Drain: app.hub.Shutdown, Limits: f.limits, Metrics: f.metrics, Tracer: app.tracer, Log: log,
 	}
 	if access.callers != nil {
-		web.Callers = authenticator{callers: access.callers, credentials: &app.credentials}
+		web.Callers = authenticator{callers: access.callers, issuer: access.issuer, credentials: &app.credentials}
 	}
 	web.Hosts, web.Origins = server.LocalNames(addr, f.cert != "")
 	for _, u := range access.public {
@@ -199,6 +211,9 @@ func (f *httpFlags) announce(s streams, addr net.Addr, access access, certificat
 		fmt.Fprintf(s.err, "no token is needed: everybody on this machine is the one caller %q\n", session.LocalCaller)
 	case f.callers != "":
 		fmt.Fprintf(s.err, "%d callers, each with a token of its own\n", access.callers.Len())
+	}
+	if access.issuer != nil {
+		fmt.Fprintf(s.err, "%d of them with access tokens of %s\n", access.callers.Subjects(), access.issuer.URL())
 	}
 	if len(f.allowOrigins) > 0 {
 		fmt.Fprintf(s.err, "web pages of %s may use it\n", strings.Join(slices.Sorted(slices.Values(f.allowOrigins)), ", "))

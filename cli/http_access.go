@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +11,9 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/rs/zerolog"
+
+	"ravi-mcp/issuer"
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/secret"
 	"ravi-mcp/session"
@@ -19,11 +23,12 @@ import (
 type access struct {
 	callers *session.Callers // nil: nobody needs a token
 	anyone  *session.Caller
+	issuer  *issuer.Issuer // nil: no tokens but those of the callers file
 	public  []*url.URL
 }
 
 // check refuses what makes no sense or would be open to strangers, and returns who may call.
-func (f *httpFlags) check() (access, error) {
+func (f *httpFlags) check(log zerolog.Logger) (access, error) {
 	var a access
 	wrong := func(format string, args ...any) (access, error) {
 		return access{}, usageError{fmt.Errorf(format, args...)}
@@ -55,6 +60,9 @@ func (f *httpFlags) check() (access, error) {
 		return wrong("a limit must be above zero")
 	}
 	if a.callers, a.anyone, err = f.who(); err != nil {
+		return a, err
+	}
+	if a.issuer, err = f.oidc.open(a.callers, f.callers, log); err != nil {
 		return a, err
 	}
 	remote := !loopback || f.behindProxy || reachable(a.public)
@@ -151,20 +159,27 @@ func reachable(public []*url.URL) bool {
 // have made it a caller's (SECURITY.md H4).
 type authenticator struct {
 	callers     *session.Callers
+	issuer      *issuer.Issuer // may be nil
 	credentials *atomic.Pointer[config.Credentials]
 }
 
-func (a authenticator) Authenticate(token string) *session.Caller {
-	caller := a.callers.Authenticate(token)
+func (a authenticator) Authenticate(ctx context.Context, token string) (*session.Caller, error) {
+	caller, err := a.callers.Authenticate(ctx, token)
+	if caller == nil && err == nil {
+		caller, err = a.subject(ctx, token)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if c := a.credentials.Load(); caller != nil && c != nil {
 		given := secret.New(token)
 		for _, own := range []secret.Secret{c.AccessToken, c.RefreshToken, c.BoundAccessToken, c.BoundRefreshToken, c.ManagementKey, c.IdentityKey} {
 			if !own.Empty() && own.Equal(given) {
-				return nil
+				return nil, nil
 			}
 		}
 	}
-	return caller
+	return caller, nil
 }
 
 // readPrivate reads a small file that nobody else may read.

@@ -46,8 +46,14 @@ var endpointLine = regexp.MustCompile(`MCP endpoint at (https?://\S+)/mcp`)
 // serveHTTP starts one on a free port, with an embedded Ravi.
 func serveHTTP(t *testing.T, env []string, args ...string) *remote {
 	t.Helper()
+	return startHTTP(t, env, append([]string{"--sandbox"}, args...)...)
+}
+
+// startHTTP starts one on a free port.
+func startHTTP(t *testing.T, env []string, args ...string) *remote {
+	t.Helper()
 	r := &remote{t: t, done: make(chan error, 1)}
-	r.cmd = exec.Command(binary(t), append([]string{"http", "--sandbox", "--addr", "127.0.0.1:0"}, args...)...)
+	r.cmd = exec.Command(binary(t), append([]string{"http", "--addr", "127.0.0.1:0"}, args...)...)
 	r.cmd.Env = env
 	stderr, err := r.cmd.StderrPipe()
 	require.NoError(t, err)

@@ -55,22 +55,28 @@ func (s *site) authenticate(r *http.Request) (*session.Caller, *refusal) {
 	}
 	scheme, token, ok := strings.Cut(given[0], " ")
 	if token = strings.TrimSpace(token); !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return nil, refuseToken
+		return nil, refuseInvalid
 	}
 	// A Ravi credential is never a caller's token, not even by an operator's mistake.
 	if strings.HasPrefix(token, "ravi_") {
-		return nil, refuseToken
+		return nil, refuseInvalid
 	}
-	caller := s.Callers.Authenticate(token)
-	if caller == nil {
-		return nil, refuseToken
+	switch caller, err := s.Callers.Authenticate(r.Context(), token); {
+	case err != nil:
+		return nil, refuseUnknown
+	case caller == nil:
+		return nil, refuseInvalid
+	default:
+		return caller, nil
 	}
-	return caller, nil
 }
 
 var (
-	refuseToken = &refusal{status: http.StatusUnauthorized, message: "a caller's token is needed: Authorization: Bearer TOKEN; " +
-		"`ravi-mcp token new NAME` makes one, and a Ravi credential is none"}
+	// No token was given, or one that is nobody's; whose it might be is never said.
+	refuseToken = &refusal{status: http.StatusUnauthorized, message: "a caller's token is needed: Authorization: Bearer TOKEN. " +
+		"The operator makes one (`ravi-mcp token new NAME`), or the resource metadata says who issues it; a Ravi credential is none"}
+	refuseInvalid = &refusal{status: http.StatusUnauthorized, message: refuseToken.message}
+	refuseUnknown = &refusal{status: http.StatusServiceUnavailable, retry: true, message: "whether the token is valid cannot be told at the moment; retry"}
 	refuseRate    = &refusal{status: http.StatusTooManyRequests, retry: true, message: "too many requests of this caller; slow down"}
 	refuseCalls   = &refusal{status: http.StatusTooManyRequests, retry: true, message: "too many calls of this caller run at the same time; retry after some of them ended"}
 	refuseBusy    = &refusal{status: http.StatusServiceUnavailable, retry: true, message: "the server is busy; retry in a moment"}

@@ -64,9 +64,11 @@ type HTTPLimits struct {
 	HeaderTime, BodyTime time.Duration
 }
 
-// Authenticator knows callers by their tokens. Authenticate returns nil for a token that is nobody's.
+// Authenticator knows callers by their tokens.
 type Authenticator interface {
-	Authenticate(token string) *session.Caller
+	// Authenticate returns whose token it is, nil for one that is nobody's. An error says that nobody can tell at the
+	// moment; it is answered with 503.
+	Authenticate(ctx context.Context, token string) (*session.Caller, error)
 }
 
 // SessionTable is the protocol sessions of an endpoint. session.Sessions is one; its methods say what is expected.
@@ -90,6 +92,8 @@ type HTTP struct {
 	Sessions SessionTable
 	// Callers know who a token belongs to. Nil: no token is needed, and every request is Anyone's.
 	Callers Authenticator
+	// OAuth says where tokens come from, if an authorization server issues them. Nil: clients have them already.
+	OAuth *OAuth
 	// Anyone is the caller of every request where no token is needed.
 	Anyone *session.Caller
 	// Hosts are the values of Host that are allowed, in lower case, with the port as clients send it.

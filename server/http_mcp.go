@@ -107,7 +107,7 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 		s.settle(context.WithoutCancel(ctx), call.Caller.Name, f)
 	}
 	if !f.answer.began() {
-		s.unanswered(ctx, w, env)
+		s.unanswered(ctx, w, r, env)
 	}
 }
 
@@ -176,14 +176,14 @@ func (s *site) handle(ctx context.Context, r *http.Request, body []byte, f *flig
 }
 
 // unanswered answers where mcp-go wrote nothing, because the request was cancelled from our side.
-func (s *site) unanswered(ctx context.Context, w http.ResponseWriter, env Envelope) {
+func (s *site) unanswered(ctx context.Context, w http.ResponseWriter, r *http.Request, env Envelope) {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, ErrShuttingDown):
 		s.refuse(w, refuseEnding, env.ID)
 	case errors.Is(cause, errSessionEnded):
 		writeError(w, http.StatusNotFound, env.ID, errorBody(codeNoSession, refuseSession.message))
 	case errors.Is(cause, errCallerGone):
-		s.refuse(w, refuseToken, env.ID)
+		s.refuseCaller(w, r, refuseInvalid, env.ID)
 	}
 }
 

@@ -17,6 +17,8 @@ const (
 	pathMessage = "/message"
 	pathHealth  = "/healthz"
 	pathReady   = "/readyz"
+	// pathResource is the beginning of several (RFC 9728 section 3.1).
+	pathResource = "/.well-known/oauth-protected-resource"
 )
 
 // ServeHTTP is the whole way of a request. What can be refused is refused as early as it can be: overload before anything
@@ -43,6 +45,10 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.gate.crossOrigin(w, r) {
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, pathResource) {
+		s.serveResource(w, r)
+		return
+	}
 	switch r.URL.Path {
 	case pathHealth, pathReady:
 		s.serveHealth(w, r)
@@ -64,7 +70,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	caller, no := s.authenticate(r)
 	if no != nil {
-		s.refuse(w, no, nil)
+		s.refuseCaller(w, r, no, nil)
 		return
 	}
 	state := s.stateOf(caller)
@@ -133,9 +139,6 @@ func (s *site) refuse(w http.ResponseWriter, no *refusal, id json.RawMessage) {
 	if no.retry {
 		code = CodeBusy
 		w.Header().Set("Retry-After", "1")
-	}
-	if no.status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="ravi-mcp"`)
 	}
 	writeError(w, no.status, id, errorBody(code, no.message))
 }

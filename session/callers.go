@@ -27,8 +27,9 @@ func HashToken(token string) TokenHash { return sha256.Sum256([]byte(token)) }
 // String returns the hash in hexadecimal, as the callers file has it.
 func (h TokenHash) String() string { return hex.EncodeToString(h[:]) }
 
-// Callers are those who may call a remote endpoint, told apart by their tokens. They come from a file (LoadCallers), which
-// may change while the server runs, or there is one (SingleCaller). Callers may be used by any number of goroutines.
+// Callers are those who may call a remote endpoint, told apart by their tokens, or by the subjects that an issuer's tokens
+// name. They come from a file (LoadCallers), which may change while the server runs, or there is one (SingleCaller). Callers
+// may be used by any number of goroutines.
 type Callers struct {
 	path     string
 	toolsets []string
@@ -38,8 +39,39 @@ type Callers struct {
 
 // callerTable is the callers at one moment; it is immutable.
 type callerTable struct {
-	byHash map[TokenHash]*Caller
-	hashes map[string]TokenHash // by name
+	byHash    map[TokenHash]*Caller
+	bySubject map[string]*Caller
+	known     map[string]knownBy // by name
+}
+
+// knownBy is what makes a caller the same one after a change of the file.
+type knownBy struct {
+	hash    TokenHash
+	subject string // of an issuer's token; "": known by the hash
+}
+
+func newCallerTable() *callerTable {
+	return &callerTable{byHash: make(map[TokenHash]*Caller), bySubject: make(map[string]*Caller), known: make(map[string]knownBy)}
+}
+
+// add takes a caller in, or says what speaks against it.
+func (t *callerTable) add(caller *Caller, by knownBy) error {
+	if _, twice := t.known[caller.Name]; twice {
+		return errors.New("the name stands twice")
+	}
+	if by.subject != "" {
+		if t.bySubject[by.subject] != nil {
+			return errors.New("another caller has the same oidc_subject")
+		}
+		t.bySubject[by.subject] = caller
+	} else {
+		if t.byHash[by.hash] != nil {
+			return errors.New("another caller has the same token")
+		}
+		t.byHash[by.hash] = caller
+	}
+	t.known[caller.Name] = by
+	return nil
 }
 
 // SingleCaller returns callers with one member, who has the given token.
@@ -47,41 +79,41 @@ func SingleCaller(token string, caller *Caller) (*Callers, error) {
 	if len(token) < MinTokenLength {
 		return nil, errors.New("session: a caller's token must have at least 32 characters; `ravi-mcp token new NAME` makes one")
 	}
-	hash := HashToken(token)
+	table := newCallerTable()
+	if err := table.add(caller, knownBy{hash: HashToken(token)}); err != nil {
+		return nil, err
+	}
 	c := &Callers{}
-	c.table.Store(&callerTable{
-		byHash: map[TokenHash]*Caller{hash: caller},
-		hashes: map[string]TokenHash{caller.Name: hash},
-	})
+	c.table.Store(table)
 	return c, nil
 }
 
 // Authenticate returns the caller whose token this is, or nil. Only hashes are compared, in constant time, so that how
-// long it takes tells nothing about a token that is nearly right.
-func (c *Callers) Authenticate(token string) *Caller {
+// long it takes tells nothing about a token that is nearly right. It never fails; the tokens of an issuer are not known here.
+func (c *Callers) Authenticate(_ context.Context, token string) (*Caller, error) {
 	hash := HashToken(token)
 	var found *Caller
 	table := c.table.Load()
 	// The map finds by the hash, whose bytes nobody can choose; the comparison is what decides.
 	if caller, ok := table.byHash[hash]; ok {
-		if own := table.hashes[caller.Name]; subtle.ConstantTimeCompare(own[:], hash[:]) == 1 {
+		if own := table.known[caller.Name].hash; subtle.ConstantTimeCompare(own[:], hash[:]) == 1 {
 			found = caller
 		}
 	}
-	return found
+	return found, nil
 }
 
-// Has reports whether the token with this hash is that of a caller.
-func (c *Callers) Has(hash TokenHash) bool {
-	_, ok := c.table.Load().byHash[hash]
-	return ok
-}
+// OfSubject returns the caller with that oidc_subject, or nil.
+func (c *Callers) OfSubject(subject string) *Caller { return c.table.Load().bySubject[subject] }
+
+// Subjects returns how many callers are known by an oidc_subject.
+func (c *Callers) Subjects() int { return len(c.table.Load().bySubject) }
 
 // Len returns how many callers there are.
-func (c *Callers) Len() int { return len(c.table.Load().byHash) }
+func (c *Callers) Len() int { return len(c.table.Load().known) }
 
 // Watch looks every so often whether the file has changed, and takes over what is in it, until ctx ends. gone is called
-// with the names of callers that are not there any more or have another token. A file that cannot be read or is wrong
+// with the names of callers that are not there any more or have another token or subject. A file that cannot be read or is wrong
 // changes nothing; failed is called with the reason, once per change of the file. Callers without a file have nothing to
 // watch, and Watch returns at once.
 func (c *Callers) Watch(ctx context.Context, every time.Duration, gone func(names []string), failed func(error)) {
@@ -107,7 +139,7 @@ func (c *Callers) Watch(ctx context.Context, every time.Duration, gone func(name
 }
 
 // Reload reads the file again if it has changed since it was last looked at, and returns the names of the callers who
-// lost their token by that. It is for one goroutine at a time.
+// lost their token or subject by that. It is for one goroutine at a time.
 func (c *Callers) Reload() (gone []string, err error) {
 	stamp, err := stampOf(c.path)
 	if err != nil {
@@ -126,8 +158,8 @@ func (c *Callers) Reload() (gone []string, err error) {
 		return nil, err
 	}
 	before := c.table.Swap(next)
-	for name, hash := range before.hashes {
-		if next.hashes[name] != hash {
+	for name, by := range before.known {
+		if next.known[name] != by {
 			gone = append(gone, name)
 		}
 	}

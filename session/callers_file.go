@@ -17,6 +17,9 @@ import (
 // maxCallersFile is the size of the largest callers file that is read.
 const maxCallersFile = 4 << 20
 
+// maxSubject is the length in bytes of the longest oidc_subject (OpenID Connect Core section 2).
+const maxSubject = 255
+
 // callersFile is the form of the file (DESIGN section 3).
 type callersFile struct {
 	Caller []callerEntry `toml:"caller"`
@@ -25,7 +28,8 @@ type callersFile struct {
 // callerEntry is one [[caller]]. Pointers tell what is missing from what is empty.
 type callerEntry struct {
 	Name            string    `toml:"name"`
-	TokenSHA256     string    `toml:"token_sha256"`
+	TokenSHA256     *string   `toml:"token_sha256"`
+	OIDCSubject     *string   `toml:"oidc_subject"`
 	Identities      *[]string `toml:"identities"`
 	DefaultIdentity string    `toml:"default_identity"`
 	Toolsets        *[]string `toml:"toolsets"`
@@ -36,7 +40,6 @@ type callerEntry struct {
 	Send            *string   `toml:"send"`
 
 	// Known, and refused: a right that is written down and not enforced would be worse than none.
-	OIDCSubject   any `toml:"oidc_subject"`
 	RaviConfigDir any `toml:"ravi_config_dir"`
 }
 
@@ -50,6 +53,7 @@ func ValidCallerName(name string) bool { return callerName.MatchString(name) && 
 //
 //	name              who it is, in logs and state; letters, digits, ".", "_" and "-"
 //	token_sha256      SHA-256 of the token, in hexadecimal (`ravi-mcp token new NAME` prints it)
+//	oidc_subject      instead of it: the subject (sub) that the issuer's tokens name
 //	identities        name patterns of the identities that exist for this caller; "*" is all of them
 //	default_identity  the identity of a call that names none (may be missing)
 //	toolsets          the toolsets that exist for this caller (missing: all that the server has)
@@ -104,20 +108,15 @@ func parseCallers(data []byte, toolsets []string) (*callerTable, error) {
 	if len(file.Caller) == 0 {
 		return nil, errors.New("it has no [[caller]]")
 	}
-	table := &callerTable{byHash: make(map[TokenHash]*Caller), hashes: make(map[string]TokenHash)}
+	table := newCallerTable()
 	for i, entry := range file.Caller {
-		caller, hash, err := entry.caller(toolsets)
+		caller, by, err := entry.caller(toolsets)
 		if err == nil {
-			if _, twice := table.hashes[caller.Name]; twice {
-				err = errors.New("the name stands twice")
-			} else if _, twice := table.byHash[hash]; twice {
-				err = errors.New("another caller has the same token")
-			}
+			err = table.add(caller, by)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("caller %d%s: %w", i+1, entry.called(), err)
 		}
-		table.byHash[hash], table.hashes[caller.Name] = caller, hash
 	}
 	return table, nil
 }
@@ -130,30 +129,25 @@ func (e callerEntry) called() string {
 	return ""
 }
 
-func (e callerEntry) caller(toolsets []string) (*Caller, TokenHash, error) {
-	var hash TokenHash
-	fail := func(format string, args ...any) (*Caller, TokenHash, error) {
-		return nil, TokenHash{}, fmt.Errorf(format, args...)
+func (e callerEntry) caller(toolsets []string) (*Caller, knownBy, error) {
+	fail := func(format string, args ...any) (*Caller, knownBy, error) {
+		return nil, knownBy{}, fmt.Errorf(format, args...)
 	}
-	raw, err := hex.DecodeString(e.TokenSHA256)
 	switch {
 	case !callerName.MatchString(e.Name):
 		return fail("name: want up to 64 letters, digits, \".\", \"_\" and \"-\", beginning with a letter or digit")
 	case e.Name == LocalCaller:
 		return fail("name: %q is the caller of servers without callers", LocalCaller)
-	case err != nil || len(raw) != len(hash):
-		return fail("token_sha256: want 64 hexadecimal digits, as `ravi-mcp token new NAME` prints them")
 	case e.Identities == nil:
 		return fail("identities is missing: name the patterns of the identities that this caller may use, such as [\"research-*\"], or [\"*\"] for all")
 	}
-	for name, value := range map[string]any{
-		"oidc_subject": e.OIDCSubject, "ravi_config_dir": e.RaviConfigDir,
-	} {
-		if value != nil {
-			return fail("%s is not supported by this version", name)
-		}
+	if e.RaviConfigDir != nil {
+		return fail("ravi_config_dir is not supported by this version")
 	}
-	copy(hash[:], raw)
+	by, err := e.knownBy()
+	if err != nil {
+		return fail("%w", err)
+	}
 	policies, err := e.policies()
 	if err != nil {
 		return fail("%w", err)
@@ -174,7 +168,28 @@ func (e callerEntry) caller(toolsets []string) (*Caller, TokenHash, error) {
 			rights.Toolsets = append(rights.Toolsets, set)
 		}
 	}
-	return &Caller{Name: e.Name, DefaultIdentity: e.DefaultIdentity, Rights: rights}, hash, nil
+	return &Caller{Name: e.Name, DefaultIdentity: e.DefaultIdentity, Rights: rights}, by, nil
+}
+
+// knownBy returns by what the caller is known: a token, or a subject of the issuer.
+func (e callerEntry) knownBy() (by knownBy, err error) {
+	switch {
+	case e.TokenSHA256 != nil && e.OIDCSubject != nil:
+		return by, errors.New("token_sha256 and oidc_subject exclude each other")
+	case e.OIDCSubject == nil && e.TokenSHA256 == nil:
+		return by, errors.New("token_sha256 is missing: want 64 hexadecimal digits, as `ravi-mcp token new NAME` prints them, or oidc_subject instead")
+	case e.OIDCSubject != nil:
+		if by.subject = *e.OIDCSubject; by.subject == "" || len(by.subject) > maxSubject || strings.TrimSpace(by.subject) != by.subject {
+			return by, errors.New("oidc_subject: want the subject (sub) of the caller's tokens, up to 255 bytes")
+		}
+		return by, nil
+	}
+	raw, err := hex.DecodeString(*e.TokenSHA256)
+	if err != nil || len(raw) != len(by.hash) {
+		return by, errors.New("token_sha256: want 64 hexadecimal digits, as `ravi-mcp token new NAME` prints them")
+	}
+	copy(by.hash[:], raw)
+	return by, nil
 }
 
 // policies returns those that the caller has of its own.

@@ -28,6 +28,16 @@ func entry(name, token, rest string) string {
 	return fmt.Sprintf("[[caller]]\nname = %q\ntoken_sha256 = %q\n%s\n", name, session.HashToken(token), rest)
 }
 
+func subjectEntry(name, subject, rest string) string {
+	return fmt.Sprintf("[[caller]]\nname = %q\noidc_subject = %q\n%s\n", name, subject, rest)
+}
+
+// who is the caller with that token, or nil.
+func who(callers *session.Callers, token string) *session.Caller {
+	caller, _ := callers.Authenticate(context.Background(), token)
+	return caller
+}
+
 const open = `identities = ["*"]`
 
 func TestACallersFileSaysWhoMayDoWhat(t *testing.T) {
@@ -42,7 +52,7 @@ cleanup = "allow"`)+entry("bob", "bob's token", open)), knownToolsets)
 	require.NoError(t, err)
 	assert.Equal(t, 2, callers.Len())
 
-	alice := callers.Authenticate("alice's token")
+	alice := who(callers, "alice's token")
 	require.NotNil(t, alice)
 	assert.Equal(t, "alice", alice.Name)
 	assert.Equal(t, "alice-main", alice.DefaultIdentity)
@@ -55,11 +65,11 @@ cleanup = "allow"`)+entry("bob", "bob's token", open)), knownToolsets)
 
 	assert.Equal(t, session.Policies{Reveal: session.PolicyDeny, Delete: session.PolicyAsk, Cleanup: session.PolicyAllow}, alice.Rights.Policies)
 
-	bob := callers.Authenticate("bob's token")
+	bob := who(callers, "bob's token")
 	require.NotNil(t, bob)
 	assert.True(t, bob.Rights.AllowsTool("identity", true))
 	for _, wrong := range []string{"", "alice's toke", "alice's token ", session.HashToken("alice's token").String()} {
-		assert.Nil(t, callers.Authenticate(wrong), wrong)
+		assert.Nil(t, who(callers, wrong), wrong)
 	}
 }
 
@@ -84,6 +94,9 @@ func TestACallersFileThatIsNotUnderstoodIsRefused(t *testing.T) {
 		"a string":           {entry("alice", "t", `identities = "*"`), "line 4"},
 		"an unknown toolset": {entry("alice", "t", open+"\ntoolsets = [\"inbx\"]"), "there are identity, inbox"},
 		"an unused right":    {entry("alice", "t", open+"\nravi_config_dir = \"x\""), "ravi_config_dir is not supported"},
+		"token and subject":  {entry("alice", "t", open+"\noidc_subject = \"x\""), "exclude each other"},
+		"an empty subject":   {subjectEntry("alice", "", open), "oidc_subject: want"},
+		"a subject twice":    {subjectEntry("alice", "x", open) + subjectEntry("bob", "x", open), "caller 2 (bob): another caller has the same oidc_subject"},
 		"no such policy":     {entry("alice", "t", open+"\nreveal = \"CANARY\""), `reveal: want "allow"`},
 		"an empty policy":    {entry("alice", "t", open+"\nsend = \"\""), `send: want "allow"`},
 	} {
@@ -125,24 +138,24 @@ func TestAChangeOfTheFileIsTakenOver(t *testing.T) {
 	gone, err = callers.Reload()
 	require.NoError(t, err)
 	assert.ElementsMatch(t, []string{"bob", "carol"}, gone, "who has another token has to come again with it")
-	assert.True(t, callers.Authenticate("a").Rights.AllowsName("new-1"))
-	assert.Nil(t, callers.Authenticate("b"))
-	assert.NotNil(t, callers.Authenticate("another"))
-	assert.Nil(t, callers.Authenticate("c"))
-	assert.NotNil(t, callers.Authenticate("d"))
+	assert.True(t, who(callers, "a").Rights.AllowsName("new-1"))
+	assert.Nil(t, who(callers, "b"))
+	assert.NotNil(t, who(callers, "another"))
+	assert.Nil(t, who(callers, "c"))
+	assert.NotNil(t, who(callers, "d"))
 
 	write("broken")
 	gone, err = callers.Reload()
 	require.Error(t, err)
 	assert.Empty(t, gone)
-	assert.NotNil(t, callers.Authenticate("d"), "the old callers still hold")
+	assert.NotNil(t, who(callers, "d"), "the old callers still hold")
 	_, err = callers.Reload()
 	require.NoError(t, err, "and it is said once")
 
 	require.NoError(t, os.Remove(path))
 	_, err = callers.Reload()
 	require.Error(t, err)
-	assert.NotNil(t, callers.Authenticate("d"))
+	assert.NotNil(t, who(callers, "d"))
 	_, err = callers.Reload()
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, []byte(entry("dave", "d", open)), 0o600))
@@ -176,6 +189,28 @@ func TestTheFileIsWatched(t *testing.T) {
 	}
 }
 
+func TestACallerCanBeKnownByASubject(t *testing.T) {
+	t.Parallel()
+	path := callersFile(t, subjectEntry("alice", "auth0|alice", open)+entry("bob", "b", open)+subjectEntry("carol", "carol", open))
+	callers, err := session.LoadCallers(path, nil)
+	require.NoError(t, err)
+	assert.Equal(t, 3, callers.Len())
+	assert.Equal(t, 2, callers.Subjects())
+	assert.Equal(t, "alice", callers.OfSubject("auth0|alice").Name)
+	for _, nobody := range []string{"", "alice", "auth0|Alice", "bob"} {
+		assert.Nil(t, callers.OfSubject(nobody), nobody)
+	}
+	assert.Nil(t, who(callers, "auth0|alice"), "a subject is no token")
+	assert.Nil(t, who(callers, ""))
+
+	require.NoError(t, os.WriteFile(path, []byte(subjectEntry("alice", "another", open)+entry("carol", "c", open)), 0o600))
+	gone, err := callers.Reload()
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []string{"alice", "bob", "carol"}, gone)
+	assert.Nil(t, callers.OfSubject("auth0|alice"))
+	assert.Equal(t, "alice", callers.OfSubject("another").Name)
+}
+
 func TestASingleTokenMustBeLong(t *testing.T) {
 	t.Parallel()
 	caller := &session.Caller{Name: session.RemoteCaller}
@@ -185,8 +220,8 @@ func TestASingleTokenMustBeLong(t *testing.T) {
 	long := strings.Repeat("x", session.MinTokenLength)
 	callers, err := session.SingleCaller(long, caller)
 	require.NoError(t, err)
-	assert.Same(t, caller, callers.Authenticate(long))
-	assert.Nil(t, callers.Authenticate(long+"x"))
+	assert.Same(t, caller, who(callers, long))
+	assert.Nil(t, who(callers, long+"x"))
 	callers.Watch(t.Context(), time.Hour, nil, nil) // returns: there is nothing to watch
 }
 
@@ -198,7 +233,7 @@ func FuzzCallersFile(f *testing.F) {
 		callers, err := session.LoadCallers(path, knownToolsets)
 		if err == nil {
 			require.Positive(t, callers.Len())
-			require.Nil(t, callers.Authenticate(""))
+			require.Nil(t, who(callers, ""))
 		}
 	})
 }

@@ -170,7 +170,7 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 func (f *httpFlags) assemble(app *app, access access, addr net.Addr, log zerolog.Logger) (*server.HTTP, *session.Sessions) {
 	sessions := &session.Sessions{PerCaller: f.sessions, Idle: f.idle}
 	web := &server.HTTP{
-		Server: app.mcp, Sessions: sessions, Anyone: access.anyone,
+		Server: app.mcp.Server, Calls: app.mcp.Calls, Sessions: sessions, Anyone: access.anyone,
 		CrossOrigins: f.allowOrigins, NoSSE: f.noSSE, TLS: f.cert != "" || f.behindProxy,
 		OAuth: access.oauth(),
 		Ready: func(ctx context.Context) error {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"sync"
@@ -119,6 +120,9 @@ type flight struct {
 	counted bool // among the running calls
 	parks   int
 	over    bool
+	// id is that of the call of the session that takes the short way, and end what ends it; guarded by who.mu.
+	id  json.RawMessage
+	end context.CancelCauseFunc
 }
 
 // take counts a call in, or says why not.
@@ -187,6 +191,31 @@ func (f *flight) park() (resume func()) {
 			f.count(1)
 		}
 	})
+}
+
+// cancellable lets the session cancel the call, which has this id.
+func (f *flight) cancellable(id json.RawMessage, end context.CancelCauseFunc) {
+	f.who.mu.Lock()
+	defer f.who.mu.Unlock()
+	f.id, f.end = id, end
+}
+
+// cancelCall ends the call of this id, if it is one of the same session.
+func (f *flight) cancelCall(id json.RawMessage) {
+	key, ok := idKey(id)
+	if !ok || f.session == "" {
+		return
+	}
+	f.who.mu.Lock()
+	defer f.who.mu.Unlock()
+	for other := range f.who.flights {
+		if other.end == nil || other.session != f.session {
+			continue
+		}
+		if is, _ := idKey(other.id); is == key {
+			other.end(ErrCancelled)
+		}
+	}
 }
 
 // cancelAll cancels the caller's flights that are meant.

@@ -3,6 +3,8 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/mark3labs/mcp-go/mcp"
 )
 
 // JSON-RPC error codes that the envelope check and the transports answer with.
@@ -46,6 +48,19 @@ type Envelope struct {
 	IsNotification bool
 	// IsResponse is true for an answer (result or error) to a request that this side sent.
 	IsResponse bool
+
+	call callParts // of a tools/call
+}
+
+// callParts are the members of params of a tools/call, as written; nil where absent.
+type callParts struct {
+	name, arguments, meta []byte
+	// capabilities are those that the client declares in _meta.
+	capabilities []byte
+	// special says that there are members which change what the call means: task, inputResponses, requestState.
+	special bool
+	// huge says that there is a number in the message that does not fit a float64, or may not.
+	huge bool
 }
 
 // EnvelopeError says why a message was refused. Its text never repeats any of the message.
@@ -93,6 +108,9 @@ func CheckEnvelope(raw []byte) (Envelope, *EnvelopeError) {
 	if method := s.member[keyMethod]; method != nil {
 		env.Method = unquote(method)
 		env.IsNotification = env.ID == nil
+		if env.Method == string(mcp.MethodToolsCall) {
+			env.call = s.call
+		}
 	} else {
 		env.IsResponse = true
 	}

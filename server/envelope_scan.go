@@ -3,6 +3,8 @@ package server
 import (
 	"bytes"
 	"unicode/utf8"
+
+	"github.com/mark3labs/mcp-go/mcp"
 )
 
 // The members of a JSON-RPC message, as indexes of scanner.member.
@@ -29,6 +31,8 @@ const (
 	metaName     = "_meta"
 	versionName  = "io.modelcontextprotocol/protocolVersion"
 	progressName = "progressToken"
+
+	capabilitiesName = mcp.MetaKeyClientCapabilities
 )
 
 var jsonNull = []byte("null")
@@ -52,6 +56,8 @@ type scanner struct {
 	// version and token are found in params._meta.
 	version string
 	token   []byte
+	// call is what params would mean if this were a tools/call.
+	call callParts
 	// flaw is the first thing that is wrong with well-formed JSON.
 	flaw string
 	// broken is set when data is not JSON.
@@ -189,14 +195,31 @@ func (s *scanner) object(depth int, what role) bool {
 		if !s.value(depth+1, inner) {
 			return false
 		}
-		if what == roleMeta {
+		switch what {
+		case roleParams:
+			s.param(name, s.data[start:s.pos])
+		case roleMeta:
 			s.meta(name, s.data[start:s.pos])
 		}
 		return true
 	})
 }
 
-// meta keeps the two members of params._meta that a transport needs.
+// param keeps what a call of a tool consists of.
+func (s *scanner) param(name, value []byte) {
+	switch string(name) {
+	case "name":
+		s.call.name = value
+	case "arguments":
+		s.call.arguments = value
+	case metaName:
+		s.call.meta = value
+	case "task", "inputResponses", "requestState":
+		s.call.special = true
+	}
+}
+
+// meta keeps the members of params._meta that a transport needs.
 func (s *scanner) meta(name, value []byte) {
 	switch string(name) {
 	case versionName:
@@ -205,6 +228,8 @@ func (s *scanner) meta(name, value []byte) {
 		if value[0] == '"' || value[0] == '-' || isDigit(value[0]) {
 			s.token = value
 		}
+	case capabilitiesName:
+		s.call.capabilities = value
 	}
 }
 

@@ -76,7 +76,11 @@ func plain(eight uint64) bool {
 	return ((eight-ones*' ')&^eight|(quote-ones)&^quote|(backslash-ones)&^backslash)&highs == 0
 }
 
+// longestPlainNumber is how long a number without an exponent may be to fit a float64 for certain.
+const longestPlainNumber = 300
+
 func (s *scanner) number() bool {
+	start := s.pos
 	if s.peek() == '-' {
 		s.pos++
 	}
@@ -92,6 +96,7 @@ func (s *scanner) number() bool {
 		}
 	}
 	if c := s.peek(); c == 'e' || c == 'E' {
+		s.call.huge = true
 		s.pos++
 		if c := s.peek(); c == '+' || c == '-' {
 			s.pos++
@@ -100,6 +105,7 @@ func (s *scanner) number() bool {
 			return s.fail()
 		}
 	}
+	s.call.huge = s.call.huge || s.pos-start > longestPlainNumber
 	return true
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -101,13 +102,42 @@ func (a *answer) Write(p []byte) (int, error) {
 		// mcp-go knows that this is a stream and writes whole events.
 		return a.write(p)
 	}
-	a.ended = true
-	for _, part := range [][]byte{eventOpen, bytes.TrimSuffix(p, eventClose[:1]), eventClose} {
-		if _, err := a.write(part); err != nil {
-			return 0, err
-		}
+	if err := a.last(p); err != nil {
+		return 0, err
 	}
 	return len(p), nil
+}
+
+// result sends the answer of a call that mcp-go has no part in.
+func (a *answer) result(id, body []byte) {
+	message := make([]byte, 0, len(body)+len(id)+40)
+	message = append(append(append(append(message, answerOpen...), id...), answerBody...), body...)
+	message = append(message, '}', '\n')
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.err != nil:
+	case a.sent:
+		a.last(message)
+	default:
+		a.sent, a.ended = true, true
+		h := a.w.Header()
+		h["Content-Type"] = valueJSON
+		h["Content-Length"] = []string{strconv.Itoa(len(message))}
+		a.w.WriteHeader(http.StatusOK)
+		_, _ = a.write(message)
+	}
+}
+
+// last writes an answer as the last event of the stream. The caller holds mu.
+func (a *answer) last(message []byte) error {
+	a.ended = true
+	for _, part := range [][]byte{eventOpen, bytes.TrimSuffix(message, eventClose[:1]), eventClose} {
+		if _, err := a.write(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // write writes to the client. The caller holds mu.

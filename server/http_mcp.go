@@ -94,6 +94,9 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	if modern && s.lacksCapability(w, env) {
 		return
 	}
+	if env.Method == string(mcp.MethodNotificationCancelled) {
+		f.cancelCall(cancelledID(env)) // mcp-go looks for those that it runs itself
+	}
 	call.Session = f.session
 	call.RequestID = session.NewID()
 	f.answer = newAnswer(w, opens)
@@ -101,7 +104,11 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	if env.ProgressToken != nil && !env.IsNotification {
 		ctx = WithProgress(ctx, NewProgress(env.ProgressToken, f.answer.notify))
 	}
-	s.handle(ctx, r, body, f)
+	if tool := s.Calls.find(ctx, env, modern); tool != nil && headersAgree(r.Header, env, tool.Name, modern) {
+		s.direct(ctx, tool, env, modern, f)
+	} else {
+		s.handle(ctx, r, body, f)
+	}
 	f.answer.end()
 	if opens {
 		s.settle(context.WithoutCancel(ctx), call.Caller.Name, f)
@@ -163,15 +170,31 @@ func (s *site) refuseSession(w http.ResponseWriter, err error, id json.RawMessag
 	}
 }
 
-// handle gives the message to mcp-go. A panic below becomes an internal error without the panic's value.
+// direct answers the call of a tool without mcp-go.
+func (s *site) direct(ctx context.Context, tool *served, env Envelope, modern bool, f *flight) {
+	defer s.rescue(f)
+	running, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if !modern {
+		f.cancellable(env.ID, cancel)
+	}
+	result := s.Calls.answer(running, tool, env, modern)
+	if ctx.Err() == nil && result != nil {
+		f.answer.result(env.ID, result)
+	}
+}
+
+// rescue makes a panic an internal error without the panic's value.
+func (s *site) rescue(f *flight) {
+	if p := recover(); p != nil {
+		c := conn{log: s.Log}
+		f.answer.fail(c.panicked(p, stack()))
+	}
+}
+
+// handle gives the message to mcp-go.
 func (s *site) handle(ctx context.Context, r *http.Request, body []byte, f *flight) {
-	defer func() {
-		if p := recover(); p != nil {
-			c := conn{log: s.Log}
-			message := c.panicked(p, stack())
-			f.answer.fail(message)
-		}
-	}()
+	defer s.rescue(f)
 	s.mcp.Handle(f.answer, &mcpserver.HTTPRequest{Method: r.Method, Header: r.Header, Body: body, Context: ctx})
 }
 

@@ -59,9 +59,16 @@ func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (too
 	}, Config{Log: zerolog.New(log), Deps: &tools.Deps{
 		Account: account, Store: store, Inbox: hub, Resolver: &session.Resolver{Account: account, Store: store},
 	}})
+	calls, err := newCalls(mcp.Implementation{Name: "test", Version: "1"})
+	require.NoError(t, err)
 	return func(ctx context.Context) *mcp.CallToolResult {
-		result, err := handle(ctx, mcp.CallToolRequest{})
+		result, err := handle.handle(ctx, mcp.CallToolRequest{})
 		require.NoError(t, err, "a failure is a result and not an exception")
+		text, err := json.Marshal(result)
+		require.NoError(t, err)
+		if _, known := session.CallFrom(ctx); known { // the id is new where it is not
+			assert.JSONEq(t, string(text), string(calls.answer(ctx, handle, Envelope{}, false)), "the short way says the same")
+		}
 		return result
 	}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -17,28 +18,30 @@ const errorMeta = "ravi-mcp/error"
 // middleware, where a result that cannot be encoded is an error like any other.
 type encoded struct {
 	tools.Result
+	structured json.RawMessage
+	summary    string
+	// answer is the whole of what the client gets, where a handler made that itself.
 	answer *mcp.CallToolResult
 }
 
 func encodeResult(r tools.Result) (tools.Result, error) {
-	answer, err := success(r)
-	if err != nil {
-		return nil, err
-	}
-	return encoded{r, answer}, nil
-}
-
-// success is a result with structured content, a sentence for people, and the
-// same structure as text for clients that know no structured content.
-func success(r tools.Result) (*mcp.CallToolResult, error) {
 	structured, err := encode(r)
 	if err != nil {
 		return nil, err
 	}
+	return encoded{Result: r, structured: structured, summary: r.Summary()}, nil
+}
+
+// protocol is a result with structured content, a sentence for people, and the
+// same structure as text for clients that know no structured content.
+func (e encoded) protocol() *mcp.CallToolResult {
+	if e.answer != nil {
+		return e.answer
+	}
 	return &mcp.CallToolResult{
-		Content:           []mcp.Content{mcp.NewTextContent(r.Summary()), mcp.NewTextContent(string(structured))},
-		StructuredContent: structured,
-	}, nil
+		Content:           []mcp.Content{mcp.NewTextContent(e.summary), mcp.NewTextContent(string(e.structured))},
+		StructuredContent: e.structured,
+	}
 }
 
 // failure is an error result. It has no structured content, because clients
@@ -66,4 +69,42 @@ func encode(v any) (json.RawMessage, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// appendString appends text as a JSON string. Bytes that are not UTF-8 become
+// U+FFFD, as encoding/json has it.
+func appendString[T string | json.RawMessage](to []byte, text T) []byte {
+	const hex = "0123456789abcdef"
+	to = append(to, '"')
+	start := 0
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		size := 1
+		if c >= utf8.RuneSelf {
+			var r rune
+			r, size = utf8.DecodeRuneInString(string(text[i:min(i+utf8.UTFMax, len(text))]))
+			if r != utf8.RuneError || size > 1 {
+				i += size
+				continue
+			}
+		}
+		to = append(to, text[start:i]...)
+		switch {
+		case c == '"' || c == '\\':
+			to = append(to, '\\', c)
+		case c == '\n':
+			to = append(to, '\\', 'n')
+		case c >= utf8.RuneSelf:
+			to = append(to, "\ufffd"...)
+		default:
+			to = append(to, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+		i += size
+		start = i
+	}
+	return append(append(to, text[start:]...), '"')
 }

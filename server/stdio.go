@@ -22,8 +22,8 @@ var (
 	// ErrShuttingDown is the cause of a request's cancellation when the server ends (context.Cause).
 	// It wraps inbox.ErrShuttingDown, so that a wait ends as pending with its cursor.
 	ErrShuttingDown = fmt.Errorf("server: %w", inbox.ErrShuttingDown)
-	// ErrCancelled is the cause of a request's cancellation when the client cancelled it.
-	ErrCancelled = errors.New("server: cancelled by the client")
+	// ErrCancelled is the cause of a request's cancellation when the client cancelled it. It wraps context.Canceled.
+	ErrCancelled = fmt.Errorf("server: cancelled by the client: %w", context.Canceled)
 )
 
 // Defaults and bounds of Stdio.
@@ -60,6 +60,8 @@ const (
 type Stdio struct {
 	// Server handles the messages. Required.
 	Server *mcpserver.MCPServer
+	// Calls takes the calls that it can from Server; nil takes none.
+	Calls *Calls
 	// In and Out are the client. Out gets whole lines of the protocol and nothing else.
 	In  io.Reader
 	Out io.Writer
@@ -117,6 +119,7 @@ func (s *Stdio) Serve(ctx context.Context) error {
 // conn is one Serve.
 type conn struct {
 	server    *mcpserver.MCPServer
+	direct    *Calls
 	log       zerolog.Logger
 	context   func(context.Context) context.Context
 	maxLine   int
@@ -140,6 +143,7 @@ type conn struct {
 func (s *Stdio) connect(ctx context.Context) *conn {
 	c := &conn{
 		server:  s.Server,
+		direct:  s.Calls,
 		log:     s.Log,
 		context: s.Context,
 		maxLine: or(s.MaxLine, defaultMaxLine),

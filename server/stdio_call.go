@@ -17,6 +17,7 @@ import (
 // call is one request of the client, from its arrival to its answer.
 type call struct {
 	conn     *conn
+	env      Envelope
 	id       json.RawMessage
 	key      string // of conn.calls, "" for a request that is answered while it is read
 	method   string
@@ -43,6 +44,7 @@ var (
 func (c *conn) newCall(env Envelope, message []byte) *call {
 	call := &call{
 		conn:    c,
+		env:     env,
 		id:      env.ID,
 		method:  env.Method,
 		version: env.ProtocolVersion,
@@ -115,7 +117,11 @@ func (c *call) run() (body []byte, isError bool) {
 			body, isError = c.conn.panicked(p, debug.Stack()), true
 		}
 	}()
-	switch answer := c.conn.server.HandleMessage(c.context(), c.message).(type) {
+	ctx := c.context()
+	if tool := c.conn.direct.find(ctx, c.env, c.modern); tool != nil {
+		return c.conn.direct.answer(ctx, tool, c.env, c.modern), false
+	}
+	switch answer := c.conn.server.HandleMessage(ctx, c.message).(type) {
 	case nil:
 		return nil, false
 	case mcp.JSONRPCResponse:

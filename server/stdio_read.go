@@ -125,16 +125,21 @@ func (c *conn) refuse(id json.RawMessage, code int, message string) {
 	c.out.reply(answerOpen, id, answerError, errorBody(code, message), closing)
 }
 
-// cancelled handles notifications/cancelled: the request it names is over, whether it runs, waits for a slot or waits to
-// be written, and nothing more is sent for it. mcp-go is not told: it would take 1 and "1" for the same id.
-func (c *conn) cancelled(env Envelope) {
+// cancelledID returns the id that notifications/cancelled names, or nil.
+func cancelledID(env Envelope) json.RawMessage {
 	var params struct {
 		RequestID json.RawMessage `json:"requestId"`
 	}
 	if env.ID != nil || json.Unmarshal(env.Params, &params) != nil {
-		return
+		return nil
 	}
-	key, ok := idKey(params.RequestID)
+	return params.RequestID
+}
+
+// cancelled handles notifications/cancelled: the request it names is over, whether it runs, waits for a slot or waits to
+// be written, and nothing more is sent for it. mcp-go is not told: it would take 1 and "1" for the same id.
+func (c *conn) cancelled(env Envelope) {
+	key, ok := idKey(cancelledID(env))
 	if !ok {
 		return
 	}

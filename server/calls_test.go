@@ -1,0 +1,81 @@
+package server
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/session"
+	"ravi-mcp/tools"
+)
+
+// Only what has nothing unusual about it goes past mcp-go, and never the call of a tool that may ask a person.
+func TestWhichCallsTakeTheShortWay(t *testing.T) {
+	calls, err := newCalls(mcp.Implementation{Name: "test", Version: "1"})
+	require.NoError(t, err)
+	for _, tool := range []tools.Tool{
+		{Name: "show", Toolset: tools.SetIdentity, Hints: tools.Hints{ReadOnly: true}},
+		{Name: "change", Toolset: tools.SetIdentity},
+		{Name: "reveal", Toolset: tools.SetIdentity, Kind: session.KindReveal},
+	} {
+		calls.add(&served{Tool: tool})
+	}
+	const newest = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
+	for params, want := range map[string]struct{ legacy, modern bool }{
+		`"name":"show"`: {legacy: true},
+		`"name":"show","arguments":{},"_meta":{"progressToken":1}`: {legacy: true},
+		`"name":"show",` + newest:                                  {modern: true},
+		`"name":"show","arguments":{"a":[]},` + newest:             {modern: true},
+		`"name":"change"`:                                          {},
+		`"name":"reveal"`:                                          {},
+		`"name":"reveal",` + newest:                                {},
+		`"name":"none"`:                                            {},
+		`"name":"sho\u0077"`:                                       {},
+		`"name":["show"]`:                                          {},
+		`"arguments":{}`:                                           {},
+		`"name":"show","arguments":null`:                           {},
+		`"name":"show","arguments":[]`:                             {},
+		`"name":"show","_meta":null`:                               {},
+		`"name":"show","task":{}`:                                  {},
+		`"name":"show","inputResponses":{},` + newest:              {},
+		`"name":"show","requestState":"",` + newest:                {},
+		`"name":"show","arguments":{"n":1e9},` + newest:            {},
+		`"name":"show","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`: {},
+		`"name":"show","_meta":{"io.modelcontextprotocol/protocolVersion":"2025-11-25"}`: {},
+	} {
+		env, bad := CheckEnvelope([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{` + params + `}}`))
+		require.Nil(t, bad, params)
+		ctx := session.WithCall(t.Context(), session.Call{Caller: &session.Caller{Name: "c", Rights: session.Rights{ReadOnly: true}}})
+		assert.Equal(t, want.legacy, calls.find(ctx, env, false) != nil, params)
+		assert.Equal(t, want.modern, calls.find(ctx, env, true) != nil, params)
+		assert.Nil(t, calls.find(t.Context(), env, false), "there is no caller")
+		var none *Calls
+		assert.Nil(t, none.find(ctx, env, false))
+		env.ID = nil
+		assert.Nil(t, calls.find(ctx, env, false), "a notification is no call")
+	}
+
+	env := Envelope{Method: "tools/call", ProtocolVersion: "2026-07-28"}
+	right := http.Header{"Mcp-Protocol-Version": {"2026-07-28"}, "Mcp-Method": {"tools/call"}, "Mcp-Name": {"show"}}
+	assert.True(t, headersAgree(right, env, "show", true))
+	for name := range right {
+		wrong := right.Clone()
+		wrong[name] = []string{"2025-11-25"}
+		assert.False(t, headersAgree(wrong, env, "show", true), name)
+	}
+	right.Set("Last-Event-Id", "1")
+	assert.False(t, headersAgree(right, env, "show", true))
+	assert.True(t, headersAgree(http.Header{}, Envelope{}, "show", false))
+	assert.False(t, headersAgree(http.Header{"Mcp-Protocol-Version": {"2020-01-01"}}, Envelope{}, "show", false))
+}
+
+func TestStringsAreJSON(t *testing.T) {
+	for _, text := range []string{"", "plain", "a\"b\\c\n\r\t\x00\x1f\x7f", "Grüße \U0001f600 \u2028", "cut \xe2\x82", "\xff<&>", "\xed\xa0\x80"} {
+		want, err := wireJSON(text)
+		require.NoError(t, err)
+		assert.JSONEq(t, string(want), string(appendString(nil, text)), "%q", text)
+	}
+}

@@ -62,6 +62,11 @@ type Error struct {
 	unsent, lost bool
 }
 
+// Unanswered reports whether a call that failed may have been carried out all
+// the same: its answer was lost, and it could not be found out either. A look
+// at what exists has to come before a repetition.
+func (e *Error) Unanswered() bool { return e.lost }
+
 // Error returns one line that is safe to log.
 func (e *Error) Error() string {
 	var b strings.Builder

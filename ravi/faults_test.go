@@ -41,7 +41,7 @@ var endpoints = []endpoint{
 		return second(w.client.Identities(ctx))
 	}, false, false},
 	{"POST", "/api/identities/", func(ctx context.Context, w *world, _ *ravi.Scope, _ objects) error {
-		return second(w.client.CreateIdentity(ctx, ravi.NewIdentity{Name: "fresh"}))
+		return second(w.client.CreateIdentity(ctx, ravi.NewIdentity{Name: "fresh", Known: []string{}}))
 	}, true, true},
 	{"GET", "/api/identities/{uuid}/", func(ctx context.Context, w *world, _ *ravi.Scope, o objects) error {
 		return second(w.client.Identity(ctx, o.identity))

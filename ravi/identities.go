@@ -22,8 +22,9 @@ type NewIdentity struct {
 	// ProvisionPhone asks for a phone number as well. It is sent with API keys
 	// only: with tokens, Ravi gives every identity a number (or none).
 	ProvisionPhone bool
-	// Known are the uuids of identities that bear this name already. They only
-	// matter when Ravi's answer is lost: none of them is taken for the new one.
+	// Known are the uuids of identities that bear this name already, listed just
+	// before. They only matter when Ravi's answer is lost: without them (nil, not
+	// empty) an identity of that name is never taken for the new one.
 	Known []string
 }
 
@@ -37,16 +38,20 @@ type identityBody struct {
 // empty vaults (API.md section 2.2). With a management key the identity's own
 // key comes back too and is used for it from then on.
 //
-// When the answer is lost, the new identity is looked up by its name before the
-// creation is tried once more; an identity without a name is not tried again.
+// When the answer is lost, the new identity is looked up before the creation is
+// tried once more. By the Email that was asked for, that is certain, as Ravi
+// gives an address once. By its name it counts as certain if Known says which
+// ones are older, and exactly one other was created since the call began, by
+// Ravi's own clock. What is not certain is neither taken nor tried again.
 //
 // Errors: ErrSubscriptionRequired without a paid plan; ErrConflict when the
-// address is taken; ErrInvalid with the refused fields.
+// address is taken; ErrInvalid with the refused fields; ErrUnavailable. With
+// Error.Unanswered the identity may exist.
 func (c *Client) CreateIdentity(ctx context.Context, n NewIdentity) (*Identity, error) {
 	body := identityBody{Name: n.Name, Email: n.Email, ProvisionPhone: n.ProvisionPhone && c.Scheme() == config.SchemeKey}
 	k := call{op: "create identity", method: http.MethodPost, route: "/api/identities/", body: body, who: asAccount}
 	created, err := once(ctx, c, k, func(since time.Time) (*Identity, error) {
-		if n.Name == "" {
+		if n.Name == "" && n.Email == "" {
 			return nil, errCannotTell
 		}
 		return c.findNew(ctx, n, since)
@@ -58,20 +63,38 @@ func (c *Client) CreateIdentity(ctx context.Context, n NewIdentity) (*Identity, 
 	return created, nil
 }
 
-// findNew looks for an identity whose creation was not answered.
+// findNew looks for an identity whose creation was not answered. It returns nil
+// where there is none, and errCannotTell where one may be it.
 func (c *Client) findNew(ctx context.Context, n NewIdentity, since time.Time) (*Identity, error) {
 	all, err := c.Identities(ctx)
 	if err != nil {
 		return nil, err
 	}
+	var found *Identity
 	for _, id := range all {
-		// An identity without a time is taken only if the caller knew the others.
-		isNew := !id.Created.Before(since) || id.Created.IsZero() && n.Known != nil
-		if id.Name == n.Name && isNew && !slices.Contains(n.Known, id.UUID) {
+		switch {
+		case n.Email != "" && id.HasAddress(n.Email):
+			if slices.Contains(n.Known, id.UUID) {
+				return nil, errCannotTell
+			}
 			return &id, nil
+		case id.Name != n.Name || slices.Contains(n.Known, id.UUID) || !id.Created.IsZero() && id.Created.Before(since):
+			continue
+		case n.Email != "" || n.Known == nil || id.Created.IsZero() || !c.clockKnown.Load() || found != nil:
+			return nil, errCannotTell
 		}
+		found = &id
 	}
-	return nil, nil
+	return found, nil
+}
+
+// HasAddress reports whether the identity's address is email: a full address,
+// or the part before the @ only. Upper and lower case are the same.
+func (id *Identity) HasAddress(email string) bool {
+	if local, _, full := strings.Cut(id.Inbox, "@"); full && !strings.Contains(email, "@") {
+		return strings.EqualFold(local, email)
+	}
+	return strings.EqualFold(id.Inbox, email)
 }
 
 // Identities returns all identities of the account.

@@ -22,7 +22,8 @@ type createdBy[T any] interface {
 // once makes a creation that must not happen twice. When it is unknown whether
 // Ravi carried it out, because the answer was lost or makes no sense, find looks
 // for the result among what was created since; only if there is none the
-// creation is sent once more.
+// creation is sent once more. Once an answer was lost, every error is
+// Unanswered: what comes after it says nothing about the first attempt.
 func once[T any, P createdBy[T]](ctx context.Context, c *Client, k call, find func(since time.Time) (*T, error)) (*T, error) {
 	start := time.Now()
 	for attempt := 1; ; attempt++ {
@@ -34,7 +35,7 @@ func once[T any, P createdBy[T]](ctx context.Context, c *Client, k call, find fu
 		if err == nil {
 			err = &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape, lost: true}
 		}
-		if !errors.As(err, &failed) || !failed.lost && !errors.Is(failed.Cause, errShape) {
+		if !errors.As(err, &failed) || attempt == 1 && !failed.lost && !errors.Is(failed.Cause, errShape) {
 			return nil, err
 		}
 		pause := retry{budget: c.conf.RetryTime}
@@ -60,6 +61,7 @@ func (c *Client) ravisTime(t time.Time) time.Time {
 // unsure says that a creation may have happened.
 func unsure(e *Error) *Error {
 	named := *e
+	named.lost = true
 	named.Detail = "its answer was lost: it may have happened"
 	return &named
 }

@@ -274,7 +274,7 @@ func noAnswer(ctx context.Context, op string, err error) *Error {
 	var network *net.OpError
 	switch {
 	case ctx.Err() != nil:
-		e.Cause = context.Cause(ctx)
+		e.Cause, e.lost = context.Cause(ctx), true
 	case errors.Is(err, errTooLarge) || isCertificateError(err):
 	case errors.As(err, &network) && network.Op == "dial":
 		e.unsent = true

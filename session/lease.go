@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,9 +23,12 @@ const (
 	createWindow = 90 * time.Second
 	// createSlack is what the times of Ravi may be off by.
 	createSlack = 5 * time.Second
-	// rewriteAt is the number of lines from which on a journal is written anew.
-	rewriteAt = 4096
+	// claimWindow is how long after its intent nothing else of the name is made.
+	claimWindow = createWindow + createSlack
 )
+
+// rewriteAt is the number of lines from which on a journal is written anew.
+var rewriteAt = 4096
 
 // ErrLeasesEnded says that no lease can be made, because the server ends.
 var ErrLeasesEnded = errors.New("session: the server is ending")
@@ -39,10 +43,13 @@ var ErrNameInFlight = errors.New("session: another server is creating an identit
 // Only what a call of this server created is ever deleted. Before a creation is
 // sent, its intent is on the disk, in a journal that belongs to this process by a
 // file lock. What a killed process leaves is deleted by the next one that
-// starts with the same credential. An intent whose uuid was never noted stands
-// for the one identity of its name that was created within 90 s after it, that
-// did not exist before, and that no other journal holds; if that is not exactly
-// one, nothing is deleted.
+// starts with the same credential, or by one that lives, within two minutes.
+//
+// An intent whose uuid was never noted is known by the address that it asked
+// for, which nothing else has. An early Ravi does not take addresses: unless it
+// is known to, an intent then stands for the one identity of its name that was
+// created within 90 s after it by Ravi's clock, that did not exist before, and
+// that no other journal holds. If that is not exactly one, nothing is deleted.
 //
 // A deletion that fails is tried again, at growing intervals. The zero value
 // with an Account is ready for use, without a journal. A nil *Leases knows no
@@ -64,19 +71,22 @@ type Leases struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
-	count atomic.Int64 // of all; spares calls that use no lease the lock
+	disk   disk         // nil: the disk itself
+	count  atomic.Int64 // of all; spares calls that use no lease the lock
+	missed atomic.Bool  // somebody else holds a journal that may be for this process to take over
 
-	mu      sync.Mutex
-	all     map[string]*lease // by id
-	own     *journal          // where new leases go
-	held    map[string]*journal
-	scanAt  time.Time // when to look for journals of dead processes again
-	scanned bool
-	ending  bool
-	closed  bool
-	stop    context.CancelFunc
-	done    chan struct{}
-	wake    chan struct{}
+	mu     sync.Mutex
+	all    map[string]*lease // by id
+	own    *journal          // where new leases go
+	held   map[string]*journal
+	uses   map[use]time.Time // of identities whose lease may be in a missed journal
+	heeds  heed
+	scanAt time.Time // when to look for journals of dead processes again
+	ending bool
+	closed bool
+	stop   context.CancelFunc
+	done   chan struct{}
+	wake   chan struct{}
 }
 
 // lease is one record at work. Leases.mu guards it.
@@ -89,6 +99,15 @@ type lease struct {
 	retry   time.Time // not before
 	pauses  *backoff.ExponentialBackOff
 }
+
+// heed is whether this Ravi gives an identity the address that it is asked for.
+type heed int8
+
+const (
+	heedUnknown heed = iota
+	heedsAddress
+	ignoresAddress
+)
 
 // Intent is a creation that is about to be sent. Exactly one of Created and
 // Failed must be called.
@@ -104,18 +123,20 @@ func (l *Leases) Begin(client *ravi.Client, caller, name string, ttl time.Durati
 	now := l.now()
 	e := &lease{busy: true, leaseRecord: leaseRecord{
 		ID: NewID(), Name: name, Known: known, Credential: l.credential(client), Caller: caller, Shared: l.Shared, Intended: now, TTL: ttl,
+		Address: newAddress(name),
 	}}
 	if ravis, ok := client.Scope("").ServerTime(); ok {
-		e.Ahead = time.Until(ravis).Round(time.Millisecond)
+		e.Ahead, e.Clock = time.Until(ravis).Round(time.Millisecond), true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ending {
 		return nil, ErrLeasesEnded
 	}
+	e.Heeded = l.heeds == heedsAddress
 	if l.Dir != "" {
 		if l.own == nil {
-			j, err := createJournal(l.Dir)
+			j, err := createJournal(l.files(), l.Dir)
 			if err != nil {
 				return nil, err
 			}
@@ -135,14 +156,24 @@ func (l *Leases) Begin(client *ravi.Client, caller, name string, ttl time.Durati
 	return &Intent{l: l, lease: e}, nil
 }
 
+// Address is the address to ask for: the part before the @. It tells this
+// identity from all others if the answer is lost.
+func (i *Intent) Address() string { return i.lease.Address }
+
 // Created notes which identity it became, and returns when it will be deleted
 // if it is not used until then.
-func (i *Intent) Created(uuid string) time.Time {
+func (i *Intent) Created(made ravi.Identity) time.Time {
 	l := i.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := i.lease
-	e.UUID, e.Expires, e.busy = uuid, l.now().Add(e.TTL), false
+	switch {
+	case made.HasAddress(e.Address):
+		l.heeds = heedsAddress
+	case made.Inbox != "":
+		l.heeds = ignoresAddress
+	}
+	e.UUID, e.Expires, e.busy = made.UUID, l.now().Add(e.TTL), false
 	l.note(e, true)
 	l.wakeUp()
 	return e.Expires
@@ -156,7 +187,7 @@ func (i *Intent) Failed(err error) {
 	defer l.mu.Unlock()
 	i.lease.busy = false
 	var refused *ravi.Error
-	if errors.As(err, &refused) && refused.Status/100 == 4 {
+	if errors.As(err, &refused) && refused.Status/100 == 4 && refused.Status != http.StatusRequestTimeout && !refused.Unanswered() {
 		l.drop(i.lease)
 		return
 	}
@@ -164,9 +195,10 @@ func (i *Intent) Failed(err error) {
 }
 
 // Claim says that an identity of that name, which does not exist at this
-// moment, is about to be made for good, or as another lease. Nothing that bears
-// the name later is then taken for an earlier creation whose answer was lost.
-// It returns ErrNameInFlight while another process may still be creating one.
+// moment, is about to be made for good, or as another lease. It returns
+// ErrNameInFlight while an earlier creation of that name, of this process or
+// another, that was not answered can still come about. After that time nothing
+// that bears the name is taken for what became of it.
 func (l *Leases) Claim(name string) error {
 	if l == nil || l.count.Load() == 0 && l.Dir == "" {
 		return nil
@@ -174,18 +206,22 @@ func (l *Leases) Claim(name string) error {
 	l.scan(true) // what a process left that was killed since
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, e := range l.list() {
-		if e.UUID == "" && !e.busy && e.Name == name {
-			l.drop(e)
-		}
+	inFlight := func(r leaseRecord) bool {
+		return r.UUID == "" && !r.Gone && r.Name == name && l.now().Before(r.Intended.Add(claimWindow))
 	}
 	others, err := l.others()
 	if err != nil {
 		return err
 	}
-	for _, r := range others {
-		if r.UUID == "" && !r.Gone && r.Name == name && l.now().Before(r.Intended.Add(createWindow)) {
+	if slices.ContainsFunc(others, inFlight) {
+		return ErrNameInFlight
+	}
+	for _, e := range l.list() {
+		switch {
+		case inFlight(e.leaseRecord):
 			return ErrNameInFlight
+		case e.UUID == "" && !e.busy && e.Name == name && !l.knownByAddress(e):
+			l.drop(e)
 		}
 	}
 	return nil
@@ -194,11 +230,12 @@ func (l *Leases) Claim(name string) error {
 // Used renews the lease of an identity, if it is one of this caller's. It is
 // cheap enough for every call.
 func (l *Leases) Used(caller, uuid string) {
-	if l == nil || l.count.Load() == 0 {
+	if l == nil || l.count.Load() == 0 && !l.missed.Load() {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.missedUse(use{caller, uuid})
 	for _, e := range l.all {
 		if e.UUID != uuid || e.Caller != caller || e.busy {
 			continue
@@ -296,15 +333,25 @@ func (l *Leases) release(j *journal) {
 	if j.live > 0 && j == l.own {
 		return
 	}
-	delete(l.held, j.path)
 	if j == l.own {
 		l.own = nil
 	}
 	if j.live > 0 {
 		_ = j.close()
+		delete(l.held, j.path)
 		return
 	}
-	j.remove()
+	l.remove(j)
+}
+
+// remove ends a journal. One that cannot be removed stays held. The caller
+// holds mu.
+func (l *Leases) remove(j *journal) {
+	if err := j.remove(); err != nil {
+		l.Log.Error().Err(err).Msg("a journal of ephemeral identities that is done with cannot be removed")
+		return
+	}
+	delete(l.held, j.path)
 }
 
 // rewrite puts the leases of the own journal into a new one when it has grown
@@ -313,7 +360,7 @@ func (l *Leases) rewrite(j *journal) {
 	if j != l.own || j.lines < rewriteAt || j.lines < 8*j.live {
 		return
 	}
-	next, err := createJournal(l.Dir)
+	next, err := createJournal(l.files(), l.Dir)
 	if err != nil {
 		return
 	}
@@ -327,18 +374,24 @@ func (l *Leases) rewrite(j *journal) {
 		}
 		moved = append(moved, e)
 	}
+	l.adopt(next)
 	if err != nil || next.file.Sync() != nil {
-		next.remove()
+		l.remove(next)
 		return
 	}
 	for _, e := range moved {
 		e.journal = next
 		next.live++
 	}
-	l.adopt(next)
 	l.own = next
-	delete(l.held, j.path)
-	j.remove()
+	l.remove(j)
+}
+
+func (l *Leases) files() disk {
+	if l.disk != nil {
+		return l.disk
+	}
+	return osDisk{}
 }
 
 func (l *Leases) credential(c *ravi.Client) string {

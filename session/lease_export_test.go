@@ -2,6 +2,19 @@ package session
 
 import "ravi-mcp/ravi"
 
+// What a test needs to make a disk that dies.
+type (
+	Disk       = disk
+	OSDisk     = osDisk
+	AppendFile = appendFile
+)
+
+// SetDisk puts the journals on another disk.
+func (l *Leases) SetDisk(d Disk) { l.disk = d }
+
+// RewriteJournalsAt makes journals of that many lines be written anew.
+func RewriteJournalsAt(lines int) { rewriteAt = lines }
+
 // Kill ends everything as if the process had been killed.
 func (l *Leases) Kill() {
 	l.mu.Lock()
@@ -34,3 +47,6 @@ func (l *Leases) CountLeases() int { return int(l.count.Load()) }
 
 // CredentialOf names a client's credential as leases do.
 func (l *Leases) CredentialOf(c *ravi.Client) string { return l.credential(c) }
+
+// NewAddress is the address that a lease asks for.
+var NewAddress = newAddress

@@ -31,9 +31,12 @@ type leaseRecord struct {
 	Known      []string      `json:"known,omitempty"` // bore the name before the creation
 	Credential string        `json:"credential"`
 	Caller     string        `json:"caller"`
-	Shared     bool          `json:"shared,omitempty"` // outlives its process
-	Intended   time.Time     `json:"intended"`         // by our clock
-	Ahead      time.Duration `json:"ahead,omitempty"`  // of Ravi's clock
+	Shared     bool          `json:"shared,omitempty"`  // outlives its process
+	Address    string        `json:"address,omitempty"` // asked for: what its address begins with, before the @
+	Heeded     bool          `json:"heeded,omitempty"`  // this Ravi gives the addresses that it is asked for
+	Intended   time.Time     `json:"intended"`          // by our clock
+	Ahead      time.Duration `json:"ahead,omitempty"`   // of Ravi's clock
+	Clock      bool          `json:"clock,omitempty"`   // Ahead is known
 	TTL        time.Duration `json:"ttl"`
 	UUID       string        `json:"uuid,omitempty"` // "": created, perhaps
 	Expires    time.Time     `json:"expires,omitzero"`
@@ -69,53 +72,55 @@ func parseJournal(data []byte) (records []leaseRecord, torn bool) {
 // holds the lock of each of its journals; the system gives it back when the
 // process ends, however it does. It has no lock of its own: Leases guards it.
 type journal struct {
+	disk  disk
 	path  string
 	lock  *flock.Flock
-	file  *os.File
+	file  appendFile
 	lines int
-	torn  bool // the last line may not be whole
-	live  int  // leases of it that are not gone, those of other credentials included
+	torn  bool          // the last line may not be whole
+	live  int           // leases of it that are not gone, those of other credentials included
+	left  []leaseRecord // of a process that is gone: those that are left to the next one of its kind
 }
 
 // createJournal makes a journal, with its folder if need be.
-func createJournal(dir string) (*journal, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func createJournal(d disk, dir string) (*journal, error) {
+	if err := d.Mkdir(dir); err != nil {
 		return nil, err
 	}
 	for range 10 {
 		path := filepath.Join(dir, "leases-"+strings.ToLower(rand.Text())+journalSuffix)
-		lock, err := lockJournal(path)
+		lock, err := lockJournal(d, path)
 		if err != nil {
 			return nil, err
 		}
 		if lock == nil {
 			continue // somebody who looked for journals without an owner was faster
 		}
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+		file, err := d.Create(path)
 		if err != nil {
-			return nil, errors.Join(err, os.Remove(lock.Path()), lock.Close())
+			return nil, errors.Join(err, d.Remove(lock.Path()), lock.Close())
 		}
 		syncFolder(dir)
-		return &journal{path: path, lock: lock, file: file}, nil
+		return &journal{disk: d, path: path, lock: lock, file: file}, nil
 	}
 	return nil, errors.New("session: no lock of a new journal could be had")
 }
 
 // takeJournal takes over a journal whose process is gone. It returns nil if it
 // is held, or has been dealt with.
-func takeJournal(path string) (*journal, []leaseRecord, error) {
-	lock, err := lockJournal(path)
+func takeJournal(d disk, path string) (*journal, []leaseRecord, error) {
+	lock, err := lockJournal(d, path)
 	if lock == nil {
 		return nil, nil, err
 	}
-	j := &journal{path: path, lock: lock}
+	j := &journal{disk: d, path: path, lock: lock}
 	data, err := readJournal(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		j.remove()
-		return nil, nil, nil
+		_ = d.Remove(lock.Path())
+		return nil, nil, lock.Close()
 	}
 	if err == nil {
-		j.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o600)
+		j.file, err = d.Open(path)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, lock.Close())
@@ -132,11 +137,12 @@ func takeJournal(path string) (*journal, []leaseRecord, error) {
 }
 
 // lockJournal locks a journal, or returns nil if another process has it.
-func lockJournal(path string) (*flock.Flock, error) {
-	lock := flock.New(strings.TrimSuffix(path, journalSuffix)+lockSuffix, flock.SetPermissions(0o600))
-	ok, err := lock.TryLock()
+func lockJournal(d disk, path string) (*flock.Flock, error) {
+	lock, ok, err := d.Lock(strings.TrimSuffix(path, journalSuffix) + lockSuffix)
 	if !ok {
-		_ = lock.Close()
+		if lock != nil {
+			_ = lock.Close()
+		}
 		return nil, err
 	}
 	// The file may have been removed by its former owner just before.
@@ -197,14 +203,17 @@ func (j *journal) close() error {
 	return errors.Join(err, j.lock.Close())
 }
 
-// remove ends a journal in which nothing stands any more.
-func (j *journal) remove() {
+// remove ends a journal in which nothing stands any more. If it cannot be
+// removed it stays locked, so that nobody acts on what stands in it.
+func (j *journal) remove() error {
 	if j.file != nil {
 		_ = j.file.Close()
 	}
-	_ = os.Remove(j.path)
-	_ = os.Remove(j.lock.Path())
-	_ = j.lock.Close()
+	if err := j.disk.Remove(j.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	_ = j.disk.Remove(j.lock.Path())
+	return j.lock.Close()
 }
 
 // journals returns the paths of all journals in a folder.
@@ -214,14 +223,14 @@ func journals(dir string) ([]string, error) {
 
 // sweepLocks removes the locks of journals that do not exist, which a process
 // that was killed in between leaves behind.
-func sweepLocks(dir string) {
+func sweepLocks(d disk, dir string) {
 	locks, _ := filepath.Glob(filepath.Join(dir, "leases-*"+lockSuffix))
 	for _, path := range locks {
 		journal := strings.TrimSuffix(path, lockSuffix) + journalSuffix
 		if _, err := os.Stat(journal); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if j, _, _ := takeJournal(journal); j != nil {
+		if j, _, _ := takeJournal(d, journal); j != nil {
 			_ = j.close() // made in this moment
 		}
 	}

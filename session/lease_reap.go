@@ -3,8 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -76,6 +74,7 @@ func (l *Leases) End(ctx context.Context) {
 	}
 	if !l.Shared {
 		l.settle(ctx, l.due(true))
+		l.settle(ctx, l.due(true)) // those of which it was found out only now which they are
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -101,13 +100,14 @@ func (l *Leases) Sweep(ctx context.Context) time.Time {
 	l.settle(ctx, l.due(false))
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.giveBack()
 	next := l.now().Add(idle)
 	for _, e := range l.all {
 		if at := l.dueAt(e); !e.busy && at.Before(next) {
 			next = at
 		}
 	}
-	if !l.scanAt.IsZero() && l.scanAt.Before(next) {
+	if l.Dir != "" && l.scanAt.Before(next) {
 		next = l.scanAt
 	}
 	return next
@@ -130,16 +130,15 @@ func (l *Leases) dueAt(e *lease) time.Time {
 	return at
 }
 
-// due returns the leases that something is to be done about, marked as busy.
-// At the end that is every one of this process, if it is known which identity
-// it is.
+// due returns the leases that something is to be done about, marked as busy. At
+// the end that is every one of this process.
 func (l *Leases) due(end bool) []*lease {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
 	var due []*lease
 	for _, e := range l.list() {
-		if e.busy || l.dueAt(e).After(now) && !(end && e.UUID != "" && !e.Shared) {
+		if e.busy || l.dueAt(e).After(now) && !(end && !e.Shared) {
 			continue
 		}
 		e.busy = true
@@ -183,9 +182,10 @@ func (l *Leases) attempt(ctx context.Context, e *lease) (gone bool, err error) {
 		return false, errOtherCredential
 	}
 	if e.UUID == "" {
-		uuid, err := l.find(ctx, client, e)
+		over := !l.now().Before(e.Intended.Add(createWindow))
+		uuid, err := l.find(ctx, client, e, over)
 		if err != nil || uuid == "" {
-			return err == nil, err
+			return err == nil && over, err
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -216,86 +216,4 @@ func (l *Leases) postpone(e *lease, err error) {
 		l.Log.Warn().Err(err).Str("name", e.Name).Str("identity", e.UUID).Msg("an ephemeral identity could not be deleted; it is tried again")
 	}
 	e.retry = l.now().Add(e.pauses.NextBackOff())
-}
-
-// find returns the identity that an intent became, or "" where there is none,
-// or where it cannot be told for certain which one.
-func (l *Leases) find(ctx context.Context, client *ravi.Client, e *lease) (string, error) {
-	all, err := client.Identities(ctx)
-	if err != nil {
-		l.Account.Observe(err)
-		return "", err
-	}
-	taken, err := l.taken(e.ID)
-	if err != nil {
-		return "", err
-	}
-	start := e.Intended.Add(e.Ahead)
-	var found []string
-	for _, i := range all {
-		if i.Name != e.Name || slices.Contains(e.Known, i.UUID) || slices.Contains(taken, i.UUID) {
-			continue
-		}
-		if i.Created.IsZero() {
-			l.Log.Warn().Str("name", e.Name).Msg("an identity whose creation was not answered may be left over: Ravi does not tell its age")
-			return "", nil
-		}
-		if !i.Created.Before(start.Add(-createSlack)) && !i.Created.After(start.Add(createWindow)) {
-			found = append(found, i.UUID)
-		}
-	}
-	if len(found) > 1 {
-		l.Log.Warn().Str("name", e.Name).Msg("an identity whose creation was not answered may be left over: several bear its name")
-	}
-	if len(found) != 1 {
-		return "", nil
-	}
-	return found[0], nil
-}
-
-// taken returns the identities of all other leases, of any process.
-func (l *Leases) taken(except string) ([]string, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var uuids []string
-	for _, e := range l.all {
-		if e.UUID != "" && e.ID != except {
-			uuids = append(uuids, e.UUID)
-		}
-	}
-	others, err := l.others()
-	for _, r := range others {
-		if r.UUID != "" && r.ID != except {
-			uuids = append(uuids, r.UUID)
-		}
-	}
-	return uuids, err
-}
-
-// others returns what stands in the journals of other processes. The caller
-// holds mu.
-func (l *Leases) others() ([]leaseRecord, error) {
-	if l.Dir == "" {
-		return nil, nil
-	}
-	paths, err := journals(l.Dir)
-	if err != nil {
-		return nil, err
-	}
-	var all []leaseRecord
-	for _, path := range paths {
-		if l.held[path] != nil {
-			continue
-		}
-		data, err := readJournal(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		records, _ := parseJournal(data)
-		all = append(all, records...)
-	}
-	return all, nil
 }

@@ -1,21 +1,44 @@
 package session
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// scanAgain is how soon to look again where the credential was not there yet,
-// or a journal could not be read.
-const scanAgain = time.Minute
+const (
+	// scanEvery is how often to look for journals of processes that were killed.
+	scanEvery = 2 * time.Minute
+	// scanAgain is how soon to look again where something was in the way.
+	scanAgain = time.Minute
+	// scanMissed is how soon a server whose leases outlive it looks again for a
+	// journal that somebody else held, and scanPause how long who gave one back
+	// leaves it to that server. The one is shorter than the other.
+	scanMissed = 15 * time.Second
+	scanPause  = 40 * time.Second
+	// useKept is how long the use of an identity is remembered whose lease
+	// another process holds, and most how many such uses.
+	useKept = 5 * time.Minute
+	useMost = 4096
+)
 
-// scan takes over the journals of processes that are gone: at the start, and
-// when a lease in one of them expires that is left to its own server until then.
+// use is a caller's use of an identity.
+type use struct{ caller, uuid string }
+
+// scan takes over the journals of processes that are gone: at the start, every
+// two minutes, and when a lease in one of them expires that is left to its own
+// server until then.
 func (l *Leases) scan(now bool) {
 	l.mu.Lock()
-	due := l.Dir != "" && !l.ending && (now || !l.scanned || !l.scanAt.IsZero() && !l.now().Before(l.scanAt))
+	due := l.Dir != "" && !l.ending && (now || !l.now().Before(l.scanAt))
+	paths, err := []string(nil), error(nil)
+	if due {
+		paths, err = journals(l.Dir)
+		paths = slices.DeleteFunc(paths, func(path string) bool { return l.held[path] != nil })
+	}
 	l.mu.Unlock()
 	if !due {
 		return
 	}
-	paths, err := journals(l.Dir)
 	credential := ""
 	if err == nil && len(paths) > 0 {
 		client, clientErr := l.Account.Client()
@@ -28,22 +51,24 @@ func (l *Leases) scan(now bool) {
 	if l.ending {
 		return
 	}
-	l.scanned, l.scanAt = true, time.Time{}
+	l.scanAt = l.now().Add(scanEvery)
 	if err != nil {
-		l.scanAt = l.now().Add(scanAgain)
+		l.scanLater(l.now().Add(scanAgain))
 		return
 	}
-	sweepLocks(l.Dir)
+	sweepLocks(l.files(), l.Dir)
+	missed := false
 	for _, path := range paths {
 		if l.held[path] != nil {
 			continue
 		}
-		j, records, err := takeJournal(path)
+		j, records, err := takeJournal(l.files(), path)
 		if err != nil {
 			l.Log.Warn().Err(err).Msg("a journal of ephemeral identities cannot be read")
 			l.scanLater(l.now().Add(scanAgain))
 		}
 		if j == nil {
+			missed = true
 			continue
 		}
 		l.adopt(j)
@@ -51,6 +76,14 @@ func (l *Leases) scan(now bool) {
 			l.inherit(j, r, credential)
 		}
 		l.release(j)
+	}
+	if l.missed.Store(missed && l.Shared); l.missed.Load() {
+		l.scanLater(l.now().Add(scanMissed))
+	}
+	for u, at := range l.uses {
+		if l.now().Sub(at) > useKept {
+			delete(l.uses, u)
+		}
 	}
 	if now {
 		l.wakeUp()
@@ -67,6 +100,7 @@ func (l *Leases) inherit(j *journal, r leaseRecord, credential string) {
 	if r.Shared && !l.Shared {
 		// Its server may be starting again, and its callers still use it.
 		if at := l.dueAt(e); at.After(l.now()) {
+			j.left = append(j.left, r)
 			l.scanLater(at)
 			return
 		}
@@ -75,7 +109,54 @@ func (l *Leases) inherit(j *journal, r leaseRecord, credential string) {
 		j.live--
 		return
 	}
+	if at, ok := l.uses[use{r.Caller, r.UUID}]; ok && r.UUID != "" && at.Before(l.dueAt(e)) && at.Add(r.TTL).After(r.Expires) {
+		e.Expires = at.Add(r.TTL)
+		l.note(e, false)
+	}
 	l.add(e)
+}
+
+// missedUse remembers a use for the moment when the journal that has its lease
+// can be taken over. The caller holds mu.
+func (l *Leases) missedUse(u use) {
+	if !l.missed.Load() || len(l.uses) >= useMost {
+		return
+	}
+	if l.uses == nil {
+		l.uses = make(map[use]time.Time)
+	}
+	l.uses[u] = l.now()
+}
+
+// giveBack lets go of the journals of servers whose leases outlive them. Such a
+// server may start at any moment, and then needs all of them; what could not
+// be deleted is taken again later. The caller holds mu.
+func (l *Leases) giveBack() {
+	if l.Shared {
+		return
+	}
+	for _, j := range l.held {
+		var mine []*lease
+		busy, shared := false, len(j.left) > 0
+		for _, e := range l.all {
+			if e.journal == j {
+				mine = append(mine, e)
+				busy, shared = busy || e.busy, shared || e.Shared
+			}
+		}
+		if busy || !shared {
+			continue
+		}
+		for _, e := range mine {
+			delete(l.all, e.ID)
+			l.scanLater(l.dueAt(e))
+		}
+		l.count.Store(int64(len(l.all)))
+		l.release(j)
+		if next := l.now().Add(scanPause); l.scanAt.Before(next) {
+			l.scanAt = next
+		}
+	}
 }
 
 // scanLater makes the next scan not later than at. The caller holds mu.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,55 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/ravi"
-	"ravi-mcp/ravi/config"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
-	"ravi-mcp/secret"
 	"ravi-mcp/session"
 )
-
-// wire is the way of one process to Ravi.
-type wire struct {
-	http.RoundTripper
-	down atomic.Bool         // nothing arrives
-	mute atomic.Bool         // creations arrive, their answers do not
-	seen func(*http.Request) // looks at what is sent
-}
-
-var errWire = errors.New("the line is broken")
-
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	if w.seen != nil {
-		w.seen(r)
-	}
-	if w.down.Load() {
-		return nil, errWire
-	}
-	resp, err := w.RoundTripper.RoundTrip(r)
-	if err == nil && r.Method == http.MethodPost && w.mute.Load() {
-		_ = resp.Body.Close()
-		w.down.Store(true)
-		return nil, errWire
-	}
-	return resp, err
-}
-
-// process is one server as far as leases go.
-type process struct {
-	*session.Leases
-	wire *wire
-}
-
-func newProcess(t require.TestingT, ravis *sandboxtest.Instance, dir string, shared bool) *process {
-	p := &process{wire: &wire{RoundTripper: ravis.Server.RoundTripper()}}
-	p.Leases = &session.Leases{Dir: dir, Shared: shared, Account: &session.Account{Connect: func() (*ravi.Client, error) {
-		return ravi.New(ravi.Config{
-			Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(ravis.Account.AccessToken)},
-			BaseURL:     "https://ravi.test", Transport: p.wire, RetryTime: time.Second,
-		})
-	}}}
-	return p
-}
 
 // create does what create_identity does with a name that is free.
 func (p *process) create(ctx context.Context, name string, ttl time.Duration) (string, error) {
@@ -80,12 +34,12 @@ func (p *process) create(ctx context.Context, name string, ttl time.Duration) (s
 	if err != nil {
 		return "", err
 	}
-	made, err := client.CreateIdentity(ctx, ravi.NewIdentity{Name: name, Known: []string{}})
+	made, err := client.CreateIdentity(ctx, ravi.NewIdentity{Name: name, Email: intent.Address(), Known: []string{}})
 	if err != nil {
 		intent.Failed(err)
 		return "", err
 	}
-	intent.Created(made.UUID)
+	intent.Created(*made)
 	return made.UUID, nil
 }
 
@@ -256,7 +210,23 @@ func TestAnUnansweredCreationIsLookedFor(t *testing.T) {
 			lose(t, ravis, dir)
 			ravis.CreateIdentity(t, sandbox.NewIdentity{Name: "task"})
 			reap(t, ravis, dir)
-			assert.Equal(t, []string{"other", "task", "task"}, names(ravis))
+			assert.Equal(t, []string{"other", "task"}, names(ravis), "somebody's has another address")
+		})
+	})
+	t.Run("only somebody's exists", func(t *testing.T) {
+		leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+			p := newProcess(t, ravis, dir, false)
+			_, err := p.create(t.Context(), "first", time.Hour)
+			require.NoError(t, err, "it shows that this Ravi takes addresses")
+			p.wire.down.Store(true)
+			_, err = p.create(t.Context(), "task", time.Hour)
+			require.Error(t, err)
+			p.wire.down.Store(false)
+			ravis.CreateIdentity(t, sandbox.NewIdentity{Name: "task"})
+			time.Sleep(3 * time.Hour)
+			p.End(t.Context())
+			assert.Equal(t, []string{"other", "task"}, names(ravis))
+			assert.Empty(t, files(t, dir))
 		})
 	})
 	t.Run("older and younger ones are not it", func(t *testing.T) {
@@ -281,6 +251,9 @@ func TestAnUnansweredCreationIsLookedFor(t *testing.T) {
 			_, err = second.create(t.Context(), "task", 10*time.Hour)
 			require.ErrorIs(t, err, session.ErrNameInFlight, "the first one lives, and may be at it")
 			p.Kill()
+			_, err = second.create(t.Context(), "task", 10*time.Hour)
+			require.ErrorIs(t, err, session.ErrNameInFlight, "Ravi may still be at it")
+			time.Sleep(time.Minute + 35*time.Second)
 			_, err = second.create(t.Context(), "task", 10*time.Hour)
 			require.NoError(t, err)
 			reap(t, ravis, dir+"/none")

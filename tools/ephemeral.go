@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ravi-mcp/fault"
@@ -77,30 +78,45 @@ func (d *Deps) createLeased(ctx context.Context, call Call, client *ravi.Client,
 	if err := d.claim(p.Name); err != nil {
 		return nil, Lease{}, err
 	}
-	n := ravi.NewIdentity{Name: p.Name, ProvisionPhone: p.ProvisionPhone}
-	if !p.Ephemeral {
-		created, err := client.CreateIdentity(ctx, n)
-		return created, Lease{}, err
-	}
+	n := ravi.NewIdentity{Name: p.Name, ProvisionPhone: p.ProvisionPhone, Known: []string{}}
 	all, err := d.Account.Identities(ctx)
 	if err != nil {
 		return nil, Lease{}, err
 	}
-	n.Known = []string{}
 	for _, i := range all {
 		if i.Name == p.Name {
 			n.Known = append(n.Known, i.UUID)
 		}
+	}
+	if !p.Ephemeral {
+		created, err := client.CreateIdentity(ctx, n)
+		return created, Lease{}, unanswered(err)
 	}
 	intent, err := d.Leases.Begin(client, call.Caller.Name, p.Name, d.ttl(p.EphemeralParams), n.Known)
 	if err != nil {
 		return nil, Lease{}, fault.New(fault.Unavailable, "This server could not note down that the identity is ephemeral, so it was not created.",
 			"Create it without `ephemeral` and delete it afterwards. A person may have to look at the server's state folder.").WithCause(err)
 	}
+	n.Email = intent.Address()
 	created, err := client.CreateIdentity(ctx, n)
+	if refused := (*ravi.Error)(nil); errors.As(err, &refused) && !refused.Unanswered() && slices.Contains(refused.Fields, "email") {
+		n.Email = "" // a Ravi that takes no address
+		created, err = client.CreateIdentity(ctx, n)
+	}
 	if err != nil {
 		intent.Failed(err)
-		return nil, Lease{}, err
+		return nil, Lease{}, unanswered(err)
 	}
-	return created, Lease{Ephemeral: true, ExpiresAt: intent.Created(created.UUID)}, nil
+	return created, Lease{Ephemeral: true, ExpiresAt: intent.Created(*created)}, nil
+}
+
+// unanswered says what to look at after a creation of which nobody knows what
+// became of it.
+func unanswered(err error) error {
+	var lost *ravi.Error
+	if !errors.As(err, &lost) || !lost.Unanswered() {
+		return err
+	}
+	return fault.New(fault.Unavailable, "Ravi's answer was lost, so it is not certain whether the identity was created.",
+		"Wait two minutes and call list_identities. If an identity of that name was created just now, and by nobody else, pass its uuid as `identity`; if there is none, call again.").WithCause(err)
 }

@@ -1,0 +1,150 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+)
+
+// newAddress makes an address for an identity of that name: at most 30 lower
+// case letters, digits and hyphens, as Ravi wants them (API.md section 2.2),
+// whose end nobody else can have.
+func newAddress(name string) string {
+	const most = 20
+	var b strings.Builder
+	for _, c := range strings.ToLower(name) {
+		switch {
+		case b.Len() == most:
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+			b.WriteRune(c)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	head := strings.TrimSuffix(b.String(), "-")
+	if head == "" {
+		head = "task"
+	}
+	return head + "-" + strings.ToLower(rand.Text()[:9])
+}
+
+// find returns the identity that an intent became, or "" where there is none,
+// or where it cannot be told for certain which one. Unless over, it may still
+// come about.
+func (l *Leases) find(ctx context.Context, client *ravi.Client, e *lease, over bool) (string, error) {
+	all, err := client.Identities(ctx)
+	if err != nil {
+		l.Account.Observe(err)
+		return "", err
+	}
+	if e.Address != "" {
+		for _, i := range all {
+			if i.HasAddress(e.Address) {
+				return i.UUID, nil
+			}
+		}
+	}
+	l.mu.Lock()
+	byAddress := l.knownByAddress(e) || e.Address != "" && client.Scheme() == config.SchemeKey && l.heeds != ignoresAddress
+	l.mu.Unlock()
+	if byAddress || !over {
+		return "", nil
+	}
+	return l.findByName(client, all, e)
+}
+
+// knownByAddress reports whether the identity of an intent certainly has the
+// address that was asked for, if it exists. The caller holds mu.
+func (l *Leases) knownByAddress(e *lease) bool {
+	return e.Address != "" && l.heeds != ignoresAddress && (e.Heeded || l.heeds == heedsAddress)
+}
+
+// findByName is find for a Ravi that may not take addresses.
+func (l *Leases) findByName(client *ravi.Client, all []ravi.Identity, e *lease) (string, error) {
+	taken, err := l.taken(e.ID)
+	if err != nil {
+		return "", err
+	}
+	ahead, known := e.Ahead, e.Clock
+	if !known {
+		var ravis time.Time
+		ravis, known = client.Scope("").ServerTime()
+		ahead = time.Until(ravis)
+	}
+	start := e.Intended.Add(ahead)
+	var found []string
+	for _, i := range all {
+		if i.Name != e.Name || slices.Contains(e.Known, i.UUID) || slices.Contains(taken, i.UUID) {
+			continue
+		}
+		if i.Created.IsZero() || !known {
+			l.Log.Warn().Str("name", e.Name).Msg("an identity whose creation was not answered may be left over: Ravi does not tell its age")
+			return "", nil
+		}
+		if !i.Created.Before(start.Add(-createSlack)) && !i.Created.After(start.Add(createWindow)) {
+			found = append(found, i.UUID)
+		}
+	}
+	if len(found) > 1 {
+		l.Log.Warn().Str("name", e.Name).Msg("an identity whose creation was not answered may be left over: several bear its name")
+	}
+	if len(found) != 1 {
+		return "", nil
+	}
+	return found[0], nil
+}
+
+// taken returns the identities of all other leases, of any process.
+func (l *Leases) taken(except string) ([]string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var uuids []string
+	for _, e := range l.all {
+		if e.UUID != "" && e.ID != except {
+			uuids = append(uuids, e.UUID)
+		}
+	}
+	others, err := l.others()
+	for _, r := range others {
+		if r.UUID != "" && r.ID != except {
+			uuids = append(uuids, r.UUID)
+		}
+	}
+	return uuids, err
+}
+
+// others returns what stands in the journals of other processes, and what is
+// left to them. The caller holds mu.
+func (l *Leases) others() ([]leaseRecord, error) {
+	if l.Dir == "" {
+		return nil, nil
+	}
+	paths, err := journals(l.Dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []leaseRecord
+	for _, path := range paths {
+		if j := l.held[path]; j != nil {
+			all = append(all, j.left...)
+			continue
+		}
+		data, err := readJournal(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		records, _ := parseJournal(data)
+		all = append(all, records...)
+	}
+	return all, nil
+}

@@ -1,0 +1,154 @@
+package session_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"ravi-mcp/ravi"
+	"ravi-mcp/sandbox"
+	"ravi-mcp/sandbox/sandboxtest"
+)
+
+// world is a machine with servers that come and go, a Ravi, and others who use
+// the same account.
+type world struct {
+	t         testing.TB
+	ravi      *sandboxtest.Instance
+	dir       string
+	plain     bool // this Ravi gives no address that it is asked for
+	processes []*process
+	lasting   map[string]string    // identities that are no lease, by uuid
+	open      map[string]time.Time // names whose last ephemeral creation may not be known
+	leases    []*leasedIdentity    // those whose creation was answered
+	others    int
+}
+
+// leasedIdentity is an ephemeral identity as its user sees it.
+type leasedIdentity struct {
+	uuid   string
+	by     *process
+	shared bool
+	used   time.Time
+}
+
+const worldTTL = 20 * time.Minute
+
+// Names are few, so that they meet.
+var leaseNames = rapid.SampledFrom([]string{"a", "b", "c"})
+
+func (w *world) identities() map[string]string {
+	all := map[string]string{}
+	for _, i := range w.ravi.Server.Identities() {
+		all[i.UUID] = i.Name
+	}
+	return all
+}
+
+// named returns the identities of a name.
+func (w *world) named(name string) []string {
+	uuids := []string{}
+	for _, i := range w.ravi.Server.Identities() {
+		if i.Name == name {
+			uuids = append(uuids, i.UUID)
+		}
+	}
+	return uuids
+}
+
+func (w *world) start(shared bool) *process {
+	p := newProcess(w.t, w.ravi, w.dir, shared)
+	p.wire.plain = w.plain
+	p.Start()
+	w.processes = append(w.processes, p)
+	return p
+}
+
+// gone takes note that a process does not run any more. What it leased goes
+// with it, unless it is kept through a restart.
+func (w *world) gone(p *process) {
+	w.processes = slices.DeleteFunc(w.processes, func(other *process) bool { return other == p })
+	w.leases = slices.DeleteFunc(w.leases, func(l *leasedIdentity) bool { return l.by == p && !l.shared })
+}
+
+// bury takes note of processes that were killed meanwhile.
+func (w *world) bury() {
+	synctest.Wait()
+	for _, p := range slices.Clone(w.processes) {
+		if p.life.over() {
+			w.gone(p)
+		}
+	}
+}
+
+func (w *world) pick(t *rapid.T) *process {
+	if len(w.processes) == 0 {
+		return w.start(rapid.Bool().Draw(t, "shared"))
+	}
+	return w.processes[rapid.IntRange(0, len(w.processes)-1).Draw(t, "process")]
+}
+
+// create does what create_identity does, and returns the new identity if the
+// caller was told of one.
+func (w *world) create(p *process, name string, between func()) (string, error) {
+	client, err := p.Account.Client()
+	require.NoError(w.t, err)
+	if err := p.Claim(name); err != nil {
+		return "", err
+	}
+	intent, err := p.Begin(client, "local", name, worldTTL, w.named(name))
+	if err != nil {
+		return "", err
+	}
+	between()
+	made, err := client.CreateIdentity(w.t.Context(), ravi.NewIdentity{Name: name, Email: intent.Address(), Known: w.named(name)})
+	if err != nil {
+		intent.Failed(err)
+		return "", err
+	}
+	intent.Created(*made)
+	if p.life.over() {
+		return "", errDead
+	}
+	w.leases = append(w.leases, &leasedIdentity{uuid: made.UUID, by: p, shared: p.Shared, used: time.Now()})
+	return made.UUID, nil
+}
+
+// elsewhere lets somebody else create an identity.
+func (w *world) elsewhere(name string) {
+	// Where only names tell, one made elsewhere within the time of an unanswered
+	// creation cannot be told from it.
+	if at, open := w.open[name]; w.plain && open && time.Since(at) < 2*time.Minute {
+		w.others++
+		name = fmt.Sprint("elsewhere-", w.others)
+	}
+	made, err := w.ravi.Server.CreateIdentity(w.ravi.Account.Email, sandbox.NewIdentity{Name: name})
+	require.NoError(w.t, err)
+	w.lasting[made.UUID] = name
+}
+
+// check looks whether anything is gone that must not be.
+func (w *world) check(t *rapid.T) {
+	w.bury()
+	all := w.identities()
+	for uuid, name := range w.lasting {
+		require.Contains(t, all, uuid, "%s is no lease", name)
+	}
+	for _, l := range w.leases {
+		if time.Since(l.used) < worldTTL {
+			require.Contains(t, all, l.uuid, "it was used, and nothing has ended it")
+		}
+	}
+}
+
+// mend gives a process, and Ravi, back what was broken.
+func (w *world) mend(p *process) {
+	p.wire.mute.Store(false)
+	p.wire.slow.Store(0)
+	p.wire.down.Store(false)
+}

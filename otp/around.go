@@ -253,8 +253,12 @@ func (p *page) addDecoy(e *evidence, h hit, r relation, c *candidate, codeNearer
 // heads reports whether a label is all or nearly all of its line, so that it
 // can be the heading of the next one.
 func (p *page) heads(h hit) bool {
-	start, _ := p.lineBounds(h.start)
-	return h.start-start <= 16
+	for i := h.start; h.start-i <= 16; i-- {
+		if i == 0 || p.form[i-1] == '\n' {
+			return true
+		}
+	}
+	return false
 }
 
 // codeBefore reports whether a word for a code stands shortly before a hit in

@@ -98,7 +98,25 @@ func BenchmarkWorst256KB(b *testing.B) {
 	}
 }
 
-// The benchmark above measures; this only catches what has become quadratic,
+// Cost is linear: ns/KB stays the same from 32 KB to 256 KB.
+func BenchmarkLinear(b *testing.B) {
+	for _, name := range []string{"dots", "headers", "hyphens", "words codes", "newlines", "cells", "codes", "marks"} {
+		whole := worst()[name]
+		for _, size := range []int{32, 64, 128, 256} {
+			m := whole
+			m.Text = m.Text[:min(len(m.Text), size<<10)]
+			m.HTML = m.HTML[:min(len(m.HTML), size<<10)]
+			b.Run(fmt.Sprintf("%s/%dKB", name, size), func(b *testing.B) {
+				for b.Loop() {
+					otp.Extract(m, otp.Context{})
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(size), "ns/KB")
+			})
+		}
+	}
+}
+
+// The benchmarks above measure; this only catches what has become quadratic,
 // with room for a slow machine.
 func TestWorstInputsStayLinear(t *testing.T) {
 	otp.Extract(otp.Message{Channel: otp.SMS, Text: "x"}, otp.Context{})

@@ -50,23 +50,24 @@ const maxTokens = 60000
 const maxFound = 400
 
 func (p *page) scan() []token {
-	var out []token
+	out := p.tokens[:0]
 	for i := 0; i < len(p.form) && len(out) < maxTokens; {
-		r := p.form[i]
-		if !isDigit(r) && !joinsCode(r) {
+		if kindOf(p.form[i])&(kindDigit|kindJoins) == 0 {
 			i++
 			continue
 		}
 		t := token{start: i}
-		for i < len(p.form) && (isDigit(p.form[i]) || joinsCode(p.form[i])) {
-			if isDigit(p.form[i]) {
-				t.digits++
-			} else {
-				t.letters++
+		for ; i < len(p.form); i++ {
+			kind := kindOf(p.form[i])
+			if kind&(kindDigit|kindJoins) == 0 {
+				break
 			}
-			i++
+			if kind&kindDigit != 0 {
+				t.digits++
+			}
 		}
 		t.end = i
+		t.letters = t.len() - t.digits
 		out = append(out, t)
 	}
 	return out

@@ -133,6 +133,13 @@ func composed(s string) string {
 	return norm.NFC.String(fewMarks(s))
 }
 
+func composedBytes(s []byte) []byte {
+	if norm.NFC.IsNormal(s) {
+		return s
+	}
+	return norm.NFC.Bytes([]byte(fewMarks(string(s))))
+}
+
 // fewMarks leaves at most two combining marks on a letter; no language stacks
 // more of them, and composing thousands takes long.
 func fewMarks(s string) string {

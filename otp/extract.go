@@ -11,6 +11,7 @@ import (
 // reads at most [MaxInput] bytes of each part, and is safe for concurrent use.
 func Extract(m Message, c Context) Verdict {
 	e := newExtraction(m)
+	defer e.release()
 	if host, code, ok := originBound(m); ok {
 		v := Verdict{Code: code, Display: code, OriginHost: host, Confidence: 1, Kind: KindCode,
 			Reason: "the last line binds this code to " + host}
@@ -62,15 +63,21 @@ func newExtraction(m Message) *extraction {
 		seen.findWords()
 		if e.thread == threadNone && seen.hasForwardLine() {
 			e.thread = threadForward
+			seen.release()
+			hidden.release()
 			seen, hidden, e.ld = walkHTML(m.HTML, true, false)
 			seen.findWords()
 		}
 		e.pages = append(e.pages, seen)
 	}
 	e.pages = append(e.pages, plain)
-	if hidden != nil && len(hidden.show) > 0 {
-		hidden.findWords()
-		e.pages = append(e.pages, hidden)
+	if hidden != nil {
+		if len(hidden.show) > 0 {
+			hidden.findWords()
+			e.pages = append(e.pages, hidden)
+		} else {
+			hidden.release()
+		}
 	}
 	for _, p := range e.pages {
 		p.cutQuotes(e.thread)
@@ -86,6 +93,13 @@ func newExtraction(m Message) *extraction {
 		p.read()
 	}
 	return e
+}
+
+// release gives the pages back. The verdict holds copies of what it shows.
+func (e *extraction) release() {
+	for _, p := range e.pages {
+		p.release()
+	}
 }
 
 // decide scores all candidates and fills in the code part of the verdict.

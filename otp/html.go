@@ -18,9 +18,8 @@ const maxAnchors = 400
 
 // element is an open element with what it passes on to its content.
 type element struct {
-	tag    atom.Atom
-	look   look
-	anchor bool
+	tag  tag
+	look look
 }
 
 // look is what a reader sees of an element's content.
@@ -40,6 +39,7 @@ type walker struct {
 	overflow   int
 	css        map[string]bool  // class and id selectors that hide
 	styles     map[string]style // inline styles read so far
+	pairs      []pair           // attributes of the tag being read
 	keepQuotes bool             // a forward: quotes belong to the message
 	isReply    bool
 	link       int // open anchor in seen.anchors, or -1
@@ -61,14 +61,13 @@ func walkHTML(doc string, keepQuotes, isReply bool) (seen, hidden *page, ld []st
 		switch z.Next() {
 		case html.ErrorToken:
 			w.closeLink()
-			return &w.seen.page, &w.hidden.page, w.ldjson
+			return w.seen.page, w.hidden.page, w.ldjson
 		case html.TextToken:
 			w.onText(z)
 		case html.StartTagToken, html.SelfClosingTagToken:
 			w.onStart(z)
 		case html.EndTagToken:
-			name, _ := z.TagName()
-			w.onEnd(atom.Lookup(name))
+			w.onEnd(tagOf(z))
 		}
 	}
 }
@@ -86,7 +85,7 @@ func (w *walker) onText(z *html.Tokenizer) {
 		switch raw := z.Raw(); {
 		case w.inLD && len(w.ldjson) < 4 && len(raw) < 32<<10:
 			w.ldjson = append(w.ldjson, string(raw))
-		case len(w.stack) > 0 && w.stack[len(w.stack)-1].tag == atom.Style:
+		case len(w.stack) > 0 && w.stack[len(w.stack)-1].tag.atom == atom.Style:
 			w.css = hidingSelectors(w.css, string(raw))
 		}
 		return
@@ -98,7 +97,7 @@ func (w *walker) onText(z *html.Tokenizer) {
 	if l.emph {
 		flags |= flagEmph
 	}
-	text := string(z.Text())
+	text := z.Text()
 	if l.hidden || l.unseen {
 		w.hidden.text(text, flags, false)
 		return
@@ -110,31 +109,31 @@ func (w *walker) onText(z *html.Tokenizer) {
 }
 
 func (w *walker) onStart(z *html.Tokenizer) {
-	name, more := z.TagName()
-	tag := atom.Lookup(name)
-	if tag == 0 {
+	t := tagOf(z)
+	if t.atom == 0 {
 		// Unknown elements (o:p, v:roundrect) are inline and cannot be told
 		// apart when they close, so they are looked through.
 		return
 	}
-	a := w.readAttrs(z, more)
-	w.impliedEnd(tag)
+	var a attrs
+	w.readAttrs(z, &a)
+	w.impliedEnd(t)
 	l := w.top()
 	st := a.style
-	l.pre = l.pre || tag == atom.Pre || tag == atom.Textarea || st.pre
-	l.skip = l.skip || skipTags[tag]
-	l.hidden = l.hidden || st.hidden || a.hidden || w.hiddenByCSS(a)
+	l.pre = l.pre || t.is(tagPre) || st.pre
+	l.skip = l.skip || t.is(tagSkip)
+	l.hidden = l.hidden || st.hidden || a.hidden || w.hiddenByCSS(&a)
 	if st.font != fontUnset {
 		l.unseen = st.font == fontNone
 	}
-	if st.invisible != nil {
-		l.unseen = *st.invisible
+	if st.visibility != visibilityUnset {
+		l.unseen = st.visibility == visibilityNone
 	}
-	l.emph = emphTags[tag] || st.emph || l.emph && !st.plain
-	l.quoted = l.quoted || w.startsQuote(tag, a)
+	l.emph = t.is(tagEmph) || st.emph || l.emph && !st.plain
+	l.quoted = l.quoted || w.startsQuote(t, &a)
 
-	w.breakBefore(tag, st)
-	switch tag {
+	w.breakBefore(t, st)
+	switch t.atom {
 	case atom.Br:
 		w.gap('\n')
 	case atom.Img:
@@ -149,79 +148,79 @@ func (w *walker) onStart(z *html.Tokenizer) {
 	case atom.Script:
 		w.inLD = a.typ == "application/ld+json"
 	}
-	if voidTags[tag] {
+	if t.is(tagVoid) {
 		return
 	}
 	if len(w.stack) >= maxDepth {
 		w.overflow++
 		return
 	}
-	w.stack = append(w.stack, element{tag: tag, look: l, anchor: tag == atom.A})
+	w.stack = append(w.stack, element{tag: t, look: l})
 }
 
-func (w *walker) onEnd(tag atom.Atom) {
-	if tag == 0 || voidTags[tag] {
+func (w *walker) onEnd(t tag) {
+	if t.atom == 0 || t.is(tagVoid) {
 		return
 	}
 	if w.overflow > 0 {
 		w.overflow--
 		return
 	}
-	if tag == atom.A {
+	if t.atom == atom.A {
 		w.closeLink()
 	}
 	for i := len(w.stack) - 1; i >= 0; i-- {
 		open := w.stack[i].tag
-		if open == tag {
+		if open.atom == t.atom {
 			w.stack = w.stack[:i]
 			break
 		}
 		// A stray end tag inside a cell does not close what is outside it.
-		if (open == atom.Td || open == atom.Th || open == atom.Table) && tag != atom.Tr && tag != atom.Table && tag != atom.Tbody && tag != atom.Body && tag != atom.Html {
+		if open.is(tagCell|tagTable) && !t.is(tagRow|tagTable) && t.atom != atom.Tbody && t.atom != atom.Body && t.atom != atom.Html {
 			break
 		}
 	}
-	if blockTags[tag] {
+	if t.is(tagBlock) {
 		w.gap('\n')
 	}
 }
 
 // impliedEnd closes elements that a new one ends without an end tag.
-func (w *walker) impliedEnd(tag atom.Atom) {
-	var closes, stops map[atom.Atom]bool
+func (w *walker) impliedEnd(t tag) {
+	var closes, stops tagBits
 	switch {
-	case tag == atom.Body, blockTags[tag] && w.top().skip:
-		closes, stops = headTags, nil // a head that was never closed
-	case tag == atom.Td || tag == atom.Th:
-		closes, stops = cellTags, rowStops
-	case tag == atom.Tr:
-		closes, stops = rowTags, tableStops
-	case tag == atom.Li:
-		closes, stops = itemTags, listStops
-	case blockTags[tag]:
-		if n := len(w.stack); n > 0 && w.stack[n-1].tag == atom.P {
+	case t.atom == atom.Body, t.is(tagBlock) && w.top().skip:
+		closes = tagHead // that was never closed
+	case t.is(tagCell):
+		closes, stops = tagCell, tagRow|tagTable
+	case t.is(tagRow):
+		closes, stops = tagRow, tagTable
+	case t.is(tagItem):
+		closes, stops = tagItem, tagList|tagTable|tagCell
+	case t.is(tagBlock):
+		if n := len(w.stack); n > 0 && w.stack[n-1].tag.atom == atom.P {
 			w.stack = w.stack[:n-1]
 		}
 		return
 	default:
 		return
 	}
-	for i := len(w.stack) - 1; i >= 0 && !stops[w.stack[i].tag]; i-- {
-		if closes[w.stack[i].tag] {
+	for i := len(w.stack) - 1; i >= 0 && !w.stack[i].tag.is(stops); i-- {
+		if w.stack[i].tag.is(closes) {
 			w.stack = w.stack[:i]
 			return
 		}
 	}
 }
 
-func (w *walker) breakBefore(tag atom.Atom, st style) {
+func (w *walker) breakBefore(t tag, st style) {
 	switch {
 	case st.display == displayInlineBlock:
 		w.gap(' ')
 	case st.display == displayInline:
-	case tag == atom.Td || tag == atom.Th || st.display == displayCell:
+	case t.is(tagCell) || st.display == displayCell:
 		w.gap('\t')
-	case blockTags[tag] || st.display == displayBlock:
+	case t.is(tagBlock) || st.display == displayBlock:
 		w.gap('\n')
 	}
 }
@@ -254,11 +253,11 @@ func (w *walker) closeLink() {
 }
 
 // startsQuote reports whether an element begins the quoted part of a reply.
-func (w *walker) startsQuote(tag atom.Atom, a attrs) bool {
+func (w *walker) startsQuote(t tag, a *attrs) bool {
 	if w.keepQuotes {
 		return false
 	}
-	if tag == atom.Blockquote && (w.isReply || a.typ == "cite" || strings.Contains(a.class, "quote")) {
+	if t.atom == atom.Blockquote && (w.isReply || a.typ == "cite" || strings.Contains(a.class, "quote")) {
 		return true
 	}
 	switch a.id {
@@ -286,7 +285,9 @@ func (w *walker) startsQuote(tag atom.Atom, a attrs) bool {
 // only once more.
 func Text(doc string, max int) (text string, truncated bool) {
 	over := len(doc) > MaxInput
-	seen, _, _ := walkHTML(doc, true, false)
+	seen, hidden, _ := walkHTML(doc, true, false)
+	defer seen.release()
+	defer hidden.release()
 	text, truncated = Clean(string(seen.show), max)
 	return text, truncated || over
 }

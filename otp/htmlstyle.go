@@ -3,32 +3,6 @@ package otp
 import (
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
-)
-
-func tagSet(tags ...atom.Atom) map[atom.Atom]bool {
-	m := make(map[atom.Atom]bool, len(tags))
-	for _, t := range tags {
-		m[t] = true
-	}
-	return m
-}
-
-var (
-	skipTags  = tagSet(atom.Head, atom.Style, atom.Script, atom.Title, atom.Template, atom.Svg, atom.Object, atom.Iframe, atom.Noframes, atom.Audio, atom.Video, atom.Canvas, atom.Datalist)
-	voidTags  = tagSet(atom.Br, atom.Img, atom.Hr, atom.Input, atom.Meta, atom.Link, atom.Col, atom.Area, atom.Base, atom.Wbr, atom.Source, atom.Track, atom.Embed, atom.Param)
-	blockTags = tagSet(atom.P, atom.Div, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Table, atom.Tr, atom.Tbody, atom.Thead, atom.Ul, atom.Ol, atom.Li, atom.Dl, atom.Dt, atom.Dd,
-		atom.Blockquote, atom.Pre, atom.Hr, atom.Center, atom.Section, atom.Article, atom.Header, atom.Footer, atom.Main, atom.Aside, atom.Nav, atom.Address, atom.Form, atom.Fieldset, atom.Body, atom.Html, atom.Figure, atom.Caption)
-	emphTags   = tagSet(atom.B, atom.Strong, atom.H1, atom.H2, atom.H3, atom.Code, atom.Pre, atom.Kbd, atom.Samp, atom.Tt, atom.Big, atom.Mark, atom.Th)
-	headTags   = tagSet(atom.Head)
-	cellTags   = tagSet(atom.Td, atom.Th)
-	rowTags    = tagSet(atom.Tr)
-	itemTags   = tagSet(atom.Li)
-	rowStops   = tagSet(atom.Tr, atom.Table)
-	tableStops = tagSet(atom.Table)
-	listStops  = tagSet(atom.Ul, atom.Ol, atom.Table, atom.Td)
 )
 
 // attrs are the attributes the walker looks at.
@@ -36,48 +10,6 @@ type attrs struct {
 	href, class, id, alt, typ string
 	style                     style
 	hidden, button            bool
-}
-
-// maxStyles bounds the parsed inline styles that are kept; mails repeat a few.
-const maxStyles = 256
-
-func (w *walker) readAttrs(z *html.Tokenizer, more bool) attrs {
-	var a attrs
-	for range 64 { // more attributes than that are not from a mail program
-		if !more {
-			break
-		}
-		var key, val []byte
-		key, val, more = z.TagAttr()
-		switch string(key) {
-		case "href":
-			a.href = string(val)
-		case "style":
-			st, ok := w.styles[string(val)]
-			if !ok {
-				st = parseStyle(strings.ToLower(string(val)))
-				if len(w.styles) < maxStyles && len(val) < 2<<10 {
-					w.styles[string(val)] = st
-				}
-			}
-			a.style = st
-		case "class":
-			a.class = string(val)
-			lower := strings.ToLower(a.class)
-			a.button = a.button || strings.Contains(lower, "btn") || strings.Contains(lower, "button")
-		case "id":
-			a.id = string(val)
-		case "alt":
-			a.alt, _ = capBytes(string(val), 200)
-		case "type":
-			a.typ = strings.ToLower(strings.TrimSpace(string(val)))
-		case "hidden":
-			a.hidden = true
-		case "bgcolor":
-			a.button = true
-		}
-	}
-	return a
 }
 
 type display uint8
@@ -98,16 +30,24 @@ const (
 	fontSome
 )
 
+type visibility uint8
+
+const (
+	visibilityUnset visibility = iota
+	visibilityNone
+	visibilitySome
+)
+
 // style is what an inline style means to a reader.
 type style struct {
-	hidden    bool
-	invisible *bool // visibility, which an inner element may undo
-	font      fontSize
-	display   display
-	emph      bool
-	plain     bool // normal weight: undoes inherited emphasis
-	button    bool
-	pre       bool
+	hidden     bool
+	visibility visibility // an inner element may undo it
+	font       fontSize
+	display    display
+	emph       bool
+	plain      bool // normal weight: undoes inherited emphasis
+	button     bool
+	pre        bool
 }
 
 func parseStyle(css string) style {
@@ -127,8 +67,10 @@ func parseStyle(css string) style {
 		case "display":
 			s.readDisplay(val)
 		case "visibility":
-			inv := val == "hidden" || val == "collapse"
-			s.invisible = &inv
+			s.visibility = visibilitySome
+			if val == "hidden" || val == "collapse" {
+				s.visibility = visibilityNone
+			}
 		case "mso-hide":
 			s.hidden = s.hidden || val == "all"
 		case "opacity":
@@ -273,7 +215,7 @@ func addSelectors(known map[string]bool, list string) map[string]bool {
 	return known
 }
 
-func (w *walker) hiddenByCSS(a attrs) bool {
+func (w *walker) hiddenByCSS(a *attrs) bool {
 	if len(w.css) == 0 {
 		return false
 	}

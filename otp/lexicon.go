@@ -165,17 +165,21 @@ type hit struct {
 // looked up on their own, so that "do not share this code" hides no "code".
 const labelClasses = clStrong | clNoun | clAct | clIs | clDecoy | clUnit | clMoney | clMonth
 
-// find returns the entries in text (folded runes), in order, without those
+// find appends the entries in text (folded runes), in order, without those
 // that lie wholly inside a longer one of the same kind.
-func (l *lexicon) find(text []rune) (labels, cues []hit) {
+func (l *lexicon) find(text []rune, labels, cues []hit) ([]hit, []hit) {
 	var labelEnd, cueEnd int
-	for i := 0; i < len(text); i++ {
-		r := text[i]
-		if r <= ' ' || !isWordRune(r) && r != '%' {
+	var before uint8 // kind of the rune before
+	for i, r := range text {
+		kind := kindOf(r)
+		prev := before
+		before = kind
+		if kind&kindWord == 0 && r != '%' {
 			continue
 		}
 		label, cue := hit{start: i}, hit{start: i}
-		if wordStart(text, i) || afterClitic(text, i) {
+		start := prev&kindWord == 0 || (prev|kind)&kindUnspaced != 0 || prev&kindDigit != 0 && kind&kindDigit == 0
+		if start || afterClitic(text, i) {
 			l.heads.longest(text, i, &label, &cue)
 		}
 		l.tails.longest(text, i, &label, &cue)
@@ -194,7 +198,7 @@ func (l *lexicon) find(text []rune) (labels, cues []hit) {
 // cueClasses returns the classes of all cues in a short text.
 func cueClasses(text []rune) class {
 	var cl class
-	_, cues := words().find(text)
+	_, cues := words().find(text, nil, nil)
 	for _, h := range cues {
 		cl |= h.class
 	}

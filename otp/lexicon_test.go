@@ -40,7 +40,7 @@ do: yes it's me
 	require.NoError(t, err)
 	find := func(text string) (out []string) {
 		folded := foldRunes(text)
-		labels, cues := lex.find(folded)
+		labels, cues := lex.find(folded, nil, nil)
 		for _, h := range append(labels, cues...) {
 			out = append(out, string(folded[h.start:h.end]))
 		}

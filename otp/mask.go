@@ -11,35 +11,35 @@ import (
 // for codes, and notes bare http and https URLs as links.
 func (p *page) maskAddresses() {
 	for i := 0; i < len(p.form); {
-		if !urlStart(p.form[i]) {
+		if p.form[i] <= ' ' {
 			i++
 			continue
 		}
-		// One run of runes without whitespace at a time.
-		end := i
-		for end < len(p.form) && p.form[end] > ' ' {
-			end++
+		// One run of runes without whitespace at a time. Most are words.
+		start, kinds := i, uint8(0)
+		for i < len(p.form) && p.form[i] > ' ' {
+			kinds |= kindOf(p.form[i])
+			i++
 		}
-		p.maskRun(i, end)
-		i = end
+		if kinds&kindAddress != 0 {
+			p.maskRun(start, i)
+		}
 	}
 }
 
-func urlStart(r rune) bool { return r > ' ' && r != maskRune }
-
 // maskRun masks what is an address inside one run of non-space runes.
 func (p *page) maskRun(start, end int) {
-	for i := start; i < end; {
-		if scheme := p.schemeAt(i, end); scheme > 0 {
-			stop := p.urlEnd(i, end)
-			if stop > i+scheme {
-				p.bareLink(i, stop)
-				p.mask(i, stop, maskRune)
-			}
-			i = max(stop, i+1)
+	for i := start; i < end; i++ {
+		scheme := p.schemeAt(i, end)
+		if scheme == 0 {
 			continue
 		}
-		i++
+		stop := p.urlEnd(i, end)
+		if stop > i+scheme {
+			p.bareLink(i, stop)
+			p.mask(i, stop, maskRune)
+		}
+		i = max(stop-1, i)
 	}
 	p.maskNames(start, end)
 }
@@ -75,12 +75,7 @@ func (p *page) matches(i int, s string) bool {
 // less closing punctuation that the sentence owns.
 func (p *page) urlEnd(start, limit int) int {
 	end := start
-	for end < limit {
-		r := p.form[end]
-		if r == '<' || r == '>' || r == '"' || r == '\\' || r == '^' || r == '`' || r == '{' || r == '}' || r == '|' || r == maskRune ||
-			strings.ContainsRune("「」『』【】《》（）。，、！？；：“”‘’…«»", p.show[end]) || unspaced(p.show[end]) {
-			break
-		}
+	for end < limit && kindOf(p.form[end])&kindEndsURL == 0 && kindOf(p.show[end])&(kindEndsURL|kindUnspaced) == 0 {
 		end++
 	}
 	round, square := balance(p.form[start:end])
@@ -128,11 +123,10 @@ func (p *page) bareLink(start, end int) {
 	if len(p.anchors) >= maxAnchors || p.flags[start]&(flagAnchor|flagMasked) != 0 {
 		return
 	}
-	url := string(p.show[start:end])
-	if !strings.HasPrefix(strings.ToLower(url), "http") {
+	if !strings.EqualFold(string(p.show[start:min(end, start+4)]), "http") {
 		return
 	}
-	p.anchors = append(p.anchors, anchor{url: url, start: start, end: end, bare: true})
+	p.anchors = append(p.anchors, anchor{url: string(p.show[start:end]), start: start, end: end, bare: true})
 }
 
 // maskNames masks e-mail addresses, domain names and @handles in a run.
@@ -175,8 +169,6 @@ func (p *page) inPath(i, j int) bool {
 	}
 	return false
 }
-
-func nameRune(r rune) bool { return isDigit(r) || joinsCode(r) || r == '-' || r == '_' || r == '+' }
 
 // isDomain reports whether name.tld at i is a domain: a known suffix, and not
 // the border of two sentences without a space ("482033.Do not share").

@@ -40,6 +40,7 @@ type page struct {
 	tokens  []token
 	owners  map[int]*candidate // label offset to the number right behind it
 	tongue  uint8              // 0 not read yet, 1 other, 2 English
+	rows    [][2]int           // lines, while quotes are cut
 	receipt bool               // the page tells of a payment and asks for nothing
 	vouches bool               // the page speaks of signing in or verifying
 }
@@ -55,18 +56,8 @@ type anchor struct {
 
 // pageBuilder appends text to a page under construction.
 type pageBuilder struct {
-	page
+	*page
 	pending rune // whitespace that waits for the next visible rune
-}
-
-func newPage(kind pageKind, size int) *pageBuilder {
-	b := &pageBuilder{}
-	b.kind = kind
-	b.show = make([]rune, 0, size)
-	b.form = make([]rune, 0, size)
-	b.fold = make([]rune, 0, size)
-	b.flags = make([]uint8, 0, size)
-	return b
 }
 
 // gap notes whitespace; the strongest kind wins: line over cell over space.
@@ -76,18 +67,44 @@ func (b *pageBuilder) gap(r rune) {
 	}
 }
 
+// push and ascii append to room that text has made.
 func (b *pageBuilder) push(r rune, flags uint8) {
 	f := formsOf(r)
-	b.show = append(b.show, r)
-	b.form = append(b.form, f.form)
-	b.fold = append(b.fold, f.fold)
-	b.flags = append(b.flags, flags)
+	n := len(b.show)
+	b.show, b.form, b.fold, b.flags = b.show[:n+1], b.form[:n+1], b.fold[:n+1], b.flags[:n+1]
+	b.show[n], b.form[n], b.fold[n], b.flags[n] = r, f.form, f.fold, flags
+}
+
+func (b *pageBuilder) ascii(s []byte, flags uint8) {
+	n := len(b.show)
+	to := n + len(s)
+	b.show, b.form, b.fold, b.flags = b.show[:to], b.form[:to], b.fold[:to], b.flags[:to]
+	show, form, fold, marks := b.show[n:to], b.form[n:to], b.fold[n:to], b.flags[n:to]
+	for i, c := range s {
+		f := asciiForms[c&0x7F]
+		show[i], form[i], fold[i], marks[i] = rune(c), f.form, f.fold, flags
+	}
 }
 
 // text appends s. Line ends count as lines only where lines is set.
-func (b *pageBuilder) text(s string, flags uint8, lines bool) {
-	s = composed(s)
-	for _, r := range s {
+func (b *pageBuilder) text(s []byte, flags uint8, lines bool) {
+	s = composedBytes(s)
+	b.grow(len(s) + 1) // with the whitespace that waits
+	for i := 0; i < len(s); {
+		if s[i] == ' ' {
+			b.gap(' ')
+			i++
+			continue
+		}
+		if from := i; visibleASCII(s[i]) {
+			for i++; i < len(s) && visibleASCII(s[i]); i++ {
+			}
+			b.flush(flags)
+			b.ascii(s[from:i], flags)
+			continue
+		}
+		r, size := utf8.DecodeRune(s[i:])
+		i += size
 		switch r {
 		case '\n', '\r', '\v', '\f', 0x2028, 0x2029, 0x85:
 			if lines {
@@ -103,14 +120,11 @@ func (b *pageBuilder) text(s string, flags uint8, lines bool) {
 				b.gap(' ')
 			}
 			continue
-		case ' ':
-			b.gap(' ')
-			continue
 		}
 		if dropped(r) || r == utf8.RuneError {
 			continue
 		}
-		if r >= 0x80 && formsOf(r).form == ' ' {
+		if formsOf(r).form == ' ' {
 			b.gap(' ')
 			continue
 		}
@@ -118,6 +132,8 @@ func (b *pageBuilder) text(s string, flags uint8, lines bool) {
 		b.push(r, flags)
 	}
 }
+
+func visibleASCII(c byte) bool { return c > ' ' && c < 0x7F }
 
 // flush writes pending whitespace; nothing before the first visible rune.
 func (b *pageBuilder) flush(flags uint8) {
@@ -130,8 +146,8 @@ func (b *pageBuilder) flush(flags uint8) {
 func textPage(kind pageKind, s string) *page {
 	s, _ = capBytes(s, MaxInput)
 	b := newPage(kind, utf8.RuneCountInString(s))
-	b.text(s, 0, true)
-	return &b.page
+	b.text([]byte(s), 0, true)
+	return b.page
 }
 
 // mask hides form and fold between two offsets from the search for codes.
@@ -157,7 +173,7 @@ type segment struct {
 
 // findWords looks the page up in the lexicon, once and before anything is cut.
 func (p *page) findWords() {
-	p.hits, p.cues = words().find(p.fold)
+	p.hits, p.cues = words().find(p.fold, p.hits[:0], p.cues[:0])
 }
 
 // read finds the sentences and tokens of the page and drops the words that
@@ -174,7 +190,7 @@ func (p *page) read() {
 
 // sentences splits the page at line ends and sentence marks.
 func (p *page) sentences() []segment {
-	var segs []segment
+	segs := p.segs[:0]
 	start, line := 0, 0
 	end := func(i int) {
 		if i > start {
@@ -182,8 +198,11 @@ func (p *page) sentences() []segment {
 		}
 		start = i
 	}
-	for i := 0; i < len(p.form); i++ {
-		switch p.form[i] {
+	for i, r := range p.form {
+		if kindOf(r)&kindWord != 0 {
+			continue
+		}
+		switch r {
 		case '\n':
 			end(i)
 			line++

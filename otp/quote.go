@@ -55,7 +55,7 @@ func cutPrefix(s string) (head, tail string, ok bool) {
 
 // lines returns the bounds of all lines of the page.
 func (p *page) lines() [][2]int {
-	var out [][2]int
+	out := p.rows[:0]
 	start := 0
 	for i, r := range p.form {
 		if r == '\n' {
@@ -63,7 +63,8 @@ func (p *page) lines() [][2]int {
 			start = i + 1
 		}
 	}
-	return append(out, [2]int{start, len(p.form)})
+	p.rows = append(out, [2]int{start, len(p.form)})
+	return p.rows
 }
 
 // hasForwardLine reports whether the page holds a "Forwarded message" line.
@@ -146,7 +147,7 @@ func (p *page) isAttribution(lines [][2]int, i int, kind threadKind) bool {
 	}
 	// Mail programs break the line before or inside the address.
 	next := p.nextLine(lines, i)
-	if next != i+1 || lines[next][1]-lines[next][0] > 120 || !p.hasDigit(ln) || p.hasDigit(lines[next]) && p.endsWrote(lines[next], kind) {
+	if next != i+1 || !p.endsInColon(lines[next]) || lines[next][1]-lines[next][0] > 120 || !p.hasDigit(ln) || p.hasDigit(lines[next]) && p.endsWrote(lines[next], kind) {
 		return false
 	}
 	return p.endsWrote([2]int{ln[0], lines[next][1]}, kind) && p.startsLikeAttribution(ln)
@@ -168,14 +169,15 @@ func (p *page) hasDigit(ln [2]int) bool {
 // endsWrote reports whether a line ends with a word for "wrote" and a colon,
 // and either looks dated or stands in a reply.
 func (p *page) endsWrote(ln [2]int, kind threadKind) bool {
+	return ln[1]-ln[0] >= 4 && p.endsInColon(ln) && (kind == threadReply || p.hasDigit(ln)) && p.lineHas(ln, clWrote)
+}
+
+func (p *page) endsInColon(ln [2]int) bool {
 	end := ln[1]
 	for end > ln[0] && p.form[end-1] == ' ' {
 		end--
 	}
-	if end-ln[0] < 4 || p.form[end-1] != ':' {
-		return false
-	}
-	return (kind == threadReply || p.hasDigit(ln)) && p.lineHas(ln, clWrote)
+	return end > ln[0] && p.form[end-1] == ':'
 }
 
 // isSeparator reports whether a line is "-----Original Message-----" in some

@@ -23,11 +23,14 @@ func (p *page) onReceipt(h hit, c *candidate) bool {
 // readReceipt notes whether the page states an amount and neither asks for
 // anything nor says how long a code works.
 func (p *page) readReceipt() {
-	for i, r := range p.form {
-		if i > 20000 {
-			return
+	for _, r := range p.form[:min(len(p.form), 20001)] {
+		if r == '$' || r > 0x80 && unicode.Is(unicode.Sc, r) {
+			p.receipt = true
+			break
 		}
-		p.receipt = p.receipt || r > ' ' && unicode.Is(unicode.Sc, r)
+	}
+	if len(p.form) > 20001 {
+		return
 	}
 	for _, h := range p.hits {
 		p.receipt = p.receipt || h.class&clMoney != 0
@@ -46,6 +49,9 @@ func (p *page) readReceipt() {
 		}
 	}
 	for i := 0; i+5 <= len(p.fold) && i < 20000; i++ {
+		if p.fold[i] != 'v' && p.fold[i] != 'e' {
+			continue
+		}
 		if w := string(p.fold[i : i+5]); (w == "valid" || w == "expir") && wordStart(p.fold, i) {
 			p.receipt = false
 		}

@@ -190,7 +190,7 @@ func (p *page) measure(c *candidate) bool {
 		return false
 	}
 	tail := form[i:]
-	labels, _ := words().find(tail)
+	labels, _ := words().find(tail, nil, nil)
 	for _, h := range labels {
 		if h.start == 0 && h.class&(clUnit|clMoney) != 0 && onlyDigits(tail[h.end:]) {
 			return true

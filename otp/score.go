@@ -133,7 +133,8 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 	if s.hashed {
 		return 3.5
 	}
-	if heard > 3 || !s.quiet || c.uneven || !c.page.quietAt(c) {
+	rest := len(c.page.form) - (c.end - c.start)
+	if heard > 3 || !s.quiet || c.uneven || rest > 80 || !c.page.quietAt(c) {
 		return 0
 	}
 	for _, o := range s.candidates {
@@ -141,7 +142,6 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 			return 0
 		}
 	}
-	rest := len(c.page.form) - (c.end - c.start)
 	if c.page.atHost(c) {
 		return 0 // a line for browsers that was written badly
 	}

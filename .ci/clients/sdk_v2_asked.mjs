@@ -1,10 +1,11 @@
-// The TypeScript SDK 2.x client with a person before it, who is asked whether
-// an identity may be deleted. Usage:
-//   node sdk_v2_asked.mjs legacy|auto|REVISION accept|decline|cancel|nobody BINARY [ARG...]
+// The TypeScript SDK 2.x client with a person before it, who is asked about the
+// last of some calls. In their arguments "$token" stands for the token of the
+// result before. Usage:
+//   node sdk_v2_asked.mjs legacy|auto|REVISION accept|decline|cancel|nobody '[{"name":..., "arguments":...}, ...]' BINARY [ARG...]
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 
-const [how, answer, command, ...args] = process.argv.slice(2);
+const [how, answer, calls, command, ...args] = process.argv.slice(2);
 const mode = how === "legacy" || how === "auto" ? how : { pin: how };
 const capabilities = answer === "nobody" ? {} : { elicitation: { form: {} } };
 const client = new Client({ name: "sdk-v2", version: "1" }, { versionNegotiation: { mode }, capabilities });
@@ -19,15 +20,19 @@ if (answer !== "nobody") {
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name === "HOME" || name.startsWith("RAVI_")));
 await client.connect(new StdioClientTransport({ command, args, env, stderr: "ignore" }));
 let result;
-try {
-  result = await client.callTool({ name: "delete_identity", arguments: { identity: "somebody" } });
-} catch (e) {
-  result = { exception: String(e) };
+for (const call of JSON.parse(calls)) {
+  if (call.arguments.token === "$token") call.arguments.token = result.structuredContent.token;
+  try {
+    result = await client.callTool(call);
+  } catch (e) {
+    result = { exception: String(e) };
+  }
 }
 console.log(JSON.stringify({
   protocol: client.getNegotiatedProtocolVersion?.(),
   asked: asked.map((q) => ({ message: q.message, fields: Object.keys(q.requestedSchema.properties) })),
   exception: result.exception,
+  result: result.structuredContent,
   isError: result.isError ?? false,
   reason: result.isError ? JSON.parse(result.content[0].text).reason : undefined,
 }));

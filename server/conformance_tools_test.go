@@ -27,7 +27,7 @@ func conformant(t *testing.T) *endpoint {
 	return serve(t, func(e *endpoint) {
 		for _, capability := range []mcpserver.ServerOption{
 			mcpserver.WithToolCapabilities(true), mcpserver.WithPromptCapabilities(true), mcpserver.WithResourceCapabilities(true, true),
-			mcpserver.WithCompletions(), mcpserver.WithLogging(), mcpserver.WithElicitation(),
+			mcpserver.WithCompletions(), mcpserver.WithPromptCompletionProvider(&mcpserver.DefaultPromptCompletionProvider{}), mcpserver.WithLogging(), mcpserver.WithElicitation(),
 		} {
 			capability(e.Server)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -28,6 +29,9 @@ type answer struct {
 	err    error
 	// opens marks the response to initialize: it has the id of a session only if that was opened.
 	opens, opened bool
+	// own, if it holds an error, is the answer to the request of this id.
+	own *ownError
+	id  json.RawMessage
 }
 
 func newAnswer(w http.ResponseWriter, opens bool) *answer {
@@ -43,6 +47,9 @@ func (a *answer) CanStream() bool { return true }
 func (a *answer) WriteHeader(status int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.own != nil && a.own.status.Load() != 0 && !a.events() {
+		status = int(a.own.status.Load())
+	}
 	if a.status == 0 {
 		a.status = status
 	}
@@ -95,8 +102,13 @@ func (a *answer) Write(p []byte) (int, error) {
 		}
 		a.head()
 	}
+	size := len(p)
+	if body := a.own.object(); body != nil && !a.events() {
+		p = slices.Concat(answerOpen, a.id, answerError, body, closing)
+	}
 	if !a.stream {
-		return a.write(p)
+		_, err := a.write(p)
+		return size, err
 	}
 	if a.events() {
 		// mcp-go knows that this is a stream and writes whole events.
@@ -105,7 +117,7 @@ func (a *answer) Write(p []byte) (int, error) {
 	if err := a.last(p); err != nil {
 		return 0, err
 	}
-	return len(p), nil
+	return size, nil
 }
 
 // result sends the answer of a call that mcp-go has no part in.

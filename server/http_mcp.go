@@ -100,7 +100,9 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	call.Session = f.session
 	call.RequestID = session.NewID()
 	f.answer = newAnswer(w, opens)
+	f.answer.id = env.ID
 	ctx = session.WithCall(context.WithValue(ctx, flightKey{}, f), call)
+	ctx, f.answer.own = withOwnError(ctx)
 	if env.ProgressToken != nil && !env.IsNotification {
 		ctx = WithProgress(ctx, NewProgress(env.ProgressToken, f.answer.notify))
 	}

@@ -82,17 +82,21 @@ func New(cfg Config) (*MCP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s := mcpserver.NewMCPServer(info.Name, info.Version, mcpserver.WithTitle(info.Title), mcpserver.WithDescription(info.Description),
-		mcpserver.WithInstructions(instructions),
-		mcpserver.WithToolCapabilities(false),
-		mcpserver.WithHooks(shapeHooks()),
-		mcpserver.WithToolFilter(func(ctx context.Context, published []mcp.Tool) []mcp.Tool {
-			return allowed(ctx, rights, published)
-		}),
-	)
 	if cfg.Reveals == nil {
 		cfg.Reveals = NewReveals(DefaultReveals)
 	}
+	more, hooks := newBeyond(cfg), shapeHooks()
+	more.hooks(hooks)
+	s := mcpserver.NewMCPServer(info.Name, info.Version, append(more.options(),
+		mcpserver.WithTitle(info.Title), mcpserver.WithDescription(info.Description),
+		mcpserver.WithInstructions(instructions),
+		mcpserver.WithToolCapabilities(false),
+		mcpserver.WithHooks(hooks),
+		mcpserver.WithPromptFilter(more.allowedPrompts),
+		mcpserver.WithToolFilter(func(ctx context.Context, published []mcp.Tool) []mcp.Tool {
+			return allowed(ctx, rights, published)
+		}),
+	)...)
 	sets := cfg.Toolsets
 	if sets == nil {
 		sets = tools.DefaultToolsets()
@@ -108,8 +112,9 @@ func New(cfg Config) (*MCP, error) {
 		tool := serve(t, cfg)
 		s.AddTool(published, tool.handle)
 		calls.add(tool)
+		more.tools[t.Name] = t
 	}
-	return &MCP{Server: s, Calls: calls}, nil
+	return &MCP{Server: s, Calls: calls}, more.publish(s)
 }
 
 // allowed leaves only the tools that exist for the caller, in lists and in calls.
@@ -169,7 +174,8 @@ func serve(t tools.Tool, cfg Config) *served {
 	}}
 }
 
-// behind puts what every call passes in front of a handler.
+// behind puts in front of a handler what everything that reaches Ravi passes:
+// tools, resources, prompts and completions.
 func behind(cfg Config, h handler) handler {
 	trail := auditor{audit: cfg.Audit, deps: cfg.Deps, log: cfg.Log}
 	return chain(h, identify(cfg.Log, cfg.Metrics), cfg.Tracer.span, trail.after, shapeErrors(cfg.Deps.Account), recoverPanics(cfg.Log), checkArguments,

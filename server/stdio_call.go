@@ -121,6 +121,7 @@ func (c *call) run() (body []byte, isError bool) {
 	if tool := c.conn.direct.find(ctx, c.env, c.modern); tool != nil {
 		return c.conn.direct.answer(ctx, tool, c.env, c.modern), false
 	}
+	ctx, own := withOwnError(ctx)
 	switch answer := c.conn.server.HandleMessage(ctx, c.message).(type) {
 	case nil:
 		return nil, false
@@ -131,6 +132,9 @@ func (c *call) run() (body []byte, isError bool) {
 		}
 		return body, false
 	case mcp.JSONRPCError:
+		if body := own.object(); body != nil {
+			return body, true
+		}
 		body, err := wireJSON(answer.Error)
 		if err != nil {
 			return c.conn.internal("an error could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true

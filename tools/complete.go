@@ -1,0 +1,129 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/session"
+)
+
+// CompleteParams are what a client gives for a list of proposals while a person
+// types.
+type CompleteParams struct {
+	Value    string `json:"value" jsonschema:"maxLength=254" jsonschema_description:"What was typed so far."`
+	Identity string `json:"identity,omitempty" jsonschema:"maxLength=254" jsonschema_description:"The identity that was chosen before, if any."`
+}
+
+// Proposals are values that begin with what was typed, at most 100.
+type Proposals struct {
+	Values []string `json:"values"`
+	Total  int      `json:"total"`
+}
+
+// maxProposals is how many values one answer may have (2025-11-25, completion).
+const maxProposals = 100
+
+// Summary implements Result.
+func (p Proposals) Summary() string { return strings.Join(p.Values, ", ") }
+
+func proposals(values []string) Proposals {
+	p := Proposals{Values: values, Total: len(values)}
+	if p.Total > maxProposals {
+		p.Values = values[:maxProposals]
+	}
+	if p.Values == nil {
+		p.Values = []string{}
+	}
+	return p
+}
+
+// CompleteIdentity proposes what names one of the caller's identities: names,
+// uuids where two have the same name, and uuids for who types one.
+func (d *Deps) CompleteIdentity(ctx context.Context, call Call, p CompleteParams) (Proposals, error) {
+	mine, err := d.identitiesOf(ctx, call)
+	if err != nil {
+		return Proposals{}, err
+	}
+	count := make(map[string]int)
+	for _, i := range mine {
+		count[i.Name]++
+	}
+	var names, uuids []string
+	for _, i := range mine {
+		switch {
+		case startsWith(i.Name, p.Value) && count[i.Name] == 1 && clean(i.Name, maxFrom) == i.Name:
+			names = append(names, i.Name)
+		case startsWith(i.Name, p.Value), p.Value != "" && startsWith(i.UUID, p.Value):
+			uuids = append(uuids, i.UUID)
+		}
+	}
+	slices.Sort(names)
+	return proposals(append(names, uuids...)), nil
+}
+
+// CompleteUUID proposes uuids of the caller's identities, for who types a uuid
+// or a name.
+func (d *Deps) CompleteUUID(ctx context.Context, call Call, p CompleteParams) (Proposals, error) {
+	mine, err := d.identitiesOf(ctx, call)
+	if err != nil {
+		return Proposals{}, err
+	}
+	var uuids []string
+	for _, i := range mine {
+		if startsWith(i.UUID, p.Value) || startsWith(i.Name, p.Value) {
+			uuids = append(uuids, i.UUID)
+		}
+	}
+	return proposals(uuids), nil
+}
+
+// CompleteDomain proposes domains for which the identity has credentials. While
+// it is open which identity is meant, there are none.
+func (d *Deps) CompleteDomain(ctx context.Context, call Call, p CompleteParams) (Proposals, error) {
+	resolved, err := d.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
+	if fault.Has(err, fault.IdentityRequired) || p.Identity != "" && (fault.Has(err, fault.IdentityNotFound) || fault.Has(err, fault.IdentityAmbiguous)) {
+		return proposals(nil), nil // still being typed
+	}
+	if err != nil {
+		return Proposals{}, err
+	}
+	client, err := d.Account.Client()
+	if err != nil {
+		return Proposals{}, err
+	}
+	entries, err := client.Scope(resolved.Identity.UUID).Passwords(ctx)
+	if err != nil && !errors.Is(err, ravi.ErrUnsupported) {
+		return Proposals{}, err
+	}
+	var domains []string
+	for _, e := range entries {
+		if domain := clean(e.Domain, 253); startsWith(domain, p.Value) {
+			domains = append(domains, domain)
+		}
+	}
+	slices.Sort(domains)
+	return proposals(slices.Compact(domains)), nil
+}
+
+// identitiesOf returns the identities that the caller may use.
+func (d *Deps) identitiesOf(ctx context.Context, call Call) ([]ravi.Identity, error) {
+	all, err := d.Account.Identities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var mine []ravi.Identity
+	for _, i := range all {
+		if call.Caller.Rights.AllowsName(i.Name) {
+			mine = append(mine, i)
+		}
+	}
+	return mine, nil
+}
+
+func startsWith(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}

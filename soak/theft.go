@@ -200,6 +200,8 @@ func (a *actor) stealSession(ctx context.Context, h handles) (string, error) {
 	if h.session == "" {
 		return "session", nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience/4) // a stream that is opened does not end by itself
+	defer cancel()
 	mark := a.mark(nobody)
 	attempts := []struct{ method, path, tool string }{
 		{http.MethodPost, "/mcp", "get_identity"}, {http.MethodPost, "/mcp", "list_secrets"}, {http.MethodPost, "/mcp", "set_secret"},

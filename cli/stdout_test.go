@@ -1,0 +1,69 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// H10: whatever is called, and however much is logged, stdout carries JSON-RPC and nothing else. The wire of these tests
+// checks every line.
+func TestStdoutCarriesTheProtocolOnly(t *testing.T) {
+	t.Parallel()
+	env, _ := environment(t)
+	w, log := start(t, env, "stdio", "--sandbox", "--log-level", "debug", "--toolsets", "default,mail,contacts,account,export",
+		"--allow-export", t.TempDir(), "--reveal", "allow", "--send", "allow", "--delete", "allow", "--cleanup", "allow")
+	must[struct{}](t, w, "create_identity", args{"name": "amber"})
+
+	arguments := map[string]args{
+		"create_identity":  {"name": "basalt", "ephemeral": true},
+		"use_identity":     {"identity": "amber"},
+		"wait_for_otp":     {"timeout_seconds": 1},
+		"wait_for_message": {"timeout_seconds": 1},
+		"read_message":     {"message_id": "sms:1"},
+		"save_credential":  {"domain": "example.com", "username": "amber", "show": true},
+		"get_credential":   {"domain": "example.com"},
+		"set_totp":         {"domain": "example.com", "uri": "otpauth://totp/x?secret=JBSWY3DPEHPK3PXP"},
+		"get_totp":         {"domain": "example.com"},
+		"use_backup_code":  {"domain": "example.com"},
+		"set_secret":       {"name": "KEY", "value": "v"},
+		"get_secret":       {"name": "KEY"},
+		"send_email":       {"to": []string{"someone@example.com"}, "subject": "Hello", "text": "Hello"},
+		"send_sms":         {"to": "+15551230000", "text": "Hello"},
+		"find_contact":     {"query": "someone"},
+		"delete_identity":  {"identity": "nobody"},
+	}
+	answered, err := w.send("tools/list", args{})
+	require.NoError(t, err)
+	m, err := w.receive(answered)
+	require.NoError(t, err)
+	var list struct{ Tools []struct{ Name string } }
+	require.NoError(t, json.Unmarshal(m.Result, &list))
+	names := map[string]bool{}
+	for range 2 { // the second time what the first has made is there
+		for _, tool := range list.Tools {
+			names[tool.Name] = true
+			_, err := w.tool(tool.Name, arguments[tool.Name])
+			require.NoError(t, err, tool.Name)
+			_, err = w.tool(tool.Name, args{"unknown": true})
+			require.NoError(t, err, tool.Name)
+		}
+	}
+	assert.Greater(t, len(names), 30)
+	for name := range arguments {
+		assert.True(t, names[name], "there is no tool %s any more", name)
+	}
+	for _, line := range []string{"not JSON", `{"jsonrpc":"2.0"}`, `{"JSONRPC":"2.0","id":1,"method":"ping"}`, `[]`, "", "\x00"} {
+		_, err := io.WriteString(w.in, line+"\n")
+		require.NoError(t, err)
+	}
+	_, err = w.tool("no_such_tool", args{})
+	require.Error(t, err)
+	code, err := w.close()
+	require.NoError(t, err, "every line on stdout is JSON-RPC")
+	assert.Zero(t, code)
+	assert.Contains(t, log.String(), `"level":"debug"`)
+}

@@ -207,7 +207,7 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 			add(1, "the only link beside a code")
 		}
 	}
-	if label&clNo != 0 || u.no && label&clDo == 0 || u.no && u.never || context&clNo != 0 && label&clDo == 0 || context&clTypeAt != 0 && label&clDo == 0 {
+	if label&clNo != 0 || u.no && label&clDo == 0 || u.no && u.never || u.no && a.bare && !u.do || context&clNo != 0 && label&clDo == 0 || context&clTypeAt != 0 && label&clDo == 0 {
 		l.no = true
 	}
 	if context&clNo != 0 && label&clDo != 0 {

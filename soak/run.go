@@ -175,6 +175,9 @@ func (r *run) fail(format string, args ...any) {
 	}
 	if len(r.report.Failures) < mostFailures {
 		r.report.Failures = append(r.report.Failures, text)
+		if r.Log != nil {
+			r.Log("%s", text)
+		}
 	} else {
 		r.stop()
 	}

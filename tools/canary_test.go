@@ -3,8 +3,13 @@ package tools_test
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,10 +19,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"ravi-mcp/fault"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/secret"
+	"ravi-mcp/server"
 	"ravi-mcp/tools"
 )
 
@@ -86,7 +94,19 @@ func TestNoToolReturnsASecretThatItWasNotAskedFor(t *testing.T) {
 }
 
 func runCanaries(t *testing.T, h *house) {
-	a := h.everything().connect(local())
+	h.everything()
+	metrics, spans := server.NewMetrics("test"), tracetest.NewSpanRecorder()
+	auditFile := filepath.Join(t.TempDir(), "audit.jsonl")
+	audit, err := server.OpenAudit(auditFile)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, audit.Close()) })
+	configure := h.configure
+	h.configure = func(cfg *server.Config) {
+		configure(cfg)
+		cfg.Metrics, cfg.Audit = metrics, audit
+		cfg.Tracer = server.NewTracer(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)))
+	}
+	a := h.connect(local())
 	me := ok[created](t, a.call("create_identity", args{"name": "canary"}))
 	saved := ok[credential](t, a.call("save_credential", args{"domain": "vault.example", "username": "u", "password": canaryPassword, "notes": canaryNotes}))
 	ok[map[string]any](t, a.call("set_secret", args{"name": "API_KEY", "value": canarySecret, "notes": canaryRemark}))
@@ -180,6 +200,21 @@ func runCanaries(t *testing.T, h *house) {
 	}
 	assertNone(t, h.log.String(), "the log", all...)
 	require.Contains(t, h.log.String(), "tools/call get_secret", "the log was looked at")
+
+	scraped := httptest.NewRecorder()
+	metrics.Handler().ServeHTTP(scraped, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	require.Contains(t, scraped.Body.String(), `tool="get_secret"`)
+	assertNone(t, scraped.Body.String(), "the metrics", all...)
+
+	lines, err := os.ReadFile(auditFile)
+	require.NoError(t, err)
+	require.Contains(t, string(lines), "get_secret")
+	assertNone(t, string(lines), "the audit", all...)
+
+	traced, err := json.Marshal(tracetest.SpanStubsFromReadOnlySpans(spans.Ended()))
+	require.NoError(t, err)
+	require.Contains(t, string(traced), "tools/call get_secret")
+	assertNone(t, string(traced), "the spans", all...)
 }
 
 func without(all, some []string) []string {

@@ -70,17 +70,19 @@ func (c *Client) findNew(ctx context.Context, n NewIdentity, since time.Time) (*
 	if err != nil {
 		return nil, err
 	}
+	if n.Email != "" {
+		for _, id := range all {
+			if id.HasAddress(n.Email) && !slices.Contains(n.Known, id.UUID) {
+				return &id, nil
+			}
+		}
+	}
 	var found *Identity
 	for _, id := range all {
-		switch {
-		case n.Email != "" && id.HasAddress(n.Email):
-			if slices.Contains(n.Known, id.UUID) {
-				return nil, errCannotTell
-			}
-			return &id, nil
-		case id.Name != n.Name || slices.Contains(n.Known, id.UUID) || !id.Created.IsZero() && id.Created.Before(since):
+		if id.Name != n.Name || slices.Contains(n.Known, id.UUID) || !id.Created.IsZero() && id.Created.Before(since) {
 			continue
-		case n.Email != "" || n.Known == nil || id.Created.IsZero() || !c.clockKnown.Load() || found != nil:
+		}
+		if n.Email != "" || n.Known == nil || id.Created.IsZero() || !c.clockKnown.Load() || found != nil {
 			return nil, errCannotTell
 		}
 		found = &id

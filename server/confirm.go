@@ -20,8 +20,10 @@ import (
 
 const (
 	// askTimeout is how long a person has in protocols up to 2025-11-25, where
-	// the call stays open meanwhile; common clients give a call up after 60 s.
+	// the call stays open meanwhile. It is less where the look at what there is
+	// to decide took long, but never under askLeast.
 	askTimeout = 45 * time.Second
+	askLeast   = 5 * time.Second
 	// stateLife is how long a person has in protocols from 2026-07-28 on.
 	stateLife = 10 * time.Minute
 
@@ -99,7 +101,11 @@ func (c confirmer) wait(ctx context.Context, r *request, d *tools.Decision) erro
 		return mcpserver.ErrElicitationNotSupported // canAsk has seen to it
 	}
 	defer Park(ctx)()
-	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	limit := min(askTimeout, decidedLimit-decidedWork-time.Since(r.Start))
+	if limit < askLeast {
+		return fault.New(fault.Unavailable, "Ravi was so slow that no time was left to ask the person who has to approve this.", "Call again in a moment.")
+	}
+	asking, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	answer, err := client.RequestElicitation(asking, mcp.ElicitationRequest{
 		Request: mcp.Request{Method: string(mcp.MethodElicitationCreate)}, Params: form(r, d),
@@ -110,7 +116,7 @@ func (c confirmer) wait(ctx context.Context, r *request, d *tools.Decision) erro
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(asking.Err(), context.DeadlineExceeded):
-		return denied(reasonTimedOut, "Nobody approved this within 45 seconds.", "Tell the person what you want to do and call again when they are there.")
+		return denied(reasonTimedOut, fmt.Sprintf("Nobody approved this within %.0f seconds.", limit.Seconds()), "Tell the person what you want to do and call again when they are there.")
 	}
 	return denied(reasonImpossible, "A person has to approve this, and this client could not ask one.",
 		"Do not retry. Use a client that supports elicitation, or ask the operator to change the server's policy.").WithCause(err)

@@ -32,7 +32,8 @@ type request struct {
 	Schema *schemas.Schema
 	// Arguments are as sent until the middleware has checked them.
 	Arguments json.RawMessage
-	// Deadline bounds the handler.
+	// Start is when the call came, and Deadline bounds the handler.
+	Start    time.Time
 	Deadline time.Duration
 	// Waits marks a call that mostly waits; it gives up its place among the
 	// running calls meanwhile.
@@ -90,9 +91,9 @@ func identify(log zerolog.Logger, metrics *Metrics) middleware {
 				call.RequestID = session.NewID()
 			}
 			r.Call = call
-			start := time.Now()
+			r.Start = time.Now()
 			result, err := next(session.WithCall(ctx, call), r)
-			took, code := time.Since(start), codeOf(result, err)
+			took, code := time.Since(r.Start), codeOf(result, err)
 			metrics.call(r, took, code)
 			logEnd(log, r, took, code, err)
 			return result, err

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"ravi-mcp/fault"
 	"ravi-mcp/session"
@@ -43,6 +44,7 @@ func decide(policies session.Policies, people confirmer) middleware {
 				return nil, err
 			}
 			if decision == nil {
+				r.Deadline = min(r.Deadline, decidedLimit-time.Since(r.Start))
 				return next(ctx, r)
 			}
 			r.Decided, r.Verdict = decision, verdictDenied
@@ -58,14 +60,37 @@ func decide(policies session.Policies, people confirmer) middleware {
 				return question{ask}, nil
 			}
 			r.Verdict = verdictApproved
-			return next(ctx, r)
+			r.Deadline = min(r.Deadline, decidedLimit-time.Since(r.Start))
+			result, err := next(ctx, r)
+			return result, approvalSpent(err)
 		}
 	}
 }
 
+const (
+	// decidedLimit is how long a call takes at most that may need a decision:
+	// the look at what there is to decide, the person's answer and the handler
+	// together. Common clients give a call up after 60 s.
+	decidedLimit = 57 * time.Second
+	// decidedWork is the part of it that is left to the handler.
+	decidedWork = 8 * time.Second
+)
+
+// approvalSpent adds to the error of a call that a person approved that the
+// approval counts no more. It is good for one attempt, whatever becomes of
+// it: whether a failed call has had an effect is often not known.
+func approvalSpent(err error) error {
+	if err == nil {
+		return nil
+	}
+	e := *fault.From(err)
+	e.Hint += " The approval was for this one call: another asks the person again."
+	return &e
+}
+
 // decisionOf asks the tool what there is to decide. That may need Ravi.
 func decisionOf(ctx context.Context, r *request) (*tools.Decision, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.Deadline)
+	ctx, cancel := context.WithTimeout(ctx, min(r.Deadline, decidedLimit-decidedWork-time.Since(r.Start)))
 	defer cancel()
 	return r.Decide(ctx, tools.Call{Call: r.Call, Progress: progressOf(ctx)}, r.Arguments)
 }

@@ -107,7 +107,11 @@ func (d *Deps) awaitTurn(ctx context.Context, call Call, a authenticator) (turn,
 	began := d.now()
 	for {
 		now := d.now()
-		step, wait, granted := d.issued.reserve(key, now, window, d.maxWait()-now.Sub(began))
+		limit := d.maxWait() - now.Sub(began)
+		if end, has := ctx.Deadline(); has { // it comes early where a person was asked first
+			limit = min(limit, time.Until(end)-time.Second)
+		}
+		step, wait, granted := d.issued.reserve(key, now, window, limit)
 		if !granted {
 			e := fault.New(fault.RateLimited, "The codes that this call could wait for were given out already.",
 				"Use the code that you have; a service takes each of them once. Or call again later for the next one.")

@@ -50,6 +50,9 @@ type call struct {
 	repeat bool
 	// needKey: this endpoint wants an identity's own key, not ?identity=.
 	needKey bool
+	// exact: a deletion after a lost answer that finds nothing has not succeeded;
+	// somebody else may have been the one.
+	exact bool
 	// refreshed: its token was refreshed for it already.
 	refreshed bool
 	// with overrides the authority; for its own requests.
@@ -108,6 +111,10 @@ func (c *Client) do(ctx context.Context, k call) (*answer, error) {
 		}
 		// A deletion whose answer was lost has succeeded when the object is gone.
 		if failed.Status == 404 && k.method == http.MethodDelete && retry.lost {
+			if k.exact {
+				failed.lost = true
+				return nil, failed
+			}
 			return &answer{status: http.StatusNoContent}, nil
 		}
 		if !retry.wait(ctx, k.repeat || k.method != http.MethodPost, failed) {

@@ -287,6 +287,31 @@ func (s *Scope) SecretByID(ctx context.Context, uuid string) (*SecretEntry, erro
 	return entry, nil
 }
 
+// TakeSecret deletes a secret and returns it. Of any number of callers, also
+// of other clients, at most one is given it: Ravi carries a deletion out once,
+// and only who is told so has it.
+//
+// Errors: ErrNotFound when there is none or somebody else was faster;
+// ErrInvalid for a name that no secret can have. With Error.Unanswered the
+// answer to the deletion was lost: the secret may be gone, and nobody may have
+// been given it.
+func (s *Scope) TakeSecret(ctx context.Context, key string) (*SecretEntry, error) {
+	const op = "take secret"
+	entry, err := s.Secret(ctx, key)
+	if err != nil {
+		return nil, withOp(err, op)
+	}
+	route, err := s.secretsRoute(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.c.do(ctx, call{op: op, method: http.MethodDelete, route: route + "{uuid}/", args: []string{entry.UUID}, identity: s.identity, exact: true})
+	if err != nil {
+		return nil, err
+	}
+	return entry, nil
+}
+
 // DeleteSecret deletes the secret of a key.
 //
 // Errors: ErrNotFound; ErrInvalid for a name that no secret can have.

@@ -62,20 +62,32 @@ func (d *Deps) useBackupCode(ctx context.Context, call Call, p TOTPArguments) (U
 
 // takeBackup takes the first of the codes that is still there. The deletion
 // decides whose it is: Ravi carries it out for one caller only, so that also
-// servers that know nothing of each other never give out the same code.
+// servers that know nothing of each other never give out the same code. A code
+// of which it is not certain whose deletion it was counts as used up.
 func takeBackup(ctx context.Context, scope *ravi.Scope, keys []string) (code string, remaining int, err error) {
+	unsure, silent := false, false
 	for i, key := range keys {
-		entry, err := scope.Secret(ctx, key)
+		entry, err := scope.TakeSecret(ctx, key)
 		if err == nil {
-			err = scope.DeleteSecret(ctx, key)
+			return entry.Value.Reveal(), len(keys) - i - 1, nil
 		}
-		if errors.Is(err, ravi.ErrNotFound) {
-			continue // another caller was faster
+		var failed *ravi.Error
+		lost := errors.As(err, &failed) && failed.Unanswered()
+		if lost && !errors.Is(err, ravi.ErrNotFound) {
+			_, look := scope.Secret(ctx, key)
+			if !errors.Is(look, ravi.ErrNotFound) || silent {
+				return "", 0, err // it is there, or nobody knows, or Ravi would lose one code after the other
+			}
+			err, silent = look, true
 		}
-		if err != nil {
+		if !errors.Is(err, ravi.ErrNotFound) {
 			return "", 0, err
 		}
-		return entry.Value.Reveal(), len(keys) - i - 1, nil
+		unsure = unsure || lost
+	}
+	if unsure {
+		return "", 0, fault.New(fault.NotFound, "No backup code is left. Ravi's answer about the last one was lost, so somebody else may have been given it, and it counts as used.",
+			"Use get_totp, or let the service make new backup codes and store them with set_totp.")
 	}
 	return "", 0, noBackups()
 }

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/fault"
 	"ravi-mcp/sandbox"
@@ -76,14 +79,66 @@ func TestNoBackupCodeIsGivenOutTwice(t *testing.T) {
 	assert.ElementsMatch(t, codes(12), given)
 }
 
-func TestALostAnswerLosesNoBackupCode(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
-	a := h.worker("lossy")
-	ok[totpSet](t, a.call("set_totp", args{"domain": "nimbus.example", "username": "bob", "backup_codes": codes(2)}))
-	h.ravi.Server.Faults().Add(sandbox.Fault{Method: "DELETE", Endpoint: "/api/secrets/{uuid}/", Perform: true, Cut: true})
-	got := ok[backup](t, a.call("use_backup_code", args{"domain": "nimbus.example"}))
-	assert.Equal(t, "code-00", got.Code)
-	assert.Equal(t, 1, got.Remaining)
+// After a lost answer to a deletion nobody knows whose it was. The code counts
+// as used up, so that never two are given it.
+func TestALostAnswerNeverGivesABackupCodeTwice(t *testing.T) {
+	const route = "/api/secrets/{uuid}/"
+	for name, c := range map[string]struct {
+		fault       sandbox.Fault
+		meanwhile   bool // another server takes a code while this one waits for its answer
+		want        string
+		unavailable bool
+	}{
+		"carried out":                   {fault: sandbox.Fault{Perform: true, Cut: true}, want: "code-01"},
+		"not carried out":               {fault: sandbox.Fault{Cut: true}, want: "code-00"},
+		"somebody else's was":           {fault: sandbox.Fault{Cut: true}, meanwhile: true, want: "code-01"},
+		"no answer at all, carried out": {fault: sandbox.Fault{Perform: true, Status: 502, Count: -1}, unavailable: true},
+		"no answer at all, not done":    {fault: sandbox.Fault{Status: 502, Count: -1}, unavailable: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHouse(t, sandbox.Config{})
+				a := h.worker("lossy")
+				b := h.another().connect(local())
+				ok[totpSet](t, a.call("set_totp", args{"domain": "nimbus.example", "username": "bob", "backup_codes": codes(3)}))
+				c.fault.Method, c.fault.Endpoint = "DELETE", route
+				h.ravi.Server.Faults().Add(c.fault)
+				take := args{"identity": "lossy", "domain": "nimbus.example"}
+				given := map[string]bool{}
+				if c.meanwhile {
+					time.AfterFunc(50*time.Millisecond, func() {
+						theirs := ok[backup](t, b.call("use_backup_code", take)).Code
+						assert.Equal(t, "code-00", theirs)
+						given[theirs] = true
+					})
+				}
+				r := a.call("use_backup_code", take)
+				synctest.Wait()
+				switch {
+				case c.unavailable:
+					assert.Equal(t, fault.Unavailable, refused(t, r).Code)
+				default:
+					assert.Equal(t, c.want, ok[backup](t, r).Code)
+				}
+				if !r.IsError {
+					given[ok[backup](t, r).Code] = true
+				}
+				h.ravi.Server.Faults().Clear()
+				left, err := h.scope("lossy").Secrets(t.Context())
+				require.NoError(t, err)
+				assert.NotEmpty(t, left, "they are not lost one after the other")
+				for {
+					r := b.call("use_backup_code", take)
+					if r.IsError {
+						break
+					}
+					code := ok[backup](t, r).Code
+					assert.False(t, given[code], code)
+					given[code] = true
+				}
+			})
+		})
+	}
 }
 
 // When Ravi fails in the middle the error says how far the call came, and the

@@ -73,7 +73,10 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 		}
 		configFile = nil // a file names an identity of the real Ravi
 	}
-	store := &session.Memory{}
+	var store session.Store = &session.Memory{}
+	if o.store != nil {
+		store = o.store
+	}
 	a.store = store
 	a.account = &session.Account{Connect: connect}
 	if o.sealer == nil {

@@ -18,7 +18,7 @@ import (
 
 const httpHelp = `Serve any number of remote agents: streamable HTTP at /mcp for every protocol
 revision, and the older SSE transport at /sse and /message. /healthz says that
-the process lives, /readyz that Ravi can be reached.
+the process lives, /readyz that Ravi, and Redis if there is one, can be reached.
 
 On loopback no token is needed, and everybody on the machine is the one caller
 "local". Any other address needs callers (--callers, RAVI_MCP_TOKEN or
@@ -46,7 +46,11 @@ or default_identity (callers). No config file ever names it.
 
 The key that seals cursors is 32 bytes in base64 or hex, in RAVI_MCP_SEAL_KEY
 or --seal-key-file, followed by the previous one while it is being replaced.
-Without either it is made once and kept in --state-dir.`
+Without either it is made once and kept in --state-dir.
+
+Several replicas share sessions in Redis: RAVI_MCP_SESSION_STORE, or the file
+that --session-store-file names (mode 0600), holds its URL, redis:// or, for
+TLS, rediss://. They then need one sealing key and the same flags.`
 
 const httpExample = `  ravi-mcp http --sandbox
   ravi-mcp http --addr 0.0.0.0:8787 --callers callers.toml --behind-tls-proxy --public-url https://mcp.example.com
@@ -65,6 +69,7 @@ type httpFlags struct {
 	noSSE        bool
 	oidc         oidcFlags
 	sealKeyFile  string
+	storeFile    string
 	metricsAddr  string
 	sessions     int
 	idle         time.Duration
@@ -90,6 +95,7 @@ func newHTTP(s streams) *cobra.Command {
 	flags.BoolVar(&f.behindProxy, "behind-tls-proxy", false, "a proxy in front speaks TLS with the clients")
 	flags.BoolVar(&f.noSSE, "no-sse", false, "leave out /sse and /message")
 	flags.StringVar(&f.sealKeyFile, "seal-key-file", "", "file with the key that seals cursors (or RAVI_MCP_SEAL_KEY)")
+	flags.StringVar(&f.storeFile, "session-store-file", "", "file with the URL of the Redis that replicas share, redis:// or rediss:// (or RAVI_MCP_SESSION_STORE)")
 	flags.StringVar(&f.metricsAddr, "metrics-addr", "", "address of a second listener with Prometheus metrics at /metrics, such as 127.0.0.1:9464 (default: none)")
 	flags.IntVar(&f.sessions, "max-sessions", session.DefaultPerCaller, "sessions of one caller; beyond it the one left alone for longest goes")
 	flags.DurationVar(&f.idle, "session-idle", session.DefaultIdle, "time after which a session without a request ends (a session ends after 24h in any case)")
@@ -111,6 +117,11 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 		return err
 	}
 	f.remote = true
+	shared, err := f.sharedStore(log)
+	if err != nil {
+		return err
+	}
+	defer shared.close()
 	if f.sealer, err = f.seal(); err != nil {
 		return err
 	}
@@ -139,7 +150,7 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer l.Close()
-	web, sessions := f.assemble(app, access, l.Addr(), log)
+	web, sessions := f.assemble(app, access, shared, l.Addr(), log)
 	f.metrics.Gauge("sessions", "Protocol sessions that are open at this process.", sessions.Len)
 	f.metrics.Gauge("http_requests_open", "HTTP requests in hand, waits and streams among them.", func() int { return web.Stats().Open })
 	f.metrics.Gauge("http_calls_running", "Calls over HTTP in hand that do not wait.", func() int { return web.Stats().Running })
@@ -160,6 +171,7 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 		})
 	}
 	f.announce(s, l.Addr(), access, certificate)
+	shared.announce(s)
 	if scrapes != nil {
 		fmt.Fprintf(s.err, "metrics at http://%s%s\n", scrapes.Addr(), metricsPath)
 	}
@@ -167,14 +179,17 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 }
 
 // assemble is the endpoint for a listener.
-func (f *httpFlags) assemble(app *app, access access, addr net.Addr, log zerolog.Logger) (*server.HTTP, *session.Sessions) {
-	sessions := &session.Sessions{PerCaller: f.sessions, Idle: f.idle}
+func (f *httpFlags) assemble(app *app, access access, shared *sharedStore, addr net.Addr, log zerolog.Logger) (*server.HTTP, sessionTable) {
+	sessions, onEnd := f.sessionTable(shared)
 	web := &server.HTTP{
 		Server: app.mcp.Server, Calls: app.mcp.Calls, Sessions: sessions, Anyone: access.anyone,
 		CrossOrigins: f.allowOrigins, NoSSE: f.noSSE, TLS: f.cert != "" || f.behindProxy,
 		OAuth: access.oauth(),
 		Ready: func(ctx context.Context) error {
 			if err := access.issuerReady(); err != nil {
+				return err
+			}
+			if err := shared.ping(ctx); err != nil {
 				return err
 			}
 			_, err := app.account.Identities(ctx)
@@ -190,7 +205,7 @@ func (f *httpFlags) assemble(app *app, access access, addr net.Addr, log zerolog
 		hosts, origins := server.PublicNames(u)
 		web.Hosts, web.Origins = append(web.Hosts, hosts...), append(web.Origins, origins...)
 	}
-	sessions.OnEnd = func(key session.Key) {
+	*onEnd = func(key session.Key) {
 		if err := app.store.EndSession(context.Background(), key); err != nil {
 			log.Error().Err(err).Msg("the state of a session could not be dropped")
 		}

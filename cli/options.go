@@ -30,6 +30,7 @@ type options struct {
 	// What only a remote endpoint sets.
 	remote               bool          // several people may call: no identity comes from a file
 	sealer               *token.Sealer // of cursors; nil: a key of the process
+	store                session.Store // shared with other replicas; nil: in memory
 	maxStreams, maxWaits int           // 0: the defaults of package inbox
 	metrics              *server.Metrics
 }

@@ -81,7 +81,7 @@ func canAsk(ctx context.Context, modern bool) bool {
 		return info != nil && info.ClientCapabilities != nil && showsForms(*info.ClientCapabilities)
 	}
 	client, ok := mcpserver.ClientSessionFromContext(ctx).(mcpserver.SessionWithClientInfo)
-	if !ok || !showsForms(client.GetClientCapabilities()) {
+	if !ok || !showsForms(client.GetClientCapabilities()) && !notedForms(ctx) {
 		return false
 	}
 	_, ok = client.(mcpserver.SessionWithElicitation)

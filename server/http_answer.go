@@ -32,6 +32,9 @@ type answer struct {
 	// own, if it holds an error, is the answer to the request of this id.
 	own *ownError
 	id  json.RawMessage
+	// replies marks the response to a client's answer. That it finds no question does not mean that the session is gone,
+	// as 404 would: another replica may have asked.
+	replies bool
 }
 
 func newAnswer(w http.ResponseWriter, opens bool) *answer {
@@ -49,6 +52,10 @@ func (a *answer) WriteHeader(status int) {
 	defer a.mu.Unlock()
 	if a.own != nil && a.own.status.Load() != 0 && !a.events() {
 		status = int(a.own.status.Load())
+	}
+	if a.replies && status == http.StatusNotFound {
+		status = http.StatusServiceUnavailable
+		a.header.Set("Retry-After", "1")
 	}
 	if a.status == 0 {
 		a.status = status

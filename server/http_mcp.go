@@ -87,6 +87,9 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	if f.session != "" {
 		defer s.Sessions.Leave(call.Caller.Name, f.session)
 	}
+	if opens {
+		s.note(ctx, call.Caller.Name, f.session, env)
+	}
 	f.register()
 	if f.stream && s.ending.Load() {
 		f.cancel(ErrShuttingDown)
@@ -101,6 +104,7 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	call.RequestID = session.NewID()
 	f.answer = newAnswer(w, opens)
 	f.answer.id = env.ID
+	f.answer.replies = env.Method == ""
 	ctx = session.WithCall(context.WithValue(ctx, flightKey{}, f), call)
 	ctx, f.answer.own = withOwnError(ctx)
 	if env.ProgressToken != nil && !env.IsNotification {

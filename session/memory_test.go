@@ -1,14 +1,12 @@
 package session_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"ravi-mcp/session"
 )
@@ -91,76 +89,4 @@ func TestASessionKeepsABoundedNumberOfCursors(t *testing.T) {
 	newest, _ := m.Cursor(ctx, key, "299")
 	assert.Empty(t, oldest)
 	assert.Equal(t, "c", newest)
-}
-
-// The store against a model, over random histories of a few callers, sessions
-// and identities.
-func TestMemoryObeysItsContract(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		ctx := context.Background()
-		var m session.Memory
-		bound := map[session.Key]string{}
-		cursors := map[session.Key]map[string]string{}
-		key := rapid.Custom(func(t *rapid.T) session.Key {
-			return session.Key{Caller: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "caller"), Session: rapid.SampledFrom([]string{"1", "2"}).Draw(t, "session")}
-		})
-		identity := rapid.SampledFrom([]string{"x", "y", "z"})
-		t.Repeat(map[string]func(*rapid.T){
-			"bind": func(t *rapid.T) {
-				k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
-				require.NoError(t, m.Bind(ctx, k, i))
-				bound[k] = i
-			},
-			"bind if unbound": func(t *rapid.T) {
-				k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
-				did, err := m.BindIfUnbound(ctx, k, i)
-				require.NoError(t, err)
-				require.Equal(t, bound[k] == "", did)
-				if did {
-					bound[k] = i
-				}
-			},
-			"swap cursor": func(t *rapid.T) {
-				k, i, c := key.Draw(t, "key"), identity.Draw(t, "identity"), rapid.StringN(1, 3, -1).Draw(t, "cursor")
-				old := rapid.SampledFrom([]string{"", "a", cursors[k][i]}).Draw(t, "old")
-				did, err := m.SwapCursor(ctx, k, i, old, c)
-				require.NoError(t, err)
-				require.Equal(t, old == cursors[k][i], did)
-				if !did {
-					return
-				}
-				if cursors[k] == nil {
-					cursors[k] = map[string]string{}
-				}
-				cursors[k][i] = c
-			},
-			"end": func(t *rapid.T) {
-				k := key.Draw(t, "key")
-				require.NoError(t, m.EndSession(ctx, k))
-				delete(bound, k)
-				delete(cursors, k)
-			},
-			"forget": func(t *rapid.T) {
-				i := identity.Draw(t, "identity")
-				require.NoError(t, m.ForgetIdentity(ctx, i))
-				for k := range bound {
-					if bound[k] == i {
-						delete(bound, k)
-					}
-				}
-				for k := range cursors {
-					delete(cursors[k], i)
-				}
-			},
-			"": func(t *rapid.T) {
-				k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
-				b, err := m.Binding(ctx, k)
-				require.NoError(t, err)
-				require.Equal(t, bound[k], b)
-				c, err := m.Cursor(ctx, k, i)
-				require.NoError(t, err)
-				require.Equal(t, cursors[k][i], c)
-			},
-		})
-	})
 }

@@ -98,7 +98,7 @@ func (d *Deps) saveContact(ctx context.Context, call Call, p SaveContactParams) 
 	if err != nil {
 		return none, err
 	}
-	unlock, err := d.names.lock(ctx, "contacts of "+resolved.Identity.UUID)
+	unlock, err := d.lock(ctx, "contacts of "+resolved.Identity.UUID)
 	if err != nil {
 		return none, err
 	}

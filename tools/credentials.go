@@ -121,7 +121,7 @@ func ids(entries []ravi.PasswordEntry) string {
 // lockVault lets one call at a time change an identity's credentials. It fails
 // when the call ends before its turn comes.
 func (d *Deps) lockVault(ctx context.Context, resolved session.Resolved) (unlock func(), err error) {
-	return d.names.lock(ctx, "credentials of "+resolved.Identity.UUID)
+	return d.lock(ctx, "credentials of "+resolved.Identity.UUID)
 }
 
 // ListCredentialsParams are the arguments of list_credentials.

@@ -76,7 +76,7 @@ func (d *Deps) createIdentity(ctx context.Context, call Call, p CreateIdentityPa
 	if err := d.checkEphemeral(p.EphemeralParams); err != nil {
 		return none, err
 	}
-	unlock, err := d.names.lock(ctx, "identity "+p.Name)
+	unlock, err := d.lock(ctx, "identity "+p.Name)
 	if err != nil {
 		return none, err
 	}

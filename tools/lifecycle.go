@@ -44,7 +44,7 @@ func (d *Deps) updateIdentity(ctx context.Context, call Call, p UpdateIdentityPa
 	if identity.Name == p.Name {
 		return r, nil
 	}
-	unlock, err := d.names.lock(ctx, "identity "+p.Name)
+	unlock, err := d.lock(ctx, "identity "+p.Name)
 	if err != nil {
 		return none, err
 	}
@@ -96,7 +96,7 @@ func (d *Deps) provisionPhone(ctx context.Context, call Call, p ProvisionPhonePa
 		return none, err
 	}
 	uuid := resolved.Identity.UUID
-	unlock, err := d.names.lock(ctx, "phone of "+uuid)
+	unlock, err := d.lock(ctx, "phone of "+uuid)
 	if err != nil {
 		return none, err
 	}

@@ -3,7 +3,35 @@ package tools
 import (
 	"context"
 	"sync"
+	"time"
+
+	"ravi-mcp/session"
 )
+
+// lockLife is how long a lock may hold up other replicas when the one that has
+// it is gone: longer than any call that does not wait.
+const lockLife = time.Minute
+
+// lock serialises work on one name, also between replicas that share a store.
+func (d *Deps) lock(ctx context.Context, name string) (unlock func(), err error) {
+	own, err := d.names.lock(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	shared, ok := d.Store.(session.Locker)
+	if !ok {
+		return own, nil
+	}
+	everywhere, err := shared.Lock(ctx, name, lockLife)
+	if err != nil {
+		own()
+		return nil, err
+	}
+	return func() {
+		everywhere()
+		own()
+	}, nil
+}
 
 // keyedLocks serialises work on one name. The zero value is ready for use.
 type keyedLocks struct {

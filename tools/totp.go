@@ -185,7 +185,7 @@ func owner(stored *ravi.SecretEntry, domain, name string) (totpAccount, bool) {
 // lockTOTP lets one call at a time change an identity's two-factor values. It
 // fails when the call ends before its turn comes.
 func (d *Deps) lockTOTP(ctx context.Context, identity string) (unlock func(), err error) {
-	return d.names.lock(ctx, "totp of "+identity)
+	return d.lock(ctx, "totp of "+identity)
 }
 
 // moveTOTP renames the values of an account, after the account was renamed.

@@ -1,0 +1,54 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"ravi-mcp/session"
+)
+
+// SessionNotes is a SessionTable of several replicas, which keeps for all of them what the client of a session said when
+// it began: mcp-go knows that only in the process that was told.
+type SessionNotes interface {
+	// Note keeps a word about a session of the caller for as long as that lives.
+	Note(ctx context.Context, caller, id, word string) error
+	// Noted reports whether the word was kept.
+	Noted(ctx context.Context, caller, id, word string) (bool, error)
+}
+
+// noteForms says that the client of a session can show a form to a person.
+const noteForms = "forms"
+
+// note keeps what the other replicas have to know of a client that opens a session.
+func (s *site) note(ctx context.Context, caller, id string, env Envelope) {
+	notes, shared := s.Sessions.(SessionNotes)
+	if !shared {
+		return
+	}
+	var params struct {
+		Capabilities mcp.ClientCapabilities `json:"capabilities"`
+	}
+	if json.Unmarshal(env.Params, &params) != nil || !showsForms(params.Capabilities) {
+		return
+	}
+	if err := notes.Note(ctx, caller, id, noteForms); err != nil {
+		s.Log.Warn().Err(err).Msg("other replicas will not be able to ask the person behind a session")
+	}
+}
+
+// notedForms reports whether the client of the request's session said to another replica that it shows forms.
+func notedForms(ctx context.Context) bool {
+	f := flightFrom(ctx)
+	call, ok := session.CallFrom(ctx)
+	if f == nil || !ok || f.session == "" {
+		return false
+	}
+	notes, shared := f.site.Sessions.(SessionNotes)
+	if !shared {
+		return false
+	}
+	noted, err := notes.Noted(ctx, call.Caller.Name, f.session, noteForms)
+	return err == nil && noted
+}

@@ -1,0 +1,30 @@
+// Package redisstore keeps in Redis what several replicas of one remote
+// endpoint have to agree on, so that any of them serves any request and the end
+// of one loses nothing (DESIGN section 9): a session.Store, the protocol
+// sessions (Sessions), locks, and the leases of ephemeral identities.
+//
+// Every operation is one command or one script, which Redis runs as a whole,
+// and is bounded in time. Times are Redis's own, so that the clocks of replicas
+// do not matter. An operation that Redis does not answer fails with
+// fault.Unavailable; nothing is ever answered from memory instead, and nothing
+// has to be restarted once Redis is back.
+//
+// What is kept (prefix left out; h is a hash over a caller and a session id):
+//
+//	session:h       opened, used, note:WORD          until it would end by itself
+//	sessions        h by the time it would end       of all sessions
+//	sessions:CALLER h by the time it would end       of one caller (hashed)
+//	state:h         identity, c:UUID = sealed cursor as long as session:h
+//	order:h         UUID by age of its cursor        as long as session:h
+//	about:UUID      h that have state about it       25 h after the last
+//	made:UUID       callers (hashed) who created it  30 days
+//	once:HASH       a mark of UseOnce                as long as asked for
+//	lock:HASH       a lock                           as long as asked for
+//
+// No session id, no name of a caller, no credential, key, code, message or
+// value of a vault stands in a key or a value, and every key has a time to
+// live. Redis must not evict keys (maxmemory-policy noeviction): a mark that is
+// lost early could be used twice. One Redis, or a primary behind one address,
+// is expected; Redis Cluster is not supported, because scripts reach keys that
+// they find on the way.
+package redisstore

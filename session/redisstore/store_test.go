@@ -1,0 +1,238 @@
+package redisstore_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"ravi-mcp/secret"
+	"ravi-mcp/session"
+	"ravi-mcp/session/redisstore"
+	"ravi-mcp/session/redisstore/redistest"
+)
+
+// clock is a clock that a test moves.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func newClock() *clock { return &clock{now: time.Date(2026, 7, 28, 0, 0, 0, 0, time.UTC)} }
+
+var prefixes atomic.Int64
+
+// open returns an empty store in a Redis; adjust changes its configuration.
+func open(t testing.TB, redis *redistest.Server, adjust func(*redisstore.Config)) *redisstore.Store {
+	t.Helper()
+	cfg := redisstore.Config{URL: secret.New(redis.URL()), Prefix: fmt.Sprintf("test-%d:", prefixes.Add(1))}
+	if adjust != nil {
+		adjust(&cfg)
+	}
+	s, err := redisstore.Open(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// everyStore runs a test over each kind of store; fresh returns an empty one.
+func everyStore(t *testing.T, test func(t *testing.T, fresh func(now func() time.Time) session.Store)) {
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(now func() time.Time) session.Store { return &session.Memory{Now: now} })
+	})
+	t.Run("redis", func(t *testing.T) {
+		t.Parallel()
+		redis := redistest.Start(t)
+		base := open(t, redis, nil)
+		test(t, func(now func() time.Time) session.Store {
+			return base.With(fmt.Sprintf("test-%d:", prefixes.Add(1)), now)
+		})
+	})
+}
+
+// The store against a model, over random histories of a few callers, sessions
+// and identities.
+func TestAStoreObeysItsContract(t *testing.T) {
+	t.Parallel()
+	everyStore(t, func(t *testing.T, fresh func(func() time.Time) session.Store) {
+		rapid.Check(t, func(t *rapid.T) { checkStore(t, fresh) })
+	})
+}
+
+type mark struct{ caller, identity string }
+
+func checkStore(t *rapid.T, fresh func(func() time.Time) session.Store) {
+	ctx := context.Background()
+	clock := newClock()
+	store := fresh(clock.Now)
+	bound := map[session.Key]string{}
+	cursors := map[session.Key]map[string]string{}
+	created, used := map[mark]time.Time{}, map[string]time.Time{}
+	callers := rapid.SampledFrom([]string{"a", "b"})
+	key := rapid.Custom(func(t *rapid.T) session.Key {
+		return session.Key{Caller: callers.Draw(t, "caller"), Session: rapid.SampledFrom([]string{"1", "2"}).Draw(t, "session")}
+	})
+	identity := rapid.SampledFrom([]string{"x", "y", "z"})
+	t.Repeat(map[string]func(*rapid.T){
+		"bind": func(t *rapid.T) {
+			k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
+			require.NoError(t, store.Bind(ctx, k, i))
+			bound[k] = i
+		},
+		"bind if unbound": func(t *rapid.T) {
+			k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
+			did, err := store.BindIfUnbound(ctx, k, i)
+			require.NoError(t, err)
+			require.Equal(t, bound[k] == "", did)
+			if did {
+				bound[k] = i
+			}
+		},
+		"swap cursor": func(t *rapid.T) {
+			k, i, c := key.Draw(t, "key"), identity.Draw(t, "identity"), rapid.StringN(1, 3, -1).Draw(t, "cursor")
+			old := rapid.SampledFrom([]string{"", "a", cursors[k][i]}).Draw(t, "old")
+			did, err := store.SwapCursor(ctx, k, i, old, c)
+			require.NoError(t, err)
+			require.Equal(t, old == cursors[k][i], did)
+			if !did {
+				return
+			}
+			if cursors[k] == nil {
+				cursors[k] = map[string]string{}
+			}
+			cursors[k][i] = c
+		},
+		"end": func(t *rapid.T) {
+			k := key.Draw(t, "key")
+			require.NoError(t, store.EndSession(ctx, k))
+			delete(bound, k)
+			delete(cursors, k)
+		},
+		"create": func(t *rapid.T) {
+			m := mark{callers.Draw(t, "caller"), identity.Draw(t, "identity")}
+			require.NoError(t, store.RecordCreated(ctx, m.caller, m.identity))
+			created[m] = clock.Now().Add(30 * 24 * time.Hour)
+		},
+		"use once": func(t *rapid.T) {
+			k, ttl := rapid.SampledFrom([]string{"p", "q"}).Draw(t, "mark"), time.Duration(rapid.IntRange(1, 100).Draw(t, "hours"))*time.Hour
+			first, err := store.UseOnce(ctx, k, ttl)
+			require.NoError(t, err)
+			require.Equal(t, !clock.Now().Before(used[k]), first)
+			if first {
+				used[k] = clock.Now().Add(ttl)
+			}
+		},
+		"wait": func(t *rapid.T) {
+			for k := range cursors {
+				bound[k] = ""
+			}
+			for k := range bound { // no session lives longer than a day
+				require.NoError(t, store.EndSession(ctx, k))
+			}
+			clear(bound)
+			clear(cursors)
+			clock.advance(time.Duration(rapid.IntRange(1, 40*24).Draw(t, "hours")) * time.Hour)
+		},
+		"forget": func(t *rapid.T) {
+			i := identity.Draw(t, "identity")
+			require.NoError(t, store.ForgetIdentity(ctx, i))
+			for k := range bound {
+				if bound[k] == i {
+					delete(bound, k)
+				}
+			}
+			for k := range cursors {
+				delete(cursors[k], i)
+			}
+			for m := range created {
+				if m.identity == i {
+					delete(created, m)
+				}
+			}
+		},
+		"": func(t *rapid.T) {
+			k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
+			b, err := store.Binding(ctx, k)
+			require.NoError(t, err)
+			require.Equal(t, bound[k], b)
+			c, err := store.Cursor(ctx, k, i)
+			require.NoError(t, err)
+			require.Equal(t, cursors[k][i], c)
+			m := mark{k.Caller, i}
+			by, err := store.CreatedBy(ctx, m.caller, m.identity)
+			require.NoError(t, err)
+			require.Equal(t, clock.Now().Before(created[m]), by)
+		},
+	})
+}
+
+func TestASessionKeepsABoundedNumberOfCursors(t *testing.T) {
+	t.Parallel()
+	everyStore(t, func(t *testing.T, fresh func(func() time.Time) session.Store) {
+		ctx, store := t.Context(), fresh(nil)
+		key := session.Key{Caller: "a", Session: "1"}
+		for i := range 300 {
+			swapped, err := store.SwapCursor(ctx, key, fmt.Sprint(i), "", "c")
+			require.NoError(t, err)
+			require.True(t, swapped)
+			if i == 200 { // the first is set anew, and so the youngest
+				swapped, err = store.SwapCursor(ctx, key, "0", "c", "d")
+				require.NoError(t, err)
+				require.True(t, swapped)
+			}
+		}
+		for identity, want := range map[string]string{"0": "d", "1": "", "299": "c"} {
+			got, err := store.Cursor(ctx, key, identity)
+			require.NoError(t, err)
+			assert.Equal(t, want, got, identity)
+		}
+	})
+}
+
+// Any number of replicas: each thing is done by one of them.
+func TestOneOfManyIsTheFirst(t *testing.T) {
+	t.Parallel()
+	everyStore(t, func(t *testing.T, fresh func(func() time.Time) session.Store) {
+		store := fresh(nil)
+		key := session.Key{Caller: "a", Session: "1"}
+		var marks, bindings, swaps atomic.Int32
+		count := func(n *atomic.Int32, did bool, err error) {
+			assert.NoError(t, err)
+			if did {
+				n.Add(1)
+			}
+		}
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				did, err := store.UseOnce(t.Context(), "k", time.Minute)
+				count(&marks, did, err)
+				did, err = store.BindIfUnbound(t.Context(), key, fmt.Sprint(i))
+				count(&bindings, did, err)
+				did, err = store.SwapCursor(t.Context(), key, "x", "", fmt.Sprint("from ", i))
+				count(&swaps, did, err)
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, []int32{1, 1, 1}, []int32{marks.Load(), bindings.Load(), swaps.Load()})
+	})
+}

@@ -38,8 +38,8 @@ func (p Problem) String() string {
 // number written 30.0 or 3e1, one string in place of a list of strings, and null for
 // an optional property. Everything else that does not fit is a Problem.
 //
-// The error is ErrNotObject for input that is no object. Numbers keep their
-// exact digits.
+// The error is ErrNotObject for input that is no object, or that of Check.
+// Numbers keep their exact digits.
 func (s *Schema) Arguments(raw json.RawMessage) (json.RawMessage, []Problem, error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
@@ -53,11 +53,15 @@ func (s *Schema) Arguments(raw json.RawMessage) (json.RawMessage, []Problem, err
 	if !ok {
 		return nil, nil, ErrNotObject
 	}
-	if at, found := s.doc.findHugeNumber(args, ""); found {
+	c, err := s.once()
+	if err != nil {
+		return nil, nil, err
+	}
+	if at, found := c.doc.findHugeNumber(args, ""); found {
 		return nil, []Problem{{Argument: at, Text: "is a number out of range"}}, nil
 	}
-	s.doc.coerce(args)
-	if problems := s.check(args); len(problems) > 0 {
+	c.doc.coerce(args)
+	if problems := c.check(args); len(problems) > 0 {
 		return nil, problems, nil
 	}
 	out, err := json.Marshal(args)
@@ -74,11 +78,15 @@ func (s *Schema) Validate(raw json.RawMessage) ([]Problem, error) {
 	if err != nil {
 		return nil, errors.New("not a JSON value")
 	}
-	return s.check(parsed), nil
+	c, err := s.once()
+	if err != nil {
+		return nil, err
+	}
+	return c.check(parsed), nil
 }
 
-func (s *Schema) check(value any) []Problem {
-	err := s.compiled.Validate(value)
+func (c compiled) check(value any) []Problem {
+	err := c.validator.Validate(value)
 	if err == nil {
 		return nil
 	}
@@ -86,7 +94,7 @@ func (s *Schema) check(value any) []Problem {
 	if !errors.As(err, &invalid) {
 		return []Problem{{Text: "does not fit the schema"}}
 	}
-	return s.doc.problems(invalid)
+	return c.doc.problems(invalid)
 }
 
 // findHugeNumber returns the path of a number whose exact value would be costly

@@ -16,17 +16,24 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	invopop "github.com/invopop/jsonschema"
 	validation "github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Schema is a compiled JSON Schema. It is immutable and may be used by any
-// number of goroutines.
+// Schema is a JSON Schema. One that describes a struct is made when it is first
+// asked for, and compiled when it is first used, because a server has a hundred
+// and a session uses a few. It may be used by any number of goroutines.
 type Schema struct {
-	raw      json.RawMessage
-	compiled *validation.Schema
-	doc      property
+	raw  func() (json.RawMessage, error)
+	once func() (compiled, error)
+}
+
+// compiled is a schema ready to check values.
+type compiled struct {
+	validator *validation.Schema
+	doc       property
 }
 
 // property is the part of a schema document that coercion and messages need.
@@ -40,21 +47,34 @@ type property struct {
 }
 
 // Input returns the schema of the arguments that are decoded into a T.
-func Input[T any]() (*Schema, error) { return reflectSchema(new(T), false) }
+func Input[T any]() *Schema { return reflectSchema(new(T), false) }
 
 // Output returns the schema of the structured result T.
-func Output[T any]() (*Schema, error) { return reflectSchema(new(T), true) }
+func Output[T any]() *Schema { return reflectSchema(new(T), true) }
 
-// JSON returns the schema document. The caller must not change it.
-func (s *Schema) JSON() json.RawMessage { return s.raw }
+// JSON returns the schema document, nil if the struct cannot be described. The
+// caller must not change it.
+func (s *Schema) JSON() json.RawMessage {
+	raw, err := s.raw()
+	if err != nil {
+		return nil
+	}
+	return raw
+}
 
 // Has reports whether the schema names a property at its root.
 func (s *Schema) Has(name string) bool {
-	_, ok := s.doc.Properties[name]
-	return ok
+	c, err := s.once()
+	_, ok := c.doc.Properties[name]
+	return err == nil && ok
 }
 
-func reflectSchema(v any, additional bool) (*Schema, error) {
+func reflectSchema(v any, additional bool) *Schema {
+	return newSchema(func() (json.RawMessage, error) { return describe(v, additional) })
+}
+
+// describe returns the schema of v's type.
+func describe(v any, additional bool) (json.RawMessage, error) {
 	r := invopop.Reflector{
 		Anonymous:                 true,
 		DoNotReference:            true,
@@ -65,36 +85,59 @@ func reflectSchema(v any, additional bool) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema of %T: %w", v, err)
 	}
-	s, err := Compile(raw)
-	if err != nil {
-		return nil, fmt.Errorf("schema of %T: %w", v, err)
-	}
-	return s, nil
+	return raw, nil
+}
+
+func newSchema(describe func() (json.RawMessage, error)) *Schema {
+	s := &Schema{raw: sync.OnceValues(describe)}
+	s.once = sync.OnceValues(func() (compiled, error) {
+		raw, err := s.raw()
+		if err != nil {
+			return compiled{}, err
+		}
+		return compile(raw)
+	})
+	return s
+}
+
+// Check compiles the schema now and returns what is wrong with it. A schema
+// that fails here fails every use.
+func (s *Schema) Check() error {
+	_, err := s.once()
+	return err
 }
 
 // Compile returns the schema that raw describes. It fails when raw is not a
 // valid schema of an object; formats such as date-time are asserted.
 func Compile(raw json.RawMessage) (*Schema, error) {
+	s := newSchema(func() (json.RawMessage, error) { return raw, nil })
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func compile(raw json.RawMessage) (compiled, error) {
+	var s compiled
 	parsed, err := validation.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
-		return nil, fmt.Errorf("not JSON: %w", err)
+		return s, fmt.Errorf("not JSON: %w", err)
 	}
-	s := &Schema{raw: raw}
 	if err := json.Unmarshal(raw, &s.doc); err != nil {
-		return nil, fmt.Errorf("not a schema of this server's form: %w", err)
+		return s, fmt.Errorf("not a schema of this server's form: %w", err)
 	}
 	if s.doc.Type != "object" {
-		return nil, fmt.Errorf("root type is %q, want \"object\"", s.doc.Type)
+		return s, fmt.Errorf("root type is %q, want \"object\"", s.doc.Type)
 	}
 	c := validation.NewCompiler()
 	c.AssertFormat()
 	c.UseLoader(noLoader{})
 	const name = "schema.json"
 	if err := c.AddResource(name, parsed); err != nil {
-		return nil, fmt.Errorf("add: %w", err)
+		return s, fmt.Errorf("add: %w", err)
 	}
-	if s.compiled, err = c.Compile(name); err != nil {
-		return nil, fmt.Errorf("compile: %w", err)
+	if s.validator, err = c.Compile(name); err != nil {
+		return s, fmt.Errorf("compile: %w", err)
 	}
 	return s, nil
 }

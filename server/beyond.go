@@ -103,11 +103,7 @@ func (b *beyond) publish(s *mcpserver.MCPServer) error {
 			return err
 		}
 	}
-	prompts, err := b.cfg.Deps.Prompts()
-	if err != nil {
-		return err
-	}
-	for _, p := range prompts {
+	for _, p := range b.cfg.Deps.Prompts() {
 		there := true
 		for _, name := range p.Needs {
 			_, published := b.tools[name]

@@ -18,11 +18,7 @@ type completer func(context.Context, tools.Call, tools.CompleteParams) (tools.Pr
 // CompletePromptArgument is what mcp-go asks for the argument of a prompt.
 func (b *beyond) CompletePromptArgument(ctx context.Context, prompt string, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
 	var there bool
-	prompts, err := b.cfg.Deps.Prompts()
-	if err != nil {
-		return nil, failed(ctx, err, mcp.INVALID_PARAMS, "")
-	}
-	for _, p := range prompts {
+	for _, p := range b.cfg.Deps.Prompts() {
 		there = there || p.Name == prompt && b.has(ctx, p.Needs...)
 	}
 	if !there {
@@ -76,10 +72,4 @@ func (b *beyond) complete(ctx context.Context, what, tool string, propose comple
 	return &mcp.Completion{Values: found.Values, Total: found.Total, HasMore: found.Total > len(found.Values)}, nil
 }
 
-var completeSchema = func() *schemas.Schema {
-	s, err := schemas.Input[tools.CompleteParams]()
-	if err != nil {
-		panic(err) // the type is ours, and a test calls it
-	}
-	return s
-}()
+var completeSchema = schemas.Input[tools.CompleteParams]()

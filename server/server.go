@@ -62,9 +62,9 @@ type MCP struct {
 	Calls  *Calls
 }
 
-// New returns an MCP server with all tools. It compiles and marshals every
-// schema once and fails on the first that is not right, because mcp-go would
-// answer tools/list with an empty body instead.
+// New returns an MCP server with all tools. It makes the schema of every tool
+// that is published and fails on the first that cannot be made, because mcp-go
+// would answer tools/list with an empty body instead.
 func New(cfg Config) (*MCP, error) {
 	all, err := tools.All(cfg.Deps)
 	if err != nil {
@@ -106,8 +106,8 @@ func New(cfg Config) (*MCP, error) {
 			continue
 		}
 		published := publish(t)
-		if _, err := json.Marshal(published); err != nil {
-			return nil, fmt.Errorf("tool %s cannot be published: %w", t.Name, err)
+		if !json.Valid(published.RawInputSchema) || !json.Valid(published.RawOutputSchema) {
+			return nil, fmt.Errorf("server: tool %s cannot be described", t.Name)
 		}
 		tool := serve(t, cfg)
 		s.AddTool(published, tool.handle)

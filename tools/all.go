@@ -20,17 +20,17 @@ var (
 )
 
 // All returns every tool, in the order of DESIGN section 5. It is the one list
-// of them; it fails if a schema cannot be made, or a name stands twice.
+// of them; it fails if a name stands twice.
 func All(d *Deps) ([]Tool, error) {
 	var all []Tool
 	var errs []error
-	add := func(t Tool, err error) {
+	add := func(t Tool) {
 		for _, other := range all {
-			if err == nil && other.Name == t.Name {
-				err = fmt.Errorf("tool %s is defined twice", t.Name)
+			if other.Name == t.Name {
+				errs = append(errs, fmt.Errorf("tool %s is defined twice", t.Name))
 			}
 		}
-		all, errs = append(all, t), append(errs, err)
+		all = append(all, t)
 	}
 
 	add(define(about{

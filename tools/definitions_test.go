@@ -225,3 +225,14 @@ func TestInstructionsNameOnlyToolsThatExist(t *testing.T) {
 		assert.True(t, slices.Contains(names, named), fmt.Sprintf("%s is named but is no tool", named))
 	}
 }
+
+// Schemas are compiled when they are first used, so it is here that a broken
+// one shows.
+func TestEverySchemaIsValid(t *testing.T) {
+	all, err := tools.All(newHouse(t, sandbox.Config{}).deps)
+	require.NoError(t, err)
+	for _, tool := range all {
+		assert.NoError(t, tool.Input.Check(), tool.Name)
+		assert.NoError(t, tool.Output.Check(), tool.Name)
+	}
+}

@@ -14,8 +14,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// adder takes a tool, or why it could not be defined, into the list of All.
-type adder func(Tool, error)
+// adder takes a tool into the list of All.
+type adder func(Tool)
 
 // sendHints: what was sent cannot be taken back, and goes to people.
 var sendHints = Hints{Destructive: true, OpenWorld: true}

@@ -3,7 +3,6 @@ package tools
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"ravi-mcp/fault"
@@ -48,11 +47,8 @@ type AccessParams struct {
 }
 
 // Prompts returns every prompt.
-func (d *Deps) Prompts() ([]Prompt, error) {
-	in, err := schemas.Input[AccessParams]()
-	if err != nil {
-		return nil, fmt.Errorf("prompts: input %w", err)
-	}
+func (d *Deps) Prompts() []Prompt {
+	in := schemas.Input[AccessParams]()
 	arguments := []PromptArgument{
 		{Name: "service", Description: "The site or app, best as a domain such as example.com.", Required: true},
 		{Name: "identity", Description: "Which identity to be there: uuid, name or email address. Without one, the steps say how to choose."},
@@ -67,7 +63,7 @@ func (d *Deps) Prompts() ([]Prompt, error) {
 		Description: "Log in to a service with an identity of Ravi: get the credential, arm the inbox, log in, and answer the question for a code.",
 		Needs:       []string{"use_identity", "watch_inbox", "wait_for_otp", "get_credential"},
 		Run:         d.access(logInSteps),
-	}}, nil
+	}}
 }
 
 // access makes a prompt of its steps. An identity that is named must exist for

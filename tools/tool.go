@@ -133,15 +133,7 @@ type about struct {
 }
 
 // define makes a Tool of a handler; its schemas come from P and R.
-func define[P any, R Result](a about, handle func(context.Context, Call, P) (R, error)) (Tool, error) {
-	in, err := schemas.Input[P]()
-	if err != nil {
-		return Tool{}, fmt.Errorf("tool %s: input %w", a.name, err)
-	}
-	out, err := schemas.Output[R]()
-	if err != nil {
-		return Tool{}, fmt.Errorf("tool %s: output %w", a.name, err)
-	}
+func define[P any, R Result](a about, handle func(context.Context, Call, P) (R, error)) Tool {
 	run := func(ctx context.Context, call Call, args json.RawMessage) (Result, error) {
 		p, err := params[P](args)
 		if err != nil {
@@ -155,8 +147,8 @@ func define[P any, R Result](a about, handle func(context.Context, Call, P) (R, 
 	}
 	return Tool{
 		Name: a.name, Title: a.title, Description: a.description, Toolset: a.set, Hints: a.hints, Waits: a.waits,
-		Input: in, Output: out, Kind: a.decides.kind, Decide: a.decides.decide, Shows: a.decides.shows, Run: run,
-	}, nil
+		Input: schemas.Input[P](), Output: schemas.Output[R](), Kind: a.decides.kind, Decide: a.decides.decide, Shows: a.decides.shows, Run: run,
+	}
 }
 
 // params decodes arguments that fit the schema of P.

@@ -87,7 +87,7 @@ func (r relation) weight(c *candidate) float64 {
 		w = 0.9 // "449018 lets you sign in"
 	case r.segs == 0:
 		w = 0.8
-	case r.segs == 1 && (c.alone || r.left && r.lines <= 1 && c.leads()):
+	case r.segs == 1 && (c.alone || c.sole() || r.left && r.lines <= 1 && c.leads()):
 		w = 0.75
 	case r.segs == 1:
 		w = 0.5
@@ -126,6 +126,11 @@ func (c *candidate) leads() bool {
 	return true
 }
 
+// sole reports whether the candidate is the whole first sentence of a text.
+func (c *candidate) sole() bool {
+	return c.start == 0 && c.page.kind == pageText && c.page.segs[0].end <= c.end+1
+}
+
 func (p *page) look(c *candidate, e *evidence, first int) {
 	framed := p.framed(c)
 	codeLabel := false // a word for a code or a verb stands nearer
@@ -153,6 +158,7 @@ func (p *page) look(c *candidate, e *evidence, first int) {
 		case h.class&clAct != 0:
 			e.act = max(e.act, worthAct*w)
 			e.asked = e.asked || r.framed || r.touch
+			e.proves = e.proves || (r.framed || r.touch) && !generalActs[string(p.fold[h.start:h.end])]
 			codeLabel = codeLabel || r.segs == 0 && r.numbers == 0 && (r.touch || r.framed)
 		}
 	}
@@ -193,7 +199,7 @@ func (p *page) cuesAround(c *candidate, e *evidence) {
 		}
 		r := p.relate(c, h, false)
 		e.hand = e.hand || h.class&clHand != 0 && r.segs <= 1
-		if h.class&clScene != 0 {
+		if h.class&clScene != 0 && !p.brandCode(h) {
 			e.addScene(r)
 		}
 		if h.class&clOld != 0 && r.segs == 0 && r.numbers == 0 && r.dist <= 30 && !p.hasComma(h.end, c.start) {

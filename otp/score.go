@@ -1,6 +1,9 @@
 package otp
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // What a word is worth as evidence, before distance. A value wins with
 // threshold points, and when it is margin points ahead of the next.
@@ -26,6 +29,7 @@ type evidence struct {
 	direct   bool    // it stands directly at the candidate
 	act      float64 // best verb
 	asked    bool    // that verb stands directly at the candidate
+	proves   bool    // it is one of signing in or verifying
 	decoy    float64 // points against, from labels of other numbers
 	scene    float64
 	or       bool
@@ -66,8 +70,11 @@ func (s *scoring) rate(c *candidate) {
 	} else {
 		score += act + 0.5*label
 	}
-	if c.alone {
+	switch {
+	case c.alone:
 		score += 1.5
+	case c.sole():
+		score++
 	}
 	if c.emph {
 		score++
@@ -98,8 +105,11 @@ func (s *scoring) rate(c *candidate) {
 	if s.global.scene > 0 && !e.strong {
 		scene = max(scene, s.global.scene)
 	}
-	if e.strong && e.direct {
+	switch {
+	case e.strong && e.direct:
 		scene *= 0.35
+	case e.proves && p.means(c):
+		scene *= 0.5 // "Verify with 77093 first"
 	}
 	if e.hand {
 		scene = max(e.scene, 8)
@@ -153,12 +163,27 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 		return 1 // "You're almost in! 90317"
 	case rest <= 16 && c.page.framed(c) && !yearLike(c.code):
 		return 3 // "Larch: 7718"
+	case c.page.onlyName(c) && !yearLike(c.code):
+		return 3.5 // "Larch 77180"
 	case len(c.code) == 6 && c.start == 0 && rest <= 60:
 		return 3.1
 	case len(c.code) == 6 && rest <= 60 && (placed || c.page.framed(c)):
 		return 2.5
 	}
 	return 0
+}
+
+// onlyName reports whether the page holds the number and one capitalised word
+// that is no word of the lexicon: the name of a sender.
+func (p *page) onlyName(c *candidate) bool {
+	if len(p.tokens) != 2 || len(p.form) > 24 {
+		return false
+	}
+	name := p.tokens[0]
+	if name.start == c.start {
+		name = p.tokens[1]
+	}
+	return name.digits == 0 && name.letters >= 4 && unicode.IsUpper(p.form[name.start]) && !p.known(name)
 }
 
 // vouched reports whether a shape that words have too stands where only a code

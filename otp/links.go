@@ -235,10 +235,30 @@ func (p *page) linkWords(a *anchor, l *linkCandidate) (label, context class) {
 			label = 0 // the URL itself is printed: the words before it count
 			return p.bareLabel(a, l)
 		}
-		context = p.prose(from, a.start) | p.prose(a.end, to)
+		context = p.prose(from, a.start) | p.prose(a.end, to) | p.askedBefore(seg)
 		return label, context
 	}
-	return p.bareLabel(a, l)
+	label, context = p.bareLabel(a, l)
+	return label, context | p.askedBefore(seg)
+}
+
+// askedBefore returns clNo if the question right before a sentence, on its
+// line, makes it the answer for who did not do it: "Not you? Recover your
+// account".
+func (p *page) askedBefore(seg int) class {
+	if seg == 0 || p.segs[seg-1].line != p.segs[seg].line {
+		return 0
+	}
+	q := p.segs[seg-1]
+	if q.end-q.start > 40 {
+		return 0
+	}
+	for _, r := range p.form[max(q.end-2, q.start):q.end] {
+		if r == '?' || r == '？' || r == '؟' {
+			return p.prose(q.start, q.end) & clNo
+		}
+	}
+	return 0
 }
 
 // bareLabel reads the words before a URL on its line; if there are none, the

@@ -49,7 +49,9 @@ func readURL(raw string) urlFacts {
 		if strings.HasPrefix(key, "utm_") || key == "lang" || key == "locale" || key == "ref" || key == "source" || key == "email" {
 			continue
 		}
-		f.words(val)
+		if !isTarget(val) {
+			f.words(val)
+		}
 		kind := tokenKind(val, true)
 		if words().exact[key]&clURLKey != 0 && len(val) >= 4 && kind < 2 {
 			kind = 2
@@ -60,6 +62,11 @@ func readURL(raw string) urlFacts {
 		}
 	}
 	return f
+}
+
+// isTarget reports a path that says where to go afterwards.
+func isTarget(val string) bool {
+	return len(val) > 2 && (val[0] == '/' || strings.EqualFold(val[:3], "%2f"))
 }
 
 func splitQuery(s string) (path, query string) {

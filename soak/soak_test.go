@@ -138,10 +138,10 @@ func (w *world) run(p *process) error {
 var endpoint = regexp.MustCompile(`MCP endpoint at (http://\S+)/mcp`)
 
 // http starts the remote endpoint and returns its URL.
-func (w *world) http(callers string) string {
+func (w *world) http(callers string, env ...string) string {
 	path := filepath.Join(w.t.TempDir(), "callers.toml")
 	require.NoError(w.t, os.WriteFile(path, []byte(callers), 0o600))
-	p := w.command([]string{"RAVI_ACCESS_TOKEN=" + w.ravi.Account.AccessToken},
+	p := w.command(append(env, "RAVI_ACCESS_TOKEN="+w.ravi.Account.AccessToken),
 		"http", "--addr", "127.0.0.1:0", "--callers", path, "--max-rate", "-1", "--max-reveals", "-1", "--max-creates", "-1", "--log-level", "warn")
 	out, in, err := os.Pipe()
 	require.NoError(w.t, err)

@@ -22,7 +22,8 @@ type control struct {
 	policies session.Policies
 	toolsets string
 	audit    string
-	export   string // only stdio has the flag
+	export   string // only stdio has these two flags
+	attach   string
 
 	maxReveals, maxCreates int
 }
@@ -73,6 +74,9 @@ func (c *control) sets() ([]tools.Toolset, error) {
 	case !export && c.export != "":
 		return nil, usageError{errors.New("--allow-export needs --toolsets with export, such as default,export")}
 	}
+	if c.attach != "" && !slices.Contains(sets, tools.SetMail) {
+		return nil, usageError{errors.New("--allow-attach needs --toolsets with mail, such as default,mail")}
+	}
 	return sets, nil
 }
 
@@ -86,13 +90,19 @@ func (c *control) apply(a *app, cfg *server.Config, log zerolog.Logger) error {
 	cfg.Policies = c.policies
 	cfg.Reveals = server.NewReveals(c.maxReveals)
 	cfg.Deps.Creates = &session.Budget{PerHour: c.maxCreates}
-	if c.export != "" {
-		root, err := os.OpenRoot(c.export)
+	for _, folder := range []struct {
+		flag, path string
+		root       **os.Root
+	}{{"--allow-export", c.export, &cfg.Deps.Export}, {"--allow-attach", c.attach, &cfg.Deps.Attach}} {
+		if folder.path == "" {
+			continue
+		}
+		root, err := os.OpenRoot(folder.path)
 		if err != nil {
-			return fmt.Errorf("--allow-export: %w", err)
+			return fmt.Errorf("%s: %w", folder.flag, err)
 		}
 		a.closers = append(a.closers, func() { _ = root.Close() })
-		cfg.Deps.Export = root
+		*folder.root = root
 	}
 	if c.audit != "" {
 		if cfg.Audit, err = server.OpenAudit(c.audit); err != nil {

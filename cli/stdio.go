@@ -38,6 +38,7 @@ func newStdio(s streams) *cobra.Command {
 	}
 	o.add(cmd.Flags())
 	cmd.Flags().StringVar(&o.export, "allow-export", "", "folder that export_secrets may write files to (with --toolsets default,export)")
+	cmd.Flags().StringVar(&o.attach, "allow-attach", "", "folder whose files may be attached to mails (with --toolsets default,mail)")
 	return cmd
 }
 

@@ -33,6 +33,9 @@ type Deps struct {
 
 	// Export is the folder that export_secrets writes to; nil leaves the tool out.
 	Export *os.Root
+	// Attach is the folder from which files can be attached to mails; nil leaves
+	// the argument out.
+	Attach *os.Root
 	// Leases delete ephemeral identities; nil means that none can be made.
 	Leases *session.Leases
 	// Sealer seals the tokens of cleanup_identities and the request state of

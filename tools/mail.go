@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"context"
 	"fmt"
 	"net/mail"
 	"slices"
@@ -23,26 +24,39 @@ var sendHints = Hints{Destructive: true, OpenWorld: true}
 // mailTools defines the toolset mail.
 func (d *Deps) mailTools(add adder) {
 	const whom = "Writing to somebody who is no contact, and to whom this identity has not written before, may need a person's approval. Stored passwords, secrets and fresh codes are not let out."
-	add(define(about{
+	add(emailTool(d, about{
 		name: "send_email", title: "Send an email", set: SetMail, hints: sendHints,
 		decides:     deciding(session.KindSend, d.decideSendEmail),
 		description: "Send a new email from the identity's address, when the task asks you to write to somebody. To answer a message use reply_email. " + whom,
-	}, d.sendEmail))
-	add(define(about{
+	}, d.sendEmail, func(p SendEmailParams) SendEmailFilesParams { return SendEmailFilesParams{SendEmailParams: p} }))
+	add(emailTool(d, about{
 		name: "reply_email", title: "Answer an email", set: SetMail, hints: sendHints,
 		decides:     deciding(session.KindSend, d.decideReplyEmail),
 		description: "Answer an email in its thread: to its sender, or with reply_all to everybody it went to. Ravi makes the subject. If the answer would go elsewhere than to the sender, a person is asked. " + whom,
-	}, d.replyEmail))
-	add(define(about{
+	}, d.replyEmail, func(p ReplyEmailParams) ReplyEmailFilesParams { return ReplyEmailFilesParams{ReplyEmailParams: p} }))
+	add(emailTool(d, about{
 		name: "forward_email", title: "Forward an email", set: SetMail, hints: sendHints,
 		decides:     deciding(session.KindSend, d.decideForwardEmail),
 		description: "Send an email on to somebody else, with its attachments and with a note of yours before it. " + whom,
-	}, d.forwardEmail))
+	}, d.forwardEmail, func(p ForwardEmailParams) ForwardEmailFilesParams {
+		return ForwardEmailFilesParams{ForwardEmailParams: p}
+	}))
 	add(define(about{
 		name: "send_sms", title: "Send an SMS", set: SetMail, hints: sendHints,
 		decides:     deciding(session.KindSend, d.decideSendSMS),
 		description: "Send a text message from the identity's phone number, where Ravi offers it. " + whom,
 	}, d.sendSMS))
+}
+
+// emailTool defines a tool that sends an email. Files can be attached only
+// where the operator allows a folder; elsewhere the argument does not exist.
+func emailTool[P, F any](d *Deps, a about, handle func(context.Context, Call, F) (SentEmailResult, error), without func(P) F) Tool {
+	if d.Attach != nil {
+		return define(a, handle)
+	}
+	return define(a, func(ctx context.Context, call Call, p P) (SentEmailResult, error) {
+		return handle(ctx, call, without(p))
+	})
 }
 
 // maxRecipients is how many addresses one mail may go to.
@@ -168,6 +182,7 @@ type SentEmailResult struct {
 	To        []string `json:"to"`
 	CC        []string `json:"cc,omitempty"`
 	BCC       []string `json:"bcc,omitempty"`
+	Files     []string `json:"attached,omitempty" jsonschema_description:"The names of the files that were attached."`
 	Warning   string   `json:"warning,omitempty" jsonschema_description:"What the person you work for should know: the answer went elsewhere than to the sender of the message."`
 }
 
@@ -181,8 +196,11 @@ func (r SentEmailResult) Summary() string {
 }
 
 // sentTo is the result of a mail that Ravi took.
-func sentTo(resolved session.Resolved, m *ravi.EmailMessage, to recipients) SentEmailResult {
+func sentTo(resolved session.Resolved, m *ravi.EmailMessage, to recipients, files []file) SentEmailResult {
 	r := SentEmailResult{ActedFor: actedFor(resolved), To: to.to, CC: to.cc, BCC: to.bcc}
+	for _, f := range files {
+		r.Files = append(r.Files, f.name)
+	}
 	if m.ID != 0 {
 		r.MessageID = fmt.Sprintf("email:%d", m.ID)
 	}

@@ -99,7 +99,11 @@ func shownAll(addresses []string) string {
 	return strings.Join(shown, ", ")
 }
 
-func (d *Deps) decideReplyEmail(ctx context.Context, call Call, p ReplyEmailParams) (*Decision, error) {
+func (d *Deps) decideReplyEmail(ctx context.Context, call Call, p ReplyEmailFilesParams) (*Decision, error) {
+	with, err := d.checkFiles(p.FilesArgument)
+	if err != nil {
+		return nil, err
+	}
 	resolved, scope, err := d.scope(ctx, call, p.Identity)
 	if err != nil {
 		return nil, err
@@ -108,11 +112,15 @@ func (d *Deps) decideReplyEmail(ctx context.Context, call Call, p ReplyEmailPara
 	if err != nil {
 		return nil, err
 	}
-	return d.decideSend(ctx, call, resolved.Identity.UUID, "Sends an answer", outgoing{addresses: a.all(), detour: a.detour})
+	return d.decideSend(ctx, call, resolved.Identity.UUID, "Sends an answer"+with, outgoing{addresses: a.all(), detour: a.detour})
 }
 
-func (d *Deps) replyEmail(ctx context.Context, call Call, p ReplyEmailParams) (SentEmailResult, error) {
+func (d *Deps) replyEmail(ctx context.Context, call Call, p ReplyEmailFilesParams) (SentEmailResult, error) {
 	var none SentEmailResult
+	files, err := d.openFiles(p.FilesArgument)
+	if err != nil {
+		return none, err
+	}
 	resolved, scope, err := d.scope(ctx, call, p.Identity)
 	if err != nil {
 		return none, err
@@ -125,13 +133,13 @@ func (d *Deps) replyEmail(ctx context.Context, call Call, p ReplyEmailParams) (S
 	if p.ReplyAll {
 		reply = scope.ReplyAll
 	}
-	sent, err := send(ctx, d, call, scope, []string{a.original.Subject, p.Body}, func() (*ravi.EmailMessage, error) {
-		return reply(ctx, id, ravi.Draft{Content: p.html()})
+	sent, err := send(ctx, d, call, scope, []string{a.original.Subject, p.Body}, files, func(attached []string) (*ravi.EmailMessage, error) {
+		return reply(ctx, id, ravi.Draft{Content: p.html(), Attachments: attached})
 	})
 	if err != nil {
 		return none, err
 	}
-	r := sentTo(resolved, sent, a.recipients)
+	r := sentTo(resolved, sent, a.recipients, files)
 	r.Warning = a.detour
 	if other := addressesWithout(addressesIn(sent.To), a.all()...); len(other) > 0 { // Ravi knew better
 		r.To = addressesIn(sent.To)
@@ -163,17 +171,25 @@ func (p ForwardEmailParams) check() (int64, recipients, error) {
 	return id, to, err
 }
 
-func (d *Deps) decideForwardEmail(ctx context.Context, call Call, p ForwardEmailParams) (*Decision, error) {
+func (d *Deps) decideForwardEmail(ctx context.Context, call Call, p ForwardEmailFilesParams) (*Decision, error) {
 	_, to, err := p.check()
 	if err != nil {
 		return nil, err
 	}
-	return d.decideSend(ctx, call, p.Identity, "Forwards an email, with its attachments,", outgoing{addresses: to.all()})
+	with, err := d.checkFiles(p.FilesArgument)
+	if err != nil {
+		return nil, err
+	}
+	return d.decideSend(ctx, call, p.Identity, "Forwards an email, with its attachments,"+with, outgoing{addresses: to.all()})
 }
 
-func (d *Deps) forwardEmail(ctx context.Context, call Call, p ForwardEmailParams) (SentEmailResult, error) {
+func (d *Deps) forwardEmail(ctx context.Context, call Call, p ForwardEmailFilesParams) (SentEmailResult, error) {
 	var none SentEmailResult
 	id, to, err := p.check()
+	if err != nil {
+		return none, err
+	}
+	files, err := d.openFiles(p.FilesArgument)
 	if err != nil {
 		return none, err
 	}
@@ -190,9 +206,12 @@ func (d *Deps) forwardEmail(ctx context.Context, call Call, p ForwardEmailParams
 		texts = append(texts, a.Filename)
 	}
 	draft := ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Content: MailText{Body: p.Note, Format: p.Format}.html()}
-	sent, err := send(ctx, d, call, scope, texts, func() (*ravi.EmailMessage, error) { return scope.Forward(ctx, id, draft) })
+	sent, err := send(ctx, d, call, scope, texts, files, func(attached []string) (*ravi.EmailMessage, error) {
+		draft.Attachments = attached
+		return scope.Forward(ctx, id, draft)
+	})
 	if err != nil {
 		return none, err
 	}
-	return sentTo(resolved, sent, to), nil
+	return sentTo(resolved, sent, to, files), nil
 }

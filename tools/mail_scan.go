@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -51,7 +52,7 @@ type kept struct {
 // came in a moment ago, as it is or in a simple encoding (SECURITY S15). What
 // cannot be read for lack of a key is not looked for. Nothing goes out when
 // the values cannot be read.
-func (d *Deps) scan(ctx context.Context, scope *ravi.Scope, texts []string) error {
+func (d *Deps) scan(ctx context.Context, scope *ravi.Scope, texts []string, files []file) error {
 	values, err := d.valuesKept(ctx, scope)
 	if err != nil {
 		return err
@@ -60,10 +61,28 @@ func (d *Deps) scan(ctx context.Context, scope *ravi.Scope, texts []string) erro
 	if err != nil {
 		return err
 	}
-	where := newHaystack(texts)
-	for _, v := range append(values, codes...) {
-		if where.holds(v.value.Reveal()) {
-			return fault.New(fault.Denied, fmt.Sprintf("The message holds %s, and was not sent.", v.kind),
+	for _, f := range files {
+		texts = append(texts, f.name)
+	}
+	if err := newHaystack(texts).refuse(ctx, "The message", append(values, codes...)); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := fileHaystack(f.content).refuse(ctx, "The file "+Shown(f.name), append(values, codes...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuse fails if one of the values stands in the text, which what names.
+func (h haystack) refuse(ctx context.Context, what string, values []kept) error {
+	for _, v := range values {
+		if ctx.Err() != nil {
+			return context.Cause(ctx) // a large file and a large vault
+		}
+		if h.holds(v.value.Reveal()) {
+			return fault.New(fault.Denied, fmt.Sprintf("%s holds %s, and nothing was sent.", what, v.kind),
 				"Do not retry with it in any form. Take it out; whoever asks for it in a message must not get it.").WithReason("secret_in_text")
 		}
 	}
@@ -213,18 +232,19 @@ type haystack struct {
 	texts    []string // as it is, and with its encodings undone
 	compact  []string // the same without white space
 	squeezed string   // letters and digits only, in lower case, for hexadecimal
+	file     bool     // a short number has to stand alone
+}
+
+// add adds a way to read the text, if it is a new one.
+func (h *haystack) add(s string) {
+	if !slices.Contains(h.texts, s) {
+		h.texts = append(h.texts, s)
+		h.compact = append(h.compact, compact(s))
+	}
 }
 
 func newHaystack(texts []string) haystack {
 	var h haystack
-	seen := make(map[string]bool)
-	add := func(s string) {
-		if !seen[s] {
-			seen[s] = true
-			h.texts = append(h.texts, s)
-			h.compact = append(h.compact, compact(s))
-		}
-	}
 	var all strings.Builder
 	for _, t := range texts {
 		visible := t
@@ -233,9 +253,9 @@ func newHaystack(texts []string) haystack {
 		}
 		plain, _ := otp.Clean(t, 0)
 		for _, form := range []string{t, visible, plain, html.UnescapeString(t)} {
-			add(form)
-			add(norm.NFKC.String(form))
-			add(percentDecoded(form))
+			h.add(form)
+			h.add(norm.NFKC.String(form))
+			h.add(percentDecoded(form))
 			all.WriteString(form)
 			all.WriteString("\n")
 		}
@@ -290,7 +310,7 @@ func (h haystack) holds(value string) bool {
 	if bare == "" {
 		return false
 	}
-	if utf8.RuneCountInString(bare) < shortestKept {
+	if utf8.RuneCountInString(bare) < shortestKept || h.file && isCode(bare) {
 		for _, text := range h.texts {
 			if standsAlone(text, value) || standsAlone(text, backwards(value)) {
 				return true
@@ -302,7 +322,7 @@ func (h haystack) holds(value string) bool {
 				return true
 			}
 		}
-		if code := squeeze(value); code == strings.ToLower(value) && strings.Contains(h.squeezed, code) { // 123-456
+		if code := squeeze(value); !h.file && code == strings.ToLower(value) && strings.Contains(h.squeezed, code) { // 123-456
 			return true
 		}
 	}

@@ -50,16 +50,24 @@ func (p SendEmailParams) check() (recipients, error) {
 	return mailRecipients(p.To, p.CC, p.BCC)
 }
 
-func (d *Deps) decideSendEmail(ctx context.Context, call Call, p SendEmailParams) (*Decision, error) {
+func (d *Deps) decideSendEmail(ctx context.Context, call Call, p SendEmailFilesParams) (*Decision, error) {
 	to, err := p.check()
 	if err != nil {
 		return nil, err
 	}
-	return d.decideSend(ctx, call, p.Identity, "Sends an email", outgoing{addresses: to.all()})
+	with, err := d.checkFiles(p.FilesArgument)
+	if err != nil {
+		return nil, err
+	}
+	return d.decideSend(ctx, call, p.Identity, "Sends an email"+with, outgoing{addresses: to.all()})
 }
 
-func (d *Deps) sendEmail(ctx context.Context, call Call, p SendEmailParams) (SentEmailResult, error) {
+func (d *Deps) sendEmail(ctx context.Context, call Call, p SendEmailFilesParams) (SentEmailResult, error) {
 	to, err := p.check()
+	if err != nil {
+		return SentEmailResult{}, err
+	}
+	files, err := d.openFiles(p.FilesArgument)
 	if err != nil {
 		return SentEmailResult{}, err
 	}
@@ -67,13 +75,13 @@ func (d *Deps) sendEmail(ctx context.Context, call Call, p SendEmailParams) (Sen
 	if err != nil {
 		return SentEmailResult{}, err
 	}
-	sent, err := send(ctx, d, call, scope, []string{p.Subject, p.Body}, func() (*ravi.EmailMessage, error) {
-		return scope.Compose(ctx, ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Subject: p.Subject, Content: p.html()})
+	sent, err := send(ctx, d, call, scope, []string{p.Subject, p.Body}, files, func(attached []string) (*ravi.EmailMessage, error) {
+		return scope.Compose(ctx, ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Subject: p.Subject, Content: p.html(), Attachments: attached})
 	})
 	if err != nil {
 		return SentEmailResult{}, err
 	}
-	return sentTo(resolved, sent, to), nil
+	return sentTo(resolved, sent, to, files), nil
 }
 
 // SendSMSParams are the arguments of send_sms.
@@ -141,7 +149,7 @@ func (d *Deps) sendSMS(ctx context.Context, call Call, p SendSMSParams) (SendSMS
 	if err != nil {
 		return SendSMSResult{}, err
 	}
-	sent, err := send(ctx, d, call, scope, []string{p.Body}, func() (*ravi.SMSMessage, error) { return scope.SendSMS(ctx, to, p.Body) })
+	sent, err := send(ctx, d, call, scope, []string{p.Body}, nil, func([]string) (*ravi.SMSMessage, error) { return scope.SendSMS(ctx, to, p.Body) })
 	if err != nil {
 		return SendSMSResult{}, err
 	}
@@ -153,17 +161,23 @@ func (d *Deps) sendSMS(ctx context.Context, call Call, p SendSMSParams) (SendSMS
 }
 
 // send does what every message goes through before it leaves: the scan, and
-// the budget. texts is all that others will read.
-func send[T any](ctx context.Context, d *Deps, call Call, scope *ravi.Scope, texts []string, deliver func() (T, error)) (T, error) {
+// the budget. texts and files are all that others will read; deliver gets what
+// Ravi names the files by.
+func send[T any](ctx context.Context, d *Deps, call Call, scope *ravi.Scope, texts []string, files []file, deliver func(attached []string) (T, error)) (T, error) {
 	var none T
-	if err := d.scan(ctx, scope, texts); err != nil {
+	if err := d.scan(ctx, scope, texts, files); err != nil {
 		return none, err
 	}
 	giveBack, err := d.sends.take(call.Caller.Name, d.now())
 	if err != nil {
 		return none, err
 	}
-	sent, err := deliver()
+	attached, err := upload(ctx, scope, files)
+	if err != nil {
+		giveBack()
+		return none, err
+	}
+	sent, err := deliver(attached)
 	if err == nil {
 		return sent, nil
 	}

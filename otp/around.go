@@ -233,6 +233,7 @@ func (e *evidence) addLabel(h hit, r relation, w float64) {
 	if worth*w > e.label {
 		e.label = worth * w
 		e.strong = h.class&clStrong != 0
+		e.booking = h.class&clBooking != 0
 		e.direct = r.framed || r.touch
 	}
 }

@@ -71,10 +71,7 @@ func (p *page) prefixed(i, n int) ([]*candidate, int) {
 	}
 	name := string(p.fold[head.start:head.end])
 	listed := words().exact[name]&clPrefix != 0
-	if listed && head.len() > 1 {
-		return nil, used
-	}
-	c := &candidate{uneven: listed, start: head.start, end: rest[len(rest)-1].end, shape: shapePrefix, sep: '-', code: code}
+	c := &candidate{uneven: listed, listed: listed && head.len() > 1, start: head.start, end: rest[len(rest)-1].end, shape: shapePrefix, sep: '-', code: code}
 	if head.len() > 6 || p.isLabel(head) {
 		c.start, c.shape = rest[0].start, shapeDigits // "code-482033": the word is a label
 	}

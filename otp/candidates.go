@@ -31,6 +31,7 @@ type candidate struct {
 	sep        rune // separator of the groups, 0 if none
 	uneven     bool // groups of different length
 	joined     bool // letters and digits run on from a label: "code482033"
+	listed     bool // behind letters that mark other numbers: INV-, FORM-
 	seg        int
 
 	alone    bool // on its line, or in its cell

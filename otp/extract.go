@@ -89,8 +89,13 @@ func newExtraction(m Message) *extraction {
 		p.maskAddresses()
 		e.pages = append(e.pages, p)
 	}
+	asks := false
 	for _, p := range e.pages {
 		p.read()
+		asks = asks || p.kind == pageSubject && p.asks()
+	}
+	for _, p := range e.pages {
+		p.receipt = p.receipt && !asks
 	}
 	return e
 }

@@ -62,6 +62,7 @@ const (
 	clEither                     // "or", between a code and a link
 	clMeans                      // "with": the number behind is what to use
 	clFore                       // stands before "code" without making it another kind of code
+	clBooking                    // names a verification code, or the letters of a booking
 	clPlain                      // ordinary words that are never a code after "code"
 )
 
@@ -70,7 +71,7 @@ var classNames = map[string]class{
 	"dead": clDead, "old": clOld, "cond": clCond, "unit": clUnit, "money": clMoney, "month": clMonth,
 	"hint": clHint, "or": clOr, "do": clDo, "signin": clSignin, "click": clClick, "no": clNo, "typeat": clTypeAt,
 	"reply": clReply, "forward": clForward, "wrote": clWrote, "original": clOriginal, "fwdline": clFwdLine,
-	"header": clHeader, "prefix": clPrefix, "urldo": clURLDo, "urlno": clURLNo, "urlkey": clURLKey, "plain": clPlain, "rsvp": clRSVP, "fore": clFore, "either": clEither, "means": clMeans, "hand": clHand,
+	"header": clHeader, "prefix": clPrefix, "urldo": clURLDo, "urlno": clURLNo, "urlkey": clURLKey, "plain": clPlain, "booking": clBooking, "rsvp": clRSVP, "fore": clFore, "either": clEither, "means": clMeans, "hand": clHand,
 }
 
 // exactClasses are looked up as whole strings only, never in running text.
@@ -163,7 +164,7 @@ type hit struct {
 // labelClasses decide what a number is; the longest entry at a place hides
 // what lies inside it. All other classes are cues about the message. They are
 // looked up on their own, so that "do not share this code" hides no "code".
-const labelClasses = clStrong | clNoun | clAct | clIs | clDecoy | clUnit | clMoney | clMonth
+const labelClasses = clStrong | clNoun | clAct | clIs | clDecoy | clUnit | clMoney | clMonth | clBooking
 
 // find appends the entries in text (folded runes), in order, without those
 // that lie wholly inside a longer one of the same kind.

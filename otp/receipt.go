@@ -57,3 +57,11 @@ func (p *page) readReceipt() {
 		}
 	}
 }
+
+// asks reports a subject such as "Approve your transfer".
+func (p *page) asks() bool {
+	return slices.ContainsFunc(p.hits, func(h hit) bool {
+		word := string(p.fold[h.start:h.end])
+		return h.class&clAct != 0 && h.start == 0 && !receiptWord(word) && !generalActs[word]
+	})
+}

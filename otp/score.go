@@ -26,6 +26,7 @@ const (
 type evidence struct {
 	label    float64 // best word that names a code
 	strong   bool    // that word can mean nothing else
+	booking  bool    // it may name a booking too
 	direct   bool    // it stands directly at the candidate
 	act      float64 // best verb
 	asked    bool    // that verb stands directly at the candidate
@@ -106,6 +107,8 @@ func (s *scoring) rate(c *candidate) {
 		scene = max(scene, s.global.scene)
 	}
 	switch {
+	case e.booking && c.shape >= shapeMixed && c.sep == 0 && scene > 0:
+		score -= 3 // "Confirmation code QX7T2P" of a flight
 	case e.strong && e.direct:
 		scene *= 0.35
 	case e.proves && p.means(c):
@@ -116,7 +119,7 @@ func (s *scoring) rate(c *candidate) {
 	}
 	score -= scene
 	score -= e.decoy
-	if yearLike(c.code) && c.shape == shapeDigits && !(e.direct && label > 0) && !(e.asked && framed) && !c.alone && !(c.leads() && e.label >= worthNoun && c.page.hitAfter(c.end, clIs)) {
+	if yearLike(c.code) && c.shape == shapeDigits && !(e.direct && label > 0) && !(e.asked && framed) && !c.alone && !c.named(e) {
 		score -= 2.5
 	}
 	if dateLike(c) {
@@ -124,6 +127,9 @@ func (s *scoring) rate(c *candidate) {
 	}
 	if p.kind == pageHidden {
 		score -= 1.5
+	}
+	if c.listed && !(e.strong && e.direct) {
+		score -= 9
 	}
 	if needsLabel(c) && !s.vouched(c, e, framed) {
 		score -= 4
@@ -190,7 +196,7 @@ func (p *page) onlyName(c *candidate) bool {
 // would: at a label, alone below one, or grouped where the message asks for it.
 func (s *scoring) vouched(c *candidate, e evidence, framed bool) bool {
 	switch {
-	case e.direct && e.label > 0, c.alone && e.label >= 2:
+	case e.direct && e.label > 0, c.alone && e.label >= 2, c.named(e):
 		return true
 	case c.sep == '-' && c.shape == shapeLetters:
 		return (c.alone || e.asked) && (s.global.label >= 2 || e.act > 2)
@@ -200,6 +206,12 @@ func (s *scoring) vouched(c *candidate, e evidence, framed bool) bool {
 		return e.asked && framed && isDigit(rune(c.code[len(c.code)-1]))
 	}
 	return false
+}
+
+// named reports a candidate that opens a sentence which goes on to say that it
+// is a code: "2048 is your Larch code".
+func (c *candidate) named(e evidence) bool {
+	return e.label >= 0.9*worthNoun && c.leads() && c.page.hitAfter(c.end, clIs)
 }
 
 // needsLabel is for shapes that ordinary words have too.

@@ -34,6 +34,7 @@ type actor struct {
 	identities []*identity
 	bound      *identity // by the session
 	unsure     bool      // a call was lost that may have bound the session
+	doubt      bool      // a call was lost that may have made or deleted an identity
 	home       *identity // what the client's configuration names
 	homeBy     string    // resolved_by of a call that means home
 
@@ -48,12 +49,12 @@ type handles struct{ session, uuid, name, address, cursor, message, credential s
 
 // live acts until the calls are used up or something is wrong.
 func (a *actor) live(ctx context.Context, calls int) {
-	for int(a.calls.Load()) < calls && ctx.Err() == nil {
+	for int(a.calls.Load()) < calls && ctx.Err() == nil && !a.run.enough.Load() {
 		a.step++
 		a.rng = rand.New(rand.NewPCG(a.run.Seed, uint64(a.number)<<32|uint64(a.step)))
 		name, err := a.act(ctx)
 		switch {
-		case errors.Is(err, errLost) && a.run.Faults:
+		case errors.Is(err, errLost):
 			a.run.lost.Add(1)
 		case err != nil && ctx.Err() == nil:
 			a.run.fail("%s: %s: step %d, %s: %v", a.prefix, a.kind(), a.step, name, err)

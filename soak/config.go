@@ -25,6 +25,8 @@ type Config struct {
 	// Clients and Calls are how many there are in total; 35 and 3,000 when 0. A client works on one call after the other,
 	// and now and then on a few at a time.
 	Clients, Calls int
+	// Limit ends a run that takes longer, with fewer calls; 0 means none.
+	Limit time.Duration
 	// Ravi is what the server under test uses as Ravi, in this process, with bodies recorded and room for the requests of
 	// a second (sandbox.Config.RecordBodies, KeptRequests). Account is the account in it, whose token must not expire.
 	Ravi    *sandbox.Server
@@ -39,8 +41,9 @@ type Config struct {
 	Stdio func(prefix string, home sandbox.IdentityInfo) (io.ReadWriteCloser, error)
 	// Replicas says that several servers share the work. One may then list identities as they were up to 30 s ago.
 	Replicas bool
-	// Faults says that servers, or what they keep state in, are stopped meanwhile: calls may then fail as unavailable, or
-	// lose their connection. What they did is unknown, and everything else holds as ever.
+	// Faults says that servers, or what they keep state in, are stopped meanwhile: connections may then break, and answers
+	// be 502 to 504. As for calls that fail as unavailable, which a machine that is busy enough sees as well, what they did
+	// is then unknown, and everything else holds as ever.
 	Faults bool
 	// Log gets a line now and then; may be nil.
 	Log func(format string, args ...any)
@@ -50,7 +53,7 @@ type Config struct {
 type Report struct {
 	Seed           uint64
 	Clients, Calls int
-	Lost           int                       // calls that failed as unavailable: with Config.Faults, and waits too short to look
+	Lost           int                       // calls that failed as unavailable, or broke (Config.Faults)
 	Tools          map[string]map[string]int // calls by tool and transport
 	Refused        map[string]int            // stolen handles that were refused, by kind
 	Codes          int                       // codes that waits have returned

@@ -6,6 +6,8 @@
 //	go test -race ./soak -run Soak -timeout 60m -v -soak.calls 100000 -soak.clients 200     # the full one
 //	go test -race ./soak -run SoakOf -timeout 60m -v -soak.calls 30000 -soak.outage 10s     # replicas and Redis, with faults
 //
+// -soak.seed N does other things, and -soak.for 20m ends after that time.
+//
 // Three things are watched. First, every client knows what it stored, what was sent to it and what its cursors have
 // seen, so that it can tell a wrong answer from a right one: its own identity, exactly its own lists, the value it stored
 // last, the newest code that was delivered to it and that no older cursor of the chain has returned, and not a word of

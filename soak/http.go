@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"syscall"
 )
 
 // web is a client over HTTP, down to single requests, so that it can also do what no honest client does.
@@ -75,9 +76,11 @@ func (w *web) do(r *http.Request) (int, http.Header, []byte, error) {
 	return response.StatusCode, response.Header, body, nil
 }
 
-// broken is what a failed connection means.
+// broken is what a failed connection means. A connection that was idle for long may be closed by the server just when it
+// is used again.
 func (w *web) broken(err error) error {
-	if w.lossy && !errors.Is(err, context.DeadlineExceeded) {
+	idle := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	if (w.lossy || idle) && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
 	return err

@@ -28,7 +28,7 @@ func (a *actor) create(ctx context.Context) error {
 	name := fmt.Sprintf("%s%d", a.prefix, a.step)
 	o, err := a.call(ctx, nil, "create_identity", map[string]any{"name": name})
 	if errors.Is(err, errLost) {
-		a.run.perhaps(name)
+		a.perhaps(name)
 		a.unsure = a.unsure || !a.modern && a.bound == nil
 	}
 	if err != nil {
@@ -149,7 +149,7 @@ func (a *actor) listIdentities(ctx context.Context) error {
 		Identities []struct{ UUID, Name string }
 		Total      int
 	}](o)
-	if err != nil || a.run.Replicas || a.run.Faults { // another replica may have an older list
+	if err != nil || a.run.Replicas || a.doubt { // another replica may have an older list
 		return err
 	}
 	for _, i := range a.identities {
@@ -175,7 +175,7 @@ func (a *actor) remove(ctx context.Context) error {
 	}
 	a.identities = slices.DeleteFunc(a.identities, func(other *identity) bool { return other == i })
 	if err != nil {
-		a.run.perhaps(i.name)
+		a.perhaps(i.name)
 		a.unsure = a.unsure || a.bound == i
 		return err
 	}
@@ -185,7 +185,7 @@ func (a *actor) remove(ctx context.Context) error {
 	if got, err := into[struct{ Deleted bool }](o); err != nil || !got.Deleted {
 		return fmt.Errorf("not deleted: %s", o.text)
 	}
-	if err := check(o, i, "argument"); err != nil || a.run.Replicas || a.run.Faults {
+	if err := check(o, i, "argument"); err != nil || a.run.Replicas {
 		return err
 	}
 	o, err = a.call(ctx, nil, "get_identity", map[string]any{"identity": i.uuid})

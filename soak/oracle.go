@@ -170,7 +170,7 @@ func (r *run) auditIdentity(ctx context.Context, scope *ravi.Scope, i *identity,
 			r.fail("audit: %v", err)
 			return
 		}
-		if _, twice := stored[p.Domain]; twice && !r.Faults {
+		if _, twice := stored[p.Domain]; twice && r.lost.Load() == 0 {
 			r.fail("%s has two credentials for %s", i.name, p.Domain)
 		}
 		stored[p.Domain] = full.Password

@@ -25,6 +25,7 @@ type run struct {
 	book   book
 	lost   atomic.Int64
 	codes  atomic.Int64
+	enough atomic.Bool // the time is over
 	stop   context.CancelFunc
 
 	requests []request // of Ravi, without a mark
@@ -68,6 +69,9 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	var working, watching sync.WaitGroup
 	over := make(chan struct{})
 	watching.Go(func() { r.watch(start, over) })
+	if cfg.Limit > 0 {
+		defer time.AfterFunc(cfg.Limit, func() { r.enough.Store(true) }).Stop()
+	}
 	for _, a := range r.actors {
 		working.Go(func() { a.live(ctx, (cfg.Calls+cfg.Clients-1)/cfg.Clients) })
 	}
@@ -199,8 +203,9 @@ func (r *run) caught(kind string) {
 }
 
 // perhaps notes that an identity may exist or not.
-func (r *run) perhaps(name string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.maybe[name] = true
+func (a *actor) perhaps(name string) {
+	a.doubt = true
+	a.run.mu.Lock()
+	defer a.run.mu.Unlock()
+	a.run.maybe[name] = true
 }

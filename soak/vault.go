@@ -119,7 +119,7 @@ func (a *actor) saveCredential(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if o.failed && o.code == "conflict" && !replace && !c.password.is("") {
+	if o.failed && o.code == "conflict" && !c.password.is("") && !(replace && c.password.certain()) {
 		return nil
 	}
 	got, err := into[struct {
@@ -151,7 +151,7 @@ func (a *actor) getCredential(ctx context.Context) error {
 	got, err := into[struct {
 		Credential struct{ ID, Password, Username string }
 	}](o)
-	if err == nil && !c.password.may(got.Credential.Password) {
+	if twice := got.Credential.Password == "" && !c.password.certain(); err == nil && !twice && !c.password.may(got.Credential.Password) {
 		err = fmt.Errorf("the password at %s of %s is %q, stored was %q", domain, i.name, got.Credential.Password, c.password.can)
 	}
 	return err

@@ -150,7 +150,7 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 		return 3.5
 	}
 	rest := len(c.page.form) - (c.end - c.start)
-	if heard > 3 || !s.quiet || c.uneven || rest > 80 || !c.page.quietAt(c) {
+	if heard > 4 || !s.quiet || c.uneven || rest > 80 || !c.page.quietAt(c) {
 		return 0
 	}
 	for _, o := range s.candidates {
@@ -171,6 +171,8 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 		return 3 // "Larch: 7718"
 	case c.page.onlyName(c) && !yearLike(c.code):
 		return 3.5 // "Larch 77180"
+	case heard > 2.4 && rest <= 40 && c.page.vouches:
+		return 1 // "Connexion Larch 771823"
 	case len(c.code) == 6 && c.start == 0 && rest <= 60:
 		return 3.1
 	case len(c.code) == 6 && rest <= 60 && (placed || c.page.framed(c)):
@@ -180,8 +182,11 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 }
 
 // onlyName reports whether the page holds the number and one capitalised word
-// that is no word of the lexicon: the name of a sender.
+// that is no word of the lexicon, or one in brackets: the name of a sender.
 func (p *page) onlyName(c *candidate) bool {
+	if opening := p.form[0]; (opening == '[' || opening == '【') && len(p.form) <= 24 {
+		return c.leads() && c.end == len(p.form)
+	}
 	if len(p.tokens) != 2 || len(p.form) > 24 {
 		return false
 	}

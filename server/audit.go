@@ -155,7 +155,7 @@ type auditor struct {
 func (a auditor) line(r *request, event string) auditLine {
 	l := auditLine{
 		Event: event, RequestID: r.RequestID, Caller: r.Caller.Name, Tool: r.Tool,
-		Identity: r.subject, Target: r.target, Decision: r.Verdict,
+		Identity: r.subject.Identity, Target: r.subject.Target, Decision: r.Verdict,
 	}
 	if r.HasSession() {
 		l.Session = r.sessionHash()
@@ -170,9 +170,9 @@ func (a auditor) before(next handler) handler {
 		return next
 	}
 	return func(ctx context.Context, r *request) (tools.Result, error) {
-		r.subject, r.target = a.deps.Subject(ctx, r.Call, r.Schema, r.Arguments)
+		r.subject = a.deps.Subject(ctx, r.Call, r.Schema, r.Arguments)
 		if r.Decided != nil && r.Decided.Identity.UUID != "" {
-			r.subject = r.Decided.Identity.UUID
+			r.subject.Identity = r.Decided.Identity.UUID
 		}
 		if err := a.audit.write(a.line(r, "call"), r.Writes); err != nil {
 			if r.Writes {
@@ -198,6 +198,7 @@ func (a auditor) after(next handler) handler {
 		if err != nil {
 			l.Reason = fault.From(err).Reason
 		} else {
+			l.Target = r.subject.Proven
 			plain := result
 			if e, ok := result.(encoded); ok {
 				plain = e.Result

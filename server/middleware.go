@@ -59,7 +59,7 @@ type request struct {
 	Decided *tools.Decision
 	Verdict string
 
-	subject, target string // for the audit
+	subject tools.Subject // for the audit
 }
 
 // handler runs a request and returns its structured result.

@@ -65,16 +65,20 @@ func TestTheAuditSaysWhoDidWhatToWhom(t *testing.T) {
 		assert.Len(t, l.Session, 16)
 		assert.Len(t, l.RequestID, 32)
 		assert.NotEmpty(t, l.Time)
+		if name, hash, hashed := strings.Cut(l.Target, "#"); hashed {
+			assert.Len(t, hash, 12)
+			l.Target = name + "#"
+		}
 		got = append(got, seen{l.Event, l.Tool, l.Identity, l.Target, l.Decision, l.Code, l.Reason})
 	}
 	assert.Equal(t, []seen{
-		{"call", "create_identity", "", "mine", "allowed", "", ""},
+		{"call", "create_identity", "", "name#", "allowed", "", ""},
 		{"result", "create_identity", me, "mine", "allowed", "ok", ""},
-		{"call", "set_secret", me, "API_KEY", "allowed", "", ""},
+		{"call", "set_secret", me, "name#", "allowed", "", ""},
 		{"result", "set_secret", me, "API_KEY", "allowed", "ok", ""},
 		{"result", "delete_identity", other, "", "denied", "denied", "impossible"},
-		{"call", "get_secret", me, "MISSING", "allowed", "", ""},
-		{"result", "get_secret", me, "MISSING", "allowed", "not_found", ""},
+		{"call", "get_secret", me, "name#", "allowed", "", ""},
+		{"result", "get_secret", me, "name#", "allowed", "not_found", ""},
 		{"result", "set_secret", "", "", "allowed", "invalid_argument", ""},
 		{"call", "delete_identity", me, "", "allowed", "", ""},
 		{"result", "delete_identity", me, "", "allowed", "ok", ""},
@@ -107,8 +111,9 @@ func TestTheAuditSaysWhatAPersonDecided(t *testing.T) {
 func TestTheAuditHoldsNoValue(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit")
 	h, _ := audited(t, path)
-	runCanaries(t, h)
+	h.everything()
 	a := h.connect(local())
+	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "canary"})
 	for _, d := range definitions(t, a) { // values in the wrong arguments
 		for _, wrong := range []string{canaryPassword, canarySecret, canaryBody} {
 			a.call(d.Name, args{"identity": wrong})
@@ -123,6 +128,36 @@ func TestTheAuditHoldsNoValue(t *testing.T) {
 	require.Contains(t, string(text), `"tool":"get_secret"`)
 	assertNone(t, string(text), "the audit", canaryPassword, canaryNotes, canarySecret, canaryRemark, canaryBody, canaryCode,
 		canarySeed, canaryBackup, h.ravi.Account.AccessToken)
+}
+
+// A value that looks like a name, typed where a name belongs, is not recorded:
+// only what has been seen to be the name of something is.
+func TestAValueInANamesPlaceIsNotRecorded(t *testing.T) {
+	const typed = "hunter2Canary"
+	path := filepath.Join(t.TempDir(), "audit")
+	h, _ := audited(t, path)
+	a := h.connect(local())
+	ok[created](t, a.call("create_identity", args{"name": "mine"}))
+	for tool, arguments := range map[string]args{
+		"get_secret": {"name": typed}, "delete_secret": {"name": typed}, "get_credential": {"domain": typed + ".dev"},
+		"delete_credential": {"id": typed}, "read_message": {"message_id": "sms:" + typed}, "use_backup_code": {"domain": typed + ".dev"},
+		"get_totp": {"domain": typed + ".dev"}, "update_identity": {"identity": typed, "name": typed},
+	} {
+		refused(t, a.call(tool, arguments))
+	}
+	h.ravi.Server.Faults().Add(sandbox.Fault{Method: "POST", Status: 503, Count: -1})
+	refused(t, a.call("set_secret", args{"name": typed, "value": "v"}))
+	refused(t, a.call("create_identity", args{"name": typed}))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.NotContains(t, strings.ToLower(string(text)), strings.ToLower(typed))
+	hashes := map[string]bool{}
+	for _, l := range lines(t, path) {
+		if strings.HasPrefix(l.Target, "name#") && l.Tool != "create_identity" {
+			hashes[l.Target] = true
+		}
+	}
+	assert.Len(t, hashes, 1, "the same name is the same hash, so that calls can be told apart")
 }
 
 // A full disk, and a file that was closed: what writes is refused before it has

@@ -3,6 +3,7 @@ package ravi
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -66,6 +67,12 @@ type Error struct {
 // the same: its answer was lost, and it could not be found out either. A look
 // at what exists has to come before a repetition.
 func (e *Error) Unanswered() bool { return e.lost }
+
+// Refused reports whether Ravi has answered that it will not carry the call
+// out, and so certainly has not.
+func (e *Error) Refused() bool {
+	return e.Status/100 == 4 && e.Status != http.StatusRequestTimeout && !e.lost
+}
 
 // Error returns one line that is safe to log.
 func (e *Error) Error() string {

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -187,7 +186,7 @@ func (i *Intent) Failed(err error) {
 	defer l.mu.Unlock()
 	i.lease.busy = false
 	var refused *ravi.Error
-	if errors.As(err, &refused) && refused.Status/100 == 4 && refused.Status != http.StatusRequestTimeout && !refused.Unanswered() {
+	if errors.As(err, &refused) && refused.Refused() {
 		l.drop(i.lease)
 		return
 	}

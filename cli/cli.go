@@ -77,7 +77,7 @@ func newRoot(s streams) *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newStdio(s), newHTTP(s), newToken(s), newDemo(s), newSandbox(s), newLogin(s), newSecret(s), newCredential(s), newVersion())
+	root.AddCommand(newStdio(s), newHTTP(s), newToken(s), newDemo(s), newSandbox(s), newLogin(s), newInstall(s), newDoctor(s), newSecret(s), newCredential(s), newVersion())
 	root.SetFlagErrorFunc(flagProblem)
 	return root
 }

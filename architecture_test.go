@@ -169,6 +169,23 @@ func TestSecretsAreRevealedOnlyInListedFiles(t *testing.T) {
 	}
 }
 
+// A handler that took the server's own account would act for a caller who has another one.
+func TestToolsWorkWithTheAccountOfTheirCall(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.pkg != "tools" || s.path == "tools/deps.go" {
+			continue
+		}
+		ast.Inspect(s.tree, func(n ast.Node) bool {
+			if selector, ok := n.(*ast.SelectorExpr); ok && selector.Sel.Name == "Account" {
+				if of, ok := selector.X.(*ast.Ident); ok && (of.Name == "d" || of.Name == "deps") {
+					assert.Fail(t, "use AccountOf(call)", s.path)
+				}
+			}
+			return true
+		})
+	}
+}
+
 func TestNoFileIsLongerThanFiveHundredLines(t *testing.T) {
 	for _, s := range sources(t) {
 		data, err := os.ReadFile(s.path)

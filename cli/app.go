@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
@@ -21,13 +20,14 @@ import (
 type app struct {
 	mcp     *server.MCP
 	account *session.Account
-	store   session.Store
-	hub     *inbox.Hub
-	deps    *tools.Deps
-	tracer  *server.Tracer
-	closers []func()
-	// credentials are those that Ravi was last called with, or will be.
-	credentials atomic.Pointer[config.Credentials]
+	// accounts are those of callers with a folder of their own; nil with an embedded Ravi.
+	accounts    *session.Accounts
+	store       session.Store
+	hub         *inbox.Hub
+	deps        *tools.Deps
+	tracer      *server.Tracer
+	closers     []func()
+	credentials knownCredentials
 }
 
 // newApp puts a server together. It starts without a credential; the tools
@@ -53,9 +53,17 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 		if err != nil {
 			return nil, err
 		}
-		a.credentials.Store(credentials)
+		a.credentials.keep("", credentials)
 		return ravi.New(ravi.Config{Credentials: *credentials, UserAgent: "ravi-mcp/" + version(), Logger: log, Observe: observe})
 	}
+	a.accounts = &session.Accounts{Connect: func(folder string) (*ravi.Client, error) {
+		credentials, err := folderCredentials(sources, folder)
+		if err != nil {
+			return nil, err
+		}
+		a.credentials.keep(folder, credentials)
+		return ravi.New(ravi.Config{Credentials: *credentials, UserAgent: "ravi-mcp/" + version(), Logger: log, Observe: observe})
+	}}
 	configFile := sources.Identity
 	if o.remote {
 		configFile = nil // whose it would be, nobody can say
@@ -68,10 +76,10 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 		a.closers = append(a.closers, embedded.close)
 		connect = func() (*ravi.Client, error) {
 			credentials := embedded.credentials()
-			a.credentials.Store(&credentials)
+			a.credentials.keep("", &credentials)
 			return ravi.New(ravi.Config{Credentials: credentials, BaseURL: embedded.url, Logger: log, Observe: observe})
 		}
-		configFile = nil // a file names an identity of the real Ravi
+		configFile, a.accounts = nil, nil // a file names an identity and a credential of the real Ravi
 	}
 	var store session.Store = &session.Memory{}
 	if o.store != nil {
@@ -86,10 +94,10 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 	if o.metrics != nil {
 		o.metrics.Inbox(a.hub.Stats)
 	}
-	a.closers = append(a.closers, func() { a.hub.Close(); _ = a.account.Close() })
+	a.closers = append(a.closers, func() { a.hub.Close(); _ = a.account.Close(); _ = a.accounts.Close() })
 	a.deps = &tools.Deps{
-		Account: a.account, Store: store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: o.sealer, Version: version(),
-		Resolver: &session.Resolver{Account: a.account, Store: store, Identity: o.identity, ConfigFile: configFile},
+		Account: a.account, Accounts: a.accounts, Store: store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: o.sealer, Version: version(),
+		Resolver: &session.Resolver{Account: a.account, Accounts: a.accounts, Store: store, Identity: o.identity, ConfigFile: configFile},
 	}
 	o.lease(a, log)
 	cfg := server.Config{Version: version(), ReadOnly: o.readOnly, Metrics: o.metrics, Tracer: a.tracer, Log: log, Deps: a.deps}

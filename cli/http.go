@@ -34,6 +34,7 @@ On loopback no token is needed, and everybody on the machine is the one caller
   default_identity = "alice-main" # the rest may be missing
   toolsets = ["identity", "inbox"]
   read_only = true
+  ravi_config_dir = "/etc/ravi/a" # a Ravi account of its own, instead of the server's
   reveal = "deny"                 # as the flags; the stricter of the two holds
 
 With --oidc-issuer and --oidc-audience, callers with an oidc_subject come with
@@ -142,8 +143,8 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer app.close()
+	app.connectAccounts(access.callers)
 	app.reap()
-	_, _ = app.account.Client() // so that its credential is known from the first request on; calls say what is wrong
 
 	l, err := net.Listen("tcp", f.addr)
 	if err != nil {
@@ -192,13 +193,12 @@ func (f *httpFlags) assemble(app *app, access access, shared *sharedStore, addr 
 			if err := shared.ping(ctx); err != nil {
 				return err
 			}
-			_, err := app.account.Identities(ctx)
-			return err
+			return app.raviReady(ctx, access.callers)
 		},
 		Drain: app.hub.Shutdown, Limits: f.limits, Metrics: f.metrics, Tracer: app.tracer, Log: log,
 	}
 	if access.callers != nil {
-		web.Callers = authenticator{callers: access.callers, issuer: access.issuer, credentials: &app.credentials}
+		web.Callers = authenticator{callers: access.callers, issuer: access.issuer, accounts: app.accounts, credentials: &app.credentials}
 	}
 	web.Hosts, web.Origins = server.LocalNames(addr, f.cert != "")
 	for _, u := range access.public {

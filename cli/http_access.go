@@ -9,13 +9,10 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
 	"ravi-mcp/issuer"
-	"ravi-mcp/ravi/config"
-	"ravi-mcp/secret"
 	"ravi-mcp/session"
 )
 
@@ -60,6 +57,9 @@ func (f *httpFlags) check(log zerolog.Logger) (access, error) {
 		return wrong("a limit must be above zero")
 	}
 	if a.callers, a.anyone, err = f.who(); err != nil {
+		return a, err
+	}
+	if err := f.checkAccounts(a.callers); err != nil {
 		return a, err
 	}
 	if a.issuer, err = f.oidc.open(a.callers, f.callers, log); err != nil {
@@ -155,12 +155,13 @@ func reachable(public []*url.URL) bool {
 	return false
 }
 
-// authenticator knows the callers, and refuses a token that is this server's own credential at Ravi, should an operator
+// authenticator knows the callers, and refuses a token that is a credential at Ravi of this server, should an operator
 // have made it a caller's (SECURITY.md H4).
 type authenticator struct {
 	callers     *session.Callers
 	issuer      *issuer.Issuer // may be nil
-	credentials *atomic.Pointer[config.Credentials]
+	accounts    *session.Accounts
+	credentials *knownCredentials
 }
 
 func (a authenticator) Authenticate(ctx context.Context, token string) (*session.Caller, error) {
@@ -171,13 +172,11 @@ func (a authenticator) Authenticate(ctx context.Context, token string) (*session
 	if err != nil {
 		return nil, err
 	}
-	if c := a.credentials.Load(); caller != nil && c != nil {
-		given := secret.New(token)
-		for _, own := range []secret.Secret{c.AccessToken, c.RefreshToken, c.BoundAccessToken, c.BoundRefreshToken, c.ManagementKey, c.IdentityKey} {
-			if !own.Empty() && own.Equal(given) {
-				return nil, nil
-			}
-		}
+	if caller != nil && caller.RaviConfigDir != "" {
+		_, _ = a.accounts.Of(caller, nil).Client() // so that its credential is known; calls say what is wrong with it
+	}
+	if caller != nil && a.credentials.hold(token) {
+		return nil, nil
 	}
 	return caller, nil
 }

@@ -20,7 +20,7 @@ const endTime = 10 * time.Second
 // lease gives the server ephemeral identities. They need a journal, unless
 // nothing outlives the process.
 func (o *options) lease(a *app, log zerolog.Logger) {
-	leases := &session.Leases{Account: a.account, Store: a.store, Shared: o.remote, Log: log}
+	leases := &session.Leases{Account: a.account, Accounts: a.accounts, Store: a.store, Shared: o.remote, Log: log}
 	if o.sandbox && o.embedded.data != "" {
 		// Its URL and tokens are others at every start; the folder is what stays.
 		folder, err := filepath.Abs(o.embedded.data)

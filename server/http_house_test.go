@@ -38,13 +38,15 @@ type endpoint struct {
 	sessions *session.Sessions
 	store    *session.Memory
 	hub      *inbox.Hub
-	metrics  *server.Metrics
-	deps     *toolset.Deps
-	log      syncBuffer
-	url      string
-	addr     string
-	stop     context.CancelFunc
-	ended    chan error
+	// folders are the Ravis of callers with an account of their own, by ravi_config_dir.
+	folders map[string]*sandboxtest.Instance
+	metrics *server.Metrics
+	deps    *toolset.Deps
+	log     syncBuffer
+	url     string
+	addr    string
+	stop    context.CancelFunc
+	ended   chan error
 }
 
 // The tokens of the callers alice and bob.
@@ -86,22 +88,29 @@ func serveTraced(t testing.TB, tracer *server.Tracer, adjust func(*endpoint)) *e
 	e := &endpoint{t: t, ravi: sandboxtest.Memory(t, sandbox.Config{}), store: &session.Memory{}, ended: make(chan error, 1)}
 	e.metrics = server.NewMetrics("test")
 	log := zerolog.New(&e.log).Level(zerolog.DebugLevel)
-	account := &session.Account{Connect: func() (*ravi.Client, error) {
+	connect := func(to *sandboxtest.Instance) (*ravi.Client, error) {
 		return ravi.New(ravi.Config{
-			Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(e.ravi.Account.AccessToken)},
-			BaseURL:     "https://ravi.test", Transport: e.ravi.Server.RoundTripper(), Logger: log,
+			Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(to.Account.AccessToken)},
+			BaseURL:     "https://ravi.test", Transport: to.Server.RoundTripper(), Logger: log,
 			Observe: func(ctx context.Context, r ravi.Request) {
 				e.metrics.Ravi(r)
 				tracer.Ravi(ctx, r)
 			},
 		})
+	}
+	account := &session.Account{Connect: func() (*ravi.Client, error) { return connect(e.ravi) }}
+	accounts := &session.Accounts{Connect: func(folder string) (*ravi.Client, error) {
+		if e.folders[folder] == nil {
+			return nil, config.ErrNoCredentials
+		}
+		return connect(e.folders[folder])
 	}}
 	e.hub = inbox.New(inbox.Config{Logger: log, ProgressEvery: 20 * time.Millisecond, Observe: e.metrics.Wait})
 	e.metrics.Inbox(e.hub.Stats)
 	e.sessions = &session.Sessions{}
 	e.deps = &toolset.Deps{
-		Account: account, Store: e.store, Inbox: e.hub,
-		Resolver: &session.Resolver{Account: account, Store: e.store},
+		Account: account, Accounts: accounts, Store: e.store, Inbox: e.hub,
+		Resolver: &session.Resolver{Account: account, Accounts: accounts, Store: e.store},
 	}
 	s, err := server.New(server.Config{Version: "test", Metrics: e.metrics, Tracer: tracer, Log: log, Deps: e.deps})
 	require.NoError(t, err)
@@ -131,6 +140,7 @@ func serveTraced(t testing.TB, tracer *server.Tracer, adjust func(*endpoint)) *e
 		e.ended <- nil
 		e.hub.Close()
 		_ = account.Close()
+		_ = accounts.Close()
 	})
 	return e
 }

@@ -214,15 +214,15 @@ func bound(next handler) handler {
 
 // shapeErrors makes every error a fault.Error, so that nothing but its safe
 // text can leave, ties internal ones to the log by the request's id, and tells
-// the account what an error says about its cache.
-func shapeErrors(account *session.Account) middleware {
+// the caller's account what an error says about its cache.
+func shapeErrors(deps *tools.Deps) middleware {
 	return func(next handler) handler {
 		return func(ctx context.Context, r *request) (tools.Result, error) {
 			result, err := next(ctx, r)
 			if err == nil {
 				return result, nil
 			}
-			account.Observe(err)
+			deps.AccountOf(r.Call).Observe(err)
 			e := *fault.From(err)
 			if e.Code == fault.Internal {
 				e.Message += " Its id is " + r.RequestID + "."

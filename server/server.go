@@ -178,7 +178,7 @@ func serve(t tools.Tool, cfg Config) *served {
 // tools, resources, prompts and completions.
 func behind(cfg Config, h handler) handler {
 	trail := auditor{audit: cfg.Audit, deps: cfg.Deps, log: cfg.Log}
-	return chain(h, identify(cfg.Log, cfg.Metrics), cfg.Tracer.span, trail.after, shapeErrors(cfg.Deps.Account), recoverPanics(cfg.Log), checkArguments,
+	return chain(h, identify(cfg.Log, cfg.Metrics), cfg.Tracer.span, trail.after, shapeErrors(cfg.Deps), recoverPanics(cfg.Log), checkArguments,
 		decide(cfg.Policies, confirmer{sealer: cfg.Deps.Seals(), store: cfg.Deps.Store}), trail.before, limitReveals(cfg.Reveals, cfg.Deps), bound)
 }
 

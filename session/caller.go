@@ -19,6 +19,9 @@ type Caller struct {
 	// DefaultIdentity is the uuid, name or address used when nothing else
 	// names an identity (DESIGN section 3, step 4).
 	DefaultIdentity string
+	// RaviConfigDir is the folder with the credential of the caller's Ravi
+	// account; "" means the server's own account.
+	RaviConfigDir string
 	// Rights bound what the caller may touch.
 	Rights Rights
 }

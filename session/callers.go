@@ -6,6 +6,8 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
+	"iter"
+	"maps"
 	"os"
 	"sync/atomic"
 	"time"
@@ -48,6 +50,7 @@ type callerTable struct {
 type knownBy struct {
 	hash    TokenHash
 	subject string // of an issuer's token; "": known by the hash
+	account string // the folder of its Ravi account; "": the server's own
 }
 
 func newCallerTable() *callerTable {
@@ -106,6 +109,25 @@ func (c *Callers) Authenticate(_ context.Context, token string) (*Caller, error)
 // OfSubject returns the caller with that oidc_subject, or nil.
 func (c *Callers) OfSubject(subject string) *Caller { return c.table.Load().bySubject[subject] }
 
+// Accounts returns one caller for each Ravi account that is somebody's own, and
+// whether there is a caller who uses the server's.
+func (c *Callers) Accounts() (own []*Caller, server bool) {
+	seen := make(map[string]bool)
+	table := c.table.Load()
+	for _, callers := range []iter.Seq[*Caller]{maps.Values(table.byHash), maps.Values(table.bySubject)} {
+		for caller := range callers {
+			switch folder := caller.RaviConfigDir; {
+			case folder == "":
+				server = true
+			case !seen[folder]:
+				seen[folder] = true
+				own = append(own, caller)
+			}
+		}
+	}
+	return own, server
+}
+
 // Subjects returns how many callers are known by an oidc_subject.
 func (c *Callers) Subjects() int { return len(c.table.Load().bySubject) }
 
@@ -113,7 +135,7 @@ func (c *Callers) Subjects() int { return len(c.table.Load().bySubject) }
 func (c *Callers) Len() int { return len(c.table.Load().known) }
 
 // Watch looks every so often whether the file has changed, and takes over what is in it, until ctx ends. gone is called
-// with the names of callers that are not there any more or have another token or subject. A file that cannot be read or is wrong
+// with the names of callers that are not there any more or have another token, subject or Ravi account. A file that cannot be read or is wrong
 // changes nothing; failed is called with the reason, once per change of the file. Callers without a file have nothing to
 // watch, and Watch returns at once.
 func (c *Callers) Watch(ctx context.Context, every time.Duration, gone func(names []string), failed func(error)) {
@@ -139,7 +161,7 @@ func (c *Callers) Watch(ctx context.Context, every time.Duration, gone func(name
 }
 
 // Reload reads the file again if it has changed since it was last looked at, and returns the names of the callers who
-// lost their token or subject by that. It is for one goroutine at a time.
+// lost their token, subject or Ravi account by that. It is for one goroutine at a time.
 func (c *Callers) Reload() (gone []string, err error) {
 	stamp, err := stampOf(c.path)
 	if err != nil {

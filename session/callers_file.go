@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,9 +39,7 @@ type callerEntry struct {
 	Delete          *string   `toml:"delete"`
 	Cleanup         *string   `toml:"cleanup"`
 	Send            *string   `toml:"send"`
-
-	// Known, and refused: a right that is written down and not enforced would be worse than none.
-	RaviConfigDir any `toml:"ravi_config_dir"`
+	RaviConfigDir   *string   `toml:"ravi_config_dir"`
 }
 
 // callerName is what a name may look like; it stands in logs and in keys of state.
@@ -56,6 +55,7 @@ func ValidCallerName(name string) bool { return callerName.MatchString(name) && 
 //	oidc_subject      instead of it: the subject (sub) that the issuer's tokens name
 //	identities        name patterns of the identities that exist for this caller; "*" is all of them
 //	default_identity  the identity of a call that names none (may be missing)
+//	ravi_config_dir   the folder with the credential of this caller's Ravi account (missing: the server's own account)
 //	toolsets          the toolsets that exist for this caller (missing: all that the server has)
 //	read_only         true leaves out every tool that writes
 //	reveal, delete, cleanup, send
@@ -141,12 +141,15 @@ func (e callerEntry) caller(toolsets []string) (*Caller, knownBy, error) {
 	case e.Identities == nil:
 		return fail("identities is missing: name the patterns of the identities that this caller may use, such as [\"research-*\"], or [\"*\"] for all")
 	}
-	if e.RaviConfigDir != nil {
-		return fail("ravi_config_dir is not supported by this version")
-	}
 	by, err := e.knownBy()
 	if err != nil {
 		return fail("%w", err)
+	}
+	if e.RaviConfigDir != nil {
+		if !filepath.IsAbs(*e.RaviConfigDir) {
+			return fail("ravi_config_dir: want the whole path of a folder, beginning with /")
+		}
+		by.account = filepath.Clean(*e.RaviConfigDir)
 	}
 	policies, err := e.policies()
 	if err != nil {
@@ -168,7 +171,7 @@ func (e callerEntry) caller(toolsets []string) (*Caller, knownBy, error) {
 			rights.Toolsets = append(rights.Toolsets, set)
 		}
 	}
-	return &Caller{Name: e.Name, DefaultIdentity: e.DefaultIdentity, Rights: rights}, by, nil
+	return &Caller{Name: e.Name, DefaultIdentity: e.DefaultIdentity, RaviConfigDir: by.account, Rights: rights}, by, nil
 }
 
 // knownBy returns by what the caller is known: a token, or a subject of the issuer.

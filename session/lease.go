@@ -54,8 +54,10 @@ var ErrNameInFlight = errors.New("session: another server is creating an identit
 // with an Account is ready for use, without a journal. A nil *Leases knows no
 // lease. All methods may be called by any number of goroutines.
 type Leases struct {
-	// Account is where identities are deleted.
-	Account *Account
+	// Account and Accounts are where identities are deleted, each by the
+	// account whose credential its lease names.
+	Account  *Account
+	Accounts *Accounts
 	// Store forgets what was deleted; it may be nil.
 	Store Store
 	// Dir is the folder of the journals, made at the first lease; "" keeps none.
@@ -79,8 +81,8 @@ type Leases struct {
 	own    *journal          // where new leases go
 	held   map[string]*journal
 	uses   map[use]time.Time // of identities whose lease may be in a missed journal
-	heeds  heed
-	scanAt time.Time // when to look for journals of dead processes again
+	heeds  map[string]heed   // by credential, as the Ravis of two may differ
+	scanAt time.Time         // when to look for journals of dead processes again
 	ending bool
 	closed bool
 	stop   context.CancelFunc
@@ -99,7 +101,7 @@ type lease struct {
 	pauses  *backoff.ExponentialBackOff
 }
 
-// heed is whether this Ravi gives an identity the address that it is asked for.
+// heed is whether a Ravi gives an identity the address that it is asked for.
 type heed int8
 
 const (
@@ -132,7 +134,7 @@ func (l *Leases) Begin(client *ravi.Client, caller, name string, ttl time.Durati
 	if l.ending {
 		return nil, ErrLeasesEnded
 	}
-	e.Heeded = l.heeds == heedsAddress
+	e.Heeded = l.heeds[e.Credential] == heedsAddress
 	if l.Dir != "" {
 		if l.own == nil {
 			j, err := createJournal(l.files(), l.Dir)
@@ -166,11 +168,14 @@ func (i *Intent) Created(made ravi.Identity) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := i.lease
+	if l.heeds == nil {
+		l.heeds = make(map[string]heed)
+	}
 	switch {
 	case made.HasAddress(e.Address):
-		l.heeds = heedsAddress
+		l.heeds[e.Credential] = heedsAddress
 	case made.Inbox != "":
-		l.heeds = ignoresAddress
+		l.heeds[e.Credential] = ignoresAddress
 	}
 	e.UUID, e.Expires, e.busy = made.UUID, l.now().Add(e.TTL), false
 	l.note(e, true)
@@ -193,20 +198,21 @@ func (i *Intent) Failed(err error) {
 	l.wakeUp()
 }
 
-// Claim says that an identity of that name, which does not exist at this
-// moment, is about to be made for good, or as another lease. It returns
+// Claim says that an identity of that name, which the client's account does not
+// have at this moment, is about to be made for good, or as another lease. It returns
 // ErrNameInFlight while an earlier creation of that name, of this process or
 // another, that was not answered can still come about. After that time nothing
 // that bears the name is taken for what became of it.
-func (l *Leases) Claim(name string) error {
+func (l *Leases) Claim(client *ravi.Client, name string) error {
 	if l == nil || l.count.Load() == 0 && l.Dir == "" {
 		return nil
 	}
 	l.scan(true) // what a process left that was killed since
+	credential := l.credential(client)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	inFlight := func(r leaseRecord) bool {
-		return r.UUID == "" && !r.Gone && r.Name == name && l.now().Before(r.Intended.Add(claimWindow))
+		return r.UUID == "" && !r.Gone && r.Name == name && r.Credential == credential && l.now().Before(r.Intended.Add(claimWindow))
 	}
 	others, err := l.others()
 	if err != nil {
@@ -219,7 +225,7 @@ func (l *Leases) Claim(name string) error {
 		switch {
 		case inFlight(e.leaseRecord):
 			return ErrNameInFlight
-		case e.UUID == "" && !e.busy && e.Name == name && !l.knownByAddress(e):
+		case e.UUID == "" && !e.busy && e.Name == name && e.Credential == credential && !l.knownByAddress(e):
 			l.drop(e)
 		}
 	}

@@ -38,10 +38,10 @@ func newAddress(name string) string {
 // find returns the identity that an intent became, or "" where there is none,
 // or where it cannot be told for certain which one. Unless over, it may still
 // come about.
-func (l *Leases) find(ctx context.Context, client *ravi.Client, e *lease, over bool) (string, error) {
+func (l *Leases) find(ctx context.Context, account *Account, client *ravi.Client, e *lease, over bool) (string, error) {
 	all, err := client.Identities(ctx)
 	if err != nil {
-		l.Account.Observe(err)
+		account.Observe(err)
 		return "", err
 	}
 	if e.Address != "" {
@@ -52,7 +52,7 @@ func (l *Leases) find(ctx context.Context, client *ravi.Client, e *lease, over b
 		}
 	}
 	l.mu.Lock()
-	byAddress := l.knownByAddress(e) || e.Address != "" && client.Scheme() == config.SchemeKey && l.heeds != ignoresAddress
+	byAddress := l.knownByAddress(e) || e.Address != "" && client.Scheme() == config.SchemeKey && l.heeds[e.Credential] != ignoresAddress
 	l.mu.Unlock()
 	if byAddress || !over {
 		return "", nil
@@ -63,7 +63,8 @@ func (l *Leases) find(ctx context.Context, client *ravi.Client, e *lease, over b
 // knownByAddress reports whether the identity of an intent certainly has the
 // address that was asked for, if it exists. The caller holds mu.
 func (l *Leases) knownByAddress(e *lease) bool {
-	return e.Address != "" && l.heeds != ignoresAddress && (e.Heeded || l.heeds == heedsAddress)
+	heeds := l.heeds[e.Credential]
+	return e.Address != "" && heeds != ignoresAddress && (e.Heeded || heeds == heedsAddress)
 }
 
 // findByName is find for a Ravi that may not take addresses.

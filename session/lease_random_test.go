@@ -76,7 +76,9 @@ func (w *world) forGood(t *rapid.T) {
 	name := leaseNames.Draw(t, "name")
 	if !rapid.Bool().Draw(t, "elsewhere") {
 		p := w.pick(t)
-		if len(w.named(name)) > 0 || p.Claim(name) != nil {
+		client, err := p.Account.Client()
+		require.NoError(t, err)
+		if len(w.named(name)) > 0 || p.Claim(client, name) != nil {
 			return
 		}
 	}

@@ -174,16 +174,13 @@ func (l *Leases) settle(ctx context.Context, due []*lease) {
 // attempt finds out which identity a lease is, or deletes it. It reports
 // whether there is nothing left of it.
 func (l *Leases) attempt(ctx context.Context, e *lease) (gone bool, err error) {
-	client, err := l.Account.Client()
+	account, client, err := l.accountOf(e)
 	if err != nil {
 		return false, err
 	}
-	if l.credential(client) != e.Credential {
-		return false, errOtherCredential
-	}
 	if e.UUID == "" {
 		over := !l.now().Before(e.Intended.Add(createWindow))
-		uuid, err := l.find(ctx, client, e, over)
+		uuid, err := l.find(ctx, account, client, e, over)
 		if err != nil || uuid == "" {
 			return err == nil && over, err
 		}
@@ -194,17 +191,47 @@ func (l *Leases) attempt(ctx context.Context, e *lease) (gone bool, err error) {
 		return false, nil // its own time decides when it goes
 	}
 	if err := client.DeleteIdentity(ctx, e.UUID); err != nil && !errors.Is(err, ravi.ErrNotFound) {
-		l.Account.Observe(err)
+		account.Observe(err)
 		return false, err
 	}
 	l.Log.Info().Str("identity", e.UUID).Msg("an ephemeral identity is gone")
-	l.Account.Forget()
+	account.Forget()
 	if l.Store != nil {
 		if err := l.Store.ForgetIdentity(ctx, e.UUID); err != nil {
 			l.Log.Error().Err(err).Msg("what was kept about a deleted identity could not be dropped")
 		}
 	}
 	return true, nil
+}
+
+// accountOf returns the account whose credential a lease names.
+func (l *Leases) accountOf(e *lease) (*Account, *ravi.Client, error) {
+	failed := errOtherCredential
+	for _, account := range l.Accounts.with(l.Account) {
+		client, err := account.Client()
+		switch {
+		case err != nil:
+			failed = err
+		case l.credential(client) == e.Credential:
+			return account, client, nil
+		}
+	}
+	return nil, nil, failed
+}
+
+// credentials returns the names of all credentials there are, and why one is
+// missing.
+func (l *Leases) credentials() (names map[string]bool, missing error) {
+	names = make(map[string]bool)
+	for _, account := range l.Accounts.with(l.Account) {
+		client, err := account.Client()
+		if err != nil {
+			missing = err
+			continue
+		}
+		names[l.credential(client)] = true
+	}
+	return names, missing
 }
 
 var errOtherCredential = errors.New("session: the identity belongs to another credential")

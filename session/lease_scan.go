@@ -39,11 +39,11 @@ func (l *Leases) scan(now bool) {
 	if !due {
 		return
 	}
-	credential := ""
+	var credentials map[string]bool
+	var missing error
 	if err == nil && len(paths) > 0 {
-		client, clientErr := l.Account.Client()
-		if err = clientErr; err == nil {
-			credential = l.credential(client)
+		if credentials, missing = l.credentials(); len(credentials) == 0 {
+			err = missing
 		}
 	}
 	l.mu.Lock()
@@ -55,6 +55,9 @@ func (l *Leases) scan(now bool) {
 	if err != nil {
 		l.scanLater(l.now().Add(scanAgain))
 		return
+	}
+	if missing != nil {
+		l.scanLater(l.now().Add(scanAgain)) // for the account that is not there yet
 	}
 	sweepLocks(l.files(), l.Dir)
 	missed := false
@@ -73,7 +76,7 @@ func (l *Leases) scan(now bool) {
 		}
 		l.adopt(j)
 		for _, r := range records {
-			l.inherit(j, r, credential)
+			l.inherit(j, r, credentials)
 		}
 		l.release(j)
 	}
@@ -92,8 +95,8 @@ func (l *Leases) scan(now bool) {
 
 // inherit takes over a lease of a process that is gone, if it is one for this
 // process to deal with. The caller holds mu.
-func (l *Leases) inherit(j *journal, r leaseRecord, credential string) {
-	if r.Gone || r.Credential != credential || credential == "" {
+func (l *Leases) inherit(j *journal, r leaseRecord, credentials map[string]bool) {
+	if r.Gone || r.Credential == "" || !credentials[r.Credential] {
 		return
 	}
 	e := &lease{leaseRecord: r, journal: j, orphan: true}

@@ -27,7 +27,7 @@ func (p *process) create(ctx context.Context, name string, ttl time.Duration) (s
 	if err != nil {
 		return "", err
 	}
-	if err := p.Claim(name); err != nil {
+	if err := p.Claim(client, name); err != nil {
 		return "", err
 	}
 	intent, err := p.Begin(client, "local", name, ttl, nil)

@@ -98,7 +98,7 @@ func (w *world) pick(t *rapid.T) *process {
 func (w *world) create(p *process, name string, between func()) (string, error) {
 	client, err := p.Account.Client()
 	require.NoError(w.t, err)
-	if err := p.Claim(name); err != nil {
+	if err := p.Claim(client, name); err != nil {
 		return "", err
 	}
 	intent, err := p.Begin(client, "local", name, worldTTL, w.named(name))

@@ -32,7 +32,9 @@ const (
 // is identity_required. A Resolver may be used by any number of goroutines.
 type Resolver struct {
 	Account *Account
-	Store   Store
+	// Accounts are those of callers with one of their own; nil means none.
+	Accounts *Accounts
+	Store    Store
 	// Identity is the server's own default (--identity, RAVI_IDENTITY). Set it
 	// only where the server has a single caller.
 	Identity string
@@ -85,7 +87,7 @@ func (r *Resolver) Resolve(ctx context.Context, call Call, q Query) (Resolved, e
 
 // Lookup returns the one identity that ref names and the caller may use.
 func (r *Resolver) Lookup(ctx context.Context, call Call, ref string) (ravi.Identity, error) {
-	found, err := r.Account.lookup(ctx, ref, func(i ravi.Identity) bool { return call.Caller.Rights.AllowsName(i.Name) })
+	found, err := r.Accounts.Of(call.Caller, r.Account).lookup(ctx, ref, func(i ravi.Identity) bool { return call.Caller.Rights.AllowsName(i.Name) })
 	if err != nil {
 		return ravi.Identity{}, err
 	}
@@ -141,7 +143,7 @@ func (r *Resolver) reference(ctx context.Context, call Call, q Query) (string, B
 			return ref.Name, ByConfigFile, nil
 		}
 	}
-	client, err := r.Account.Client()
+	client, err := r.Accounts.Of(call.Caller, r.Account).Client()
 	if err != nil {
 		return "", "", err
 	}

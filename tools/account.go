@@ -75,7 +75,7 @@ const partTime = 8 * time.Second
 
 func (d *Deps) getAccount(ctx context.Context, call Call, p GetAccountParams) (GetAccountResult, error) {
 	r := GetAccountResult{Version: d.Version, Scheme: "none", Encryption: "unknown", Delivery: "unknown", Problems: []AccountProblem{}}
-	client, err := d.Account.Client()
+	client, err := d.AccountOf(call.Call).Client()
 	if err != nil {
 		r.problem("credential", err)
 		return r, nil
@@ -85,7 +85,7 @@ func (d *Deps) getAccount(ctx context.Context, call Call, p GetAccountParams) (G
 		limited, cancel := context.WithTimeout(ctx, partTime)
 		defer cancel()
 		if err := find(limited); err != nil {
-			d.Account.Observe(err)
+			d.AccountOf(call.Call).Observe(err)
 			r.problem(part, err)
 		}
 	}
@@ -101,7 +101,7 @@ func (d *Deps) getAccount(ctx context.Context, call Call, p GetAccountParams) (G
 		return err
 	})
 	try("identities", func(ctx context.Context) error {
-		all, err := d.Account.Identities(ctx)
+		all, err := d.AccountOf(call.Call).Identities(ctx)
 		for _, i := range all {
 			if call.Caller.Rights.AllowsName(i.Name) {
 				r.Identities++
@@ -123,7 +123,7 @@ func (d *Deps) getAccount(ctx context.Context, call Call, p GetAccountParams) (G
 			return err
 		})
 	}
-	if refused := d.Account.PlanRefused(); !refused.IsZero() {
+	if refused := d.AccountOf(call.Call).PlanRefused(); !refused.IsZero() {
 		r.problem("plan", &ravi.Error{Op: "use the plan", Kind: ravi.ErrSubscriptionRequired})
 	}
 	r.OK = len(r.Problems) == 0
@@ -174,8 +174,8 @@ type ListDomainsResult struct {
 // Summary implements Result.
 func (r ListDomainsResult) Summary() string { return fmt.Sprintf("%d domain(s).", len(r.Domains)) }
 
-func (d *Deps) listDomains(ctx context.Context, _ Call, _ ListDomainsParams) (ListDomainsResult, error) {
-	client, err := d.Account.Client()
+func (d *Deps) listDomains(ctx context.Context, call Call, _ ListDomainsParams) (ListDomainsResult, error) {
+	client, err := d.AccountOf(call.Call).Client()
 	if err != nil {
 		return ListDomainsResult{}, err
 	}

@@ -91,7 +91,7 @@ func (d *Deps) CompleteDomain(ctx context.Context, call Call, p CompleteParams) 
 	if err != nil {
 		return Proposals{}, err
 	}
-	client, err := d.Account.Client()
+	client, err := d.AccountOf(call.Call).Client()
 	if err != nil {
 		return Proposals{}, err
 	}
@@ -111,7 +111,7 @@ func (d *Deps) CompleteDomain(ctx context.Context, call Call, p CompleteParams) 
 
 // identitiesOf returns the identities that the caller may use.
 func (d *Deps) identitiesOf(ctx context.Context, call Call) ([]ravi.Identity, error) {
-	all, err := d.Account.Identities(ctx)
+	all, err := d.AccountOf(call.Call).Identities(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -12,13 +12,17 @@ import (
 	"ravi-mcp/token"
 )
 
-// Deps is what the handlers work with. All fields but MaxWait and Now are
-// required.
+// Deps is what the handlers work with. Account, Resolver, Store and
+// Inbox are required.
 type Deps struct {
+	// Account is the server's own Ravi account, that of callers without another.
 	Account  *session.Account
 	Resolver *session.Resolver
 	Store    session.Store
 	Inbox    *inbox.Hub
+	// Accounts are those of callers with a Ravi account of their own; nil means
+	// that there are none. Resolver and Leases need the same.
+	Accounts *session.Accounts
 	// MaxWait caps timeout_seconds; 0 means 50 s, which stays below the 60 s
 	// after which common clients give up on a call.
 	MaxWait time.Duration
@@ -46,6 +50,12 @@ type Deps struct {
 	names  keyedLocks
 	issued issuedCodes
 	sends  sendBudget
+}
+
+// AccountOf returns the Ravi account that a call works with. Everything that a
+// handler does at Ravi, or keeps of it, belongs to this one.
+func (d *Deps) AccountOf(call session.Call) *session.Account {
+	return d.Accounts.Of(call.Caller, d.Account)
 }
 
 // Seals returns the Sealer in use.
@@ -87,17 +97,20 @@ func (d *Deps) now() time.Time {
 
 // target is an identity's inbox as package inbox sees it.
 func (d *Deps) target(call Call, identity ravi.Identity) (inbox.Target, error) {
-	client, err := d.Account.Client()
+	account := d.AccountOf(call.Call)
+	client, err := account.Client()
 	if err != nil {
 		return inbox.Target{}, err
 	}
 	return inbox.Target{
-		Caller:     call.Caller.Name,
-		Credential: client.CredentialID(),
+		Caller: call.Caller.Name,
+		// The folder too: a watcher reads with the account that it was made for,
+		// which must not be one whose folder somebody else changes.
+		Credential: client.CredentialID() + " " + call.Caller.RaviConfigDir,
 		Identity:   identity.UUID,
 		Address:    identity.Inbox,
 		Phone:      identity.Phone,
-		Source:     liveSource{account: d.Account, identity: identity.UUID},
+		Source:     liveSource{account: account, identity: identity.UUID},
 	}, nil
 }
 

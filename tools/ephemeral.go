@@ -59,8 +59,8 @@ func ephemeralConflict(existing ravi.Identity) error {
 
 // claim makes sure that an identity which is about to get that name cannot be
 // taken for what became of a creation whose answer was lost.
-func (d *Deps) claim(name string) error {
-	err := d.Leases.Claim(name)
+func (d *Deps) claim(client *ravi.Client, name string) error {
+	err := d.Leases.Claim(client, name)
 	switch {
 	case errors.Is(err, session.ErrNameInFlight):
 		return fault.New(fault.Conflict, "Another server on this machine is creating an identity of that name, or was not answered when it did.",
@@ -75,11 +75,11 @@ func (d *Deps) claim(name string) error {
 // createLeased creates an identity. The note that an ephemeral one needs is on
 // the disk before the creation is sent.
 func (d *Deps) createLeased(ctx context.Context, call Call, client *ravi.Client, p CreateIdentityParams) (*ravi.Identity, Lease, error) {
-	if err := d.claim(p.Name); err != nil {
+	if err := d.claim(client, p.Name); err != nil {
 		return nil, Lease{}, err
 	}
 	n := ravi.NewIdentity{Name: p.Name, ProvisionPhone: p.ProvisionPhone, Known: []string{}}
-	all, err := d.Account.Identities(ctx)
+	all, err := d.AccountOf(call.Call).Identities(ctx)
 	if err != nil {
 		return nil, Lease{}, err
 	}

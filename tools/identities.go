@@ -76,16 +76,16 @@ func (d *Deps) createIdentity(ctx context.Context, call Call, p CreateIdentityPa
 	if err := d.checkEphemeral(p.EphemeralParams); err != nil {
 		return none, err
 	}
-	unlock, err := d.lock(ctx, "identity "+p.Name)
+	client, err := d.AccountOf(call.Call).Client()
+	if err != nil {
+		return none, err
+	}
+	unlock, err := d.lockName(ctx, client, p.Name)
 	if err != nil {
 		return none, err
 	}
 	defer unlock()
-	client, err := d.Account.Client()
-	if err != nil {
-		return none, err
-	}
-	d.Account.Forget() // existence has to be judged by what Ravi has now
+	d.AccountOf(call.Call).Forget() // existence has to be judged by what Ravi has now
 	existing, err := d.Resolver.Lookup(ctx, call.Call, p.Name)
 	switch {
 	case err == nil && p.Ephemeral:
@@ -108,7 +108,7 @@ func (d *Deps) createIdentity(ctx context.Context, call Call, p CreateIdentityPa
 		giveBack(err)
 		return none, err
 	}
-	d.Account.Forget()
+	d.AccountOf(call.Call).Forget()
 	r, err := d.introduce(ctx, call, *created)
 	r.Lease = lease
 	return r, err
@@ -231,7 +231,7 @@ func (r ListIdentitiesResult) Summary() string {
 }
 
 func (d *Deps) listIdentities(ctx context.Context, call Call, p ListIdentitiesParams) (ListIdentitiesResult, error) {
-	all, err := d.Account.Identities(ctx)
+	all, err := d.AccountOf(call.Call).Identities(ctx)
 	if err != nil {
 		return ListIdentitiesResult{}, err
 	}

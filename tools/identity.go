@@ -111,11 +111,11 @@ func (d *Deps) deleteIdentity(ctx context.Context, call Call, p DeleteIdentityPa
 	if err := call.decidedOn(identity.UUID); err != nil {
 		return none, err
 	}
-	client, err := d.Account.Client()
+	client, err := d.AccountOf(call.Call).Client()
 	if err != nil {
 		return none, err
 	}
-	err = d.remove(ctx, client, identity.UUID)
+	err = d.remove(ctx, call, client, identity.UUID)
 	switch {
 	case errors.Is(err, ravi.ErrUnsupported):
 		return none, fault.New(fault.Unsupported, "This Ravi cannot delete identities; the identity still exists, with its address and vaults.",

@@ -39,7 +39,7 @@ func (d *Deps) scope(ctx context.Context, call Call, argument string) (session.R
 	if err := call.decidedOn(resolved.Identity.UUID); err != nil {
 		return session.Resolved{}, nil, err
 	}
-	client, err := d.Account.Client()
+	client, err := d.AccountOf(call.Call).Client()
 	if err != nil {
 		return session.Resolved{}, nil, err
 	}

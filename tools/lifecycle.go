@@ -44,30 +44,30 @@ func (d *Deps) updateIdentity(ctx context.Context, call Call, p UpdateIdentityPa
 	if identity.Name == p.Name {
 		return r, nil
 	}
-	unlock, err := d.lock(ctx, "identity "+p.Name)
+	client, err := d.AccountOf(call.Call).Client()
+	if err != nil {
+		return none, err
+	}
+	unlock, err := d.lockName(ctx, client, p.Name)
 	if err != nil {
 		return none, err
 	}
 	defer unlock()
-	d.Account.Forget() // existence has to be judged by what Ravi has now
+	d.AccountOf(call.Call).Forget() // existence has to be judged by what Ravi has now
 	switch taken, err := d.Resolver.Lookup(ctx, call.Call, p.Name); {
 	case err == nil:
 		return none, fault.New(fault.Conflict, fmt.Sprintf("An identity of that name exists: %s.", taken.UUID), "Choose another name.")
 	case !fault.Has(err, fault.IdentityNotFound):
 		return none, err
 	}
-	if err := d.claim(p.Name); err != nil {
-		return none, err
-	}
-	client, err := d.Account.Client()
-	if err != nil {
+	if err := d.claim(client, p.Name); err != nil {
 		return none, err
 	}
 	updated, err := client.UpdateIdentity(ctx, identity.UUID, ravi.IdentityUpdate{Name: &p.Name})
 	if err != nil {
 		return none, err
 	}
-	d.Account.Forget()
+	d.AccountOf(call.Call).Forget()
 	r.Identity, r.IdentityDetails, r.Changed = ref(*updated), details(*updated), true
 	return r, nil
 }
@@ -101,7 +101,7 @@ func (d *Deps) provisionPhone(ctx context.Context, call Call, p ProvisionPhonePa
 		return none, err
 	}
 	defer unlock()
-	client, err := d.Account.Client()
+	client, err := d.AccountOf(call.Call).Client()
 	if err != nil {
 		return none, err
 	}
@@ -127,6 +127,6 @@ func (d *Deps) provisionPhone(ctx context.Context, call Call, p ProvisionPhonePa
 	case err != nil:
 		return none, err
 	}
-	d.Account.Forget()
+	d.AccountOf(call.Call).Forget()
 	return ProvisionPhoneResult{ActedFor: actedFor(resolved), IdentityDetails: details(*updated)}, nil
 }

@@ -125,8 +125,8 @@ func (d *Deps) cleanupIdentities(ctx context.Context, call Call, p CleanupIdenti
 	if p.MinAgeMinutes != nil {
 		age = time.Duration(*p.MinAgeMinutes) * time.Minute
 	}
-	d.Account.Forget()
-	all, err := d.Account.Identities(ctx)
+	d.AccountOf(call.Call).Forget()
+	all, err := d.AccountOf(call.Call).Identities(ctx)
 	if err != nil {
 		return CleanupIdentitiesResult{}, err
 	}
@@ -191,7 +191,7 @@ func (d *Deps) decideCleanup(ctx context.Context, call Call, p CleanupIdentities
 	if err != nil {
 		return nil, err
 	}
-	all, err := d.Account.Identities(ctx)
+	all, err := d.AccountOf(call.Call).Identities(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -220,12 +220,12 @@ func (d *Deps) cleanUp(ctx context.Context, call Call, tok string) (CleanupIdent
 	if err != nil {
 		return none, err
 	}
-	client, err := d.Account.Client()
+	client, err := d.AccountOf(call.Call).Client()
 	if err != nil {
 		return none, err
 	}
-	d.Account.Forget()
-	all, err := d.Account.Identities(ctx)
+	d.AccountOf(call.Call).Forget()
+	all, err := d.AccountOf(call.Call).Identities(ctx)
 	if err != nil {
 		return none, err // the token is good for another try
 	}
@@ -236,7 +236,7 @@ func (d *Deps) cleanUp(ctx context.Context, call Call, tok string) (CleanupIdent
 	if !first {
 		return none, errPlan
 	}
-	defer d.Account.Forget()
+	defer d.AccountOf(call.Call).Forget()
 	work := cleanup{d: d, call: call, client: client, plan: plan}
 	for _, uuid := range plan.Identities {
 		i := slices.IndexFunc(all, func(i ravi.Identity) bool { return i.UUID == uuid })

@@ -12,12 +12,12 @@ import (
 
 // remove deletes an identity and everything that this server knows of it. One
 // that is gone already is what was asked for.
-func (d *Deps) remove(ctx context.Context, client *ravi.Client, uuid string) error {
+func (d *Deps) remove(ctx context.Context, call Call, client *ravi.Client, uuid string) error {
 	if err := client.DeleteIdentity(ctx, uuid); err != nil && !errors.Is(err, ravi.ErrNotFound) {
 		return err
 	}
 	d.Leases.Forget(uuid)
-	d.Account.Forget()
+	d.AccountOf(call.Call).Forget()
 	return d.Store.ForgetIdentity(ctx, uuid)
 }
 
@@ -50,7 +50,7 @@ func (c *cleanup) delete(ctx context.Context, i ravi.Identity) error {
 		c.note(ref(i), CleanupNotYet, "")
 		return nil
 	}
-	err := c.d.remove(ctx, c.client, i.UUID)
+	err := c.d.remove(ctx, c.call, c.client, i.UUID)
 	switch {
 	case err == nil:
 		c.deleted++

@@ -27,7 +27,7 @@ func (d *Deps) decideSend(ctx context.Context, call Call, argument, does string,
 	if err != nil {
 		return nil, err
 	}
-	client, err := d.Account.Client()
+	client, err := d.AccountOf(call.Call).Client()
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,7 @@ func (r SendSMSResult) Summary() string {
 
 // check is about the arguments and about what needs no question to a person
 // because it cannot work.
-func (p SendSMSParams) check(ctx context.Context, d *Deps, identity ravi.Identity) (string, error) {
+func (p SendSMSParams) check(ctx context.Context, d *Deps, call Call, identity ravi.Identity) (string, error) {
 	to, err := phoneNumber("to", p.To)
 	if err == nil {
 		err = checkText("body", p.Body)
@@ -113,7 +113,7 @@ func (p SendSMSParams) check(ctx context.Context, d *Deps, identity ravi.Identit
 	if err != nil {
 		return "", err
 	}
-	client, err := d.Account.Client()
+	client, err := d.AccountOf(call.Call).Client()
 	if err != nil {
 		return "", err
 	}
@@ -133,7 +133,7 @@ func (d *Deps) decideSendSMS(ctx context.Context, call Call, p SendSMSParams) (*
 	if err != nil {
 		return nil, err
 	}
-	to, err := p.check(ctx, d, resolved.Identity)
+	to, err := p.check(ctx, d, call, resolved.Identity)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (d *Deps) sendSMS(ctx context.Context, call Call, p SendSMSParams) (SendSMS
 	if err != nil {
 		return SendSMSResult{}, err
 	}
-	to, err := p.check(ctx, d, resolved.Identity)
+	to, err := p.check(ctx, d, call, resolved.Identity)
 	if err != nil {
 		return SendSMSResult{}, err
 	}

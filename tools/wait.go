@@ -114,7 +114,7 @@ func (d *Deps) wait(ctx context.Context, call Call, p WaitParams, adjust func(*i
 		return waited{}, err
 	}
 	if w.result.Status == inbox.Pending && worthALook(w.result.Fruitless) {
-		return w, d.stillThere(ctx, target.Identity)
+		return w, d.stillThere(ctx, call, target.Identity)
 	}
 	return w, nil
 }
@@ -159,8 +159,8 @@ func (d *Deps) prepare(ctx context.Context, call Call, p WaitParams) (waited, in
 
 // stillThere looks whether the identity still exists at Ravi: nothing arrives
 // at one that was deleted.
-func (d *Deps) stillThere(ctx context.Context, uuid string) error {
-	client, err := d.Account.Client()
+func (d *Deps) stillThere(ctx context.Context, call Call, uuid string) error {
+	client, err := d.AccountOf(call.Call).Client()
 	if err != nil {
 		return nil // whatever else is wrong does not change the answer
 	}
@@ -168,7 +168,7 @@ func (d *Deps) stillThere(ctx context.Context, uuid string) error {
 	if !errors.Is(err, ravi.ErrNotFound) && !errors.Is(err, ravi.ErrWrongIdentity) {
 		return nil
 	}
-	d.Account.Forget()
+	d.AccountOf(call.Call).Forget()
 	return fault.New(fault.IdentityNotFound, "Nothing arrived, and the identity does not exist any more.",
 		"Call create_identity for a new one, give the service its address, and trigger the message again.")
 }

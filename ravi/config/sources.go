@@ -102,6 +102,21 @@ func (s Sources) Credentials() (*Credentials, error) {
 	return c, nil
 }
 
+// Folder returns the credential in the files of one folder, whatever the
+// environment and other folders hold; only [EnvBaseURL] counts. Files, and
+// errors, are as with Credentials.
+func (s Sources) Folder(dir string) (*Credentials, error) {
+	c, err := s.fromDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return nil, ErrNoCredentials
+	}
+	c.BaseURL = s.env(EnvBaseURL)
+	return c, nil
+}
+
 func (s Sources) find() (*Credentials, error) {
 	if v := s.env(EnvAPIKey); v != "" {
 		return fromKey(v, EnvAPIKey), nil

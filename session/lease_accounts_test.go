@@ -1,0 +1,149 @@
+package session_test
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+	"ravi-mcp/sandbox"
+	"ravi-mcp/sandbox/sandboxtest"
+	"ravi-mcp/secret"
+	"ravi-mcp/session"
+)
+
+// towns are Ravis by the folder of the account; "" is the server's own.
+type towns struct {
+	by     map[string]*sandboxtest.Instance
+	broken atomic.Value // the folder that is broken
+}
+
+func (r *towns) connect(folder string) (*ravi.Client, error) {
+	at := r.by[folder]
+	if at == nil || r.broken.Load() == folder {
+		return nil, errors.New("the folder is broken")
+	}
+	return ravi.New(ravi.Config{
+		Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(at.Account.AccessToken)},
+		BaseURL:     "https://ravi" + strings.ReplaceAll(folder, "/", ".") + ".test", Transport: at.Server.RoundTripper(), RetryTime: time.Second,
+	})
+}
+
+// server is the leases of one process with these accounts, and what gives the client of one.
+func (r *towns) server(dir string) (*session.Leases, func(folder string) *ravi.Client) {
+	own := &session.Account{Connect: func() (*ravi.Client, error) { return r.connect("") }}
+	accounts := &session.Accounts{Connect: r.connect}
+	client := func(folder string) *ravi.Client {
+		c, _ := accounts.Of(&session.Caller{Name: "x", RaviConfigDir: folder}, own).Client()
+		return c
+	}
+	return &session.Leases{Dir: dir, Shared: true, Account: own, Accounts: accounts}, client
+}
+
+// Ephemeral identities are deleted at the account that they belong to, also by the next process, and an account that is not
+// there yet is waited for.
+func TestALeaseIsSettledByItsOwnAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		year := sandbox.Config{TokenLife: 1000 * 24 * time.Hour}
+		north, south, own := sandboxtest.Memory(t, year), sandboxtest.Memory(t, year), sandboxtest.Memory(t, year)
+		all := &towns{by: map[string]*sandboxtest.Instance{"": own, "/north": north, "/south": south}}
+		dir := filepath.Join(t.TempDir(), "leases")
+		create := func(l *session.Leases, client *ravi.Client, caller string) {
+			require.NoError(t, l.Claim(client, "task"))
+			intent, err := l.Begin(client, caller, "task", time.Hour, nil)
+			require.NoError(t, err)
+			made, err := client.CreateIdentity(t.Context(), ravi.NewIdentity{Name: "task", Email: intent.Address(), Known: []string{}})
+			require.NoError(t, err)
+			intent.Created(*made)
+		}
+		first, client := all.server(dir)
+		first.Start()
+		for folder := range all.by {
+			create(first, client(folder), "caller "+folder)
+		}
+		time.Sleep(61 * time.Minute)
+		synctest.Wait()
+		for folder, at := range all.by {
+			assert.Empty(t, names(at), folder)
+		}
+
+		for folder, at := range all.by {
+			create(first, client(folder), "caller "+folder)
+			at.CreateIdentity(t, sandbox.NewIdentity{Name: "kept"})
+		}
+		first.End(t.Context())
+		time.Sleep(2 * time.Hour)
+		all.broken.Store("/south")
+		second, client := all.server(dir)
+		client("/north")
+		client("/south")
+		second.Start()
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, []string{"kept"}, names(north))
+		assert.Equal(t, []string{"kept"}, names(own))
+		assert.ElementsMatch(t, []string{"kept", "task"}, names(south), "nobody can delete it yet")
+		all.broken.Store("none") // the folder is repaired
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, []string{"kept"}, names(south))
+		second.End(t.Context())
+		assert.Empty(t, files(t, dir))
+	})
+}
+
+// A creation that was not answered at one account does not stand in the way of the same name at another, nor is it forgotten
+// because of that.
+func TestANameInFlightIsOneOfItsAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		year := sandbox.Config{TokenLife: 1000 * 24 * time.Hour}
+		north, own := sandboxtest.Memory(t, year), sandboxtest.Memory(t, year)
+		all := &towns{by: map[string]*sandboxtest.Instance{"": own, "/north": north}}
+		dir := filepath.Join(t.TempDir(), "leases")
+		first, client := all.server(dir)
+		first.Start()
+		defer first.End(t.Context())
+		intent, err := first.Begin(client("/north"), "alice", "task", time.Hour, nil)
+		require.NoError(t, err)
+		north.CreateIdentity(t, sandbox.NewIdentity{Name: "task"})
+		intent.Failed(errors.New("no answer"))
+
+		other, clientOfOther := all.server(dir)
+		require.NoError(t, first.Claim(client(""), "task"), "in the same process")
+		require.NoError(t, other.Claim(clientOfOther(""), "task"), "and in another one")
+		require.ErrorIs(t, other.Claim(clientOfOther("/north"), "task"), session.ErrNameInFlight)
+		other.End(t.Context())
+
+		time.Sleep(3 * time.Hour)
+		synctest.Wait()
+		assert.Empty(t, names(north), "it was found by its name, and deleted when it was not used")
+	})
+}
+
+// A caller with a folder never gets the server's own account, not even from a server that knows no folders.
+func TestNoAccountsMeansNoneForACallerWithAFolder(t *testing.T) {
+	t.Parallel()
+	own := &session.Account{Connect: func() (*ravi.Client, error) { panic("the server's own account was used") }}
+	var none *session.Accounts
+	assert.Same(t, own, none.Of(&session.Caller{Name: "carol"}, own))
+	_, err := none.Of(&session.Caller{Name: "alice", RaviConfigDir: "/x"}, own).Client()
+	assert.True(t, fault.Has(err, fault.InvalidConfig))
+	require.ErrorContains(t, err, "account of its own")
+	require.NoError(t, none.Close())
+
+	accounts := &session.Accounts{Connect: func(string) (*ravi.Client, error) { return nil, config.ErrNoCredentials }}
+	alice, second := &session.Caller{Name: "alice", RaviConfigDir: "/x"}, &session.Caller{Name: "second", RaviConfigDir: "/x"}
+	assert.Same(t, accounts.Of(alice, own), accounts.Of(second, own), "one folder, one account")
+	assert.NotSame(t, accounts.Of(alice, own), accounts.Of(&session.Caller{Name: "bob", RaviConfigDir: "/y"}, own))
+	_, err = accounts.Of(alice, own).Client()
+	require.ErrorIs(t, err, config.ErrNoCredentials)
+}

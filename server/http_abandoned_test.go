@@ -89,6 +89,7 @@ func TestWhatIsAbandonedLeavesNothing(t *testing.T) {
 	const clients, inboxes = 5000, 50
 	synctest.Test(t, func(t *testing.T) {
 		h := newShelter(t, inboxes)
+		defer h.close()
 		var ids [clients]string
 		round := func(n int) {
 			gone, leave := context.WithCancel(t.Context())
@@ -129,7 +130,6 @@ func TestWhatIsAbandonedLeavesNothing(t *testing.T) {
 		round(clients)
 		assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
 		assert.Less(t, heap()-before, int64(clients*1024), "bytes that are kept: maps do not shrink")
-		h.close()
 	})
 }
 

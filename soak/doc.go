@@ -3,7 +3,7 @@
 // T4; DESIGN.md sections 1, 3 and 6).
 //
 //	go test -race ./soak                                                                    # about a minute
-//	go test -race ./soak -run Soak -timeout 60m -v -soak.calls 100000 -soak.clients 200     # the full one
+//	go test -race ./soak -run SoakNobody -timeout 60m -v -soak.calls 100000 -soak.clients 200     # the full one
 //	go test -race ./soak -run SoakOf -timeout 60m -v -soak.calls 30000 -soak.outage 10s     # replicas and Redis, with faults
 //
 // -soak.seed N does other things, and -soak.for 20m ends after that time.

@@ -10,8 +10,9 @@ import (
 	"ravi-mcp/conformance"
 )
 
-// What of the official conformance suite a server with nothing but its own tools can pass. Everything else needs tools,
-// prompts and resources of the suite's own, and is tested in server, on the same endpoint with those added.
+// What of the official conformance suite a server with nothing but its own
+// tools, prompts and resources can pass. Everything else needs the suite's own,
+// and is tested in server, on the same endpoint with those added.
 func TestTheShippedBinaryPassesTheConformanceSuite(t *testing.T) {
 	t.Parallel()
 	suite := conformance.Find(t)
@@ -31,11 +32,16 @@ func TestTheShippedBinaryPassesTheConformanceSuite(t *testing.T) {
 		{version: conformance.Next, revision: "2025-11-25", scenario: "server-session-lifecycle", passed: 3},
 		{version: conformance.Next, revision: "2025-11-25", scenario: "ping", passed: 2},
 		{version: conformance.Next, revision: "2025-11-25", scenario: "tools-list", passed: 3},
+		{version: conformance.Next, revision: "2025-11-25", scenario: "resources-list", passed: 2},
+		{version: conformance.Next, revision: "2025-11-25", scenario: "prompts-list", passed: 2},
 		{version: conformance.Next, revision: "2026-07-28", scenario: "tools-list", passed: 4},
+		{version: conformance.Next, revision: "2026-07-28", scenario: "resources-list", passed: 2},
+		{version: conformance.Next, revision: "2026-07-28", scenario: "prompts-list", passed: 2},
+		{version: conformance.Next, revision: "2026-07-28", scenario: "caching", passed: 8},
 		{version: conformance.Next, revision: "2026-07-28", scenario: "server-sse-multiple-streams", passed: 1},
 		{version: conformance.Next, revision: "2026-07-28", scenario: "dns-rebinding-protection", passed: 2},
 		{version: conformance.Next, revision: "2026-07-28", scenario: "http-header-validation", passed: 14},
-		{version: conformance.Next, revision: "2026-07-28", scenario: "sep-2164-resource-not-found", passed: 2},
+		{version: conformance.Next, revision: "2026-07-28", scenario: "sep-2164-resource-not-found", passed: 4},
 		{version: conformance.Next, revision: "2026-07-28", scenario: "input-required-result-missing-input-response", passed: 1},
 		{version: conformance.Next, revision: "2026-07-28", scenario: "input-required-result-unsupported-methods", passed: 2},
 		{version: conformance.Next, revision: "2026-07-28", scenario: "input-required-result-ignore-extra-params", passed: 1},

@@ -29,6 +29,8 @@ type answer struct {
 	err    error
 	// opens marks the response to initialize: it has the id of a session only if that was opened.
 	opens, opened bool
+	// begun, if not nil, is closed when the head is on its way.
+	begun chan struct{}
 	// own, if it holds an error, is the answer to the request of this id.
 	own *ownError
 	id  json.RawMessage
@@ -74,6 +76,9 @@ func (a *answer) events() bool {
 
 // head sends the head of the response. The caller holds mu.
 func (a *answer) head() {
+	if !a.sent && a.begun != nil {
+		close(a.begun)
+	}
 	a.sent = true
 	if a.status == 0 {
 		a.status = http.StatusOK

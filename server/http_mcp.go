@@ -105,6 +105,9 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	f.answer = newAnswer(w, opens)
 	f.answer.id = env.ID
 	f.answer.replies = env.Method == ""
+	if f.stream {
+		f.answer.begun = make(chan struct{})
+	}
 	ctx = session.WithCall(context.WithValue(ctx, flightKey{}, f), call)
 	ctx, f.answer.own = withOwnError(ctx)
 	if env.ProgressToken != nil && !env.IsNotification {

@@ -87,6 +87,7 @@ func New(cfg Config) (*MCP, error) {
 	}
 	more, hooks := newBeyond(cfg), shapeHooks()
 	more.hooks(hooks)
+	acknowledge(hooks)
 	s := mcpserver.NewMCPServer(info.Name, info.Version, append(more.options(),
 		mcpserver.WithTitle(info.Title), mcpserver.WithDescription(info.Description),
 		mcpserver.WithInstructions(instructions),

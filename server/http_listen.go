@@ -1,0 +1,24 @@
+package server
+
+import (
+	"context"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+)
+
+// acknowledge makes the end of a subscription over HTTP wait for its beginning. Where there is nothing to listen to, both
+// come at once, and mcp-go then drops the acknowledgement now and then (MCP.md section 2.3, trap 11), which has to be the
+// first message.
+func acknowledge(hooks *mcpserver.Hooks) {
+	hooks.AddAfterSubscriptionsListen(func(ctx context.Context, _ any, _ *mcp.SubscriptionsListenRequest, _ *mcp.SubscriptionsListenResult) {
+		f := flightFrom(ctx)
+		if f == nil || f.answer == nil || f.answer.begun == nil {
+			return
+		}
+		select {
+		case <-f.answer.begun:
+		case <-ctx.Done():
+		}
+	})
+}

@@ -212,6 +212,9 @@ func newSSE(ctx context.Context, w *web) (wire, error) {
 	case <-p.done:
 		leave()
 		return nil, p.err
+	case <-ctx.Done():
+		leave()
+		return nil, context.Cause(ctx)
 	}
 	_, p.id, _ = strings.Cut(post, "sessionId=")
 	p.send = func(ctx context.Context, message []byte) error {

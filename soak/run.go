@@ -89,6 +89,8 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 
 // enlist makes the n-th client.
 func (r *run) enlist(ctx context.Context, n int) (*actor, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	a := &actor{run: r, number: n, caller: r.Callers[n%len(r.Callers)], modern: n/3%2 == 1, way: r.way(n)}
 	a.prefix = fmt.Sprintf("%s-c%03d-", a.caller.Name, n)
 	a.shown.Store(&handles{})

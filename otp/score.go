@@ -128,6 +128,9 @@ func (s *scoring) rate(c *candidate) {
 	if p.kind == pageHidden {
 		score -= 1.5
 	}
+	if c.heads() {
+		score -= 2
+	}
 	if c.listed && !(e.strong && e.direct) {
 		score -= 9
 	}
@@ -171,6 +174,8 @@ func (s *scoring) lone(c *candidate, heard float64) float64 {
 		return 3 // "Larch: 7718"
 	case c.page.onlyName(c) && !yearLike(c.code):
 		return 3.5 // "Larch 77180"
+	case s.hint && c.page.framed(c) && rest <= 60 && !yearLike(c.code):
+		return 1.2 // "Do not share: 7718."
 	case heard > 2.4 && rest <= 40 && c.page.vouches:
 		return 1 // "Connexion Larch 771823"
 	case len(c.code) == 6 && c.start == 0 && rest <= 60:
@@ -211,6 +216,13 @@ func (s *scoring) vouched(c *candidate, e evidence, framed bool) bool {
 		return e.asked && framed && isDigit(rune(c.code[len(c.code)-1]))
 	}
 	return false
+}
+
+// heads reports a number before a colon and another number: the lease of
+// "PIN for lease 2207: 662014".
+func (c *candidate) heads() bool {
+	form := c.page.form
+	return c.end+2 < len(form) && form[c.end] == ':' && form[c.end+1] == ' ' && isDigit(form[c.end+2])
 }
 
 // named reports a candidate that opens a sentence which goes on to say that it

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -69,7 +70,9 @@ func TestTheProxiesOfTheReadmeLetStreamsThrough(t *testing.T) {
 			require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 			runProxy(t, program, proxy.args(file), home, "127.0.0.1:"+port)
 			r.url = "http://" + publicHost
-			client := &http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("tcp", "127.0.0.1:"+port) }}}
+			client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+port)
+			}}}
 			t.Cleanup(client.CloseIdleConnections)
 
 			response, _ := r.ask(client, token, "", initializeBody)

@@ -70,10 +70,10 @@ func running(t *testing.T, path string) bool {
 type evil struct {
 	*httptest.Server
 	outcomes chan map[string]string
-	proxy    http.Handler // what else there is, if anything
 }
 
-func newEvil(t *testing.T) *evil {
+// newEvil starts the site; proxy is what else there is on it, nil for nothing.
+func newEvil(t *testing.T, proxy http.Handler) *evil {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join("testdata", "browser", "page.html"))
 	require.NoError(t, err)
@@ -97,11 +97,11 @@ func newEvil(t *testing.T) *evil {
 				e.outcomes <- outcomes
 			}
 		default:
-			if e.proxy == nil {
+			if proxy == nil {
 				http.NotFound(w, r)
 				return
 			}
-			e.proxy.ServeHTTP(w, r)
+			proxy.ServeHTTP(w, r)
 		}
 	}))
 	t.Cleanup(e.Close)
@@ -161,7 +161,7 @@ func TestAWebPageCannotDriveALocalServer(t *testing.T) {
 	env, _ := environment(t)
 	t.Run("of another origin", func(t *testing.T) {
 		r := serveHTTP(t, env, "--log-level", "info")
-		site := newEvil(t)
+		site := newEvil(t, nil)
 		outcomes := site.attack(t, site.URL, r.url)
 		nothingRead(t, outcomes)
 		assert.Empty(t, r.identities())
@@ -169,7 +169,7 @@ func TestAWebPageCannotDriveALocalServer(t *testing.T) {
 	})
 	// What the other pages lack is only the permission: with it, they could.
 	t.Run("of an origin that may", func(t *testing.T) {
-		site := newEvil(t)
+		site := newEvil(t, nil)
 		r := serveHTTP(t, env, "--log-level", "info", "--allow-origin", site.URL)
 		outcomes := site.attack(t, site.URL, r.url)
 		assert.Contains(t, outcomes["preflighted /mcp"], `read 200 {"jsonrpc":"2.0","id":1,"result":`)
@@ -181,8 +181,7 @@ func TestAWebPageCannotDriveALocalServer(t *testing.T) {
 	for name, host := range map[string]string{"whose name was rebound": "evil.test", "of the server's own": "localhost"} {
 		t.Run(name, func(t *testing.T) {
 			r := serveHTTP(t, env, "--log-level", "info")
-			site := newEvil(t)
-			site.proxy = rebound(t, host, r.url)
+			site := newEvil(t, rebound(t, host, r.url))
 			outcomes := site.attack(t, site.as(host), site.as(host))
 			if host == "localhost" {
 				assert.Contains(t, outcomes["preflighted /mcp"], "read 200 ")

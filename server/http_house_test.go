@@ -112,7 +112,7 @@ func serveTraced(t testing.TB, tracer *server.Tracer, adjust func(*endpoint)) *e
 		Account: account, Accounts: accounts, Store: e.store, Inbox: e.hub,
 		Resolver: &session.Resolver{Account: account, Accounts: accounts, Store: e.store},
 	}
-	s, err := server.New(server.Config{Version: "test", Metrics: e.metrics, Tracer: tracer, Log: log, Deps: e.deps})
+	s, err := server.New(server.Config{Version: "test", Reveals: server.NewReveals(-1), Metrics: e.metrics, Tracer: tracer, Log: log, Deps: e.deps})
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -25,9 +25,9 @@ func TestAnUnansweredCreationIsNotMistakenForSomebodyElses(t *testing.T) {
 			a := h.connect(&session.Caller{Name: "alice"})
 			// Ravi never gets it, and somebody makes one of that name meanwhile.
 			h.ravi.Server.Faults().Add(sandbox.Fault{Method: "POST", Endpoint: "/api/identities/", Cut: true, Count: -1})
-			theirs := ""
+			made := make(chan string, 1)
 			time.AfterFunc(50*time.Millisecond, func() {
-				theirs = h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "task"}).UUID
+				made <- h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "task"}).UUID
 			})
 			arguments := args{"name": "task"}
 			if ephemeral {
@@ -41,6 +41,7 @@ func TestAnUnansweredCreationIsNotMistakenForSomebodyElses(t *testing.T) {
 			assert.Equal(t, fault.Unavailable, body.Code)
 			assert.Contains(t, body.Hint, "list_identities")
 			h.ravi.Server.Faults().Clear()
+			theirs := <-made
 			by, err := h.store.CreatedBy(t.Context(), "alice", theirs)
 			require.NoError(t, err)
 			assert.False(t, by, "it is not recorded as this caller's")

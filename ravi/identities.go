@@ -42,7 +42,8 @@ type identityBody struct {
 // tried once more. By the Email that was asked for, that is certain, as Ravi
 // gives an address once. By its name it counts as certain if Known says which
 // ones are older, and exactly one other was created since the call began, by
-// Ravi's own clock. What is not certain is neither taken nor tried again.
+// Ravi's own clock. What is not certain is neither taken nor tried again; nor is
+// a creation whose answer was only waited for in vain, as Ravi may still be at it.
 //
 // Errors: ErrSubscriptionRequired without a paid plan; ErrConflict when the
 // address is taken; ErrInvalid with the refused fields; ErrUnavailable. With

@@ -3,6 +3,8 @@ package ravi
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"time"
 )
 
@@ -22,8 +24,10 @@ type createdBy[T any] interface {
 // once makes a creation that must not happen twice. When it is unknown whether
 // Ravi carried it out, because the answer was lost or makes no sense, find looks
 // for the result among what was created since; only if there is none the
-// creation is sent once more. Once an answer was lost, every error is
-// Unanswered: what comes after it says nothing about the first attempt.
+// creation is sent once more, and that only if Ravi has surely ended with the
+// first attempt: one that is merely late may still be carried out. Once an answer
+// was lost, every error is Unanswered: what comes after it says nothing about the
+// first attempt.
 func once[T any, P createdBy[T]](ctx context.Context, c *Client, k call, find func(since time.Time) (*T, error)) (*T, error) {
 	start := time.Now()
 	for attempt := 1; ; attempt++ {
@@ -46,10 +50,17 @@ func once[T any, P createdBy[T]](ctx context.Context, c *Client, k call, find fu
 		if findErr == nil && found != nil {
 			return found, nil
 		}
-		if findErr != nil || attempt == 2 {
+		if findErr != nil || attempt == 2 || isLate(failed) {
 			return nil, unsure(failed)
 		}
 	}
+}
+
+// isLate reports whether it was us, or a proxy of Ravi, who ended the wait for an
+// answer.
+func isLate(e *Error) bool {
+	var network net.Error
+	return e.Status == http.StatusGatewayTimeout || errors.As(e.Cause, &network) && network.Timeout()
 }
 
 // ravisTime turns a time of our clock into the earliest that Ravi may have noted

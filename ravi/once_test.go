@@ -1,6 +1,10 @@
 package ravi_test
 
 import (
+	"context"
+	"net/http"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,4 +99,56 @@ func TestACreationThatKeepsFailingIsGivenUp(t *testing.T) {
 		_, err = w.client.CreateIdentity(t.Context(), ravi.NewIdentity{Name: "n"})
 		require.ErrorIs(t, err, ravi.ErrUnavailable, "without a look it is not repeated")
 	})
+}
+
+// late carries the first creation to Ravi long after its sender has given up, as
+// a busy Ravi does.
+type late struct {
+	http.RoundTripper
+	after time.Duration
+	sent  atomic.Int64
+}
+
+func (l *late) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodPost || l.sent.Add(1) > 1 {
+		return l.RoundTripper.RoundTrip(r)
+	}
+	go func() {
+		time.Sleep(l.after)
+		if resp, err := l.RoundTripper.RoundTrip(r.WithContext(context.WithoutCancel(r.Context()))); err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func TestACreationThatIsLateIsNotSentAgain(t *testing.T) {
+	for after, found := range map[time.Duration]bool{20 * time.Second: true, 40 * time.Second: false} {
+		t.Run(after.String(), func(t *testing.T) {
+			bubble(t, sandbox.Config{Era: sandbox.EraKeys}, func(t *testing.T, w *world, _ *ravi.Identity, _ *ravi.Scope) {
+				slow := &late{RoundTripper: w.Client.Transport, after: after}
+				client, err := ravi.New(ravi.Config{Credentials: credentialsOf(w.Account), BaseURL: w.URL, Transport: slow})
+				require.NoError(t, err)
+				defer client.Close()
+				_, err = client.Identities(t.Context()) // from here on Ravi's clock is known
+				require.NoError(t, err)
+				made, err := client.CreateIdentity(t.Context(), ravi.NewIdentity{Name: "late", Known: []string{}})
+				if found {
+					require.NoError(t, err)
+					assert.Equal(t, "late", made.Name)
+				} else {
+					var failed *ravi.Error
+					require.ErrorAs(t, err, &failed)
+					assert.True(t, failed.Unanswered())
+				}
+				time.Sleep(time.Minute)
+				assert.EqualValues(t, 1, slow.sent.Load())
+				all, err := client.Identities(t.Context())
+				require.NoError(t, err)
+				named := slices.DeleteFunc(all, func(id ravi.Identity) bool { return id.Name != "late" })
+				assert.Len(t, named, 1)
+			})
+		})
+	}
 }

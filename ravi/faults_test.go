@@ -245,8 +245,10 @@ func checkFault(t *testing.T, name string, oc outcome, ep endpoint) {
 	err = ep.call(t.Context(), w, scope, o)
 	where := fmt.Sprintf("%s on %s %s", name, ep.method, ep.route)
 	want := oc.safe
+	// Ravi may still be at a creation that is late, and a secret is set by its name.
+	late := name == "504" || name == "too slow"
 	switch {
-	case ep.effect && ep.lookedUp && oc.safe == nil:
+	case ep.effect && ep.lookedUp && oc.safe == nil && !(late && ep.route != "/api/secrets/"):
 		want = nil
 	case ep.effect:
 		want = oc.effect

@@ -83,6 +83,7 @@ type waited struct {
 	result   inbox.Result
 	armed    Armed
 	capped   int
+	unkept   bool // the session does not know how far it is
 }
 
 // wait runs a wait: it finds the identity and the cursor, waits, and moves the
@@ -108,11 +109,9 @@ func (d *Deps) wait(ctx context.Context, call Call, p WaitParams, adjust func(*i
 	if err != nil {
 		return waited{}, waitFault(err)
 	}
-	if err := d.keepCursor(ctx, call, target, w.result.Cursor); err != nil && w.result.Status != inbox.Found {
-		// An answer is not thrown away because it cannot be remembered: its
-		// own cursor is in the result.
-		return waited{}, err
-	}
+	// A result is not thrown away because it cannot be remembered: its own
+	// cursor is in it, and without that, what came meanwhile could be lost.
+	w.unkept = d.keepCursor(ctx, call, target, w.result.Cursor) != nil
 	if w.result.Status == inbox.Pending && worthALook(w.result.Fruitless) {
 		return w, d.stillThere(ctx, call, target.Identity)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"ravi-mcp/inbox"
@@ -121,6 +122,9 @@ func (w waited) outcome(p WaitParams) WaitOutcome {
 		a := w.result.Arrived
 		o.Arrived = &Arrived{Count: a.Count, Senders: append([]string{}, a.Senders...), Skipped: a.Skipped}
 		o.Hint = w.advice(p)
+	}
+	if w.unkept {
+		o.Hint = strings.TrimSpace("The server could not note how far this session is, so pass the cursor with the next wait. " + o.Hint)
 	}
 	return o
 }

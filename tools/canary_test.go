@@ -83,17 +83,26 @@ func TestNoToolReturnsASecretThatItWasNotAskedFor(t *testing.T) {
 		name := map[bool]string{true: "plaintext account", false: "encrypted account"}[pin == ""]
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t, sandbox.Config{})
-			if pin != "" {
-				acct, err := h.ravi.Server.Account(sandbox.AccountConfig{Email: "sealed@example.com", PIN: pin})
-				require.NoError(t, err)
-				h.ravi.Account = acct
-			}
+			h.seal(pin)
 			runCanaries(t, h)
 		})
 	}
 }
 
-func runCanaries(t *testing.T, h *house) {
+// seal gives the house an account with encryption, if there is a PIN.
+func (h *house) seal(pin string) {
+	h.t.Helper()
+	if pin == "" {
+		return
+	}
+	account, err := h.ravi.Server.Account(sandbox.AccountConfig{Email: "sealed@example.com", PIN: pin})
+	require.NoError(h.t, err)
+	h.ravi.Account = account
+}
+
+// runCanaries calls every tool once and returns the canaries.
+func runCanaries(t *testing.T, h *house) []string {
+	t.Helper()
 	h.everything()
 	metrics, spans := server.NewMetrics("test"), tracetest.NewSpanRecorder()
 	auditFile := filepath.Join(t.TempDir(), "audit.jsonl")
@@ -215,6 +224,7 @@ func runCanaries(t *testing.T, h *house) {
 	require.NoError(t, err)
 	require.Contains(t, string(traced), "tools/call get_secret")
 	assertNone(t, string(traced), "the spans", all...)
+	return all
 }
 
 func without(all, some []string) []string {

@@ -171,6 +171,56 @@ func TestSecretsAreRevealedOnlyInListedFiles(t *testing.T) {
 	}
 }
 
+// dialers are the files that may open connections to somewhere else, each to what an operator has configured and to
+// nothing besides (SECURITY.md O5, S14).
+var dialers = map[string]bool{
+	"ravi/client.go":                true, // Ravi
+	"issuer/read.go":                true, // the OpenID Connect issuer
+	"session/redisstore/connect.go": true, // the Redis of several replicas
+	"cli/traces.go":                 true, // the collector that OTEL_EXPORTER_OTLP_ENDPOINT names
+}
+
+// dialing is what opens a connection, or looks up where to.
+var dialing = map[string]string{
+	"net":           "Dial DialTimeout DialTCP DialUDP DialUnix DialIP Dialer Resolver DefaultResolver LookupHost LookupIP LookupAddr LookupTXT LookupMX LookupNS LookupCNAME LookupSRV",
+	"tls":           "Dial DialWithDialer Dialer Client",
+	"http":          "Get Post PostForm Head DefaultClient DefaultTransport",
+	"smtp":          "Dial DialTLS DialStartTLS SendMail",
+	"redis":         "NewClient NewClusterClient NewUniversalClient",
+	"otlptracehttp": "New",
+	"oidc":          "NewProvider",
+}
+
+func TestOnlyListedFilesOpenConnections(t *testing.T) {
+	found := map[string]bool{}
+	for _, s := range sources(t) {
+		if slices.Contains([]string{"bench", "bench/bare", "soak", "sandbox/sandboxtest", "session/redisstore/redistest"}, s.pkg) {
+			continue // they are no part of the program
+		}
+		ast.Inspect(s.tree, func(n ast.Node) bool {
+			of, name := "", ""
+			switch n := n.(type) {
+			case *ast.SelectorExpr:
+				if pkg, ok := n.X.(*ast.Ident); ok {
+					of, name = pkg.Name, n.Sel.Name
+				}
+			case *ast.CompositeLit: // a client or a transport of one's own
+				if literal, ok := n.Type.(*ast.SelectorExpr); ok && (literal.Sel.Name == "Client" || literal.Sel.Name == "Transport") {
+					of, name = "http", "DefaultClient"
+				}
+			}
+			if slices.Contains(strings.Fields(dialing[of]), name) {
+				found[s.path] = true
+				assert.True(t, dialers[s.path], "%s uses %s.%s and is not on the list", s.path, of, name)
+			}
+			return true
+		})
+	}
+	for path := range dialers {
+		assert.True(t, found[path], "%s opens no connection any more", path)
+	}
+}
+
 // A handler that took the server's own account would act for a caller who has another one.
 func TestToolsWorkWithTheAccountOfTheirCall(t *testing.T) {
 	for _, s := range sources(t) {

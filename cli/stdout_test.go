@@ -18,6 +18,22 @@ func TestStdoutCarriesTheProtocolOnly(t *testing.T) {
 		"--allow-export", t.TempDir(), "--reveal", "allow", "--send", "allow", "--delete", "allow", "--cleanup", "allow")
 	must[struct{}](t, w, "create_identity", args{"name": "amber"})
 
+	callEverything(t, w)
+	for _, line := range []string{"not JSON", `{"jsonrpc":"2.0"}`, `{"JSONRPC":"2.0","id":1,"method":"ping"}`, `[]`, "", "\x00"} {
+		_, err := io.WriteString(w.in, line+"\n")
+		require.NoError(t, err)
+	}
+	_, err := w.tool("no_such_tool", args{})
+	require.Error(t, err)
+	code, err := w.close()
+	require.NoError(t, err, "every line on stdout is JSON-RPC")
+	assert.Zero(t, code)
+	assert.Contains(t, log.String(), `"level":"debug"`)
+}
+
+// callEverything calls every tool with what it wants, as far as that can be known, and with what it does not want.
+func callEverything(t *testing.T, w *wire) {
+	t.Helper()
 	arguments := map[string]args{
 		"create_identity":  {"name": "basalt", "ephemeral": true},
 		"use_identity":     {"identity": "amber"},
@@ -56,14 +72,4 @@ func TestStdoutCarriesTheProtocolOnly(t *testing.T) {
 	for name := range arguments {
 		assert.True(t, names[name], "there is no tool %s any more", name)
 	}
-	for _, line := range []string{"not JSON", `{"jsonrpc":"2.0"}`, `{"JSONRPC":"2.0","id":1,"method":"ping"}`, `[]`, "", "\x00"} {
-		_, err := io.WriteString(w.in, line+"\n")
-		require.NoError(t, err)
-	}
-	_, err = w.tool("no_such_tool", args{})
-	require.Error(t, err)
-	code, err := w.close()
-	require.NoError(t, err, "every line on stdout is JSON-RPC")
-	assert.Zero(t, code)
-	assert.Contains(t, log.String(), `"level":"debug"`)
 }

@@ -30,6 +30,9 @@ type sharedStore struct{ *redisstore.Store }
 // itself may come up later.
 func (f *httpFlags) sharedStore(log zerolog.Logger) (*sharedStore, error) {
 	text, source := os.Getenv("RAVI_MCP_SESSION_STORE"), "RAVI_MCP_SESSION_STORE"
+	if strings.Contains(f.storeFile, "://") { // it may hold a password, and errors of files repeat names
+		return nil, usageError{errors.New("--session-store-file: want the name of a file of mode 0600 that holds the URL")}
+	}
 	if f.storeFile != "" {
 		data, err := readPrivate(f.storeFile)
 		if err != nil {

@@ -81,6 +81,7 @@ type answered struct {
 	result map[string]any // of the tool
 	code   string         // with which the tool failed
 	reason string
+	state  string // of a question of protocol 2026-07-28
 }
 
 func (a answered) text(field string) string { return fmt.Sprint(a.result[field]) }
@@ -117,28 +118,33 @@ func (p *peer) do(request *http.Request) answered {
 	text, err := io.ReadAll(response.Body)
 	assert.NoError(p.t, err)
 	a := answered{status: response.StatusCode, header: response.Header, body: string(text), took: time.Since(began)}
-	if strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
-		for line := range bytes.Lines(text) { // the last event is the answer
-			if data, ok := bytes.CutPrefix(line, []byte("data: ")); ok {
-				text = data
-			}
+	a.parse(p.t)
+	return a
+}
+
+// parse reads the answer, which may be the last event of a stream.
+func (a *answered) parse(t *testing.T) {
+	text := []byte(a.body)
+	for line := range bytes.Lines(text) {
+		if data, ok := bytes.CutPrefix(line, []byte("data: ")); ok {
+			text = data
 		}
 	}
 	var m struct {
 		Result struct {
 			StructuredContent map[string]any
+			RequestState      string
 			IsError           bool
 			Content           []struct{ Text string }
 		}
 	}
 	_ = json.Unmarshal(text, &m)
-	a.result = m.Result.StructuredContent
+	a.result, a.state = m.Result.StructuredContent, m.Result.RequestState
 	if m.Result.IsError && len(m.Result.Content) > 0 {
 		var failed struct{ Code, Reason string }
-		assert.NoError(p.t, json.Unmarshal([]byte(m.Result.Content[0].Text), &failed))
+		assert.NoError(t, json.Unmarshal([]byte(m.Result.Content[0].Text), &failed))
 		a.code, a.reason = failed.Code, failed.Reason
 	}
-	return a
 }
 
 // call calls a tool at a replica.

@@ -21,11 +21,18 @@ func (e usageError) Unwrap() error { return e.err }
 // credentialName matches the flags that people try to pass a credential with.
 var credentialName = regexp.MustCompile(`(?i)key|token|secret|password|credential|auth`)
 
+// storeName matches the flags that people try to pass the URL of the session store with.
+var storeName = regexp.MustCompile(`(?i)store|redis`)
+
 // hint says what to do instead.
 func (e usageError) hint(cmd *cobra.Command) string {
 	var unknown *pflag.NotExistError
 	if errors.As(e.err, &unknown) && credentialName.MatchString(unknown.GetSpecifiedName()) {
 		return "credentials are never taken from the command line; set RAVI_API_KEY or RAVI_ACCESS_TOKEN instead"
+	}
+	if unknown != nil && storeName.MatchString(unknown.GetSpecifiedName()) {
+		return "the URL of the session store may hold a password and is never taken from the command line; put it into RAVI_MCP_SESSION_STORE, " +
+			"or into a file of mode 0600 that --session-store-file names"
 	}
 	return fmt.Sprintf("run '%s --help' to see how it is used", cmd.CommandPath())
 }

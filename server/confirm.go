@@ -100,6 +100,10 @@ func (c confirmer) wait(ctx context.Context, r *request, d *tools.Decision) erro
 	if !ok {
 		return mcpserver.ErrElicitationNotSupported // canAsk has seen to it
 	}
+	ask := client.RequestElicitation
+	if f := flightFrom(ctx); f != nil {
+		ask = f.elicit
+	}
 	defer Park(ctx)()
 	limit := min(askTimeout, decidedLimit-decidedWork-time.Since(r.Start))
 	if limit < askLeast {
@@ -107,7 +111,7 @@ func (c confirmer) wait(ctx context.Context, r *request, d *tools.Decision) erro
 	}
 	asking, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	answer, err := client.RequestElicitation(asking, mcp.ElicitationRequest{
+	answer, err := ask(asking, mcp.ElicitationRequest{
 		Request: mcp.Request{Method: string(mcp.MethodElicitationCreate)}, Params: form(r, d),
 	})
 	switch {

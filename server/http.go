@@ -138,13 +138,17 @@ type site struct {
 	callers sync.Map // name -> *callerState
 	sse     sync.Map // session id -> *sseConn
 	ready   readiness
-	base    context.Context // of all requests
-	stop    context.CancelCauseFunc
+	// questions counts those that clients were asked, and asked are those that are open, by their ids.
+	questionIDs questionIDs
+	questions   atomic.Int64
+	asked       sync.Map        // id -> *openQuestion
+	base        context.Context // of all requests
+	stop        context.CancelCauseFunc
 }
 
 func (h *HTTP) at() *site {
 	h.once.Do(func() {
-		s := &site{HTTP: h, gate: newGatekeeper(h), large: semaphore.NewWeighted(largeBodies)}
+		s := &site{HTTP: h, gate: newGatekeeper(h), large: semaphore.NewWeighted(largeBodies), questionIDs: newQuestionIDs()}
 		s.base, s.stop = context.WithCancelCause(context.Background())
 		s.mcp = mcpserver.NewStreamableHTTPServer(h.Server,
 			mcpserver.WithSessionIdManagerResolver(idResolver{}),

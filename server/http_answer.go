@@ -200,13 +200,22 @@ func succeeded(message []byte) bool {
 
 // notify sends a notification on the response; it is a Notify.
 func (a *answer) notify(ctx context.Context, method string, params any) error {
+	return a.send(ctx, "", method, params)
+}
+
+// send sends a notification on the response, or, with an id, a request to the client.
+func (a *answer) send(ctx context.Context, id, method string, params any) error {
 	body, err := wireJSON(params)
 	if err != nil {
 		return err
 	}
 	name, _ := wireJSON(method)
-	event := make([]byte, 0, len(body)+len(name)+80)
-	event = append(append(event, eventOpen...), `{"jsonrpc":"2.0","method":`...)
+	event := make([]byte, 0, len(body)+len(name)+len(id)+80)
+	event = append(append(event, eventOpen...), `{"jsonrpc":"2.0",`...)
+	if id != "" {
+		event = append(append(append(event, `"id":"`...), id...), `",`...)
+	}
+	event = append(event, `"method":`...)
 	event = append(append(event, name...), `,"params":`...)
 	event = append(append(append(event, body...), '}'), eventClose...)
 

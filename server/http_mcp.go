@@ -87,6 +87,9 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	if f.session != "" {
 		defer s.Sessions.Leave(call.Caller.Name, f.session)
 	}
+	if env.IsResponse && s.takeReply(w, f, env, body) {
+		return
+	}
 	if opens {
 		s.note(ctx, call.Caller.Name, f.session, env)
 	}

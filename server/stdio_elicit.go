@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strconv"
 	"sync"
 
@@ -70,21 +69,7 @@ func (q *questions) end() {
 
 // response takes a message that answers a question of ours.
 func (c *conn) response(env Envelope, raw []byte) {
-	var body struct {
-		Result json.RawMessage `json:"result"`
-		Error  *struct {
-			Code int `json:"code"`
-		} `json:"error"`
-	}
-	answer := incoming{}
-	if err := json.Unmarshal(raw, &body); err != nil {
-		answer.err = errors.New("server: the client's answer is malformed")
-	} else if body.Error != nil {
-		answer.err = fmt.Errorf("server: the client answered with error %d", body.Error.Code)
-	} else {
-		answer.result = body.Result
-	}
-	if !c.questions.settle(string(env.ID), answer) {
+	if !c.questions.settle(string(env.ID), readReply(raw)) {
 		c.log.Debug().Msg("a response to no open request was ignored")
 	}
 }

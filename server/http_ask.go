@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// openQuestion waits for the answer of the session that was asked.
+type openQuestion struct {
+	caller, session string
+	reply           chan incoming
+}
+
+// questionIDs name the questions of this process. mcp-go counts from 1 in each, so that with several replicas, or after a
+// restart, the answer to one question would be taken for that to another.
+type questionIDs struct{ process string }
+
+func newQuestionIDs() questionIDs { return questionIDs{process: rand.Text() + "."} }
+
+func (q questionIDs) name(n int64) string { return q.process + strconv.FormatInt(n, 10) }
+
+// own reports whether the question is, or was, one of this process.
+func (q questionIDs) own(id string) bool { return strings.HasPrefix(id, q.process) }
+
+// elicit asks the client for input on the stream of its call, in protocols up to 2025-11-25, and waits for the answer as
+// long as ctx lives. When that ends first, the client is told that the question no longer stands.
+func (f *flight) elicit(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+	s := f.site
+	id := s.questionIDs.name(s.questions.Add(1))
+	q := &openQuestion{caller: f.who.name, session: f.session, reply: make(chan incoming, 1)}
+	s.asked.Store(id, q)
+	defer s.asked.Delete(id)
+	if err := f.answer.send(ctx, id, string(mcp.MethodElicitationCreate), request.Params); err != nil {
+		return nil, err
+	}
+	select {
+	case got := <-q.reply:
+		return elicitationResult(got)
+	case <-ctx.Done():
+	}
+	_ = f.answer.notify(context.WithoutCancel(ctx), string(mcp.MethodNotificationCancelled), map[string]string{"requestId": id})
+	return nil, context.Cause(ctx)
+}
+
+var (
+	refuseReply = &refusal{status: http.StatusBadRequest, message: "no question of this session waits for this answer"}
+	refuseOther = &refusal{status: http.StatusServiceUnavailable, retry: true, message: "another replica asked this, and only it can take the answer; retry, or let the proxy send a session's requests to one replica"}
+)
+
+// takeReply takes a client's answer to a question of ours; of the same session, or it was not asked. It reports false for
+// an answer to what mcp-go asked, which names its questions by numbers.
+func (s *site) takeReply(w http.ResponseWriter, f *flight, env Envelope, body []byte) bool {
+	var id string
+	if f.session == "" || json.Unmarshal(env.ID, &id) != nil {
+		return false
+	}
+	if found, ok := s.asked.Load(id); ok {
+		q := found.(*openQuestion)
+		if q.caller == f.who.name && q.session == f.session {
+			select {
+			case q.reply <- readReply(body):
+				w.WriteHeader(http.StatusAccepted)
+				return true
+			default: // answered already
+			}
+		}
+	}
+	if s.questionIDs.own(id) {
+		s.refuse(w, refuseReply, nil)
+	} else {
+		s.refuse(w, refuseOther, nil)
+	}
+	return true
+}
+
+// readReply reads a message that answers a question of ours.
+func readReply(raw []byte) incoming {
+	var body struct {
+		Result json.RawMessage `json:"result"`
+		Error  *struct {
+			Code int `json:"code"`
+		} `json:"error"`
+	}
+	switch err := json.Unmarshal(raw, &body); {
+	case err != nil:
+		return incoming{err: errors.New("server: the client's answer is malformed")}
+	case body.Error != nil:
+		return incoming{err: errors.New("server: the client answered with error " + strconv.Itoa(body.Error.Code))}
+	}
+	return incoming{result: body.Result}
+}

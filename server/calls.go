@@ -15,14 +15,16 @@ import (
 )
 
 // Calls is the short way of a call, past mcp-go, which reads a message five times and more before it runs anything. It
-// takes calls of tools that never ask a person, and of these only what has nothing unusual about it: every flaw, and
-// everything that depends on the protocol's finer rules, goes the long way, so that one place says what is wrong. Both
-// ways lead through the same middleware. The answers are the same too, but for the order of members.
+// takes calls that ask no person, because the tool has nothing to decide or the caller's policy is not to ask, and of
+// these only what has nothing unusual about it: every flaw, and everything that depends on the protocol's finer rules,
+// goes the long way, so that one place says what is wrong. Both ways lead through the same middleware. The answers are
+// the same too, but for the order of members.
 //
 // New makes it; nil takes no call. It is immutable.
 type Calls struct {
-	tools map[string]*served
-	info  mcp.Implementation
+	tools    map[string]*served
+	policies session.Policies
+	info     mcp.Implementation
 	// modernTail ends the result of a call of protocol 2026-07-28.
 	modernTail []byte
 }
@@ -35,7 +37,7 @@ type served struct {
 	request request
 }
 
-func newCalls(info mcp.Implementation) (*Calls, error) {
+func newCalls(info mcp.Implementation, policies session.Policies) (*Calls, error) {
 	meta := new(mcp.Meta)
 	meta.SetServerInfo(info)
 	text, err := json.Marshal(meta)
@@ -43,15 +45,10 @@ func newCalls(info mcp.Implementation) (*Calls, error) {
 		return nil, err
 	}
 	tail := append([]byte(`,"resultType":"complete","_meta":`), text...)
-	return &Calls{tools: make(map[string]*served), info: info, modernTail: append(tail, '}')}, nil
+	return &Calls{tools: make(map[string]*served), policies: policies, info: info, modernTail: append(tail, '}')}, nil
 }
 
-// add takes a tool in, if it has the short way.
-func (c *Calls) add(t *served) {
-	if t.Kind == "" {
-		c.tools[t.Name] = t
-	}
-}
+func (c *Calls) add(t *served) { c.tools[t.Name] = t }
 
 // find returns the tool that the message calls, or nil if the call has to go the long way. modern says that the request is
 // one of protocol 2026-07-28 or later. ctx has the caller, for whom the tool must exist.
@@ -66,10 +63,15 @@ func (c *Calls) find(ctx context.Context, env Envelope, modern bool) *served {
 		return nil
 	}
 	who, ok := session.CallFrom(ctx)
-	if !ok || !who.Caller.Rights.AllowsTool(string(t.Toolset), t.Writes()) {
+	if !ok || !who.Caller.Rights.AllowsTool(string(t.Toolset), t.Writes()) || c.asks(who.Caller, t) {
 		return nil
 	}
 	return t
+}
+
+// asks reports whether a call of the tool may end in a question to a person, which only mcp-go can put.
+func (c *Calls) asks(who *session.Caller, t *served) bool {
+	return t.Kind != "" && c.policies.Effective(who.Rights, t.Kind) == session.PolicyAsk
 }
 
 // declares reports whether a request says what one of protocol 2026-07-28 has to say in _meta.

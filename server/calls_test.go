@@ -12,9 +12,9 @@ import (
 	"ravi-mcp/tools"
 )
 
-// Only what has nothing unusual about it goes past mcp-go, and never the call of a tool that may ask a person.
+// Only what has nothing unusual about it goes past mcp-go, and never a call that may ask a person.
 func TestWhichCallsTakeTheShortWay(t *testing.T) {
-	calls, err := newCalls(mcp.Implementation{Name: "test", Version: "1"})
+	calls, err := newCalls(mcp.Implementation{Name: "test", Version: "1"}, session.Policies{Reveal: session.PolicyAsk})
 	require.NoError(t, err)
 	for _, tool := range []tools.Tool{
 		{Name: "show", Toolset: tools.SetIdentity, Hints: tools.Hints{ReadOnly: true}},
@@ -70,6 +70,38 @@ func TestWhichCallsTakeTheShortWay(t *testing.T) {
 	assert.False(t, headersAgree(right, env, "show", true))
 	assert.True(t, headersAgree(http.Header{}, Envelope{}, "show", false))
 	assert.False(t, headersAgree(http.Header{"Mcp-Protocol-Version": {"2020-01-01"}}, Envelope{}, "show", false))
+}
+
+// Whether a call may ask a person is for the policy of its caller to say: the stricter of the server's and its own.
+func TestOnlyCallsThatAskNobodyTakeTheShortWay(t *testing.T) {
+	const none, allow, ask, deny = session.Policy(""), session.PolicyAllow, session.PolicyAsk, session.PolicyDeny
+	for _, c := range []struct {
+		kind           session.Kind
+		server, caller session.Policy
+		short          bool
+	}{
+		{session.KindReveal, none, none, true}, // its default is to allow
+		{session.KindReveal, allow, none, true},
+		{session.KindReveal, ask, none, false},
+		{session.KindReveal, ask, allow, false},
+		{session.KindReveal, allow, ask, false},
+		{session.KindReveal, allow, deny, true},
+		{session.KindReveal, ask, deny, true},
+		{session.KindReveal, deny, ask, true},
+		{session.KindDelete, none, none, false},
+		{session.KindDelete, allow, none, true},
+		{session.KindDelete, none, deny, true},
+		{"unheard of", none, none, true}, // it is denied
+	} {
+		of := func(p session.Policy) session.Policies { return session.Policies{Reveal: p, Delete: p} }
+		calls, err := newCalls(mcp.Implementation{}, of(c.server))
+		require.NoError(t, err)
+		calls.add(&served{Tool: tools.Tool{Name: "it", Toolset: tools.SetIdentity, Kind: c.kind}})
+		env, bad := CheckEnvelope([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"it"}}`))
+		require.Nil(t, bad)
+		ctx := session.WithCall(t.Context(), session.Call{Caller: &session.Caller{Name: "c", Rights: session.Rights{Policies: of(c.caller)}}})
+		assert.Equal(t, c.short, calls.find(ctx, env, false) != nil, "%s, server %q, caller %q", c.kind, c.server, c.caller)
+	}
 }
 
 func TestStringsAreJSON(t *testing.T) {

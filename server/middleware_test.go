@@ -58,7 +58,7 @@ func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (too
 	}, Config{Log: zerolog.New(log), Deps: &tools.Deps{
 		Account: account, Store: store, Inbox: hub, Resolver: &session.Resolver{Account: account, Store: store},
 	}})
-	calls, err := newCalls(mcp.Implementation{Name: "test", Version: "1"})
+	calls, err := newCalls(mcp.Implementation{Name: "test", Version: "1"}, session.Policies{})
 	require.NoError(t, err)
 	return func(ctx context.Context) *mcp.CallToolResult {
 		result, err := handle.handle(ctx, mcp.CallToolRequest{})

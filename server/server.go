@@ -78,7 +78,7 @@ func New(cfg Config) (*MCP, error) {
 		Name: "ravi-mcp", Version: cfg.Version, Title: "Ravi",
 		Description: "Identities for agents: email inbox, phone number, passwords, secrets and codes, through Ravi.",
 	}
-	calls, err := newCalls(info)
+	calls, err := newCalls(info, cfg.Policies)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}

@@ -161,7 +161,7 @@ func TestACancellationReachesOnlyItsOwnCall(t *testing.T) {
 
 func TestASessionCancelsItsOwnCall(t *testing.T) {
 	t.Parallel()
-	running, ended := make(chan struct{}), make(chan struct{})
+	running, ended, answered := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	e := withTool(t, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		close(running)
 		<-ctx.Done()
@@ -171,6 +171,7 @@ func TestASessionCancelsItsOwnCall(t *testing.T) {
 	a := e.open("")
 	r := a.request(t.Context(), http.MethodPost, "/mcp", a.message("work", `{}`, ""))
 	go func() {
+		defer close(answered)
 		if response, err := a.client.Do(r); assert.NoError(t, err) {
 			response.Body.Close()
 		}
@@ -178,6 +179,7 @@ func TestASessionCancelsItsOwnCall(t *testing.T) {
 	<-running
 	assert.Equal(t, http.StatusAccepted, a.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`).status)
 	<-ended
+	<-answered // the end of the test would cut it off
 }
 
 // H9: who goes away ends the work, down to Ravi.

@@ -289,6 +289,7 @@ func TestTheHeadersOfTheNewestProtocolMustMatchTheBody(t *testing.T) {
 		"no method":       func(r *http.Request) { r.Header.Del("Mcp-Method") },
 		"no version":      func(r *http.Request) { r.Header.Del("Mcp-Protocol-Version") },
 		"another version": func(r *http.Request) { r.Header.Set("Mcp-Protocol-Version", "2025-11-25") },
+		"an old stream":   func(r *http.Request) { r.Header.Set("Last-Event-ID", "1") },
 	} {
 		a := e.newest("")
 		body := a.message("list_identities", `{}`, "")

@@ -67,7 +67,10 @@ func TestASessionBelongsToWhoOpenedIt(t *testing.T) {
 
 	thief.session = alice.session
 	for _, method := range []string{http.MethodGet, http.MethodDelete} {
-		assert.Equal(t, http.StatusNotFound, thief.do(thief.request(t.Context(), method, "/mcp", "")).status, method)
+		response, err := thief.client.Do(thief.request(t.Context(), method, "/mcp", ""))
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusNotFound, response.StatusCode, method)
+		response.Body.Close() // a stream would not end
 	}
 	thief.token = ""
 	assert.Equal(t, http.StatusUnauthorized, thief.post(thief.message("get_identity", `{}`, "")).status)

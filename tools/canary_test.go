@@ -185,7 +185,7 @@ func runCanaries(t *testing.T, h *house) []string {
 	}
 	all := []string{
 		canaryPassword, canaryNotes, canarySecret, canaryRemark, canaryBody, canaryCode,
-		canarySeed, canaryBackup, h.ravi.Account.AccessToken, h.ravi.Account.RefreshToken,
+		canarySeed, canaryBackup, canaryUnknown, h.ravi.Account.AccessToken, h.ravi.Account.RefreshToken,
 	}
 	if key := h.ravi.Account.PrivateKey; key != "" {
 		all = append(all, key)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -42,6 +43,8 @@ type house struct {
 	sealer  *token.Sealer
 
 	readOnly bool
+	// through stands before Ravi, if it is set.
+	through func(http.RoundTripper) http.RoundTripper
 	// configure changes the configuration of the servers that clients connect to.
 	configure func(*server.Config)
 }
@@ -72,7 +75,11 @@ func newHouse(t *testing.T, cfg sandbox.Config) *house {
 }
 
 func (h *house) connectRavi(c config.Credentials) (*ravi.Client, error) {
-	return ravi.New(ravi.Config{Credentials: c, BaseURL: "https://ravi.test", Transport: h.ravi.Server.RoundTripper(), Logger: zerolog.New(&h.log)})
+	way := h.ravi.Server.RoundTripper()
+	if h.through != nil {
+		way = h.through(way)
+	}
+	return ravi.New(ravi.Config{Credentials: c, BaseURL: "https://ravi.test", Transport: way, Logger: zerolog.New(&h.log)})
 }
 
 func (h *house) credentials() config.Credentials {

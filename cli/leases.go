@@ -18,7 +18,7 @@ const leaseFolder = "leases"
 const endTime = 10 * time.Second
 
 // lease gives the server ephemeral identities. They need a journal, unless
-// nothing outlives the process.
+// nothing outlives the process; what replicas share has a place in their store.
 func (o *options) lease(a *app, log zerolog.Logger) {
 	leases := &session.Leases{Account: a.account, Accounts: a.accounts, Store: a.store, Shared: o.remote, Log: log}
 	if o.sandbox && o.embedded.data != "" {
@@ -29,16 +29,22 @@ func (o *options) lease(a *app, log zerolog.Logger) {
 		}
 		leases.Credential = func(*ravi.Client) string { return "embedded " + folder }
 	}
+	book, replicas := a.store.(session.LeaseBook)
+	if replicas = replicas && !o.sandbox; replicas { // an embedded Ravi is no other replica's
+		leases.Book, leases.Sealer = book, o.sealer
+	}
 	if !o.sandbox || o.embedded.data != "" {
 		dir := o.stateDir
 		if dir == "" {
 			var err error
-			if dir, err = defaultStateDir(); err != nil {
+			if dir, err = defaultStateDir(); err != nil && !replicas {
 				log.Warn().Msg("there is no home directory: ephemeral identities need --state-dir")
 				return
 			}
 		}
-		leases.Dir = filepath.Join(dir, leaseFolder)
+		if dir != "" {
+			leases.Dir = filepath.Join(dir, leaseFolder)
+		}
 	}
 	a.deps.Leases, a.deps.Resolver.Leases = leases, leases
 	a.closers = append(a.closers, func() {

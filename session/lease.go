@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ravi-mcp/ravi"
+	"ravi-mcp/token"
 )
 
 const (
@@ -50,6 +51,13 @@ var ErrNameInFlight = errors.New("session: another server is creating an identit
 // created within 90 s after it by Ravi's clock, that did not exist before, and
 // that no other journal holds. If that is not exactly one, nothing is deleted.
 //
+// With a Book, replicas keep their leases in one place. Each renews and deletes
+// those of all, also of one that was killed, and only their time ends them. A
+// lease is taken by one replica at a time; one whose identity is about to be
+// deleted is never renewed, because the deletion may come late. Nothing is
+// deleted within 30 s after the Book was away: that long the replicas tell what
+// was used meanwhile.
+//
 // A deletion that fails is tried again, at growing intervals. The zero value
 // with an Account is ready for use, without a journal. A nil *Leases knows no
 // lease. All methods may be called by any number of goroutines.
@@ -62,6 +70,13 @@ type Leases struct {
 	Store Store
 	// Dir is the folder of the journals, made at the first lease; "" keeps none.
 	Dir string
+	// Book keeps the leases of several replicas: new ones go there instead of a
+	// journal, any replica renews them, and any with the account deletes them.
+	// Shared and Sealer must be set with it. Journals in Dir that processes without
+	// a Book left are still taken over. Nil means that there is one process.
+	Book LeaseBook
+	// Sealer seals what goes into the Book; its key is the same in all replicas.
+	Sealer *token.Sealer
 	// Shared leases outlive the process: they are kept through a restart, and
 	// only end by their time.
 	Shared bool
@@ -72,9 +87,11 @@ type Leases struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
-	disk   disk         // nil: the disk itself
-	count  atomic.Int64 // of all; spares calls that use no lease the lock
-	missed atomic.Bool  // somebody else holds a journal that may be for this process to take over
+	news   news          // for the Book
+	pace   time.Duration // of its sweeps; 0: sweepEvery
+	disk   disk          // nil: the disk itself
+	count  atomic.Int64  // of all; spares calls that use no lease the lock
+	missed atomic.Bool   // somebody else holds a journal that may be for this process to take over
 
 	mu     sync.Mutex
 	all    map[string]*lease // by id
@@ -95,6 +112,7 @@ type lease struct {
 	leaseRecord
 	journal *journal // nil: none
 	orphan  bool     // its process is gone
+	due     bool     // by the clock of a Book
 	busy    bool     // somebody is creating, looking for or deleting it
 	noted   time.Time
 	retry   time.Time // not before
@@ -119,7 +137,8 @@ type Intent struct {
 
 // Begin notes that the caller is about to create an identity of that name with
 // the client; known are the uuids that bear it already. When Begin has
-// returned, the note is on the disk.
+// returned, the note is on the disk, or in the Book. Where it cannot be kept,
+// Begin fails, and nothing must be created.
 func (l *Leases) Begin(client *ravi.Client, caller, name string, ttl time.Duration, known []string) (*Intent, error) {
 	now := l.now()
 	e := &lease{busy: true, leaseRecord: leaseRecord{
@@ -128,6 +147,9 @@ func (l *Leases) Begin(client *ravi.Client, caller, name string, ttl time.Durati
 	}}
 	if ravis, ok := client.Scope("").ServerTime(); ok {
 		e.Ahead, e.Clock = time.Until(ravis).Round(time.Millisecond), true
+	}
+	if l.Book != nil {
+		return l.beginInBook(e)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -164,10 +186,12 @@ func (i *Intent) Address() string { return i.lease.Address }
 // Created notes which identity it became, and returns when it will be deleted
 // if it is not used until then.
 func (i *Intent) Created(made ravi.Identity) time.Time {
-	l := i.l
+	l, e := i.l, i.lease
+	if l.Book != nil {
+		defer func() { l.createdInBook(e.leaseRecord) }()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e := i.lease
 	if l.heeds == nil {
 		l.heeds = make(map[string]heed)
 	}
@@ -178,6 +202,9 @@ func (i *Intent) Created(made ravi.Identity) time.Time {
 		l.heeds[e.Credential] = ignoresAddress
 	}
 	e.UUID, e.Expires, e.busy = made.UUID, l.now().Add(e.TTL), false
+	if l.Book != nil {
+		return e.Expires
+	}
 	l.note(e, true)
 	l.wakeUp()
 	return e.Expires
@@ -187,6 +214,10 @@ func (i *Intent) Created(made ravi.Identity) time.Time {
 // identity may exist all the same, and is looked for when its time is over.
 func (i *Intent) Failed(err error) {
 	l := i.l
+	if l.Book != nil {
+		l.failedInBook(i.lease.ID, err)
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i.lease.busy = false
@@ -204,11 +235,19 @@ func (i *Intent) Failed(err error) {
 // another, that was not answered can still come about. After that time nothing
 // that bears the name is taken for what became of it.
 func (l *Leases) Claim(client *ravi.Client, name string) error {
-	if l == nil || l.count.Load() == 0 && l.Dir == "" {
+	if l == nil {
+		return nil
+	}
+	credential := l.credential(client)
+	if l.Book != nil {
+		if err := l.claimInBook(credential, name); err != nil {
+			return err
+		}
+	}
+	if l.count.Load() == 0 && l.Dir == "" {
 		return nil
 	}
 	l.scan(true) // what a process left that was killed since
-	credential := l.credential(client)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	inFlight := func(r leaseRecord) bool {
@@ -235,6 +274,9 @@ func (l *Leases) Claim(client *ravi.Client, name string) error {
 // Used renews the lease of an identity, if it is one of this caller's. It is
 // cheap enough for every call.
 func (l *Leases) Used(caller, uuid string) {
+	if l != nil && l.Book != nil {
+		l.usedInBook(use{caller, uuid})
+	}
 	if l == nil || l.count.Load() == 0 && !l.missed.Load() {
 		return
 	}
@@ -262,6 +304,11 @@ func (l *Leases) Used(caller, uuid string) {
 
 // Forget drops the lease of an identity that was deleted.
 func (l *Leases) Forget(uuid string) {
+	if l != nil && l.Book != nil {
+		ctx, cancel := bookContext()
+		defer cancel()
+		_ = l.Book.DropIdentity(ctx, uuid) // else a replica finds the identity gone
+	}
 	if l == nil || l.count.Load() == 0 {
 		return
 	}

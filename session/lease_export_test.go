@@ -1,6 +1,10 @@
 package session
 
-import "ravi-mcp/ravi"
+import (
+	"time"
+
+	"ravi-mcp/ravi"
+)
 
 // What a test needs to make a disk that dies.
 type (
@@ -14,6 +18,9 @@ func (l *Leases) SetDisk(d Disk) { l.disk = d }
 
 // RewriteJournalsAt makes journals of that many lines be written anew.
 func RewriteJournalsAt(lines int) { rewriteAt = lines }
+
+// SweepBookEvery is how often a replica looks what is due in its book.
+func (l *Leases) SweepBookEvery(d time.Duration) { l.pace = d }
 
 // Kill ends everything as if the process had been killed.
 func (l *Leases) Kill() {

@@ -57,7 +57,7 @@ func (l *Leases) find(ctx context.Context, account *Account, client *ravi.Client
 	if byAddress || !over {
 		return "", nil
 	}
-	return l.findByName(client, all, e)
+	return l.findByName(ctx, client, all, e)
 }
 
 // knownByAddress reports whether the identity of an intent certainly has the
@@ -68,7 +68,7 @@ func (l *Leases) knownByAddress(e *lease) bool {
 }
 
 // findByName is find for a Ravi that may not take addresses.
-func (l *Leases) findByName(client *ravi.Client, all []ravi.Identity, e *lease) (string, error) {
+func (l *Leases) findByName(ctx context.Context, client *ravi.Client, all []ravi.Identity, e *lease) (string, error) {
 	taken, err := l.taken(e.ID)
 	if err != nil {
 		return "", err
@@ -89,9 +89,18 @@ func (l *Leases) findByName(client *ravi.Client, all []ravi.Identity, e *lease) 
 			l.Log.Warn().Str("name", e.Name).Msg("an identity whose creation was not answered may be left over: Ravi does not tell its age")
 			return "", nil
 		}
-		if !i.Created.Before(start.Add(-createSlack)) && !i.Created.After(start.Add(createWindow)) {
-			found = append(found, i.UUID)
+		if i.Created.Before(start.Add(-createSlack)) || i.Created.After(start.Add(createWindow)) {
+			continue
 		}
+		if l.Book != nil {
+			if leased, err := l.Book.Leased(ctx, i.UUID); leased || err != nil {
+				if err != nil {
+					return "", err
+				}
+				continue
+			}
+		}
+		found = append(found, i.UUID)
 	}
 	if len(found) > 1 {
 		l.Log.Warn().Str("name", e.Name).Msg("an identity whose creation was not answered may be left over: several bear its name")

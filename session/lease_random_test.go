@@ -15,6 +15,7 @@ import (
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
+	"ravi-mcp/session/redisstore/redistest"
 )
 
 // ephemeral creates a leased identity, with whatever goes wrong.
@@ -60,8 +61,13 @@ func (w *world) ephemeral(t *rapid.T) {
 	if fault.Status != 0 || fault.Cut {
 		faults.Add(fault)
 	}
+	before := len(w.named(name))
 	_, err := w.create(p, name, between)
-	if fate == "fine" && err != nil && !p.life.over() {
+	switch {
+	case p.Book != nil && w.shared.down.Load():
+		require.Error(t, err)
+		require.Len(t, w.named(name), before, "nothing is created without a note")
+	case fate == "fine" && err != nil && !p.life.over():
 		require.ErrorIs(t, err, session.ErrNameInFlight)
 	}
 	synctest.Wait()
@@ -88,7 +94,7 @@ func (w *world) forGood(t *rapid.T) {
 // living picks a lease whose server lives.
 func (w *world) living(t *rapid.T) *leasedIdentity {
 	all := slices.DeleteFunc(slices.Clone(w.leases), func(l *leasedIdentity) bool {
-		return !slices.Contains(w.processes, l.by) || time.Since(l.used) >= worldTTL
+		return w.by(l) == nil || time.Since(l.used) >= worldTTL
 	})
 	if len(all) == 0 {
 		return nil
@@ -102,14 +108,15 @@ func (w *world) remove(t *rapid.T) {
 	if l == nil {
 		return
 	}
+	p := w.through(t, l)
 	if rapid.Bool().Draw(t, "killed") {
-		l.by.life.doom(rapid.IntRange(0, 5).Draw(t, "steps"))
+		p.life.doom(rapid.IntRange(0, 5).Draw(t, "steps"))
 	}
 	w.leases = slices.DeleteFunc(w.leases, func(other *leasedIdentity) bool { return other == l })
-	client, err := l.by.Account.Client()
+	client, err := p.Account.Client()
 	require.NoError(t, err)
 	if client.DeleteIdentity(w.t.Context(), l.uuid) == nil {
-		l.by.Forget(l.uuid)
+		p.Forget(l.uuid)
 	}
 	w.bury()
 }
@@ -120,16 +127,17 @@ func (w *world) use(t *rapid.T) {
 	if l == nil {
 		return
 	}
+	p := w.through(t, l)
 	if rapid.IntRange(0, 3).Draw(t, "killed") == 0 {
-		l.by.life.doom(rapid.IntRange(0, 20).Draw(t, "steps"))
+		p.life.doom(rapid.IntRange(0, 20).Draw(t, "steps"))
 	}
 	for range rapid.SampledFrom([]int{1, 1, 12}).Draw(t, "times") {
-		if l.by.life.over() || time.Since(l.used) >= worldTTL {
+		if p.life.over() || time.Since(l.used) >= worldTTL {
 			break
 		}
-		l.by.Used("local", l.uuid)
-		if !l.by.life.over() {
-			l.used = time.Now()
+		p.Used("local", l.uuid)
+		if !p.life.over() {
+			w.used(l, p)
 			time.Sleep(61 * time.Second)
 		}
 	}
@@ -176,24 +184,27 @@ func (w *world) steps() map[string]func(*rapid.T) {
 			w.ravi.Server.Faults().Clear()
 			w.ravi.Server.Faults().Add(down)
 		},
-		"soon":  func(t *rapid.T) { time.Sleep(time.Duration(rapid.IntRange(1, 100).Draw(t, "seconds")) * time.Second) },
-		"later": func(t *rapid.T) { time.Sleep(time.Duration(rapid.IntRange(1, 30).Draw(t, "minutes")) * time.Minute) },
-		"":      w.check,
+		"no book": func(*rapid.T) { w.outage(true) },
+		"a book":  func(*rapid.T) { w.outage(false) },
+		"soon":    func(t *rapid.T) { time.Sleep(time.Duration(rapid.IntRange(1, 100).Draw(t, "seconds")) * time.Second) },
+		"later":   func(t *rapid.T) { time.Sleep(time.Duration(rapid.IntRange(1, 30).Draw(t, "minutes")) * time.Minute) },
+		"":        w.check,
 	}
 }
 
 // finish lets one server live on, of those that are there or a new one, mends
 // everything, and looks whether exactly what is no lease is left in the end.
 func (w *world) finish(t *rapid.T) {
+	w.outage(false)
 	w.bury()
-	keep := len(w.processes) > 0 && rapid.Bool().Draw(t, "one lives on")
+	keep := len(w.processes) > 0 && rapid.Bool().Draw(t, "one lives on") && (w.shared == nil || w.processes[0].Shared)
 	for _, p := range slices.Clone(w.processes) {
 		if p.life.doom(-1); !keep || p != w.processes[0] {
 			w.end(t, p)
 		}
 	}
 	if !keep {
-		w.start(rapid.Bool().Draw(t, "last is shared"))
+		w.start(rapid.Bool().Draw(t, "last is shared") || w.shared != nil)
 	}
 	last := w.processes[0]
 	w.mend(last)
@@ -216,14 +227,14 @@ func TestLeasesInRandomOrder(t *testing.T) {
 	for part := range 10 {
 		t.Run(fmt.Sprint(part), func(t *testing.T) {
 			t.Parallel()
-			rapid.Check(t, func(rt *rapid.T) { inWorld(t, rt, part == 9) })
+			rapid.Check(t, func(rt *rapid.T) { inWorld(t, rt, part == 9, nil) })
 		})
 	}
 }
 
 // inWorld runs one order in a bubble of its own, so that its time is not the
 // time that rapid goes by.
-func inWorld(t *testing.T, rt *rapid.T, plain bool) {
+func inWorld(t *testing.T, rt *rapid.T, plain bool, redis *redistest.Server) {
 	var failed any
 	synctest.Test(t, func(t *testing.T) {
 		config := sandbox.Config{Era: sandbox.EraKeys}
@@ -235,13 +246,17 @@ func inWorld(t *testing.T, rt *rapid.T, plain bool) {
 			ravi:    sandboxtest.Memory(t, config),
 			lasting: map[string]string{}, open: map[string]time.Time{},
 		}
+		if redis != nil {
+			w.shared = share(t, redis)
+			w.shared.pace = 25 * time.Second // each costs a real round trip
+		}
 		defer func() { // also where the property failed
 			failed = recover()
 			for _, p := range w.processes {
 				p.Kill()
 			}
 		}()
-		w.start(false)
+		w.start(redis != nil)
 		rt.Repeat(w.steps())
 		w.finish(rt)
 	})

@@ -31,8 +31,15 @@ func (l *Leases) Start() {
 	l.stop, l.done, l.wake = stop, done, make(chan struct{}, 1)
 	wake := l.wake
 	l.mu.Unlock()
+	telling := make(chan struct{})
+	if l.Book != nil {
+		telling = l.startTelling(ctx)
+	} else {
+		close(telling)
+	}
 	go func() {
 		defer close(done)
+		defer func() { <-telling }()
 		for ctx.Err() == nil {
 			timer := time.NewTimer(l.Sweep(ctx).Sub(l.now()))
 			select {
@@ -72,6 +79,9 @@ func (l *Leases) End(ctx context.Context) {
 	if !first {
 		return
 	}
+	if l.Book != nil {
+		l.tellAll(ctx)
+	}
 	if !l.Shared {
 		l.settle(ctx, l.due(true))
 		l.settle(ctx, l.due(true)) // those of which it was found out only now which they are
@@ -96,6 +106,16 @@ func (l *Leases) End(ctx context.Context) {
 
 // Sweep does what is due now and returns when to come again. Start calls it.
 func (l *Leases) Sweep(ctx context.Context) time.Time {
+	next := l.sweepJournals(ctx)
+	if l.Book != nil {
+		if at := l.sweepBook(ctx); at.Before(next) {
+			next = at
+		}
+	}
+	return next
+}
+
+func (l *Leases) sweepJournals(ctx context.Context) time.Time {
 	l.scan(false)
 	l.settle(ctx, l.due(false))
 	l.mu.Lock()
@@ -179,7 +199,7 @@ func (l *Leases) attempt(ctx context.Context, e *lease) (gone bool, err error) {
 		return false, err
 	}
 	if e.UUID == "" {
-		over := !l.now().Before(e.Intended.Add(createWindow))
+		over := e.due || !l.now().Before(e.Intended.Add(createWindow))
 		uuid, err := l.find(ctx, account, client, e, over)
 		if err != nil || uuid == "" {
 			return err == nil && over, err

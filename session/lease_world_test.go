@@ -27,6 +27,16 @@ type world struct {
 	open      map[string]time.Time // names whose last ephemeral creation may not be known
 	leases    []*leasedIdentity    // those whose creation was answered
 	others    int
+	shared    *shared // what replicas share; nil: nothing is
+	late      []lateUse
+}
+
+// lateUse is a use during an outage of what is shared. It counts if its process
+// lives to tell of it.
+type lateUse struct {
+	*leasedIdentity
+	by *process
+	at time.Time
 }
 
 // leasedIdentity is an ephemeral identity as its user sees it.
@@ -64,6 +74,9 @@ func (w *world) named(name string) []string {
 func (w *world) start(shared bool) *process {
 	p := newProcess(w.t, w.ravi, w.dir, shared)
 	p.wire.plain = w.plain
+	if w.shared != nil && (shared || w.plain) { // by name alone nobody can tell theirs from those of servers that share nothing
+		w.shared.join(p)
+	}
 	p.Start()
 	w.processes = append(w.processes, p)
 	return p
@@ -74,6 +87,46 @@ func (w *world) start(shared bool) *process {
 func (w *world) gone(p *process) {
 	w.processes = slices.DeleteFunc(w.processes, func(other *process) bool { return other == p })
 	w.leases = slices.DeleteFunc(w.leases, func(l *leasedIdentity) bool { return l.by == p && !l.shared })
+}
+
+// by returns a process through which a lease can be used; nil if there is none.
+func (w *world) by(l *leasedIdentity) *process {
+	for _, p := range w.processes {
+		if p == l.by || l.by.Book != nil && p.Book != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// through picks one of them.
+func (w *world) through(t *rapid.T, l *leasedIdentity) *process {
+	all := slices.DeleteFunc(slices.Clone(w.processes), func(p *process) bool { return p != l.by && (l.by.Book == nil || p.Book == nil) })
+	return all[rapid.IntRange(0, len(all)-1).Draw(t, "through")]
+}
+
+// used takes note of a use that went well.
+func (w *world) used(l *leasedIdentity, p *process) {
+	if p.Book != nil && w.shared.down.Load() {
+		w.late = append(w.late, lateUse{l, p, time.Now()})
+		return
+	}
+	l.used = time.Now()
+}
+
+// outage begins or ends one of what is shared.
+func (w *world) outage(down bool) {
+	if w.shared == nil || !w.shared.down.CompareAndSwap(!down, down) || down {
+		return
+	}
+	time.Sleep(29 * time.Second) // before that everybody has told
+	w.bury()
+	for _, u := range w.late {
+		if slices.Contains(w.processes, u.by) && u.at.After(u.used) {
+			u.used = u.at
+		}
+	}
+	w.late = nil
 }
 
 // bury takes note of processes that were killed meanwhile.

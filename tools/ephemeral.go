@@ -63,8 +63,10 @@ func (d *Deps) claim(client *ravi.Client, name string) error {
 	err := d.Leases.Claim(client, name)
 	switch {
 	case errors.Is(err, session.ErrNameInFlight):
-		return fault.New(fault.Conflict, "Another server on this machine is creating an identity of that name, or was not answered when it did.",
+		return fault.New(fault.Conflict, "Another server is creating an identity of that name, or was not answered when it did.",
 			"Choose another name, or call again in two minutes.")
+	case fault.Has(err, fault.Unavailable):
+		return err
 	case err != nil:
 		return fault.New(fault.Unavailable, "This server could not read its notes on ephemeral identities.",
 			"Call again; if it happens again, a person has to look at the server's state folder.").WithCause(err)
@@ -93,6 +95,9 @@ func (d *Deps) createLeased(ctx context.Context, call Call, client *ravi.Client,
 		return created, Lease{}, unanswered(err)
 	}
 	intent, err := d.Leases.Begin(client, call.Caller.Name, p.Name, d.ttl(p.EphemeralParams), n.Known)
+	if fault.Has(err, fault.Unavailable) {
+		return nil, Lease{}, err
+	}
 	if err != nil {
 		return nil, Lease{}, fault.New(fault.Unavailable, "This server could not note down that the identity is ephemeral, so it was not created.",
 			"Create it without `ephemeral` and delete it afterwards. A person may have to look at the server's state folder.").WithCause(err)

@@ -18,8 +18,16 @@
 //	order:h         UUID by age of its cursor        as long as session:h
 //	about:UUID      h that have state about it       25 h after the last
 //	made:UUID       callers (hashed) who created it  30 days
+//	lease:ID        a lease: sealed data, uuid, ttl  30 days after it is due
+//	leases:CRED     leases of a credential (hashed)  by the time when they are due
+//	leasename:C:N   leases of a name (hashed)        as long as those
+//	leaseof:UUID    the lease of an identity         as long as lease:ID
 //	once:HASH       a mark of UseOnce                as long as asked for
 //	lock:HASH       a lock                           as long as asked for
+//
+// What a lease says is sealed to its ID with the key that the replicas share, and
+// a replica deletes only what it reads there: whoever can write to this Redis can
+// end a lease early, or forget it, and have nothing else deleted.
 //
 // No session id, no name of a caller, no credential, key, code, message or
 // value of a vault stands in a key or a value, and every key has a time to

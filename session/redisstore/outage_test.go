@@ -44,6 +44,14 @@ func everything(ctx context.Context, s *redisstore.Store, t *redisstore.Sessions
 	_, errs["swap"] = s.SwapCursor(ctx, key, "x", "", "c")
 	_, errs["created by"] = s.CreatedBy(ctx, "alice", "x")
 	_, errs["once"] = s.UseOnce(ctx, "k", time.Minute)
+	_, errs["leases named"] = s.Named(ctx, "k", "n")
+	_, errs["leased"] = s.Leased(ctx, "x")
+	_, errs["take"] = s.Take(ctx, []string{"k"}, time.Minute, 1)
+	_, errs["holds"] = s.Holds(ctx, "1", 0)
+	_, errs["update"] = s.Update(ctx, session.LeaseEntry{ID: "1"}, time.Minute)
+	errs["add"] = s.Add(ctx, session.LeaseEntry{ID: "1"}, time.Minute)
+	errs["renew"] = s.Renew(ctx, "alice", "x", 0, 0)
+	errs["drop"], errs["drop identity"] = s.Drop(ctx, "1", 0), s.DropIdentity(ctx, "x")
 	unlock, err := s.Lock(ctx, "l", time.Minute)
 	if errs["lock"] = err; err == nil {
 		unlock()
@@ -145,8 +153,13 @@ func TestNothingInRedisTellsASessionOrStaysForEver(t *testing.T) {
 	_, err = s.Lock(ctx, "identity CANARY", time.Hour)
 	require.NoError(t, err)
 
+	require.NoError(t, s.Add(ctx, session.LeaseEntry{
+		ID: "1", Name: "name-CANARY", UUID: "uuid", Caller: caller, Credential: "credential-CANARY", TTL: time.Hour, Data: "sealed",
+	}, time.Hour))
+	require.NoError(t, s.Renew(ctx, caller, "uuid", 0, time.Hour))
+
 	all := redistest.Dump(t, server)
-	require.GreaterOrEqual(t, len(all), 9)
+	require.GreaterOrEqual(t, len(all), 13)
 	for name, value := range all {
 		text := name + " " + value.Text
 		assert.Positive(t, value.TTL, name)

@@ -1,0 +1,72 @@
+package session_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"ravi-mcp/secret"
+	"ravi-mcp/session"
+	"ravi-mcp/session/redisstore"
+	"ravi-mcp/session/redisstore/redistest"
+	"ravi-mcp/token"
+)
+
+// shared is what replicas have in common: a Redis, and the key that seals.
+type shared struct {
+	book   session.LeaseBook
+	sealer *token.Sealer
+	down   atomic.Bool
+	pace   time.Duration // of sweeps; 0: what they are
+}
+
+var sharedBooks atomic.Int64
+
+// share opens a part of a Redis that nobody else uses, whose time is the
+// bubble's.
+func share(t testing.TB, redis *redistest.Server) *shared {
+	store, err := redisstore.Open(redisstore.Config{
+		URL: secret.New(redis.URL()), Prefix: fmt.Sprintf("world-%d:", sharedBooks.Add(1)), Now: time.Now,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = store.Close() })
+	return &shared{book: store, sealer: token.Random()}
+}
+
+// join makes a process a replica.
+func (s *shared) join(p *process) {
+	p.Book, p.Sealer, p.Shared = &mortalBook{LeaseBook: s.book, life: p.life, down: &s.down}, s.sealer, true
+	if s.pace > 0 {
+		p.SweepBookEvery(s.pace)
+	}
+}
+
+// The same with replicas that share a Redis: whatever happens in whatever
+// order, after the time to live no ephemeral identity is left, and no other
+// identity is ever gone.
+func TestLeasesOfReplicasInRandomOrder(t *testing.T) {
+	redis := redistest.Start(t)
+	for part := range 3 {
+		t.Run(fmt.Sprint(part), func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(rt *rapid.T) { inWorld(t, rt, part == 2, redis) })
+		})
+	}
+}
+
+// A world in a bubble talks to a Redis outside of it.
+func TestABubbleReachesARedis(t *testing.T) {
+	redis := redistest.Start(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := share(t, redis)
+		for range 1000 {
+			require.NoError(t, s.book.Ping(t.Context()))
+			time.Sleep(time.Minute)
+		}
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -165,20 +166,26 @@ type authenticator struct {
 }
 
 func (a authenticator) Authenticate(ctx context.Context, token string) (*session.Caller, error) {
-	caller, err := a.callers.Authenticate(ctx, token)
+	caller, _, err := a.AuthenticateUntil(ctx, token)
+	return caller, err
+}
+
+// AuthenticateUntil implements server.UntilAuthenticator.
+func (a authenticator) AuthenticateUntil(ctx context.Context, token string) (caller *session.Caller, until time.Time, err error) {
+	caller, err = a.callers.Authenticate(ctx, token)
 	if caller == nil && err == nil {
-		caller, err = a.subject(ctx, token)
+		caller, until, err = a.subject(ctx, token)
 	}
 	if err != nil {
-		return nil, err
+		return nil, until, err
 	}
 	if caller != nil && caller.RaviConfigDir != "" {
 		_, _ = a.accounts.Of(caller, nil).Client() // so that its credential is known; calls say what is wrong with it
 	}
 	if caller != nil && a.credentials.hold(token) {
-		return nil, nil
+		return nil, until, nil
 	}
-	return caller, nil
+	return caller, until, nil
 }
 
 // readPrivate reads a small file that nobody else may read.

@@ -91,17 +91,17 @@ func (a access) issuerReady() error {
 	return nil
 }
 
-// subject returns the caller of an issuer's token, or nil.
-func (a authenticator) subject(ctx context.Context, token string) (*session.Caller, error) {
+// subject returns the caller of an issuer's token and when the token expires, or nil.
+func (a authenticator) subject(ctx context.Context, token string) (*session.Caller, time.Time, error) {
 	if a.issuer == nil {
-		return nil, nil
+		return nil, time.Time{}, nil
 	}
-	subject, err := a.issuer.Subject(ctx, token)
+	subject, expires, err := a.issuer.Verify(ctx, token)
 	if errors.Is(err, issuer.ErrInvalid) {
-		return nil, nil
+		return nil, time.Time{}, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
-	return a.callers.OfSubject(subject), nil
+	return a.callers.OfSubject(subject), expires, nil
 }

@@ -114,34 +114,40 @@ func onLoopback(u *url.URL) bool {
 // URL returns the issuer as it is configured.
 func (i *Issuer) URL() string { return i.cfg.URL }
 
-// Subject returns the subject of a valid token. Its errors are ErrInvalid,
-// ErrUnavailable, and the cause of ctx while it waits for the issuer's keys.
+// Subject returns the subject of a valid token; its errors are those of Verify.
 func (i *Issuer) Subject(ctx context.Context, token string) (string, error) {
+	subject, _, err := i.Verify(ctx, token)
+	return subject, err
+}
+
+// Verify returns the subject of a valid token, and when it expires. Its errors are ErrInvalid,
+// ErrUnavailable, and the cause of ctx while it waits for the issuer's keys.
+func (i *Issuer) Verify(ctx context.Context, token string) (subject string, expires time.Time, err error) {
 	if len(token) > maxToken {
-		return "", i.refuse("length")
+		return "", expires, i.refuse("length")
 	}
 	now := i.cfg.Now()
 	keys := i.keys.Load()
-	if subject, ok := i.verified.find(keys, token, now); ok && keys.usable(now) {
-		return subject, nil
+	if known, ok := i.verified.find(keys, token, now); ok && keys.usable(now) {
+		return known.subject, known.expires, nil
 	}
 	// Whatever is cheap comes first: nobody else's token costs the issuer a request.
 	parsed, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil || len(parsed.Signatures) != 1 {
-		return "", i.refuse("format or algorithm")
+		return "", expires, i.refuse("format or algorithm")
 	}
 	claimed, reason := i.check(parsed.Signatures[0].Header, parsed.UnsafePayloadWithoutVerification(), now)
 	if reason != "" {
-		return "", i.refuse(reason)
+		return "", expires, i.refuse(reason)
 	}
 	if keys, err = i.keysFor(ctx, parsed.Signatures[0].Header); err != nil {
-		return "", err
+		return "", expires, err
 	}
 	if _, err := i.verifier.Verify(context.WithValue(ctx, keySetKey{}, keys), token); err != nil {
-		return "", i.refuse("signature")
+		return "", expires, i.refuse("signature")
 	}
 	i.verified.add(keys, token, claimed)
-	return claimed.subject, nil
+	return claimed.subject, claimed.expires, nil
 }
 
 // refuse notes why a token was refused, for the operator alone.

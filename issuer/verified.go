@@ -18,17 +18,17 @@ type verifiedTokens struct {
 	newer, older map[[sha256.Size]byte]claims
 }
 
-// find returns the subject of a token that was verified and has not expired.
-func (v *verifiedTokens) find(keys *keySet, token string, now time.Time) (string, bool) {
+// find returns what a token says that was verified and has not expired.
+func (v *verifiedTokens) find(keys *keySet, token string, now time.Time) (claims, bool) {
 	if keys == nil {
-		return "", false
+		return claims{}, false
 	}
 	hash := sha256.Sum256([]byte(token))
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.version != keys.version {
 		v.newer, v.older, v.version = nil, nil, keys.version
-		return "", false
+		return claims{}, false
 	}
 	c, ok := v.newer[hash]
 	if !ok {
@@ -37,9 +37,9 @@ func (v *verifiedTokens) find(keys *keySet, token string, now time.Time) (string
 		}
 	}
 	if !ok || !now.Before(c.expires) {
-		return "", false
+		return claims{}, false
 	}
-	return c.subject, true
+	return c, true
 }
 
 // add remembers a token.

@@ -39,36 +39,36 @@ func (s *site) eachCaller(visit func(*callerState)) {
 }
 
 // authenticate returns who makes the request, and takes the token out of it, so that nothing behind the guard ever sees
-// it (SECURITY.md H3, H4). No token ever comes from anywhere but the Authorization header.
-func (s *site) authenticate(r *http.Request) (*session.Caller, *refusal) {
+// it (SECURITY.md H3, H4), and when that token ends, zero for never. No token ever comes from anywhere but the Authorization header.
+func (s *site) authenticate(r *http.Request) (caller *session.Caller, until time.Time, no *refusal) {
 	given := r.Header["Authorization"]
 	delete(r.Header, "Authorization")
 	delete(r.Header, "Proxy-Authorization")
 	delete(r.Header, "Cookie")
 	if s.Callers == nil {
-		return s.Anyone, nil
+		return s.Anyone, until, nil
 	}
 	if len(given) > 1 {
-		return nil, &refusal{status: http.StatusBadRequest, message: "more than one Authorization header"}
+		return nil, until, &refusal{status: http.StatusBadRequest, message: "more than one Authorization header"}
 	}
 	if len(given) == 0 {
-		return nil, refuseToken
+		return nil, until, refuseToken
 	}
 	scheme, token, ok := strings.Cut(given[0], " ")
 	if token = strings.TrimSpace(token); !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return nil, refuseInvalid
+		return nil, until, refuseInvalid
 	}
 	// A Ravi credential is never a caller's token, not even by an operator's mistake.
 	if strings.HasPrefix(token, "ravi_") {
-		return nil, refuseInvalid
+		return nil, until, refuseInvalid
 	}
-	switch caller, err := s.Callers.Authenticate(r.Context(), token); {
+	switch caller, until, err := s.whose(r.Context(), token); {
 	case err != nil:
-		return nil, refuseUnknown
+		return nil, until, refuseUnknown
 	case caller == nil:
-		return nil, refuseInvalid
+		return nil, until, refuseInvalid
 	default:
-		return caller, nil
+		return caller, until, nil
 	}
 }
 
@@ -113,6 +113,7 @@ type flight struct {
 	session string
 	// stream marks a request that is there to listen, and ends at once when the server does.
 	stream bool
+	until  time.Time // when the caller's token ends; zero: never
 	cancel context.CancelCauseFunc
 	answer *answer
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -20,7 +21,7 @@ const headerSession = mcpserver.HeaderKeySessionID
 const codeNoSession = -32001
 
 // serveMCP serves the streamable HTTP transport.
-func (s *site) serveMCP(w http.ResponseWriter, r *http.Request, call session.Call, who *callerState) {
+func (s *site) serveMCP(w http.ResponseWriter, r *http.Request, call session.Call, who *callerState, until time.Time) {
 	// From 2026-07-28 on there are no sessions, and nothing but POST (MCP.md section 1.2).
 	modern := mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
 	if modern {
@@ -30,7 +31,7 @@ func (s *site) serveMCP(w http.ResponseWriter, r *http.Request, call session.Cal
 	} else if !s.methods(w, r, http.MethodPost, http.MethodGet, http.MethodDelete) {
 		return
 	}
-	f := &flight{site: s, who: who}
+	f := &flight{site: s, who: who, until: until}
 	ctx, cancel := context.WithCancelCause(s.Tracer.headers(r.Context(), r.Header))
 	f.cancel = cancel
 	defer cancel(nil)
@@ -73,6 +74,7 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	f.stream = modern && env.Method == string(mcp.MethodSubscriptionsListen)
 	if f.stream {
 		f.park() // a stream is not a running call
+		defer lasting(f.until, f.cancel).stop()
 	}
 	// mcp-go finds a running call by its id alone where there is no session, so it would end another client's. Over HTTP
 	// a client of 2026-07-28 cancels by closing the connection (MCP.md section 2.3, trap 2).
@@ -217,7 +219,7 @@ func (s *site) unanswered(ctx context.Context, w http.ResponseWriter, r *http.Re
 		s.refuse(w, refuseEnding, env.ID)
 	case errors.Is(cause, errSessionEnded):
 		writeError(w, http.StatusNotFound, env.ID, errorBody(codeNoSession, refuseSession.message))
-	case errors.Is(cause, errCallerGone):
+	case errors.Is(cause, errCallerGone), errors.Is(cause, errTokenEnded):
 		s.refuseCaller(w, r, refuseInvalid, env.ID)
 	}
 }
@@ -233,6 +235,7 @@ func (s *site) listen(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if !s.enter(ctx, w, r, &call, f, Envelope{}, false) {
 		return
 	}
+	defer lasting(f.until, f.cancel).stop()
 	defer s.Sessions.Leave(call.Caller.Name, f.session)
 	if s.ending.Load() {
 		f.cancel(ErrShuttingDown)

@@ -68,7 +68,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, refuseEnding, nil)
 		return
 	}
-	caller, no := s.authenticate(r)
+	caller, until, no := s.authenticate(r)
 	if no != nil {
 		s.refuseCaller(w, r, no, nil)
 		return
@@ -86,11 +86,11 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := session.Call{Caller: caller, Header: wish}
 	switch r.URL.Path {
 	case pathMCP:
-		s.serveMCP(w, r, call, state)
+		s.serveMCP(w, r, call, state, until)
 	case pathSSE:
-		s.serveSSE(w, r, call, state)
+		s.serveSSE(w, r, call, state, until)
 	case pathMessage:
-		s.serveMessage(w, r, call, state)
+		s.serveMessage(w, r, call, state, until)
 	}
 }
 

@@ -24,10 +24,11 @@ type sseConn struct {
 	caller string
 	mu     sync.Mutex // one message is taken at a time
 	conn   *conn
+	life   *tokenLife
 }
 
 // serveSSE opens a stream with a session of its own, which lives as long as the stream.
-func (s *site) serveSSE(w http.ResponseWriter, r *http.Request, call session.Call, who *callerState) {
+func (s *site) serveSSE(w http.ResponseWriter, r *http.Request, call session.Call, who *callerState, until time.Time) {
 	if !s.methods(w, r, http.MethodGet) {
 		return
 	}
@@ -55,13 +56,15 @@ func (s *site) serveSSE(w http.ResponseWriter, r *http.Request, call session.Cal
 		cancel(ErrShuttingDown)
 	}
 	call.Session = id
-	if err := s.stream(ctx, w, call); err != nil {
+	life := lasting(until, cancel)
+	defer life.stop()
+	if err := s.stream(ctx, w, call, life); err != nil {
 		s.Log.Debug().Err(err).Msg("an SSE stream ended")
 	}
 }
 
 // stream runs the connection until the client goes, the session ends or the server does.
-func (s *site) stream(ctx context.Context, w http.ResponseWriter, call session.Call) error {
+func (s *site) stream(ctx context.Context, w http.ResponseWriter, call session.Call, life *tokenLife) error {
 	out := &eventWriter{answer: newAnswer(w, false)}
 	out.answer.stream = true
 	transport := Stdio{Server: s.Server, Calls: s.Calls, Out: out, Log: s.Log, MaxConcurrent: sseRunning, Context: inSession(call)}
@@ -74,7 +77,7 @@ func (s *site) stream(ctx context.Context, w http.ResponseWriter, call session.C
 	go c.out.run()
 
 	// It takes messages before the client learns where to post them.
-	s.sse.Store(call.Session, &sseConn{caller: call.Caller.Name, conn: c})
+	s.sse.Store(call.Session, &sseConn{caller: call.Caller.Name, conn: c, life: life})
 	defer s.sse.Delete(call.Session)
 	out.endpoint(pathMessage + "?sessionId=" + url.QueryEscape(call.Session))
 	end := out.answer.keepAlive(ctx, c.out.fail)
@@ -105,7 +108,7 @@ func inSession(call session.Call) func(context.Context) context.Context {
 }
 
 // serveMessage takes a message for a stream; the answer goes out on that stream.
-func (s *site) serveMessage(w http.ResponseWriter, r *http.Request, call session.Call, who *callerState) {
+func (s *site) serveMessage(w http.ResponseWriter, r *http.Request, call session.Call, who *callerState, until time.Time) {
 	if !s.methods(w, r, http.MethodPost) {
 		return
 	}
@@ -137,6 +140,7 @@ func (s *site) serveMessage(w http.ResponseWriter, r *http.Request, call session
 		writeError(w, http.StatusBadRequest, bad.ID, errorBody(bad.Code, bad.Message))
 		return
 	}
+	c.life.prolong(until)
 	// A session is alive as long as its client says something.
 	if s.Sessions.Enter(r.Context(), call.Caller.Name, id) == nil {
 		s.Sessions.Leave(call.Caller.Name, id)

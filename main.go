@@ -5,9 +5,11 @@ package main
 import (
 	"os"
 
+	"ravi-mcp/calm"
 	"ravi-mcp/cli"
 )
 
 func main() {
+	calm.Begin()
 	os.Exit(cli.Main(os.Args[1:]))
 }

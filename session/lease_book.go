@@ -241,7 +241,7 @@ func (l *Leases) usedInBook(u use) {
 		return
 	}
 	n.told[u] = now
-	down := !n.failed.IsZero() && now.Sub(n.failed) < l.sweepPace()
+	down := !n.failed.IsZero() && now.Sub(n.failed) < 2*l.sweepPace()
 	if down {
 		n.keep(u, now)
 	}

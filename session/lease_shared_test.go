@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"sync"
@@ -105,6 +106,35 @@ func TestReplicasDoNotDeleteTwice(t *testing.T) {
 		assert.Equal(t, 10, deletions())
 		a.End(t.Context())
 		b.End(t.Context())
+	})
+}
+
+// A replica whose requests to Ravi hang has what it took for a minute only. What
+// another one deleted by then it leaves alone.
+func TestAReplicaThatHangsLeavesTheRestToOthers(t *testing.T) {
+	redis := redistest.Start(t)
+	synctest.Test(t, func(t *testing.T) {
+		w, a, b, _ := replicas(t, redis)
+		b.Kill()
+		for n := range 24 {
+			w.make(a, fmt.Sprint("task-", n))
+		}
+		var sent sync.Map
+		of := func() (n int) { sent.Range(func(any, any) bool { n++; return true }); return n }
+		a.wire.seen = func(r *http.Request) {
+			if r.Method == http.MethodDelete {
+				sent.Store(r.URL.Path, true)
+				<-r.Context().Done()
+			}
+		}
+		wait(worldTTL + 30*time.Second)
+		require.Equal(t, 8, of(), "as many at a time")
+		second := w.start(true)
+		wait(5 * time.Minute)
+		assert.Equal(t, []string{"kept"}, names(w.ravi))
+		assert.Equal(t, 16, of(), "two rounds of 45 s")
+		a.End(t.Context())
+		second.End(t.Context())
 	})
 }
 

@@ -70,10 +70,7 @@ func TestTheProxiesOfTheReadmeLetStreamsThrough(t *testing.T) {
 			require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 			runProxy(t, program, proxy.args(file), home, "127.0.0.1:"+port)
 			r.url = "http://" + publicHost
-			client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+port)
-			}}}
-			t.Cleanup(client.CloseIdleConnections)
+			client := clientOf(t, "127.0.0.1:"+port)
 
 			response, _ := r.ask(client, token, "", initializeBody)
 			require.Equal(t, http.StatusOK, response.StatusCode)
@@ -115,6 +112,16 @@ func TestTheProxiesOfTheReadmeLetStreamsThrough(t *testing.T) {
 			assert.Equal(t, http.StatusUnauthorized, refused.StatusCode, "the proxy's address is no credential")
 		})
 	}
+}
+
+// clientOf is a client that reaches this address under every name.
+func clientOf(t *testing.T, addr string) *http.Client {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	}}}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
 }
 
 // freePort is a port that was free a moment ago; the proxies cannot take one by themselves.

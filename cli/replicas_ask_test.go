@@ -29,7 +29,7 @@ func (p *peer) begin(at int, tool, arguments string) *asking {
 	p.t.Helper()
 	a := &asking{p: p, began: time.Now()}
 	var err error
-	a.response, err = http.DefaultClient.Do(p.toolCall(at, tool, arguments, ""))
+	a.response, err = p.client.Do(p.toolCall(at, tool, arguments, ""))
 	require.NoError(p.t, err)
 	p.t.Cleanup(func() { a.response.Body.Close() })
 	a.lines = bufio.NewScanner(a.response.Body)

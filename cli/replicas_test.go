@@ -28,6 +28,8 @@ type replicas struct {
 	ravi  *sandboxtest.Instance
 	redis *redistest.Server
 	all   []*remote
+	// client reaches them.
+	client *http.Client
 }
 
 // startReplicas starts two of them. What their Redis keeps outlives its Stop.
@@ -38,7 +40,7 @@ func startReplicas(t *testing.T, args ...string) *replicas {
 
 func startReplicasOn(t *testing.T, redis *redistest.Server, args ...string) *replicas {
 	t.Helper()
-	r := &replicas{t: t, redis: redis, ravi: sandboxtest.New(t, sandbox.Config{TokenLife: time.Hour})}
+	r := &replicas{t: t, redis: redis, client: http.DefaultClient, ravi: sandboxtest.New(t, sandbox.Config{TokenLife: time.Hour})}
 	file := filepath.Join(t.TempDir(), "callers.toml")
 	var callers string
 	for _, name := range []string{"alice", "bob"} {
@@ -110,7 +112,7 @@ func (p *peer) post(at int, body string) answered {
 // do may be called by any goroutine of the test.
 func (p *peer) do(request *http.Request) answered {
 	began := time.Now()
-	response, err := http.DefaultClient.Do(request)
+	response, err := p.client.Do(request)
 	if !assert.NoError(p.t, err) {
 		return answered{}
 	}

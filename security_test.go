@@ -12,7 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var quoted = regexp.MustCompile("`([A-Za-z_/]+)`")
+var quoted = regexp.MustCompile("`([A-Za-z0-9_/]+)`")
+
+// released are the lines about what is released, which CI proves and no test of a package can.
+var released = map[string]bool{"O3": true, "O4": true}
 
 // Every line of the tables in SECURITY.md stands there once and names tests that exist, each after its package.
 func TestTheTestsOfSecurityMDExist(t *testing.T) {
@@ -42,9 +45,10 @@ func TestTheTestsOfSecurityMDExist(t *testing.T) {
 		}
 		assert.Positive(t, tests, "%s names no test", name)
 	}
-	for letter, last := range map[string]int{"T": 8, "H": 12} {
+	for letter, last := range map[string]int{"T": 8, "H": 12, "S": 15, "C": 8, "U": 8, "O": 5} {
 		for n := 1; n <= last; n++ {
-			assert.True(t, seen[fmt.Sprint(letter, n)], "%s%d is missing", letter, n)
+			name := fmt.Sprint(letter, n)
+			assert.True(t, seen[name] || released[name], "%s is missing", name)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -20,6 +21,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -163,13 +165,15 @@ func TestARemoteCallerNeedsTheToken(t *testing.T) {
 	assert.Equal(t, http.StatusOK, response.StatusCode)
 	_, listed := r.ask(http.DefaultClient, token, response.Header.Get("Mcp-Session-Id"), toolBody(1, "list_identities", `{}`))
 	assert.Contains(t, listed, `"identities"`)
+	if line, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(r.cmd.Process.Pid), "cmdline")); !errors.Is(err, os.ErrNotExist) {
+		require.NoError(t, err)
+		assert.Contains(t, string(line), "--public-url")
+		assert.NotContains(t, string(line), token, "S9")
+	}
 	require.NoError(t, r.cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, <-r.done)
 	assert.NotContains(t, r.said(), token)
-	line, err := os.ReadFile(filepath.Join("/proc", "self", "cmdline"))
-	require.NoError(t, err)
-	assert.NotContains(t, string(line), token)
-	_, err = os.Stat(filepath.Join(home, ".local"))
+	_, err := os.Stat(filepath.Join(home, ".local"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 

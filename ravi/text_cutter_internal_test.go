@@ -28,6 +28,7 @@ func TestLongTextsAreCutBetweenCharacters(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(cut(t, in)), &got), name)
 		long := got["long"].(string)
 		assert.True(t, utf8.ValidString(long), name)
+		assert.LessOrEqual(t, len(long), maxText, name)
 		var whole string
 		require.NoError(t, json.Unmarshal([]byte(`"`+strings.Repeat(unit, maxText)+`"`), &whole))
 		assert.True(t, strings.HasPrefix(whole, long), name)

@@ -3,13 +3,17 @@ package server_test
 import (
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
 	"ravi-mcp/sandbox"
+	"ravi-mcp/secret"
 	"ravi-mcp/session"
 )
 
@@ -31,7 +35,13 @@ func TestNoHeaderChangesWhereToOrAsWhomOrWithWhichRights(t *testing.T) {
 			c.Close()
 		}
 	}()
+	way := &witness{hosts: map[string]int{}}
 	e := serve(t, func(e *endpoint) {
+		way.RoundTripper = e.ravi.Server.RoundTripper()
+		e.deps.Account.Connect = func() (*ravi.Client, error) {
+			return ravi.New(ravi.Config{BaseURL: "https://ravi.test", Transport: way,
+				Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(e.ravi.Account.AccessToken)}})
+		}
 		e.Anyone = &session.Caller{Name: session.LocalCaller, Rights: session.Rights{Identities: []string{"mine-*"}, ReadOnly: true}}
 	})
 	_, err = e.ravi.Server.CreateIdentity(e.ravi.Account.Email, sandbox.NewIdentity{Name: "mine-1"})
@@ -54,11 +64,15 @@ func TestNoHeaderChangesWhereToOrAsWhomOrWithWhichRights(t *testing.T) {
 			listed := a.call("list_identities", `{}`)
 			assert.Contains(t, string(listed.StructuredContent), "mine-1", name)
 			assert.NotContains(t, string(listed.StructuredContent), "other-1", name)
+			read := a.call("list_messages", `{"identity":"mine-1"}`) // asks Ravi within the call
+			assert.False(t, read.IsError, "%s: %v", name, read.Content)
 			made := a.post(a.message("create_identity", `{"name":"mine-2"}`, ""))
 			assert.NotContains(t, made.body, `"address"`, name)
 		}
 	}
 	assert.Zero(t, visits.Load(), "nothing went elsewhere")
+	assert.Len(t, way.hosts, 1)
+	assert.Greater(t, way.hosts["https://ravi.test"], 100)
 	for _, r := range e.ravi.Server.Requests() {
 		assert.Equal(t, "access", r.Credential)
 		assert.Equal(t, http.MethodGet, r.Method, "nothing was written: %s", r.Path)
@@ -68,4 +82,18 @@ func TestNoHeaderChangesWhereToOrAsWhomOrWithWhichRights(t *testing.T) {
 			}
 		}
 	}
+}
+
+// witness notes where requests to Ravi are to go.
+type witness struct {
+	http.RoundTripper
+	mu    sync.Mutex
+	hosts map[string]int
+}
+
+func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	w.hosts[r.URL.Scheme+"://"+r.URL.Host]++
+	w.mu.Unlock()
+	return w.RoundTripper.RoundTrip(r)
 }

@@ -76,7 +76,7 @@ func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (too
 // log has too, and neither holds what the fault was about.
 func TestInternalFailuresHaveAnIDInBothPlacesAndTellNothing(t *testing.T) {
 	for name, run := range map[string]func(context.Context) (tools.Result, error){
-		"unknown error":   func(context.Context) (tools.Result, error) { return nil, errors.New("something") },
+		"unknown error":   func(context.Context) (tools.Result, error) { return nil, errors.New("something of the inside") },
 		"panic":           func(context.Context) (tools.Result, error) { panic(canary) },
 		"panicking error": func(context.Context) (tools.Result, error) { panic(errors.New(canary)) },
 		"summary panics":  func(context.Context) (tools.Result, error) { return trouble{"summary panics"}, nil },
@@ -95,7 +95,9 @@ func TestInternalFailuresHaveAnIDInBothPlacesAndTellNothing(t *testing.T) {
 			assert.Equal(t, fault.Internal, body.Code)
 			assert.Contains(t, body.Message, "id-4711")
 			assert.Contains(t, log.String(), "id-4711")
-			assert.NotContains(t, text.Text, canary)
+			for _, inside := range []string{canary, "something of the inside", "errors.", "fault.", "fmt."} {
+				assert.NotContains(t, text.Text, inside)
+			}
 			assert.NotContains(t, log.String(), canary)
 		})
 	}

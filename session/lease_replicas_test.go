@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -57,16 +56,4 @@ func TestLeasesOfReplicasInRandomOrder(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) { inWorld(t, rt, part == 2, redis) })
 		})
 	}
-}
-
-// A world in a bubble talks to a Redis outside of it.
-func TestABubbleReachesARedis(t *testing.T) {
-	redis := redistest.Start(t)
-	synctest.Test(t, func(t *testing.T) {
-		s := share(t, redis)
-		for range 1000 {
-			require.NoError(t, s.book.Ping(t.Context()))
-			time.Sleep(time.Minute)
-		}
-	})
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,29 +20,26 @@ import (
 	"ravi-mcp/session/redisstore/redistest"
 )
 
-// replicas is a world of two replicas, and of the deletions that they send.
-func replicas(t *testing.T, redis *redistest.Server) (w *world, a, b *process, deletions func() int) {
-	w = &world{
+// newReplicas is a world of replicas. delete sees each deletion that one sends.
+func newReplicas(t *testing.T, redis *redistest.Server, delete func(*process, *http.Request)) *world {
+	w := &world{
 		t: t, shared: share(t, redis), ravi: sandboxtest.Memory(t, sandbox.Config{TokenLife: 1000 * time.Hour}), dir: filepath.Join(t.TempDir(), "leases"),
 		lasting: map[string]string{}, open: map[string]time.Time{},
 	}
-	w.elsewhere("kept")
-	a, b = w.start(true), w.start(true)
-	var mu sync.Mutex
-	sent := 0
-	count := func(r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
+	w.seen = func(p *process, r *http.Request) {
 		if r.Method == http.MethodDelete {
-			sent++
+			delete(p, r)
 		}
 	}
-	a.wire.seen, b.wire.seen = count, count
-	return w, a, b, func() int {
-		mu.Lock()
-		defer mu.Unlock()
-		return sent
-	}
+	w.elsewhere("kept")
+	return w
+}
+
+// replicas is a world of two replicas, and of the deletions that they send.
+func replicas(t *testing.T, redis *redistest.Server) (w *world, a, b *process, deletions func() int) {
+	var sent atomic.Int64
+	w = newReplicas(t, redis, func(*process, *http.Request) { sent.Add(1) })
+	return w, w.start(true), w.start(true), func() int { return int(sent.Load()) }
 }
 
 func (w *world) make(p *process, name string) string {
@@ -87,7 +85,7 @@ func TestAnyReplicaRenewsAndReaps(t *testing.T) {
 		b.Kill()
 		wait(worldTTL + time.Minute)
 		assert.Equal(t, []string{"kept"}, names(w.ravi))
-		assert.Equal(t, before, deletions(), "the killed one did not do it")
+		assert.Equal(t, before+1, deletions(), "only the new one has sent it")
 		third.End(t.Context())
 	})
 }
@@ -114,18 +112,19 @@ func TestReplicasDoNotDeleteTwice(t *testing.T) {
 func TestAReplicaThatHangsLeavesTheRestToOthers(t *testing.T) {
 	redis := redistest.Start(t)
 	synctest.Test(t, func(t *testing.T) {
-		w, a, b, _ := replicas(t, redis)
-		b.Kill()
-		for n := range 24 {
-			w.make(a, fmt.Sprint("task-", n))
-		}
+		var first atomic.Pointer[process]
 		var sent sync.Map
 		of := func() (n int) { sent.Range(func(any, any) bool { n++; return true }); return n }
-		a.wire.seen = func(r *http.Request) {
-			if r.Method == http.MethodDelete {
+		w := newReplicas(t, redis, func(p *process, r *http.Request) {
+			if p == first.Load() {
 				sent.Store(r.URL.Path, true)
 				<-r.Context().Done()
 			}
+		})
+		a := w.start(true)
+		first.Store(a)
+		for n := range 24 {
+			w.make(a, fmt.Sprint("task-", n))
 		}
 		wait(worldTTL + 30*time.Second)
 		require.Equal(t, 8, of(), "as many at a time")

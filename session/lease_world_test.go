@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -29,6 +30,7 @@ type world struct {
 	others    int
 	shared    *shared // what replicas share; nil: nothing is
 	late      []lateUse
+	seen      func(*process, *http.Request) // looks at what processes send to Ravi; nil: nobody does
 }
 
 // lateUse is a use during an outage of what is shared. It counts if its process
@@ -74,6 +76,9 @@ func (w *world) named(name string) []string {
 func (w *world) start(shared bool) *process {
 	p := newProcess(w.t, w.ravi, w.dir, shared)
 	p.wire.plain = w.plain
+	if w.seen != nil {
+		p.wire.seen = func(r *http.Request) { w.seen(p, r) }
+	}
 	if w.shared != nil && (shared || w.plain) { // by name alone nobody can tell theirs from those of servers that share nothing
 		w.shared.join(p)
 	}

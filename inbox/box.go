@@ -107,19 +107,22 @@ func (b *box) nudge() {
 func (b *box) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	turns := b.w.hub.turns(b.w.key.credential)
 	for {
 		b.w.mu.Lock()
 		at, ok := b.next(time.Now())
+		b.w.mu.Unlock()
 		if ok && at.IsZero() {
-			ctx, full := b.begin()
-			b.w.mu.Unlock()
-			b.read(ctx, full)
+			if turns.Acquire(b.w.ctx, 1) != nil {
+				return
+			}
+			b.readIfDue()
+			turns.Release(1)
 			if b.w.ctx.Err() != nil {
 				return
 			}
 			continue
 		}
-		b.w.mu.Unlock()
 		wait := time.Hour
 		if ok {
 			wait = time.Until(at)
@@ -132,6 +135,18 @@ func (b *box) run() {
 			return
 		}
 	}
+}
+
+// readIfDue reads unless that was settled while others had their turn.
+func (b *box) readIfDue() {
+	b.w.mu.Lock()
+	if at, ok := b.next(time.Now()); !ok || !at.IsZero() {
+		b.w.mu.Unlock()
+		return
+	}
+	ctx, full := b.begin()
+	b.w.mu.Unlock()
+	b.read(ctx, full)
 }
 
 // next returns when to read: the zero time for now; false for no time at all.

@@ -30,6 +30,10 @@ type Config struct {
 	// SafetyInterval is the time between two reads while a stream announces
 	// the messages of a channel. Default 15 s.
 	SafetyInterval time.Duration
+	// MaxReads bounds how many inboxes are read at a time with one credential; the
+	// others take turns, so that many waits neither flood Ravi nor use more
+	// connections than are kept open. Default 128.
+	MaxReads int
 	// ProgressEvery is the time between two calls of Request.Progress. Default 5 s.
 	ProgressEvery time.Duration
 	// ConnectTimeout is how long arming waits for the event stream before it
@@ -72,6 +76,9 @@ func (c *Config) fill() {
 	if c.MaxWaitsPerCaller <= 0 {
 		c.MaxWaitsPerCaller = 1000
 	}
+	if c.MaxReads <= 0 {
+		c.MaxReads = 128
+	}
 	setDefault(&c.Linger, 30*time.Second)
 	setDefault(&c.PollInterval, 2*time.Second)
 	setDefault(&c.SafetyInterval, 15*time.Second)
@@ -97,6 +104,7 @@ type Hub struct {
 	// announced tells, by credential, on which channels Ravi's stream was seen
 	// to announce messages. Not every Ravi announces SMS (API.md section 5).
 	announced sync.Map // announcement -> bool
+	reads     sync.Map // credential -> *semaphore.Weighted
 }
 
 type watcherKey struct{ credential, identity string }
@@ -244,6 +252,15 @@ func (h *Hub) release(w *watcher) {
 func (h *Hub) remove(w *watcher) {
 	delete(h.watchers, w.key)
 	w.stop()
+}
+
+// turns hands out the places of Config.MaxReads.
+func (h *Hub) turns(credential string) *semaphore.Weighted {
+	turns, ok := h.reads.Load(credential)
+	if !ok {
+		turns, _ = h.reads.LoadOrStore(credential, semaphore.NewWeighted(int64(h.cfg.MaxReads)))
+	}
+	return turns.(*semaphore.Weighted)
 }
 
 // announces reports whether the stream of a credential is known to announce

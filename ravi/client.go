@@ -180,7 +180,7 @@ func httpClient(cfg Config) (client *http.Client, owned bool, err error) {
 	}
 	if transport == nil {
 		own := http.DefaultTransport.(*http.Transport).Clone()
-		own.MaxIdleConnsPerHost = 64
+		own.MaxIdleConns, own.MaxIdleConnsPerHost = 0, 128
 		own.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 		transport, owned = own, true
 	}

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,7 +21,7 @@ import (
 // caller carol has not.
 func leaseReplicas(t *testing.T) (r *replicas, alice, carol *peer) {
 	t.Helper()
-	r = &replicas{t: t, ravi: sandboxtest.New(t, sandbox.Config{TokenLife: time.Hour}), redis: redistest.Start(t)}
+	r = &replicas{t: t, client: http.DefaultClient, ravi: sandboxtest.New(t, sandbox.Config{TokenLife: time.Hour}), redis: redistest.Start(t)}
 	second, err := r.ravi.Server.Account(sandbox.AccountConfig{Email: "second@example.com"})
 	require.NoError(t, err)
 	folder := writeConfig(t, map[string]any{"auth.json": args{"access_token": second.AccessToken, "refresh_token": second.RefreshToken}})

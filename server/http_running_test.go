@@ -48,7 +48,12 @@ func TestTheServerRunsOnlySoManyCalls(t *testing.T) {
 					assert.Contains(t, read(t, response).body, "finished")
 				}
 			})
-			<-running
+			select {
+			case <-running:
+			case <-time.After(30 * time.Second):
+				close(release)
+				require.Fail(t, "a call was not let in, though there is a place")
+			}
 		}
 		for range 6 {
 			begin(alice, "wait")

@@ -1,12 +1,14 @@
 package server_test
 
 import (
+	"context"
 	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -34,11 +36,16 @@ func TestCancellingARunningCall(t *testing.T) {
 func TestCancellingAQueuedCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := connect(t, &server.Stdio{Server: tools(), MaxConcurrent: 1})
+		all, ran := tools(), false
+		all.AddTool(mcp.NewTool("run"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			ran = true
+			return mcp.NewToolResultText("done"), nil
+		})
+		c := connect(t, &server.Stdio{Server: all, MaxConcurrent: 1})
 		begin := time.Now()
 		c.send(call("1", "wait", `{"seconds":10}`))
 		synctest.Wait()
-		c.send(call("2", "wait", `{"seconds":1000}`))
+		c.send(call("2", "run", `{}`))
 		synctest.Wait()
 		c.send(cancellation("2"), call("3", "echo", `{}`))
 		c.answer("1")
@@ -46,6 +53,7 @@ func TestCancellingAQueuedCall(t *testing.T) {
 		require.NoError(t, c.hangUp())
 		assert.Equal(t, 10*time.Second, time.Since(begin))
 		assert.Empty(t, c.unread())
+		assert.False(t, ran)
 	})
 }
 

@@ -137,6 +137,25 @@ func TestAReplicaThatHangsLeavesTheRestToOthers(t *testing.T) {
 	})
 }
 
+// Not every use is told at once, and none is lost with the replica that was killed.
+func TestAUseThatWasNotToldCounts(t *testing.T) {
+	redis := redistest.Start(t)
+	synctest.Test(t, func(t *testing.T) {
+		w, a, b, _ := replicas(t, redis)
+		uuid := w.make(a, "task")
+		wait(20 * time.Second)
+		b.Used("local", uuid)
+		wait(14 * time.Second)
+		b.Used("local", uuid)
+		b.Kill()
+		wait(worldTTL - time.Second)
+		assert.Contains(t, w.identities(), uuid)
+		wait(time.Minute)
+		assert.NotContains(t, w.identities(), uuid)
+		a.End(t.Context())
+	})
+}
+
 // While the store is away nothing is created that would have to be noted, and
 // what is used meanwhile is not deleted afterwards, however long it took.
 func TestAnOutageOfTheStoreLosesNoUse(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 // house lists the packages from the top down, as ARCHITECTURE.md draws them.
 // A package may import only what stands below it.
 var house = []string{
-	"", "calm", "bench", "bench/bare", "soak", "cli", "server", "tools", "schemas", "session/redisstore/redistest", "session/redisstore",
+	"", "gcoff", "bench", "bench/bare", "soak", "cli", "server", "tools", "schemas", "session/redisstore/redistest", "session/redisstore",
 	"session", "inbox", "otp", "fault", "ravi",
 	"ravi/seal", "ravi/config", "secret", "token", "issuer", "issuer/issuertest", "sandbox/sandboxtest", "sandbox", "conformance",
 }
@@ -38,8 +38,8 @@ var walls = map[string][]string{
 	"bench":       {},
 	"bench/bare":  {},
 	"soak":        {"sandbox", "ravi", "ravi/config", "secret"},
-	"":            {"calm", "cli"},
-	"calm":        {},
+	"":            {"gcoff", "cli"},
+	"gcoff":       {},
 }
 
 // guests are packages of others that only some of ours, packages or files, may

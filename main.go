@@ -5,11 +5,11 @@ package main
 import (
 	"os"
 
-	"ravi-mcp/calm"
 	"ravi-mcp/cli"
+	"ravi-mcp/gcoff"
 )
 
 func main() {
-	calm.Begin()
+	gcoff.Begin()
 	os.Exit(cli.Main(os.Args[1:]))
 }

@@ -1,4 +1,4 @@
-package calm_test
+package gcoff_test
 
 import (
 	"runtime"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"ravi-mcp/calm"
+	"ravi-mcp/gcoff"
 )
 
 // A start is not disturbed, unless it needs more than it should; afterwards everything is as the operator set it.
@@ -28,17 +28,17 @@ func TestTheCollectorRestsDuringTheStart(t *testing.T) {
 	debug.SetMemoryLimit(operators)
 	assert.Equal(t, -1, percent(), "off from the beginning")
 	synctest.Test(t, func(t *testing.T) {
-		calm.Begin()
-		assert.EqualValues(t, calm.Heap, debug.SetMemoryLimit(-1))
+		gcoff.Begin()
+		assert.EqualValues(t, gcoff.Heap, debug.SetMemoryLimit(-1))
 		before := runs()
 		var kept [][]byte
-		for range 4 * calm.Heap >> 20 {
+		for range 4 * gcoff.Heap >> 20 {
 			kept = append(kept[:len(kept)%8], make([]byte, 1<<20))
 		}
 		assert.Greater(t, runs(), before, "who makes too much is collected all the same")
 		runtime.KeepAlive(kept)
 
-		time.Sleep(calm.Time - time.Millisecond)
+		time.Sleep(gcoff.Time - time.Millisecond)
 		assert.Equal(t, -1, percent())
 		time.Sleep(2 * time.Millisecond)
 		synctest.Wait()
@@ -48,8 +48,8 @@ func TestTheCollectorRestsDuringTheStart(t *testing.T) {
 
 	debug.SetMemoryLimit(1 << 20)
 	synctest.Test(t, func(t *testing.T) {
-		calm.Begin()
+		gcoff.Begin()
 		assert.EqualValues(t, 1<<20, debug.SetMemoryLimit(-1), "a lower limit of the operator's holds")
-		time.Sleep(2 * calm.Time)
+		time.Sleep(2 * gcoff.Time)
 	})
 }

@@ -1,12 +1,11 @@
-// Package calm keeps the garbage collector from running while the program starts. Nearly all that is made then stays, such
+// Package gcoff keeps the garbage collector from running while the program starts. Nearly all that is made then stays, such
 // as the tables of packages and the schemas of tools, so that a run of the collector takes a tenth of the start and frees
 // next to nothing.
 //
 // Importing it turns the collector off, Begin sees to it that it comes back; so only main may import it. Go initializes
 // packages in the order of their import paths as soon as what they import is ready (Go specification, "Program
-// initialization"), which puts this one, with its few imports and a name early among ours, before all of ours and most of
-// others'.
-package calm
+// initialization"), which puts this one, with its few imports, before nearly all of ours and many of others'.
+package gcoff
 
 import (
 	"runtime/debug"

@@ -216,6 +216,29 @@ func TestAnIdentityThatCouldNotBeNotedIsNotedLater(t *testing.T) {
 	})
 }
 
+// An identity whose answer was lost, with the replica that asked for it, lives
+// as long as any other.
+func TestAnIdentityWhoseAnswerWasLostHasItsTime(t *testing.T) {
+	redis := redistest.Start(t)
+	synctest.Test(t, func(t *testing.T) {
+		w, a, b, _ := replicas(t, redis)
+		client, err := a.Account.Client()
+		require.NoError(t, err)
+		const ttl = time.Hour
+		intent, err := a.Begin(client, "local", "task", ttl, []string{})
+		require.NoError(t, err)
+		begun := time.Now()
+		made, err := w.ravi.Server.CreateIdentity(w.ravi.Account.Email, sandbox.NewIdentity{Name: "task", Email: intent.Address()})
+		require.NoError(t, err)
+		a.Kill()
+		wait(ttl - time.Since(begun) - time.Second)
+		require.Contains(t, w.identities(), made.UUID)
+		wait(time.Minute)
+		assert.Equal(t, []string{"kept"}, names(w.ravi))
+		b.End(t.Context())
+	})
+}
+
 // A refused creation whose note could not be taken back stands in nobody's way
 // for longer than the outage.
 func TestARefusedCreationIsForgottenAfterAnOutage(t *testing.T) {

@@ -4,7 +4,7 @@
 //
 //	go test -race ./soak                                                                    # about a minute
 //	go test -race ./soak -run SoakNobody -timeout 60m -v -soak.calls 100000 -soak.clients 200     # the full one
-//	go test -race ./soak -run SoakOf -timeout 60m -v -soak.calls 30000 -soak.outage 10s     # replicas and Redis, with faults
+//	go test -race ./soak -run SoakOf -timeout 60m -v -soak.calls 90000 -soak.clients 200 -soak.outage 10s # replicas, with faults
 //
 // -soak.seed N does other things, and -soak.for 20m ends after that time.
 //

@@ -35,6 +35,8 @@ func TestNothingInRedisTellsASecretOrAMessage(t *testing.T) {
 			h := newHouse(t, sandbox.Config{})
 			h.seal(pin)
 			h.deps.Store, h.deps.Resolver.Store = store, store
+			leases := &session.Leases{Account: h.account, Store: store, Book: store, Sealer: h.sealer, Shared: true}
+			h.deps.Leases, h.deps.Resolver.Leases = leases, leases
 			all := runCanaries(t, h)
 
 			h.deps.Now = nil
@@ -42,6 +44,7 @@ func TestNothingInRedisTellsASecretOrAMessage(t *testing.T) {
 			ok[created](t, asked.call("create_identity", args{"name": "dev-1"}))
 			token := ok[cleaned](t, asked.call("cleanup_identities", now)).Token
 			require.NotEmpty(t, token)
+			ok[ephemeral](t, asked.call("create_identity", args{"name": "task", "ephemeral": true}))
 			ok[map[string]any](t, asked.put("cleanup_identities", args{"token": token}))
 			all = append(all, token, canaryToken, h.overHTTP(store))
 
@@ -51,7 +54,7 @@ func TestNothingInRedisTellsASecretOrAMessage(t *testing.T) {
 				assertNone(t, key+" "+value.Text, "Redis at "+key, all...)
 				kinds[strings.Split(key, ":")[1]] = true
 			}
-			for _, kind := range []string{"state", "order", "about", "made", "once", "session"} {
+			for _, kind := range []string{"state", "order", "about", "made", "once", "session", "lease", "leases", "leaseof", "leasename"} {
 				assert.True(t, kinds[kind], "no %s was kept, so there was nothing to look at", kind)
 			}
 		})

@@ -221,11 +221,11 @@ func TestARedisThatForgotEndsSessionsOnly(t *testing.T) {
 	r := startReplicasOn(t, redistest.Start(t))
 	old := r.open("alice", 0)
 	uuid := old.create(1, "alice-old")
-	armed := old.call(0, "watch_inbox", `{}`)
+	armed := old.call(1, "watch_inbox", `{}`)
 	request := old.toolCall(0, "wait_for_otp", `{"timeout_seconds":50}`, "")
 	waiting := make(chan answered, 1)
 	go func() { waiting <- old.do(request) }()
-	require.Eventually(t, func() bool { return r.ravi.Server.Streams(uuid) == 1 }, 30*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return r.ravi.Server.Streams(uuid) == 2 }, 30*time.Second, 5*time.Millisecond, "each replica has one by now")
 	r.redis.Stop()
 	r.redis.Restart()
 	for at := range 2 {

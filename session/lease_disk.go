@@ -16,6 +16,8 @@ type disk interface {
 	Create(path string) (appendFile, error)
 	Open(path string) (appendFile, error)
 	Remove(path string) error
+	// SyncFolder makes a new name in a folder durable, where the system can.
+	SyncFolder(dir string)
 }
 
 // appendFile is a file that is only added to.
@@ -44,3 +46,10 @@ func (osDisk) Open(path string) (appendFile, error) {
 }
 
 func (osDisk) Remove(path string) error { return os.Remove(path) }
+
+func (osDisk) SyncFolder(dir string) {
+	if f, err := os.Open(dir); err == nil {
+		_ = f.Sync()
+		_ = f.Close()
+	}
+}

@@ -100,7 +100,7 @@ func createJournal(d disk, dir string) (*journal, error) {
 		if err != nil {
 			return nil, errors.Join(err, d.Remove(lock.Path()), lock.Close())
 		}
-		syncFolder(dir)
+		d.SyncFolder(dir)
 		return &journal{disk: d, path: path, lock: lock, file: file}, nil
 	}
 	return nil, errors.New("session: no lock of a new journal could be had")
@@ -233,13 +233,5 @@ func sweepLocks(d disk, dir string) {
 		if j, _, _ := takeJournal(d, journal); j != nil {
 			_ = j.close() // made in this moment
 		}
-	}
-}
-
-// syncFolder makes a new name in a folder durable, where the system can.
-func syncFolder(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
 	}
 }

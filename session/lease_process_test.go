@@ -214,6 +214,9 @@ func (d *mortalDisk) Remove(path string) error {
 	return d.OSDisk.Remove(path)
 }
 
+// SyncFolder has nothing to do, as Sync has not.
+func (d *mortalDisk) SyncFolder(string) {}
+
 type mortalFile struct {
 	session.AppendFile
 	life *life

@@ -30,7 +30,7 @@ var sharedBooks atomic.Int64
 // bubble's.
 func share(t testing.TB, redis *redistest.Server) *shared {
 	store, err := redisstore.Open(redisstore.Config{
-		URL: secret.New(redis.URL()), Prefix: fmt.Sprintf("world-%d:", sharedBooks.Add(1)), Now: time.Now,
+		URL: secret.New(redis.URL()), Prefix: fmt.Sprintf("world-%d:", sharedBooks.Add(1)), Now: time.Now, Timeout: time.Minute,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })

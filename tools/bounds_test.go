@@ -21,7 +21,11 @@ func TestWhatIsShownOfAMessageHasBounds(t *testing.T) {
 	me := ok[created](t, a.call("create_identity", args{"name": "ada"}))
 	long := func(n int) string { return strings.Repeat("é x", n/3) }
 	for i := range 30 {
-		h.mail(me.Address, fmt.Sprintf("%s <eve-%d@x.example>", long(2000), i), long(5000), long(60_000), "")
+		size := 600
+		if i == 7 || i == 29 { // those that are read
+			size = 60_000
+		}
+		h.mail(me.Address, fmt.Sprintf("%s <eve-%d@x.example>", long(2000), i), long(5000), long(size), "")
 	}
 	runes := func(s string) int { return len([]rune(s)) }
 
@@ -56,7 +60,7 @@ func TestWhatIsShownOfAMessageHasBounds(t *testing.T) {
 	assert.Equal(t, fault.InvalidArgument, refused(t, a.call("read_message", args{"message_id": id, "max_characters": 50_001})).Code)
 
 	for limit, arguments := range map[int]args{100: {"max_characters": 100}, 8000: {}} {
-		arguments["cursor"], arguments["timeout_seconds"], arguments["from"] = me.Cursor, 5, "eve-7@x.example"
+		arguments["cursor"], arguments["timeout_seconds"], arguments["from"] = me.Cursor, 50, "eve-7@x.example"
 		got := ok[text](t, a.call("wait_for_message", arguments)).Message
 		assert.Equal(t, limit, runes(got.Text))
 		assert.True(t, got.Truncated, limit)

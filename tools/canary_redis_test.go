@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -29,7 +30,7 @@ func TestNothingInRedisTellsASecretOrAMessage(t *testing.T) {
 	for name, pin := range map[string]string{"plaintext account": "", "encrypted account": "123456"} {
 		t.Run(name, func(t *testing.T) {
 			redis := redistest.Start(t)
-			store, err := redisstore.Open(redisstore.Config{URL: secret.New(redis.URL())})
+			store, err := redisstore.Open(redisstore.Config{URL: secret.New(redis.URL()), Timeout: time.Minute})
 			require.NoError(t, err)
 			t.Cleanup(func() { assert.NoError(t, store.Close()) })
 			h := newHouse(t, sandbox.Config{})

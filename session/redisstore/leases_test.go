@@ -17,7 +17,7 @@ import (
 func ledger(t *testing.T) (*redisstore.Store, *clock) {
 	t.Helper()
 	c := newClock()
-	return open(t, redistest.Start(t), func(cfg *redisstore.Config) { cfg.Now = c.Now }), c
+	return open(t, redistest.Start(t), func(cfg *redisstore.Config) { cfg.Now, cfg.Timeout = c.Now, patience }), c
 }
 
 func leaseOf(id, uuid string) session.LeaseEntry {

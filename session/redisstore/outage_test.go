@@ -236,7 +236,7 @@ func TestTLSIsVerified(t *testing.T) {
 	require.NoError(t, l.Close())
 	_, tlsPort, _ := net.SplitHostPort(addr)
 	server := redistest.Start(t, "--tls-port", tlsPort, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
-	s := open(t, server, func(c *redisstore.Config) { c.URL = secret.New("rediss://" + addr) })
+	s := open(t, server, func(c *redisstore.Config) { c.URL, c.Timeout = secret.New("rediss://"+addr), patience })
 	err = s.Ping(t.Context())
 	require.True(t, fault.Has(err, fault.Unavailable))
 	assert.ErrorContains(t, fault.From(err).Cause, "certificate")

@@ -47,7 +47,7 @@ func everyTable(t *testing.T, test func(t *testing.T, fresh func(limits) (table,
 	})
 	t.Run("redis", func(t *testing.T) {
 		t.Parallel()
-		base := open(t, redistest.Start(t), nil)
+		base := open(t, redistest.Start(t), patient)
 		test(t, func(l limits) (table, func()) {
 			store := base.With(fmt.Sprintf("test-%d:", prefixes.Add(1)), l.now)
 			two := &replicas{}
@@ -290,7 +290,7 @@ func TestTheEndOfASessionReachesTheOtherReplicas(t *testing.T) {
 	var all [2]*redisstore.Sessions
 	for i := range all {
 		all[i] = &redisstore.Sessions{
-			Store: open(t, redis, func(c *redisstore.Config) { c.Prefix = "shared:" }),
+			Store: open(t, redis, func(c *redisstore.Config) { c.Prefix, c.Timeout = "shared:", patience }),
 			OnEnd: func(k session.Key) { heard[i] <- k },
 		}
 		ctx, stop := context.WithCancel(context.Background())

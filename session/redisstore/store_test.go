@@ -40,6 +40,12 @@ func newClock() *clock { return &clock{now: time.Date(2026, 7, 28, 0, 0, 0, 0, t
 
 var prefixes atomic.Int64
 
+// patience is what an operation may take where no outage is meant, on a machine
+// that is busy.
+const patience = 30 * time.Second
+
+func patient(cfg *redisstore.Config) { cfg.Timeout = patience }
+
 // open returns an empty store in a Redis; adjust changes its configuration.
 func open(t testing.TB, redis *redistest.Server, adjust func(*redisstore.Config)) *redisstore.Store {
 	t.Helper()
@@ -62,7 +68,7 @@ func everyStore(t *testing.T, test func(t *testing.T, fresh func(now func() time
 	t.Run("redis", func(t *testing.T) {
 		t.Parallel()
 		redis := redistest.Start(t)
-		base := open(t, redis, nil)
+		base := open(t, redis, patient)
 		test(t, func(now func() time.Time) session.Store {
 			return base.With(fmt.Sprintf("test-%d:", prefixes.Add(1)), now)
 		})

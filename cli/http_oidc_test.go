@@ -164,7 +164,7 @@ func fetch(t *testing.T, request *http.Request) string {
 func TestCallersComeWithTokensOfAnIssuer(t *testing.T) {
 	t.Parallel()
 	m := openRealm(t)
-	assert.Contains(t, m.said(), "2 of them with access tokens of "+m.issuer.URL)
+	require.Eventually(t, func() bool { return strings.Contains(m.said(), "2 of them with access tokens of "+m.issuer.URL) }, 30*time.Second, 5*time.Millisecond)
 	alice, bob := m.issuer.Token("auth|alice", nil), m.issuer.Token("auth|bob", nil)
 	for _, over := range []string{"http", "sse"} {
 		a, b := m.client(t, over, alice), m.client(t, over, bob)

@@ -2,6 +2,7 @@ package otp
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -106,7 +107,7 @@ const maxStyles = 256
 // every name and value, so tags that are plainly written are read directly.
 func (w *walker) readAttrs(z *html.Tokenizer, a *attrs) {
 	if pairs, ok := plainAttrs(z.Raw(), w.pairs[:0]); ok {
-		for _, p := range pairs[:min(len(pairs), maxAttrs)] {
+		for _, p := range pairs {
 			w.readAttr(p.key, p.val, a)
 		}
 		w.pairs = pairs
@@ -124,7 +125,8 @@ func (w *walker) readAttrs(z *html.Tokenizer, a *attrs) {
 type pair struct{ key, val []byte }
 
 // plainAttrs appends the attributes of a tag in which nothing has to be
-// decoded and all values are in double quotes. ok is false for other tags.
+// decoded, all values are in double quotes, and no name stands twice: of those
+// only the first counts, as in a browser. ok is false for other tags.
 func plainAttrs(raw []byte, pairs []pair) (all []pair, ok bool) {
 	name := plainName(raw)
 	if name == nil {
@@ -137,6 +139,9 @@ func plainAttrs(raw []byte, pairs []pair) (all []pair, ok bool) {
 			return pairs, len(s) == 1 && s[0] == '>' || len(s) == 2 && s[0] == '/' && s[1] == '>'
 		}
 		if bytes.IndexByte(p.val, '&') >= 0 || bytes.IndexByte(p.val, '\r') >= 0 || bytes.IndexByte(p.val, 0) >= 0 {
+			return pairs, false
+		}
+		if len(pairs) == maxAttrs || slices.ContainsFunc(pairs, func(q pair) bool { return bytes.Equal(p.key, q.key) }) {
 			return pairs, false
 		}
 		pairs = append(pairs, p)

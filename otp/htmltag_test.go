@@ -50,7 +50,7 @@ func TestTagsAreReadAsTheTokenizerReadsThem(t *testing.T) {
  id="a">`))
 	for _, doc := range []string{
 		`<P ID="a">`, `<a href='x'>`, `<a href=x>`, `<a hidden>`, `<a href="a&amp;b">`, `<a/href="x">`, `<a =x>`, `<a href= "x">`, `<a ="x">`,
-		`<a href="x" / >`, `<a "x">`, `<a href="x`, "<a href=\"x\r\ny\">", "<a\f href=\"x\">", "<a href=\"\x00\">", `<o:p x="1">`, `<a href="x""y">`, `</p x="1">`, `<a href="x"/y="z">`, `< a>`, `<é x="1">`,
+		`<a href="x" / >`, `<a "x">`, `<a href="x`, "<a href=\"x\r\ny\">", "<a\f href=\"x\">", "<a href=\"\x00\">", `<o:p x="1">`, `<a href="x""y">`, `</p x="1">`, `<a href="x"/y="z">`, `<a e=""e="" >`, `<a href="x" href="y">`, `< a>`, `<é x="1">`,
 	} {
 		readTwice(t, doc)
 	}

@@ -18,40 +18,40 @@ import (
 // house lists the packages from the top down, as ARCHITECTURE.md draws them.
 // A package may import only what stands below it.
 var house = []string{
-	"", "gcoff", "bench", "bench/bare", "soak", "cli", "server", "tools", "schemas", "session/redisstore/redistest", "session/redisstore",
-	"session", "inbox", "otp", "fault", "ravi",
-	"ravi/seal", "ravi/config", "secret", "token", "issuer", "issuer/issuertest", "sandbox/sandboxtest", "sandbox", "conformance",
+	"", "gcoff", "internal/test/bench", "internal/test/bench/bare", "internal/test/soak", "internal/cli", "internal/server", "tools", "schemas", "session/redisstore/redistest", "session/redisstore",
+	"session", "internal/inbox", "internal/otp", "internal/fault", "ravi",
+	"ravi/seal", "ravi/config", "ravi/secret", "internal/token", "internal/issuer", "internal/issuer/issuertest", "sandbox/sandboxtest", "sandbox", "internal/test/conformance",
 }
 
 // walls are the imports of ours that a package may have at most, where being
 // above is not enough.
 var walls = map[string][]string{
-	"ravi":        {"ravi/seal", "ravi/config", "secret"},
-	"ravi/seal":   {"secret"},
-	"ravi/config": {"secret"},
-	"otp":         {},
-	"schemas":     {"secret"},
-	"secret":      {},
-	"token":       {},
-	"issuer":      {},
-	"sandbox":     {},
-	"bench":       {},
-	"bench/bare":  {},
-	"soak":        {"sandbox", "ravi", "ravi/config", "secret"},
-	"":            {"gcoff", "cli"},
-	"gcoff":       {},
+	"ravi":                     {"ravi/seal", "ravi/config", "ravi/secret"},
+	"ravi/seal":                {"ravi/secret"},
+	"ravi/config":              {"ravi/secret"},
+	"internal/otp":             {},
+	"schemas":                  {"ravi/secret"},
+	"ravi/secret":              {},
+	"internal/token":           {},
+	"internal/issuer":          {},
+	"sandbox":                  {},
+	"internal/test/bench":      {},
+	"internal/test/bench/bare": {},
+	"internal/test/soak":       {"sandbox", "ravi", "ravi/config", "ravi/secret"},
+	"":                         {"gcoff", "internal/cli"},
+	"gcoff":                    {},
 }
 
 // guests are packages of others that only some of ours, packages or files, may
 // import, tests aside.
 var guests = map[string][]string{
-	"github.com/mark3labs/mcp-go": {"server", "tools", "cli/demo_agent.go", "bench/bare"},
-	"net/http":                    {"ravi", "server", "cli", "issuer", "issuer/issuertest", "sandbox", "sandbox/sandboxtest", "soak", "bench", "bench/bare"},
-	"github.com/coreos/go-oidc":   {"issuer"},
-	"github.com/go-jose/go-jose":  {"issuer", "issuer/issuertest"},
-	"os/exec":                     {"cli", "conformance", "session/redisstore/redistest", "bench"},
-	"math/rand":                   {"soak"}, // whose actions have to be the same again
-	"math/rand/v2":                {"soak"},
+	"github.com/mark3labs/mcp-go": {"internal/server", "tools", "internal/cli/demo_agent.go", "internal/test/bench/bare"},
+	"net/http":                    {"ravi", "internal/server", "internal/cli", "internal/issuer", "internal/issuer/issuertest", "sandbox", "sandbox/sandboxtest", "internal/test/soak", "internal/test/bench", "internal/test/bench/bare"},
+	"github.com/coreos/go-oidc":   {"internal/issuer"},
+	"github.com/go-jose/go-jose":  {"internal/issuer", "internal/issuer/issuertest"},
+	"os/exec":                     {"internal/cli", "internal/test/conformance", "session/redisstore/redistest", "internal/test/bench"},
+	"math/rand":                   {"internal/test/soak"}, // whose actions have to be the same again
+	"math/rand/v2":                {"internal/test/soak"},
 
 	"github.com/redis/go-redis/v9": {"session/redisstore", "session/redisstore/redistest"},
 }
@@ -115,9 +115,9 @@ func TestImportsFollowTheArrows(t *testing.T) {
 				assert.Contains(t, walls, ours, "%s may not import %s", s.path, ours)
 			}
 			if ours == "sandbox" {
-				assert.Contains(t, []string{"cli", "sandbox/sandboxtest", "soak"}, s.pkg, "%s: only cli and tests use the sandbox", s.path)
+				assert.Contains(t, []string{"internal/cli", "sandbox/sandboxtest", "internal/test/soak"}, s.pkg, "%s: only cli and tests use the sandbox", s.path)
 			}
-			assert.NotContains(t, []string{"sandbox/sandboxtest", "issuer/issuertest", "conformance", "soak", "session/redisstore/redistest"}, ours, "%s: only tests use it", s.path)
+			assert.NotContains(t, []string{"sandbox/sandboxtest", "internal/issuer/issuertest", "internal/test/conformance", "internal/test/soak", "session/redisstore/redistest"}, ours, "%s: only tests use it", s.path)
 		}
 	}
 }
@@ -158,7 +158,7 @@ var revealers = map[string]bool{
 }
 
 // namesakes are files with a field of the same name, of a policy.
-var namesakes = map[string]bool{"session/policy.go": true, "session/callers_file.go": true, "cli/policy.go": true}
+var namesakes = map[string]bool{"session/policy.go": true, "session/callers_file.go": true, "internal/cli/policy.go": true}
 
 func TestSecretsAreRevealedOnlyInListedFiles(t *testing.T) {
 	for _, s := range sources(t) {
@@ -176,9 +176,9 @@ func TestSecretsAreRevealedOnlyInListedFiles(t *testing.T) {
 // nothing besides (SECURITY.md O5, S14).
 var dialers = map[string]bool{
 	"ravi/client.go":                true, // Ravi
-	"issuer/read.go":                true, // the OpenID Connect issuer
+	"internal/issuer/read.go":       true, // the OpenID Connect issuer
 	"session/redisstore/connect.go": true, // the Redis of several replicas
-	"cli/traces.go":                 true, // the collector that OTEL_EXPORTER_OTLP_ENDPOINT names
+	"internal/cli/traces.go":        true, // the collector that OTEL_EXPORTER_OTLP_ENDPOINT names
 }
 
 // dialing is what opens a connection, or looks up where to.
@@ -195,7 +195,7 @@ var dialing = map[string]string{
 func TestOnlyListedFilesOpenConnections(t *testing.T) {
 	found := map[string]bool{}
 	for _, s := range sources(t) {
-		if slices.Contains([]string{"bench", "bench/bare", "soak", "sandbox/sandboxtest", "session/redisstore/redistest"}, s.pkg) {
+		if slices.Contains([]string{"internal/test/bench", "internal/test/bench/bare", "internal/test/soak", "sandbox/sandboxtest", "session/redisstore/redistest"}, s.pkg) {
 			continue // they are no part of the program
 		}
 		ast.Inspect(s.tree, func(n ast.Node) bool {

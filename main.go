@@ -5,8 +5,8 @@ package main
 import (
 	"os"
 
-	"ravi-mcp/cli"
 	"ravi-mcp/gcoff"
+	"ravi-mcp/internal/cli"
 )
 
 func main() {

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // User is the human account that owns the identities.

@@ -11,9 +11,9 @@ import (
 
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
-	"ravi-mcp/secret"
 )
 
 func TestUserOwnerAndDomains(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"ravi-mcp/ravi/config"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // How a device login can end without one, for errors.Is.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"ravi-mcp/ravi/config"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // grant is what one request is authorised with.

@@ -8,7 +8,7 @@ import (
 
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/ravi/seal"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // EncryptionMetadata is what Ravi stores about an account's end-to-end

@@ -8,8 +8,8 @@ import (
 
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/secret"
 )
 
 // embedded starts a Ravi in memory and returns it with a client of its account;

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/secret"
 )
 
 // canary stands in every body that a fault sends; no error may repeat it.

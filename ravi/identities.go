@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"ravi-mcp/ravi/config"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // NewIdentity is what CreateIdentity asks for.

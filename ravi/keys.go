@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // keyAuthority authorises by API key (eras 3 and 4). For an identity it uses

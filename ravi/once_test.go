@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/secret"
 )
 
 // The ways in which the answer to a creation gets lost: after Ravi carried it

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"ravi-mcp/ravi/config"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // wirePassword is a PasswordEntry as Ravi sends it.

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/secret"
 )
 
 func TestPasswords(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // wire is a transport that keeps the last request and answers with a text.

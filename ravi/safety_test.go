@@ -20,9 +20,9 @@ import (
 
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
-	"ravi-mcp/secret"
 )
 
 func tokenClient(t testing.TB, cfg ravi.Config) *ravi.Client {

@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/ravi/config"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
-	"ravi-mcp/secret"
 )
 
 // A file that is read again holds the same credential until somebody logs in:

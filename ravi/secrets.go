@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // The two paths of the secret store; the second one is era 1's (API.md section

@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/secret"
 )
 
 func TestSecrets(t *testing.T) {

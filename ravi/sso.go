@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // SSOToken lets the identity sign in at a site that trusts Ravi. It is good for

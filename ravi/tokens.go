@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // tokenAuthority authorises by JWT (eras 1 and 2; API.md section 3).

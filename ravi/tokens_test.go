@@ -14,9 +14,9 @@ import (
 
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
-	"ravi-mcp/secret"
 )
 
 const refreshRoute = "/api/auth/token/refresh/"

@@ -3,7 +3,7 @@ package ravi
 import (
 	"time"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // Identity is an agent persona: an address, perhaps a phone number, and its

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 )
 

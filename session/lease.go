@@ -11,8 +11,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/rs/zerolog"
 
+	"ravi-mcp/internal/token"
 	"ravi-mcp/ravi"
-	"ravi-mcp/token"
 )
 
 const (

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"ravi-mcp/internal/token"
 	"ravi-mcp/ravi"
-	"ravi-mcp/token"
 )
 
 const (

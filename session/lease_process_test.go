@@ -15,8 +15,8 @@ import (
 
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox/sandboxtest"
-	"ravi-mcp/secret"
 	"ravi-mcp/session"
 )
 

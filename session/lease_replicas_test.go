@@ -9,11 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/internal/token"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/session"
 	"ravi-mcp/session/redisstore"
 	"ravi-mcp/session/redisstore/redistest"
-	"ravi-mcp/token"
 )
 
 // shared is what replicas have in common: a Redis, and the key that seals.

@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/server"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/secret"
-	"ravi-mcp/server"
 	"ravi-mcp/session"
 	"ravi-mcp/session/redisstore"
 	"ravi-mcp/session/redisstore/redistest"

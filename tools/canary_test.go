@@ -22,10 +22,10 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/server"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/secret"
-	"ravi-mcp/server"
 	"ravi-mcp/tools"
 )
 

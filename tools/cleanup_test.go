@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/server"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/server"
 	"ravi-mcp/session"
 )
 

@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/token"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/session"
-	"ravi-mcp/token"
 )
 
 // asked is a house with a question that waits for its answer: whether an

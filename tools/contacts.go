@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
 )

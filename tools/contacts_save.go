@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 )
 

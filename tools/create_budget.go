@@ -1,6 +1,6 @@
 package tools
 
-import "ravi-mcp/fault"
+import "ravi-mcp/internal/fault"
 
 // DefaultCreates is how many identities and phone numbers one caller gets in an
 // hour unless an operator says otherwise. They cost money and stay.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/seal"
 	"ravi-mcp/session"

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // UpdateCredentialParams are the arguments of update_credential.

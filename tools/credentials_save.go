@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // SaveCredentialParams are the arguments of save_credential.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi/seal"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/session"
 )
 

@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/server"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/server"
 	"ravi-mcp/session"
 )
 

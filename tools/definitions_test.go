@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/server"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/schemas"
-	"ravi-mcp/server"
 	"ravi-mcp/session"
 	"ravi-mcp/tools"
 )

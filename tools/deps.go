@@ -6,10 +6,10 @@ import (
 	"sync"
 	"time"
 
-	"ravi-mcp/inbox"
+	"ravi-mcp/internal/inbox"
+	"ravi-mcp/internal/token"
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
-	"ravi-mcp/token"
 )
 
 // Deps is what the handlers work with. Account, Resolver, Store and

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 )
 
 // registrableDomain cleans what a caller gives as a site to the domain under

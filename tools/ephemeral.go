@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
 )

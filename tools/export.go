@@ -6,9 +6,9 @@ import (
 	"regexp"
 	"strings"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // ExportSecretsParams are the arguments of export_secrets.

@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"os"
 
-	"ravi-mcp/fault"
-	"ravi-mcp/secret"
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi/secret"
 )
 
 // writeExport writes a file of mode 0600 into the folder, whole or not at all,

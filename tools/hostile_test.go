@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ravi-mcp/otp"
+	"ravi-mcp/internal/otp"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/schemas"
 )

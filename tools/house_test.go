@@ -16,16 +16,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ravi-mcp/fault"
-	"ravi-mcp/inbox"
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/inbox"
+	"ravi-mcp/internal/server"
+	"ravi-mcp/internal/token"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
-	"ravi-mcp/secret"
-	"ravi-mcp/server"
 	"ravi-mcp/session"
-	"ravi-mcp/token"
 	"ravi-mcp/tools"
 )
 

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"ravi-mcp/fault"
-	"ravi-mcp/inbox"
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/inbox"
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
 )

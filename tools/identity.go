@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
 )

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/token"
 	"ravi-mcp/ravi"
-	"ravi-mcp/token"
 )
 
 const (

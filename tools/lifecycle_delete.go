@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 )
 

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 )
 
 // The send budget of one caller, mail and SMS together. It is what Ravi lets

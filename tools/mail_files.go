@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"unicode"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 )
 

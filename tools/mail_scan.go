@@ -17,10 +17,10 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/text/unicode/norm"
 
-	"ravi-mcp/fault"
-	"ravi-mcp/otp"
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/otp"
 	"ravi-mcp/ravi"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 const (

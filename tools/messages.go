@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"ravi-mcp/fault"
-	"ravi-mcp/otp"
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/otp"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/seal"
 )

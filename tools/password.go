@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 const (

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/session"
 )
 

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/schemas"
 	"ravi-mcp/session"
 )

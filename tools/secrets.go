@@ -9,9 +9,9 @@ import (
 	"time"
 	"unicode"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 var secretName = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)

@@ -5,7 +5,7 @@ import (
 	"iter"
 	"time"
 
-	"ravi-mcp/inbox"
+	"ravi-mcp/internal/inbox"
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
 )

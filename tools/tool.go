@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/schemas"
 	"ravi-mcp/session"
 )

@@ -12,7 +12,7 @@ import (
 
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/seal"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/session"
 )
 

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 )
 

@@ -11,9 +11,9 @@ import (
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/hotp"
 
-	"ravi-mcp/fault"
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // authenticator is a TOTP seed with its settings (RFC 6238).

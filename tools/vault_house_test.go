@@ -12,8 +12,8 @@ import (
 
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/secret"
 )
 
 // sealedHouse is a house whose account is end-to-end encrypted. Its Ravi

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"ravi-mcp/fault"
-	"ravi-mcp/inbox"
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/inbox"
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
 )

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"ravi-mcp/inbox"
+	"ravi-mcp/internal/inbox"
 )
 
 // WaitForMessageParams are the arguments of wait_for_message.

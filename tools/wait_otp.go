@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"ravi-mcp/inbox"
+	"ravi-mcp/internal/inbox"
 )
 
 // WaitForOTPParams are the arguments of wait_for_otp.

@@ -44,7 +44,7 @@ import (
 	"fmt"
 	"time"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // Failures of this package, for errors.Is.

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // maxFileSize bounds what is read: the files are a few hundred bytes.

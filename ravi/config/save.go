@@ -12,7 +12,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // This file is the only one of the package that reads secrets: they go into

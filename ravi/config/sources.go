@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // Names of the directory, the two files and the environment variables.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 const (

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/ravi/config"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 func pair(access, refresh string) config.Tokens {

@@ -30,7 +30,7 @@ import (
 
 	"golang.org/x/crypto/nacl/box"
 
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // Prefix stands before every sealed value.

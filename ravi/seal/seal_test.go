@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"ravi-mcp/ravi/seal"
-	"ravi-mcp/secret"
+	"ravi-mcp/ravi/secret"
 )
 
 // The published vector of API.md section 4: PIN 123456 and sixteen zero bytes.

@@ -14,8 +14,8 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/rs/zerolog"
 
-	"ravi-mcp/fault"
-	"ravi-mcp/secret"
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi/secret"
 )
 
 const (

@@ -22,8 +22,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"ravi-mcp/fault"
-	"ravi-mcp/secret"
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/session"
 	"ravi-mcp/session/redisstore"
 	"ravi-mcp/session/redisstore/redistest"

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/rs/zerolog"
+
+	"ravi-mcp/internal/inbox"
+	"ravi-mcp/internal/server"
+	"ravi-mcp/internal/token"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+	"ravi-mcp/session"
+	"ravi-mcp/tools"
+)
+
+// app is a server with everything behind it, ready for a transport.
+type app struct {
+	mcp     *server.MCP
+	account *session.Account
+	// accounts are those of callers with a folder of their own; nil with an embedded Ravi.
+	accounts    *session.Accounts
+	store       session.Store
+	hub         *inbox.Hub
+	deps        *tools.Deps
+	tracer      *server.Tracer
+	closers     []func()
+	credentials knownCredentials
+}
+
+// newApp puts a server together. It starts without a credential; the tools
+// then say what is missing.
+func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	a := &app{}
+	var err error
+	var endTraces func()
+	if a.tracer, endTraces, err = traces(context.Background(), log); err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, endTraces)
+	observe := func(ctx context.Context, r ravi.Request) {
+		o.metrics.Ravi(r)
+		a.tracer.Ravi(ctx, r)
+	}
+	sources := config.Sources{TrustProject: o.trustProject, Warn: func(msg string) { log.Warn().Msg(msg) }}
+	connect := func() (*ravi.Client, error) {
+		credentials, err := sources.Credentials()
+		if err != nil {
+			return nil, err
+		}
+		a.credentials.keep("", credentials)
+		return ravi.New(ravi.Config{Credentials: *credentials, UserAgent: "ravi-mcp/" + version(), Logger: log, Observe: observe})
+	}
+	a.accounts = &session.Accounts{Connect: func(folder string) (*ravi.Client, error) {
+		credentials, err := folderCredentials(sources, folder)
+		if err != nil {
+			return nil, err
+		}
+		a.credentials.keep(folder, credentials)
+		return ravi.New(ravi.Config{Credentials: *credentials, UserAgent: "ravi-mcp/" + version(), Logger: log, Observe: observe})
+	}}
+	configFile := sources.Identity
+	if o.remote {
+		configFile = nil // whose it would be, nobody can say
+	}
+	if o.sandbox {
+		embedded, err := startEmbedded(o.embedded, notes)
+		if err != nil {
+			return nil, fmt.Errorf("start the embedded Ravi: %w", err)
+		}
+		a.closers = append(a.closers, embedded.close)
+		connect = func() (*ravi.Client, error) {
+			credentials := embedded.credentials()
+			a.credentials.keep("", &credentials)
+			return ravi.New(ravi.Config{Credentials: credentials, BaseURL: embedded.url, Logger: log, Observe: observe})
+		}
+		configFile, a.accounts = nil, nil // a file names an identity and a credential of the real Ravi
+	}
+	var store session.Store = &session.Memory{}
+	if o.store != nil {
+		store = o.store
+	}
+	a.store = store
+	a.account = &session.Account{Connect: connect}
+	if o.sealer == nil {
+		o.sealer = token.Random()
+	}
+	a.hub = inbox.New(inbox.Config{Sealer: o.sealer, MaxStreams: o.maxStreams, MaxWaitsPerCaller: o.maxWaits, Observe: o.metrics.Wait, Logger: log})
+	if o.metrics != nil {
+		o.metrics.Inbox(a.hub.Stats)
+	}
+	a.closers = append(a.closers, func() { a.hub.Close(); _ = a.account.Close(); _ = a.accounts.Close() })
+	a.deps = &tools.Deps{
+		Account: a.account, Accounts: a.accounts, Store: store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: o.sealer, Version: version(),
+		Resolver: &session.Resolver{Account: a.account, Accounts: a.accounts, Store: store, Identity: o.identity, ConfigFile: configFile},
+	}
+	o.lease(a, log)
+	cfg := server.Config{Version: version(), ReadOnly: o.readOnly, Metrics: o.metrics, Tracer: a.tracer, Log: log, Deps: a.deps}
+	err = o.control.apply(a, &cfg, log)
+	if err == nil {
+		a.mcp, err = server.New(cfg)
+	}
+	if err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// close ends what runs, the last started first.
+func (a *app) close() {
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		a.closers[i]()
+	}
+	a.closers = nil
+}

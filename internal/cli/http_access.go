@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"ravi-mcp/internal/issuer"
+	"ravi-mcp/session"
+)
+
+// access is who may call a remote endpoint, and under which URLs.
+type access struct {
+	callers *session.Callers // nil: nobody needs a token
+	anyone  *session.Caller
+	issuer  *issuer.Issuer // nil: no tokens but those of the callers file
+	public  []*url.URL
+}
+
+// check refuses what makes no sense or would be open to strangers, and returns who may call.
+func (f *httpFlags) check(log zerolog.Logger) (access, error) {
+	var a access
+	wrong := func(format string, args ...any) (access, error) {
+		return access{}, usageError{fmt.Errorf(format, args...)}
+	}
+	if err := f.options.check(); err != nil {
+		return a, err
+	}
+	loopback, unspecified, err := kindOf(f.addr)
+	if err != nil {
+		return wrong("--addr: want HOST:PORT with an IP address or localhost")
+	}
+	for _, text := range f.publicURLs {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return wrong("--public-url: want a URL such as https://mcp.example.com")
+		}
+		a.public = append(a.public, u)
+	}
+	for _, text := range f.allowOrigins {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.String() != u.Scheme+"://"+u.Host {
+			return wrong("--allow-origin: want scheme and host only, such as https://app.example.com")
+		}
+	}
+	if (f.cert == "") != (f.key == "") {
+		return wrong("--tls-cert and --tls-key belong together")
+	}
+	if f.sessions < 1 || f.limits.CallsPerCaller < 1 || f.maxWaits < 1 || f.maxStreams < 1 || f.limits.Rate == 0 || f.idle <= 0 {
+		return wrong("a limit must be above zero")
+	}
+	if a.callers, a.anyone, err = f.who(); err != nil {
+		return a, err
+	}
+	if err := f.checkAccounts(a.callers); err != nil {
+		return a, err
+	}
+	if a.issuer, err = f.oidc.open(a.callers, f.callers, log); err != nil {
+		return a, err
+	}
+	remote := !loopback || f.behindProxy || reachable(a.public)
+	switch {
+	case remote && a.callers == nil:
+		return wrong("clients beyond this machine need a token: give --callers, RAVI_MCP_TOKEN or --token-file")
+	case !loopback && f.cert == "" && !f.behindProxy:
+		return wrong("an address beyond loopback needs TLS: give --tls-cert and --tls-key, or --behind-tls-proxy")
+	case unspecified && len(a.public) == 0:
+		return wrong("listening on every address needs --public-url, which says what clients call the server")
+	}
+	return a, nil
+}
+
+// who returns the callers, or the one whom everybody is.
+func (f *httpFlags) who() (*session.Callers, *session.Caller, error) {
+	token, err := f.token()
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.callers != "" {
+		switch {
+		case token != "":
+			return nil, nil, usageError{errors.New("--callers and a single token (RAVI_MCP_TOKEN, --token-file) exclude each other")}
+		case f.identity != "" || f.allow != "":
+			return nil, nil, usageError{errors.New("with --callers, identities are set per caller: default_identity and identities in the file")}
+		}
+		sets, err := f.sets()
+		if err != nil {
+			return nil, nil, err
+		}
+		callers, err := session.LoadCallers(f.callers, setNames(sets))
+		return callers, nil, err
+	}
+	if f.identity == "" {
+		f.identity = os.Getenv("RAVI_IDENTITY")
+	}
+	caller, err := f.caller()
+	if err != nil || token == "" {
+		return nil, caller, err
+	}
+	caller.Name = session.RemoteCaller
+	callers, err := session.SingleCaller(token, caller)
+	return callers, nil, err
+}
+
+// token returns the single caller's token, from the file or the environment.
+func (f *httpFlags) token() (string, error) {
+	if f.tokenFile == "" {
+		return strings.TrimSpace(os.Getenv("RAVI_MCP_TOKEN")), nil
+	}
+	data, err := readPrivate(f.tokenFile)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" {
+		return "", fmt.Errorf("--token-file: %s is empty", f.tokenFile)
+	}
+	return token, nil
+}
+
+// kindOf says where an address listens.
+func kindOf(addr string) (loopback, unspecified bool, err error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false, false, err
+	}
+	switch host {
+	case "localhost":
+		return true, false, nil
+	case "":
+		return false, true, nil
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return false, false, err
+	}
+	return ip.Unmap().IsLoopback(), ip.Unmap().IsUnspecified(), nil
+}
+
+// reachable reports whether a public URL is meant for others than this machine.
+func reachable(public []*url.URL) bool {
+	for _, u := range public {
+		loopback, _, err := kindOf(net.JoinHostPort(u.Hostname(), "1"))
+		if err != nil || !loopback {
+			return true
+		}
+	}
+	return false
+}
+
+// authenticator knows the callers, and refuses a token that is a credential at Ravi of this server, should an operator
+// have made it a caller's (SECURITY.md H4).
+type authenticator struct {
+	callers     *session.Callers
+	issuer      *issuer.Issuer // may be nil
+	accounts    *session.Accounts
+	credentials *knownCredentials
+}
+
+func (a authenticator) Authenticate(ctx context.Context, token string) (*session.Caller, error) {
+	caller, _, err := a.AuthenticateUntil(ctx, token)
+	return caller, err
+}
+
+// AuthenticateUntil implements server.UntilAuthenticator.
+func (a authenticator) AuthenticateUntil(ctx context.Context, token string) (caller *session.Caller, until time.Time, err error) {
+	caller, err = a.callers.Authenticate(ctx, token)
+	if caller == nil && err == nil {
+		caller, until, err = a.subject(ctx, token)
+	}
+	if err != nil {
+		return nil, until, err
+	}
+	if caller != nil && caller.RaviConfigDir != "" {
+		_, _ = a.accounts.Of(caller, nil).Client() // so that its credential is known; calls say what is wrong with it
+	}
+	if caller != nil && a.credentials.hold(token) {
+		return nil, until, nil
+	}
+	return caller, until, nil
+}
+
+// readPrivate reads a small file that nobody else may read.
+func readPrivate(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() || info.Size() > 64<<10:
+		return nil, fmt.Errorf("%s is no small file", path)
+	case info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("%s may be read by others; run: chmod 600 %s", path, path)
+	}
+	return os.ReadFile(path)
+}

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ravi-mcp/internal/server"
+)
+
+const stdioHelp = `Serve one MCP client over stdin and stdout. This is the command to register in
+Claude Code, Claude Desktop and other clients that start a server themselves.
+
+The Ravi credential comes from RAVI_API_KEY, RAVI_ACCESS_TOKEN, the folder in
+RAVI_CONFIG_DIR, or ~/.ravi. Without one the server starts all the same and
+every tool says how to provide one.
+
+The identity of a call is, first match wins: the tool's identity argument, the
+one this session uses, --identity or RAVI_IDENTITY, then config.json in
+RAVI_CONFIG_DIR or else .ravi/config.json here or in the home directory. No
+shared file is ever written.`
+
+const stdioExample = `  claude mcp add ravi -- ravi-mcp stdio
+  ravi-mcp stdio --sandbox
+  ravi-mcp stdio --identity research-agent --allow-identities 'research-*'`
+
+func newStdio(s streams) *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:     "stdio",
+		Short:   "Serve one MCP client over stdin and stdout",
+		Long:    stdioHelp,
+		Example: stdioExample,
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return serveStdio(cmd.Context(), o, s) },
+	}
+	o.add(cmd.Flags())
+	cmd.Flags().StringVar(&o.export, "allow-export", "", "folder that export_secrets may write files to (with --toolsets default,export)")
+	cmd.Flags().StringVar(&o.attach, "allow-attach", "", "folder whose files may be attached to mails (with --toolsets default,mail)")
+	return cmd
+}
+
+func serveStdio(ctx context.Context, o options, s streams) error {
+	log, err := o.log.logger(s.err)
+	if err != nil {
+		return err
+	}
+	if o.identity == "" && !o.sandbox { // the variable names an identity of the real Ravi
+		o.identity = os.Getenv("RAVI_IDENTITY")
+	}
+	app, err := newApp(o, log, s.err)
+	if err != nil {
+		return err
+	}
+	defer app.close()
+	app.reap()
+
+	caller, err := o.caller()
+	if err != nil {
+		return err
+	}
+	transport := server.Stdio{
+		Server: app.mcp.Server, Calls: app.mcp.Calls, In: s.in, Out: s.out, Log: log,
+		DrainTimeout: o.maxWait + 10*time.Second,
+		Context:      server.Local(caller),
+	}
+	log.Info().Str("version", version()).Bool("sandbox", o.sandbox).Msg("serving on stdio")
+	return transport.Serve(ctx)
+}

@@ -1,0 +1,109 @@
+package fault_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+)
+
+func TestEverySentinelOfRaviHasItsCode(t *testing.T) {
+	for kind, want := range map[error]fault.Code{
+		ravi.ErrNotAuthenticated:     fault.NotAuthenticated,
+		ravi.ErrUnauthorized:         fault.NotAuthenticated,
+		ravi.ErrTokenExpired:         fault.TokenExpired,
+		ravi.ErrForbidden:            fault.Forbidden,
+		ravi.ErrSubscriptionRequired: fault.SubscriptionRequired,
+		ravi.ErrNotFound:             fault.NotFound,
+		ravi.ErrConflict:             fault.Conflict,
+		ravi.ErrRateLimited:          fault.RateLimited,
+		ravi.ErrInvalid:              fault.InvalidArgument,
+		ravi.ErrUnsupported:          fault.Unsupported,
+		ravi.ErrUnavailable:          fault.Unavailable,
+		ravi.ErrLocked:               fault.Locked,
+		ravi.ErrWrongIdentity:        fault.IdentityNotFound,
+		config.ErrNoCredentials:      fault.NotAuthenticated,
+		context.DeadlineExceeded:     fault.Unavailable,
+		context.Canceled:             fault.Unavailable,
+		errors.New("anything else"):  fault.Internal,
+	} {
+		got := fault.From(fmt.Errorf("doing something: %w", kind))
+		assert.Equal(t, want, got.Code, kind)
+		assert.ErrorIs(t, got, kind, "the cause is kept for the log")
+		assert.NotEmpty(t, got.Message)
+		assert.NotEmpty(t, got.Hint, "every failure says what to do next")
+	}
+	assert.Nil(t, fault.From(nil))
+}
+
+func TestTheClientSeesNothingOfTheCause(t *testing.T) {
+	const canary = "CANARY-3b"
+	for _, cause := range []error{
+		errors.New(canary),
+		&ravi.Error{Op: canary, Status: 418, Kind: ravi.ErrUnavailable, Cause: errors.New(canary)},
+		fault.New(fault.Conflict, "m", "h").WithCause(errors.New(canary)),
+	} {
+		e := fault.From(cause)
+		body, err := json.Marshal(e.Body())
+		require.NoError(t, err)
+		assert.NotContains(t, string(body), canary)
+		assert.NotContains(t, e.Error(), canary)
+	}
+}
+
+func TestARefusalNamesItsFieldsAndAThrottleItsTime(t *testing.T) {
+	e := fault.From(&ravi.Error{Op: "x", Status: 400, Kind: ravi.ErrInvalid, Fields: []string{"name", "email"}})
+	assert.Equal(t, "Ravi's validation refused: name, email.", e.Message)
+
+	e = fault.From(&ravi.Error{Op: "x", Status: 429, Kind: ravi.ErrRateLimited, RetryAfter: 1500 * time.Millisecond})
+	assert.Equal(t, 2, e.Body().RetryAfterSeconds, "rounded up: earlier is too early")
+	assert.True(t, e.Body().Retryable)
+}
+
+func TestOnlyThrottlingAndOutagesAreWorthARetry(t *testing.T) {
+	for _, code := range fault.Codes() {
+		assert.Equal(t, code == fault.RateLimited || code == fault.Unavailable, code.Retryable(), code)
+	}
+	assert.Len(t, fault.Codes(), 19)
+}
+
+func TestBodyHasTheKeysOfTheContract(t *testing.T) {
+	full := &fault.Error{Code: fault.Denied, Message: "m", Hint: "h", Reason: "policy", RetryAfter: time.Second}
+	body, err := json.Marshal(full.Body())
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"code":"denied","message":"m","hint":"h","retryable":false,"retry_after_seconds":1,"reason":"policy"}`, string(body))
+}
+
+func TestABrokenFileIsNamedWithItsPositionAndNotItsContent(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte("{\n  \"identity_uuid\": CANARY\n}"), 0o600))
+	sources := config.Sources{
+		Getenv:  func(k string) string { return map[string]string{"RAVI_CONFIG_DIR": dir}[k] },
+		Home:    t.TempDir(),
+		WorkDir: t.TempDir(),
+	}
+	_, err := sources.Identity()
+	e := fault.From(err)
+	assert.Equal(t, fault.InvalidConfig, e.Code)
+	assert.Contains(t, e.Message, filepath.Join(dir, "config.json"))
+	assert.Contains(t, e.Message, "2")
+	assert.NotContains(t, e.Message, "CANARY")
+}
+
+func TestIsComparesByCode(t *testing.T) {
+	err := fmt.Errorf("wrapped: %w", fault.IdentityNotFoundError())
+	assert.ErrorIs(t, err, &fault.Error{Code: fault.IdentityNotFound})
+	assert.NotErrorIs(t, err, &fault.Error{Code: fault.NotFound})
+	assert.True(t, fault.Has(err, fault.IdentityNotFound))
+}

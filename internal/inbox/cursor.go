@@ -1,0 +1,216 @@
+package inbox
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"ravi-mcp/internal/token"
+)
+
+const (
+	cursorPurpose = "cursor"
+	cursorLife    = 24 * time.Hour
+	cursorVersion = 1
+	maxMarks      = 8
+)
+
+// state is what a cursor carries.
+type state struct {
+	seen      [2]seen // by channel
+	marks     []mark  // the last answers, oldest first
+	fruitless int     // waits of this chain that ended without an answer in a row
+}
+
+// mark remembers an answer: of this sender, codes that reached Ravi before
+// that point were replaced by it, even if they become visible later.
+type mark struct {
+	sender senderID
+	at     point
+}
+
+// senderID is a short hash of a normalised sender.
+type senderID [6]byte
+
+func hashSender(channel int, sender string) senderID {
+	sum := sha256.Sum256(append([]byte{byte(channel)}, sender...))
+	return senderID(sum[:6])
+}
+
+// replaced reports whether a code at p from this sender was replaced by an
+// answer that the chain has had already.
+func (s *state) replaced(id senderID, p point) bool {
+	return slices.ContainsFunc(s.marks, func(m mark) bool { return m.sender == id && p.compare(m.at) < 0 })
+}
+
+func (s *state) marked(id senderID, p point) []mark {
+	marks := slices.DeleteFunc(slices.Clone(s.marks), func(m mark) bool { return m.sender == id })
+	marks = append(marks, mark{sender: id, at: p})
+	return marks[max(0, len(marks)-maxMarks):]
+}
+
+// seal makes the cursor of target out of s.
+func (h *Hub) seal(t Target, s state) (string, error) {
+	b := token.Binding{Caller: t.Caller, Identity: t.Identity, Purpose: cursorPurpose}
+	return h.cfg.Sealer.Seal(b, cursorLife, s.encode())
+}
+
+// open is the reverse of seal; every failure is ErrCursor.
+func (h *Hub) open(t Target, cursor string) (state, error) {
+	b := token.Binding{Caller: t.Caller, Identity: t.Identity, Purpose: cursorPurpose}
+	payload, err := h.cfg.Sealer.Open(b, cursor)
+	if err != nil {
+		return state{}, ErrCursor
+	}
+	s, err := decodeState(payload)
+	if err != nil {
+		return state{}, ErrCursor
+	}
+	return s, nil
+}
+
+// encode writes: version, fruitless, then per channel the horizon (0 for
+// none), the floor, and the ids as gaps; then the marks.
+func (s state) encode() []byte {
+	out := []byte{cursorVersion}
+	out = binary.AppendUvarint(out, uint64(s.fruitless))
+	for _, c := range s.seen {
+		if c.horizon.IsZero() {
+			out = binary.AppendVarint(out, noHorizon)
+			c.floor = 0
+		} else {
+			out = binary.AppendVarint(out, c.horizon.UnixMicro())
+		}
+		out = binary.AppendVarint(out, c.floor)
+		out = binary.AppendUvarint(out, uint64(len(c.ids)))
+		last := c.floor
+		for i, id := range c.ids {
+			if i == 0 { // may be below the floor; the difference wraps
+				out = binary.AppendVarint(out, id-last)
+			} else {
+				out = binary.AppendUvarint(out, uint64(id)-uint64(last))
+			}
+			last = id
+		}
+	}
+	out = binary.AppendUvarint(out, uint64(len(s.marks)))
+	for _, m := range s.marks {
+		out = append(out, m.sender[:]...)
+		out = binary.AppendVarint(out, unixMicro(m.at.created))
+		out = binary.AppendVarint(out, m.at.id)
+	}
+	return out
+}
+
+const noHorizon = math.MinInt64
+
+var errState = errors.New("inbox: broken cursor state")
+
+func decodeState(data []byte) (state, error) {
+	r := reader{data: data}
+	var s state
+	if r.byte() != cursorVersion {
+		return state{}, errState
+	}
+	s.fruitless = int(min(r.uvarint(), math.MaxInt32))
+	for c := range s.seen {
+		var in seen
+		if micros := r.varint(); micros != noHorizon {
+			in.horizon = time.UnixMicro(micros).UTC()
+		}
+		in.floor = r.varint()
+		count := r.uvarint()
+		if count > uint64(len(r.data)) { // an id takes a byte at least
+			return state{}, errState
+		}
+		last := in.floor
+		for i := range count {
+			if i == 0 {
+				last += r.varint()
+			} else {
+				gap := r.uvarint()
+				next := int64(uint64(last) + gap)
+				if gap == 0 || next <= last {
+					return state{}, errState
+				}
+				last = next
+			}
+			in.ids = append(in.ids, last)
+		}
+		s.seen[c] = in
+	}
+	count := r.uvarint()
+	if count > maxMarks {
+		return state{}, errState
+	}
+	for range count {
+		var m mark
+		copy(m.sender[:], r.take(len(m.sender)))
+		m.at.created = fromUnixMicro(r.varint())
+		m.at.id = r.varint()
+		s.marks = append(s.marks, m)
+	}
+	if r.failed || len(r.data) > 0 {
+		return state{}, errState
+	}
+	return s, nil
+}
+
+// unixMicro keeps the zero time, which stands for "Ravi did not say".
+func unixMicro(t time.Time) int64 {
+	if t.IsZero() {
+		return noHorizon
+	}
+	return t.UnixMicro()
+}
+
+func fromUnixMicro(micros int64) time.Time {
+	if micros == noHorizon {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}
+
+// reader takes values off the front of data; after a failure everything is 0.
+type reader struct {
+	data   []byte
+	failed bool
+}
+
+func (r *reader) take(n int) []byte {
+	if r.failed || n < 0 || n > len(r.data) {
+		r.failed, r.data = true, nil
+		return nil
+	}
+	head := r.data[:n]
+	r.data = r.data[n:]
+	return head
+}
+
+func (r *reader) byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.data)
+	if r.take(n); r.failed || n <= 0 {
+		r.failed = true
+		return 0
+	}
+	return v
+}
+
+func (r *reader) varint() int64 {
+	v, n := binary.Varint(r.data)
+	if r.take(n); r.failed || n <= 0 {
+		r.failed = true
+		return 0
+	}
+	return v
+}

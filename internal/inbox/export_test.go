@@ -1,0 +1,98 @@
+package inbox
+
+import (
+	"time"
+
+	"ravi-mcp/internal/otp"
+)
+
+// Doors for the external tests of what has no public face.
+
+// Point is a message's place in the order of arrival.
+type Point struct {
+	Created time.Time
+	ID      int64
+}
+
+// CursorState is a decoded cursor of one channel.
+type CursorState struct{ s state }
+
+func toPoints(in []Point) []point {
+	out := make([]point, 0, len(in))
+	for _, p := range in {
+		out = append(out, pointOf(p.Created, p.ID))
+	}
+	return out
+}
+
+// Past lists messages and moves on past upTo; nil moves past everything.
+func (c CursorState) Past(listed []Point, upTo *Point) CursorState {
+	limit := end
+	if upTo != nil {
+		limit = pointOf(upTo.Created, upTo.ID)
+	}
+	next := c.s
+	next.seen[0] = c.s.seen[0].past(toPoints(listed), limit)
+	return CursorState{next}
+}
+
+// Merge is what Hub.Merge does to the states of two cursors.
+func (c CursorState) Merge(o CursorState) CursorState { return CursorState{c.s.merge(o.s)} }
+
+// Has reports whether the cursor has seen a message.
+func (c CursorState) Has(p Point) bool { return c.s.seen[0].has(pointOf(p.Created, p.ID)) }
+
+// Explicit is how many ids it holds one by one.
+func (c CursorState) Explicit() int { return len(c.s.seen[0].ids) }
+
+// Encode is the payload of the sealed cursor.
+func (c CursorState) Encode() []byte { return c.s.encode() }
+
+// DecodeCursor is the reverse of Encode.
+func DecodeCursor(data []byte) (CursorState, error) {
+	s, err := decodeState(data)
+	return CursorState{s}, err
+}
+
+// Concerns reports whether text or an origin host or sender is about a service.
+func Concerns(name, from, subject, text string) bool {
+	f := newFilter(Request{Service: name})
+	return f.passes(&unit{message: &message{from: line(from), sender: address(from), subject: subject}, content: &content{text: text}})
+}
+
+// FromMatches reports whether a mail's From passes the filter; SMS likewise
+// with a phone number.
+func FromMatches(filterText, from string, sms bool) bool {
+	f := newFilter(Request{From: filterText})
+	m := &message{from: line(from), sender: address(from)}
+	if sms {
+		m = &message{channel: 1, from: line(from), sender: phone(from)}
+	}
+	return f.passes(&unit{message: m, content: &content{}})
+}
+
+// Counter reads the part counter of an SMS.
+func Counter(s string) (no, of int, rest string, ok bool) { return cutCounter(s) }
+
+// Join makes units of SMS of one sender, given seconds apart, and returns the
+// ids of each, the bodies having the ids 1, 2, 3, …
+func Join(bodies []string, apart []time.Duration) (ids [][]int64, texts []string) {
+	var list []*message
+	at := time.Unix(0, 0)
+	for i, body := range bodies {
+		at = at.Add(apart[i])
+		m := listedMessage{
+			message: message{channel: 1, at: pointOf(at, int64(i+1)), from: "1", sender: "1"},
+			parts:   otp.Message{Channel: otp.SMS, Text: body},
+		}
+		m.content = m.read()
+		list = append(list, &m.message)
+	}
+	for _, u := range units(1, list, func(m otp.Message) otp.Verdict { return otp.Extract(m, otp.Context{}) }) {
+		if u.parts == nil {
+			u.parts = []int64{u.at.id}
+		}
+		ids, texts = append(ids, u.parts), append(texts, u.text)
+	}
+	return ids, texts
+}

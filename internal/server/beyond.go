@@ -1,0 +1,140 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/session"
+	"ravi-mcp/tools"
+)
+
+// beyond is what a server has besides tools: resources, prompts and
+// completions (DESIGN section 5). They reach Ravi through the same middleware
+// as tools, and exist for those for whom the tools behind them do.
+type beyond struct {
+	cfg   Config
+	tools map[string]tools.Tool // those that are published
+}
+
+func newBeyond(cfg Config) *beyond {
+	return &beyond{cfg: cfg, tools: make(map[string]tools.Tool)}
+}
+
+// options announce it. Nothing is announced of subscriptions: mcp-go promises
+// updates to clients of 2026-07-28 that it cannot send.
+func (b *beyond) options() []mcpserver.ServerOption {
+	return []mcpserver.ServerOption{
+		mcpserver.WithResourceCapabilities(false, false), mcpserver.WithPromptCapabilities(false), mcpserver.WithCompletions(),
+		mcpserver.WithPromptCompletionProvider(b), mcpserver.WithResourceCompletionProvider(b),
+		mcpserver.WithCacheHints(0, mcp.CacheScopePrivate),
+	}
+}
+
+// hooks keep what a caller has no right to out of the lists, and mcp-go's words
+// out of the errors.
+func (b *beyond) hooks(h *mcpserver.Hooks) {
+	h.AddAfterListResources(func(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, list *mcp.ListResourcesResult) {
+		list.Resources = kept(list.Resources, func(r mcp.Resource) bool { return b.allows(ctx, r.URI) })
+	})
+	h.AddAfterListResourceTemplates(func(ctx context.Context, _ any, _ *mcp.ListResourceTemplatesRequest, list *mcp.ListResourceTemplatesResult) {
+		list.ResourceTemplates = kept(list.ResourceTemplates, func(r mcp.ResourceTemplate) bool { return b.allows(ctx, r.URITemplate.Raw()) })
+	})
+	h.AddOnError(func(ctx context.Context, _ any, method mcp.MCPMethod, message any, err error) {
+		own, _ := ctx.Value(ownErrorKey{}).(*ownError)
+		if own.object() != nil {
+			return
+		}
+		var unreadable *mcpserver.UnparsableMessageError
+		malformed := errors.As(err, &unreadable)
+		switch method {
+		case mcp.MethodResourcesRead, mcp.MethodPromptsGet, mcp.MethodCompletionComplete:
+			switch {
+			case malformed:
+				failAnswer(ctx, fault.New(fault.InvalidArgument, "The params of "+string(method)+" have not the shape that the protocol gives them.",
+					"Send what the protocol's schema of that method says."), mcp.INVALID_PARAMS, "")
+			case method == mcp.MethodResourcesRead:
+				var uri string
+				if asked, ok := message.(*mcp.ReadResourceRequest); ok {
+					uri = asked.Params.URI
+				}
+				failAnswer(ctx, fault.From(tools.NoResource()), missingResource(ctx), uri)
+			case method == mcp.MethodPromptsGet:
+				failAnswer(ctx, fault.From(tools.NoPrompt()), mcp.INVALID_PARAMS, "")
+			}
+		}
+	})
+}
+
+// kept returns those of a list that pass, in a list of its own; it is never nil.
+func kept[T any](list []T, pass func(T) bool) []T {
+	out := make([]T, 0, len(list))
+	for _, v := range list {
+		if pass(v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// has reports whether all the tools exist for the caller of ctx.
+func (b *beyond) has(ctx context.Context, names ...string) bool {
+	call, ok := session.CallFrom(ctx)
+	for _, name := range names {
+		t, published := b.tools[name]
+		ok = ok && published && call.Caller.Rights.AllowsTool(string(t.Toolset), t.Writes())
+	}
+	return ok
+}
+
+// publish adds to the server what there are tools for. It fails as New does.
+func (b *beyond) publish(s *mcpserver.MCPServer) error {
+	for _, r := range tools.Resources() {
+		t, there := b.tools[r.Tool]
+		if !there {
+			continue
+		}
+		if err := b.addResource(s, r, t); err != nil {
+			return err
+		}
+	}
+	for _, p := range b.cfg.Deps.Prompts() {
+		there := true
+		for _, name := range p.Needs {
+			_, published := b.tools[name]
+			there = there && published
+		}
+		if there {
+			b.addPrompt(s, p)
+		}
+	}
+	return nil
+}
+
+// run sends a request of the caller of ctx through the middleware.
+func (b *beyond) run(ctx context.Context, r *request, h handler) (tools.Result, error) {
+	r.Tool, r.Deadline = r.Method, callDeadline
+	return behind(b.cfg, h)(ctx, r)
+}
+
+// failed has the request answered with an error of ours. What it returns is for
+// a transport that lets mcp-go's error stand: the same words.
+func failed(ctx context.Context, err error, missing int, uri string) error {
+	e := fault.From(err)
+	failAnswer(ctx, e, missing, uri)
+	return fmt.Errorf("%s: %s %s", e.Code, e.Message, e.Hint)
+}
+
+// rawArguments makes arguments of what mcp-go has decoded.
+func rawArguments(given any) json.RawMessage {
+	raw, err := json.Marshal(given)
+	if err != nil {
+		return json.RawMessage(`"not JSON"`)
+	}
+	return raw
+}

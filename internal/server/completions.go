@@ -1,0 +1,75 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/schemas"
+	"ravi-mcp/tools"
+)
+
+// completer proposes values for one argument.
+type completer func(context.Context, tools.Call, tools.CompleteParams) (tools.Proposals, error)
+
+// CompletePromptArgument is what mcp-go asks for the argument of a prompt.
+func (b *beyond) CompletePromptArgument(ctx context.Context, prompt string, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
+	var there bool
+	for _, p := range b.cfg.Deps.Prompts() {
+		there = there || p.Name == prompt && b.has(ctx, p.Needs...)
+	}
+	if !there {
+		return nil, failed(ctx, tools.NoPrompt(), mcp.INVALID_PARAMS, "")
+	}
+	switch argument.Name {
+	case "identity":
+		return b.complete(ctx, "identity", "list_identities", b.cfg.Deps.CompleteIdentity, argument, given)
+	case "service":
+		return b.complete(ctx, "service", "list_credentials", b.cfg.Deps.CompleteDomain, argument, given)
+	}
+	return nil, failed(ctx, errNoArgument, mcp.INVALID_PARAMS, "")
+}
+
+// CompleteResourceArgument is what mcp-go asks for a variable of a template.
+func (b *beyond) CompleteResourceArgument(ctx context.Context, uri string, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
+	templates := slices.DeleteFunc(tools.Resources(), func(r tools.Resource) bool { return !r.Template || r.URI != uri || !b.has(ctx, r.Tool) })
+	if len(templates) == 0 {
+		return nil, failed(ctx, tools.NoResource(), mcp.INVALID_PARAMS, "")
+	}
+	if argument.Name != "uuid" {
+		return nil, failed(ctx, errNoArgument, mcp.INVALID_PARAMS, "")
+	}
+	return b.complete(ctx, "uuid", "list_identities", b.cfg.Deps.CompleteUUID, argument, given)
+}
+
+var errNoArgument = fault.New(fault.InvalidArgument, "There is no argument of that name to complete.", "prompts/list and resources/templates/list name the arguments.")
+
+// complete runs a completer through the middleware, for who may use the tool
+// that lists the same; nobody else gets proposals.
+func (b *beyond) complete(ctx context.Context, what, tool string, propose completer, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
+	if !b.has(ctx, tool) {
+		return &mcp.Completion{Values: []string{}}, nil
+	}
+	params := tools.CompleteParams{Value: argument.Value, Identity: given.Arguments["identity"]}
+	result, err := b.run(ctx, &request{Method: "completion/complete " + what, Schema: completeSchema, Arguments: rawArguments(params)},
+		func(ctx context.Context, r *request) (tools.Result, error) {
+			var p tools.CompleteParams
+			if err := json.Unmarshal(r.Arguments, &p); err != nil {
+				return nil, err
+			}
+			return propose(ctx, tools.Call{Call: r.Call, Progress: progressOf(ctx)}, p)
+		})
+	if err != nil {
+		return nil, failed(ctx, err, mcp.INVALID_PARAMS, "")
+	}
+	found, ok := result.(tools.Proposals)
+	if !ok {
+		return nil, failed(ctx, errLostResult, mcp.INVALID_PARAMS, "")
+	}
+	return &mcp.Completion{Values: found.Values, Total: found.Total, HasMore: found.Total > len(found.Values)}, nil
+}
+
+var completeSchema = schemas.Input[tools.CompleteParams]()

@@ -1,0 +1,46 @@
+package server
+
+import (
+	"context"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/session"
+	"ravi-mcp/tools"
+)
+
+// DefaultReveals is how many stored values one caller is shown in an hour unless
+// an operator says otherwise: plenty for a task, and a bound for an agent that
+// was talked into reading a whole vault (SECURITY.md S4).
+const DefaultReveals = 120
+
+// NewReveals returns a budget of so many values an hour, a quarter of them at
+// once; a negative number sets no limit.
+func NewReveals(perHour int) *session.Budget {
+	return &session.Budget{PerHour: perHour, Burst: (perHour + 3) / 4}
+}
+
+// limitReveals holds the calls that show a stored value to the caller's budget.
+// A call counts once nothing but Ravi is left to stop it; one that fails has
+// shown nothing and does not count.
+func limitReveals(budget *session.Budget, deps *tools.Deps) middleware {
+	return func(next handler) handler {
+		return func(ctx context.Context, r *request) (tools.Result, error) {
+			if r.Shows == nil || !r.Shows(r.Arguments) {
+				return next(ctx, r)
+			}
+			giveBack, wait := budget.Take(r.Caller.Name, deps.Time())
+			if wait > 0 {
+				r.Verdict = verdictDenied
+				e := fault.New(fault.RateLimited, "This caller was shown as many stored values as it may be for now.",
+					"Wait and call again, and ask only for the value that you are about to use. Where the tool takes `reveal`, false shows everything but the value and is not limited.")
+				e.RetryAfter = wait
+				return nil, e
+			}
+			result, err := next(ctx, r)
+			if err != nil {
+				giveBack()
+			}
+			return result, err
+		}
+	}
+}

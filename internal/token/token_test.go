@@ -1,0 +1,223 @@
+package token_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"ravi-mcp/internal/token"
+)
+
+var home = token.Binding{Caller: "local", Identity: "4f9d2a6e-0000-4000-8000-000000000001", Purpose: "cursor"}
+
+func key(b byte) []byte { return bytes.Repeat([]byte{b}, token.KeySize) }
+
+func sealer(t *testing.T, current, previous []byte) *token.Sealer {
+	t.Helper()
+	s, err := token.NewSealer(current, previous)
+	require.NoError(t, err)
+	return s
+}
+
+func TestATokenComesBackToItsOwnerOnly(t *testing.T) {
+	t.Parallel()
+	s := sealer(t, key(1), nil)
+	tok, err := s.Seal(home, time.Hour, []byte("state"))
+	require.NoError(t, err)
+
+	payload, err := s.Open(home, tok)
+	require.NoError(t, err)
+	assert.Equal(t, "state", string(payload))
+
+	// Before the identity of a call is known, the owner can ask the token.
+	identity, payload, err := s.OpenAny(home.Caller, home.Purpose, tok)
+	require.NoError(t, err)
+	assert.Equal(t, home.Identity, identity)
+	assert.Equal(t, "state", string(payload))
+
+	// Neither the payload nor the identity shows.
+	raw, err := base64.RawURLEncoding.DecodeString(tok)
+	require.NoError(t, err)
+	assert.NotContains(t, string(raw), "state")
+	assert.NotContains(t, string(raw), home.Identity)
+
+	// Two tokens for the same thing differ.
+	again, err := s.Seal(home, time.Hour, []byte("state"))
+	require.NoError(t, err)
+	assert.NotEqual(t, tok, again)
+}
+
+func TestEveryRefusalIsTheSame(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 4, 6, 12, 0, 0, 0, time.UTC)
+	s := sealer(t, key(1), nil)
+	s.Now = func() time.Time { return now }
+	tok, err := s.Seal(home, time.Hour, []byte("state"))
+	require.NoError(t, err)
+	stranger := sealer(t, key(2), nil)
+	stranger.Now = s.Now
+	foreign, err := stranger.Seal(home, time.Hour, []byte("state"))
+	require.NoError(t, err)
+	expired, err := s.Seal(home, time.Millisecond, []byte("state"))
+	require.NoError(t, err)
+	now = now.Add(time.Millisecond)
+
+	with := func(change func(*token.Binding)) token.Binding {
+		b := home
+		change(&b)
+		return b
+	}
+	cases := map[string]struct {
+		binding token.Binding
+		tok     string
+	}{
+		"another caller":                    {with(func(b *token.Binding) { b.Caller = "other" }), tok},
+		"another identity":                  {with(func(b *token.Binding) { b.Identity = "other" }), tok},
+		"no identity":                       {with(func(b *token.Binding) { b.Identity = "" }), tok},
+		"another purpose":                   {with(func(b *token.Binding) { b.Purpose = "confirm" }), tok},
+		"caller and purpose shifted by one": {with(func(b *token.Binding) { b.Caller, b.Purpose = "localc", "ursor" }), tok},
+		"another key":                       {home, foreign},
+		"expired at this very moment":       {home, expired},
+		"empty":                             {home, ""},
+		"not base64":                        {home, "no token at all!"},
+		"too short":                         {home, "AAAA"},
+		"padding":                           {home, tok + "="},
+		"line break inside":                 {home, tok[:8] + "\n" + tok[8:]},
+		"cut":                               {home, tok[:len(tok)-4]},
+		"longer":                            {home, tok + "AAAA"},
+		"huge":                              {home, strings.Repeat("A", token.MaxLength+4)},
+	}
+	for name, c := range cases {
+		payload, err := s.Open(c.binding, c.tok)
+		require.ErrorIs(t, err, token.ErrInvalid, name)
+		assert.Equal(t, token.ErrInvalid.Error(), err.Error(), name)
+		assert.Nil(t, payload, name)
+	}
+	_, err = s.Open(home, tok)
+	require.NoError(t, err, "the token itself is still good")
+}
+
+func TestEveryByteCounts(t *testing.T) {
+	t.Parallel()
+	s := sealer(t, key(1), nil)
+	tok, err := s.Seal(home, time.Hour, []byte("state"))
+	require.NoError(t, err)
+	raw, err := base64.RawURLEncoding.DecodeString(tok)
+	require.NoError(t, err)
+	for i := range raw {
+		for bit := range 8 {
+			raw[i] ^= 1 << bit
+			_, err := s.Open(home, base64.RawURLEncoding.EncodeToString(raw))
+			require.ErrorIs(t, err, token.ErrInvalid, "byte %d bit %d", i, bit)
+			raw[i] ^= 1 << bit
+		}
+	}
+	// No second spelling either: unused bits of the last character must be zero.
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	for i := range tok {
+		for _, c := range []byte(alphabet) {
+			if c == tok[i] {
+				continue
+			}
+			_, err := s.Open(home, tok[:i]+string(c)+tok[i+1:])
+			require.ErrorIs(t, err, token.ErrInvalid, "character %d as %q", i, c)
+		}
+	}
+}
+
+func TestRotationKeepsOldTokensForOneKey(t *testing.T) {
+	t.Parallel()
+	first := sealer(t, key(1), nil)
+	second := sealer(t, key(2), key(1))
+	third := sealer(t, key(3), key(2))
+
+	old, err := first.Seal(home, time.Hour, []byte("old"))
+	require.NoError(t, err)
+	payload, err := second.Open(home, old)
+	require.NoError(t, err)
+	assert.Equal(t, "old", string(payload))
+	_, err = third.Open(home, old)
+	require.ErrorIs(t, err, token.ErrInvalid)
+
+	fresh, err := second.Seal(home, time.Hour, []byte("fresh"))
+	require.NoError(t, err)
+	_, err = first.Open(home, fresh)
+	require.ErrorIs(t, err, token.ErrInvalid, "the previous key does not seal")
+}
+
+func TestWrongUseIsRefused(t *testing.T) {
+	t.Parallel()
+	_, err := token.NewSealer(key(1)[:31], nil)
+	require.EqualError(t, err, "token: a sealing key must have 32 bytes, not 31")
+	_, err = token.NewSealer(key(1), []byte("short"))
+	require.EqualError(t, err, "token: a sealing key must have 32 bytes, not 5")
+
+	s := token.Random()
+	_, err = s.Seal(home, 0, nil)
+	require.Error(t, err)
+	_, err = s.Seal(home, time.Hour, make([]byte, token.MaxLength))
+	require.Error(t, err)
+
+	tok, err := s.Seal(home, time.Hour, nil)
+	require.NoError(t, err)
+	_, err = token.Random().Open(home, tok)
+	require.ErrorIs(t, err, token.ErrInvalid, "random keys differ")
+}
+
+// Whatever is sealed is opened by exactly the same binding before the expiry,
+// and by nothing else.
+func TestPropertyOnlyTheSameBindingOpens(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.UnixMilli(rapid.Int64Range(0, 4e12).Draw(t, "now"))
+		s, err := token.NewSealer(key(1), key(2))
+		require.NoError(t, err)
+		s.Now = func() time.Time { return now }
+		binding := rapid.Custom(func(t *rapid.T) token.Binding {
+			part := rapid.StringN(0, 3, -1)
+			return token.Binding{Caller: part.Draw(t, "caller"), Identity: part.Draw(t, "identity"), Purpose: part.Draw(t, "purpose")}
+		})
+		mine, other := binding.Draw(t, "mine"), binding.Draw(t, "other")
+		ttl := time.Duration(rapid.Int64Range(1, 1e9).Draw(t, "ttl")) * time.Millisecond
+		later := time.Duration(rapid.Int64Range(0, 2e9).Draw(t, "later")) * time.Millisecond
+		payload := rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "payload")
+
+		tok, err := s.Seal(mine, ttl, payload)
+		require.NoError(t, err)
+		now = now.Add(later)
+		got, err := s.Open(other, tok)
+		if mine == other && later < ttl {
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(payload, got))
+		} else {
+			require.ErrorIs(t, err, token.ErrInvalid)
+			require.Nil(t, got)
+		}
+	})
+}
+
+func FuzzOpen(f *testing.F) {
+	s, err := token.NewSealer(key(1), key(2))
+	require.NoError(f, err)
+	genuine, err := s.Seal(home, time.Hour, []byte("state"))
+	require.NoError(f, err)
+	for _, seed := range []string{"", "AAAA", genuine, genuine[:40], strings.Repeat("A", 56), "\n" + genuine} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, tok string) {
+		payload, err := s.Open(home, tok)
+		if err == nil { // a seed of this process or of a sister process: the key is the same
+			require.Equal(t, "state", string(payload))
+			require.Len(t, tok, len(genuine))
+			return
+		}
+		require.ErrorIs(t, err, token.ErrInvalid)
+		require.Nil(t, payload)
+	})
+}

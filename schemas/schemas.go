@@ -16,7 +16,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"sync"
 
 	invopop "github.com/invopop/jsonschema"
@@ -27,10 +26,8 @@ import (
 // asked for, and compiled when it is first used, because a server has a hundred
 // and a session uses a few. It may be used by any number of goroutines.
 type Schema struct {
-	name     string
-	describe func() (json.RawMessage, error)
-	raw      func() (json.RawMessage, error)
-	once     func() (compiled, error)
+	raw  func() (json.RawMessage, error)
+	once func() (compiled, error)
 }
 
 // compiled is a schema ready to check values.
@@ -51,17 +48,13 @@ type property struct {
 
 // Input returns the schema of the arguments that are decoded into a T.
 func Input[T any]() *Schema {
-	return reflectSchema(new(T), false, "input "+reflect.TypeFor[T]().String())
+	return newSchema(func() (json.RawMessage, error) { return describe(new(T), false) })
 }
 
 // Output returns the schema of the structured result T.
 func Output[T any]() *Schema {
-	return reflectSchema(new(T), true, "output "+reflect.TypeFor[T]().String())
+	return newSchema(func() (json.RawMessage, error) { return describe(new(T), true) })
 }
-
-// Name says of what struct the schema is, and whether of its input or output,
-// such as "input tools.GetSecretParams". It is empty for one that Compile made.
-func (s *Schema) Name() string { return s.name }
 
 // JSON returns the schema document, nil if the struct cannot be described. The
 // caller must not change it.
@@ -80,12 +73,6 @@ func (s *Schema) Has(name string) bool {
 	return err == nil && ok
 }
 
-func reflectSchema(v any, additional bool, name string) *Schema {
-	s := newSchema(func() (json.RawMessage, error) { return describe(v, additional) })
-	s.name = name
-	return s
-}
-
 // describe returns the schema of v's type.
 func describe(v any, additional bool) (json.RawMessage, error) {
 	r := invopop.Reflector{
@@ -102,7 +89,7 @@ func describe(v any, additional bool) (json.RawMessage, error) {
 }
 
 func newSchema(describe func() (json.RawMessage, error)) *Schema {
-	s := &Schema{describe: describe, raw: sync.OnceValues(describe)}
+	s := &Schema{raw: sync.OnceValues(describe)}
 	s.once = sync.OnceValues(func() (compiled, error) {
 		raw, err := s.raw()
 		if err != nil {
@@ -112,21 +99,6 @@ func newSchema(describe func() (json.RawMessage, error)) *Schema {
 	})
 	return s
 }
-
-// Kept returns the schema with a document that Describe returned when the
-// program was built, because describing a struct takes a tenth of a millisecond
-// and a start is measured. A nil document is made anew.
-func (s *Schema) Kept(document json.RawMessage) *Schema {
-	if document == nil {
-		return s
-	}
-	kept := newSchema(func() (json.RawMessage, error) { return document, nil })
-	kept.name, kept.describe = s.name, s.describe
-	return kept
-}
-
-// Describe makes the document anew from the struct.
-func (s *Schema) Describe() (json.RawMessage, error) { return s.describe() }
 
 // Check compiles the schema now and returns what is wrong with it. A schema
 // that fails here fails every use.

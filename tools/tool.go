@@ -147,7 +147,7 @@ func define[P any, R Result](a about, handle func(context.Context, Call, P) (R, 
 	}
 	return Tool{
 		Name: a.name, Title: a.title, Description: a.description, Toolset: a.set, Hints: a.hints, Waits: a.waits,
-		Input: described(schemas.Input[P]()), Output: described(schemas.Output[R]()), Kind: a.decides.kind, Decide: a.decides.decide, Shows: a.decides.shows, Run: run,
+		Input: schemas.Input[P](), Output: schemas.Output[R](), Kind: a.decides.kind, Decide: a.decides.decide, Shows: a.decides.shows, Run: run,
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // house lists the packages from the top down, as ARCHITECTURE.md draws them.
 // A package may import only what stands below it.
 var house = []string{
-	"", "gcoff", "internal/test/bench", "internal/test/bench/bare", "internal/test/soak", "internal/cli", "internal/server", "tools", "schemas", "session/redisstore/redistest", "session/redisstore",
+	"", "gcoff", "internal/test/bench", "internal/test/bench/bare", "internal/test/soak", "internal/cli", "internal/server", "tools", "schemas", "session/redisstore/redistest", "session/redisstore", "session/lease",
 	"session", "internal/inbox", "internal/otp", "internal/fault", "ravi",
 	"ravi/seal", "ravi/config", "ravi/secret", "internal/token", "internal/issuer", "internal/issuer/issuertest", "sandbox/sandboxtest", "sandbox", "internal/test/conformance",
 }

@@ -56,8 +56,8 @@ func (a *Accounts) Of(caller *Caller, own *Account) *Account {
 	return account
 }
 
-// with returns all accounts there are, own first unless it is nil.
-func (a *Accounts) with(own *Account) []*Account {
+// All returns all accounts there are, own first unless it is nil.
+func (a *Accounts) All(own *Account) []*Account {
 	var all []*Account
 	if own != nil {
 		all = append(all, own)
@@ -73,7 +73,7 @@ func (a *Accounts) with(own *Account) []*Account {
 // Close ends the work of all clients and waits for it.
 func (a *Accounts) Close() error {
 	var errs []error
-	for _, account := range a.with(nil) {
+	for _, account := range a.All(nil) {
 		errs = append(errs, account.Close())
 	}
 	return errors.Join(errs...)

@@ -38,8 +38,9 @@ type Resolver struct {
 	// Identity is the server's own default (--identity, RAVI_IDENTITY). Set it
 	// only where the server has a single caller.
 	Identity string
-	// Leases are renewed by every call that means their identity; nil means none.
-	Leases *Leases
+	// Leases is told of every call that means an identity, so that the lease of an
+	// ephemeral one is renewed; nil means that there are none.
+	Leases interface{ Used(caller, uuid string) }
 	// ConfigFile reads the identity that a .ravi/config.json names, at every
 	// call. It is nil for HTTP servers, which never take an identity from a file.
 	ConfigFile func() (config.IdentityRef, error)
@@ -81,7 +82,9 @@ func (r *Resolver) Resolve(ctx context.Context, call Call, q Query) (Resolved, e
 	if q.CursorIdentity != "" {
 		by = ByCursor
 	}
-	r.Leases.Used(call.Caller.Name, identity.UUID)
+	if r.Leases != nil {
+		r.Leases.Used(call.Caller.Name, identity.UUID)
+	}
 	return Resolved{Identity: identity, By: by}, nil
 }
 

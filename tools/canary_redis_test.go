@@ -17,6 +17,7 @@ import (
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 	"ravi-mcp/session/redisstore"
 	"ravi-mcp/session/redisstore/redistest"
 )
@@ -36,7 +37,7 @@ func TestNothingInRedisTellsASecretOrAMessage(t *testing.T) {
 			h := newHouse(t, sandbox.Config{})
 			h.seal(pin)
 			h.deps.Store, h.deps.Resolver.Store = store, store
-			leases := &session.Leases{Account: h.account, Store: store, Book: store, Sealer: h.sealer, Shared: true}
+			leases := &lease.Manager{Account: h.account, Store: store, Book: store, Sealer: h.sealer, Shared: true}
 			h.deps.Leases, h.deps.Resolver.Leases = leases, leases
 			all := runCanaries(t, h)
 

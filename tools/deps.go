@@ -10,6 +10,7 @@ import (
 	"ravi-mcp/internal/token"
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 )
 
 // Deps is what the handlers work with. Account, Resolver, Store and
@@ -41,7 +42,7 @@ type Deps struct {
 	// the argument out.
 	Attach *os.Root
 	// Leases delete ephemeral identities; nil means that none can be made.
-	Leases *session.Leases
+	Leases *lease.Manager
 	// Sealer seals the tokens of cleanup_identities and the request state of
 	// questions to people; nil means one of this process.
 	Sealer *token.Sealer

@@ -9,7 +9,7 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
-	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 )
 
 // EphemeralParams are the arguments of create_identity that make the new
@@ -62,7 +62,7 @@ func ephemeralConflict(existing ravi.Identity) error {
 func (d *Deps) claim(client *ravi.Client, name string) error {
 	err := d.Leases.Claim(client, name)
 	switch {
-	case errors.Is(err, session.ErrNameInFlight):
+	case errors.Is(err, lease.ErrNameInFlight):
 		return fault.New(fault.Conflict, "Another server is creating an identity of that name, or was not answered when it did.",
 			"Choose another name, or call again in two minutes.")
 	case fault.Has(err, fault.Unavailable):

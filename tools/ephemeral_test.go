@@ -10,7 +10,7 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 )
 
 type ephemeral struct {
@@ -22,7 +22,7 @@ type ephemeral struct {
 // lease gives the house ephemeral identities, as the command line does. The
 // function that it returns ends the server.
 func (h *house) lease(dir string) (end func()) {
-	leases := &session.Leases{Account: h.account, Store: h.store, Dir: dir}
+	leases := &lease.Manager{Account: h.account, Store: h.store, Dir: dir}
 	h.deps.Leases, h.deps.Resolver.Leases = leases, leases
 	leases.Start()
 	h.t.Cleanup(func() { leases.End(h.t.Context()) })

@@ -4,10 +4,10 @@ import (
 	"context"
 	"time"
 
-	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 )
 
-var _ session.LeaseBook = (*Store)(nil)
+var _ lease.Book = (*Store)(nil)
 
 // credentialsAtOnce is how many credentials one script deals with.
 const credentialsAtOnce = 500
@@ -121,42 +121,42 @@ if id then drop(id) end
 return 1
 `)
 
-// Add implements session.LeaseBook.
-func (s *Store) Add(ctx context.Context, e session.LeaseEntry, due time.Duration) error {
+// Add implements lease.Book.
+func (s *Store) Add(ctx context.Context, e lease.Entry, due time.Duration) error {
 	_, err := s.put(ctx, e, due, 1)
 	return err
 }
 
-// Update implements session.LeaseBook.
-func (s *Store) Update(ctx context.Context, e session.LeaseEntry, due time.Duration) (bool, error) {
+// Update implements lease.Book.
+func (s *Store) Update(ctx context.Context, e lease.Entry, due time.Duration) (bool, error) {
 	return s.put(ctx, e, due, 0)
 }
 
-func (s *Store) put(ctx context.Context, e session.LeaseEntry, due time.Duration, fresh int) (bool, error) {
+func (s *Store) put(ctx context.Context, e lease.Entry, due time.Duration, fresh int) (bool, error) {
 	return s.yes(ctx, putScript, nil, e.ID, hash(e.Name), e.UUID, callerHash(e.Caller), credentialHash(e.Credential), e.TTL.Milliseconds(),
 		e.Data, e.Fence, due.Milliseconds(), fresh)
 }
 
-// Renew implements session.LeaseBook.
+// Renew implements lease.Book.
 func (s *Store) Renew(ctx context.Context, caller, uuid string, ago, grace time.Duration) error {
 	_, err := s.run(ctx, renewScript, nil, uuid, callerHash(caller), max(0, ago).Milliseconds(), grace.Milliseconds())
 	return err
 }
 
-// Named implements session.LeaseBook.
-func (s *Store) Named(ctx context.Context, credential, name string) ([]session.LeaseEntry, error) {
+// Named implements lease.Book.
+func (s *Store) Named(ctx context.Context, credential, name string) ([]lease.Entry, error) {
 	result, err := s.run(ctx, namedScript, nil, credentialHash(credential), hash(name))
 	return leases(result), err
 }
 
-// Leased implements session.LeaseBook.
+// Leased implements lease.Book.
 func (s *Store) Leased(ctx context.Context, uuid string) (bool, error) {
 	return s.yes(ctx, leasedScript, nil, uuid)
 }
 
-// Take implements session.LeaseBook.
-func (s *Store) Take(ctx context.Context, credentials []string, hold time.Duration, most int) ([]session.LeaseEntry, error) {
-	var taken []session.LeaseEntry
+// Take implements lease.Book.
+func (s *Store) Take(ctx context.Context, credentials []string, hold time.Duration, most int) ([]lease.Entry, error) {
+	var taken []lease.Entry
 	for len(credentials) > 0 && len(taken) < most {
 		n := min(len(credentials), credentialsAtOnce)
 		args := []any{hold.Milliseconds(), most - len(taken)}
@@ -172,18 +172,18 @@ func (s *Store) Take(ctx context.Context, credentials []string, hold time.Durati
 	return taken, nil
 }
 
-// Holds implements session.LeaseBook.
+// Holds implements lease.Book.
 func (s *Store) Holds(ctx context.Context, id string, fence int64) (bool, error) {
 	return s.yes(ctx, holdsScript, nil, id, fence)
 }
 
-// Drop implements session.LeaseBook.
+// Drop implements lease.Book.
 func (s *Store) Drop(ctx context.Context, id string, fence int64) error {
 	_, err := s.run(ctx, dropScript, nil, id, fence)
 	return err
 }
 
-// DropIdentity implements session.LeaseBook.
+// DropIdentity implements lease.Book.
 func (s *Store) DropIdentity(ctx context.Context, uuid string) error {
 	_, err := s.run(ctx, dropIdentityScript, nil, uuid)
 	return err
@@ -192,15 +192,15 @@ func (s *Store) DropIdentity(ctx context.Context, uuid string) error {
 func credentialHash(id string) string { return hash("credential", id) }
 
 // leases are the rows of a script's answer.
-func leases(result any) []session.LeaseEntry {
+func leases(result any) []lease.Entry {
 	rows, _ := result.([]any)
-	all := make([]session.LeaseEntry, 0, len(rows))
+	all := make([]lease.Entry, 0, len(rows))
 	for _, row := range rows {
 		fields, ok := row.([]any)
 		if !ok || len(fields) != 6 {
 			continue
 		}
-		e := session.LeaseEntry{}
+		e := lease.Entry{}
 		e.ID, _ = fields[0].(string)
 		e.Data, _ = fields[1].(string)
 		e.Fence, _ = fields[2].(int64)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 	"ravi-mcp/session/redisstore"
 	"ravi-mcp/session/redisstore/redistest"
 )
@@ -20,11 +20,11 @@ func ledger(t *testing.T) (*redisstore.Store, *clock) {
 	return open(t, redistest.Start(t), func(cfg *redisstore.Config) { cfg.Now, cfg.Timeout = c.Now, patience }), c
 }
 
-func leaseOf(id, uuid string) session.LeaseEntry {
-	return session.LeaseEntry{ID: id, Name: "task", UUID: uuid, Caller: "alice", Credential: "k", TTL: time.Minute, Data: "sealed " + id}
+func leaseOf(id, uuid string) lease.Entry {
+	return lease.Entry{ID: id, Name: "task", UUID: uuid, Caller: "alice", Credential: "k", TTL: time.Minute, Data: "sealed " + id}
 }
 
-func take(t *testing.T, s *redisstore.Store, credentials ...string) []session.LeaseEntry {
+func take(t *testing.T, s *redisstore.Store, credentials ...string) []lease.Entry {
 	t.Helper()
 	taken, err := s.Take(t.Context(), credentials, time.Minute, 10)
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestAReplicaThatHungChangesNothingLate(t *testing.T) {
 	clock.advance(time.Minute)
 	hung := take(t, s, "k")
 	require.Len(t, hung, 1)
-	assert.Equal(t, session.LeaseEntry{ID: "1", TTL: time.Minute, Data: "sealed 1", Fence: 1, Age: time.Minute}, hung[0])
+	assert.Equal(t, lease.Entry{ID: "1", TTL: time.Minute, Data: "sealed 1", Fence: 1, Age: time.Minute}, hung[0])
 	assert.Empty(t, take(t, s, "k"), "one has it")
 
 	clock.advance(time.Minute)
@@ -121,7 +121,7 @@ func TestLeasesAreFoundByCredentialAndName(t *testing.T) {
 	clock.advance(time.Second)
 	named, err := s.Named(ctx, "k", "task")
 	require.NoError(t, err)
-	assert.Equal(t, []session.LeaseEntry{{ID: "1", TTL: time.Minute, Data: "sealed 1", Age: time.Second}}, named)
+	assert.Equal(t, []lease.Entry{{ID: "1", TTL: time.Minute, Data: "sealed 1", Age: time.Second}}, named)
 	named, err = s.Named(ctx, "k", "tas")
 	require.NoError(t, err)
 	assert.Empty(t, named)

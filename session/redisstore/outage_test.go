@@ -25,6 +25,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 	"ravi-mcp/session/redisstore"
 	"ravi-mcp/session/redisstore/redistest"
 )
@@ -48,8 +49,8 @@ func everything(ctx context.Context, s *redisstore.Store, t *redisstore.Sessions
 	_, errs["leased"] = s.Leased(ctx, "x")
 	_, errs["take"] = s.Take(ctx, []string{"k"}, time.Minute, 1)
 	_, errs["holds"] = s.Holds(ctx, "1", 0)
-	_, errs["update"] = s.Update(ctx, session.LeaseEntry{ID: "1"}, time.Minute)
-	errs["add"] = s.Add(ctx, session.LeaseEntry{ID: "1"}, time.Minute)
+	_, errs["update"] = s.Update(ctx, lease.Entry{ID: "1"}, time.Minute)
+	errs["add"] = s.Add(ctx, lease.Entry{ID: "1"}, time.Minute)
 	errs["renew"] = s.Renew(ctx, "alice", "x", 0, 0)
 	errs["drop"], errs["drop identity"] = s.Drop(ctx, "1", 0), s.DropIdentity(ctx, "x")
 	unlock, err := s.Lock(ctx, "l", time.Minute)
@@ -153,7 +154,7 @@ func TestNothingInRedisTellsASessionOrStaysForEver(t *testing.T) {
 	_, err = s.Lock(ctx, "identity CANARY", time.Hour)
 	require.NoError(t, err)
 
-	require.NoError(t, s.Add(ctx, session.LeaseEntry{
+	require.NoError(t, s.Add(ctx, lease.Entry{
 		ID: "1", Name: "name-CANARY", UUID: "uuid", Caller: caller, Credential: "credential-CANARY", TTL: time.Hour, Data: "sealed",
 	}, time.Hour))
 	require.NoError(t, s.Renew(ctx, caller, "uuid", 0, time.Hour))

@@ -1,4 +1,4 @@
-package session_test
+package lease_test
 
 import (
 	"bytes"
@@ -18,13 +18,14 @@ import (
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 )
 
 // process is one server as far as leases go. Everything that it does to the
 // world outside goes over its wire or its disk, so that it can be killed between
 // any two of these steps.
 type process struct {
-	*session.Leases
+	*lease.Manager
 	wire *wire
 	life *life
 }
@@ -36,11 +37,11 @@ func newProcess(t require.TestingT, ravis *sandboxtest.Instance, dir string, sha
 	if ravis.Account.ManagementKey != "" {
 		credentials = config.Credentials{Scheme: config.SchemeKey, ManagementKey: secret.New(ravis.Account.ManagementKey)}
 	}
-	p.Leases = &session.Leases{Dir: dir, Shared: shared, Account: &session.Account{Connect: func() (*ravi.Client, error) {
+	p.Manager = &lease.Manager{Dir: dir, Shared: shared, Account: &session.Account{Connect: func() (*ravi.Client, error) {
 		return ravi.New(ravi.Config{Credentials: credentials, BaseURL: "https://ravi.test", Transport: p.wire, RetryTime: time.Second})
 	}}}
 	p.SetDisk(&mortalDisk{life: p.life})
-	p.life.end = p.Leases.Kill
+	p.life.end = p.Manager.Kill
 	return p
 }
 
@@ -49,7 +50,7 @@ func (p *process) Kill() {
 	p.life.mu.Lock()
 	p.life.dead = true
 	p.life.mu.Unlock()
-	p.Leases.Kill()
+	p.Manager.Kill()
 }
 
 var errDead = errors.New("the process is dead")
@@ -168,7 +169,7 @@ func withoutAddress(r *http.Request) *http.Request {
 // mortalDisk is the disk of one process. Of the line that a process is writing
 // when it is killed, half is written.
 type mortalDisk struct {
-	session.OSDisk
+	lease.OSDisk
 	life *life
 }
 
@@ -186,21 +187,21 @@ func (d *mortalDisk) Lock(path string) (*flock.Flock, bool, error) {
 	return d.OSDisk.Lock(path)
 }
 
-func (d *mortalDisk) Create(path string) (session.AppendFile, error) {
+func (d *mortalDisk) Create(path string) (lease.AppendFile, error) {
 	if err := d.life.step(); err != nil {
 		return nil, err
 	}
 	return d.mortal(d.OSDisk.Create(path))
 }
 
-func (d *mortalDisk) Open(path string) (session.AppendFile, error) {
+func (d *mortalDisk) Open(path string) (lease.AppendFile, error) {
 	if err := d.life.step(); err != nil {
 		return nil, err
 	}
 	return d.mortal(d.OSDisk.Open(path))
 }
 
-func (d *mortalDisk) mortal(f session.AppendFile, err error) (session.AppendFile, error) {
+func (d *mortalDisk) mortal(f lease.AppendFile, err error) (lease.AppendFile, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +219,7 @@ func (d *mortalDisk) Remove(path string) error {
 func (d *mortalDisk) SyncFolder(string) {}
 
 type mortalFile struct {
-	session.AppendFile
+	lease.AppendFile
 	life *life
 }
 

@@ -1,4 +1,4 @@
-package session_test
+package lease_test
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ import (
 	"ravi-mcp/ravi"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
-	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 	"ravi-mcp/session/redisstore/redistest"
 )
 
@@ -251,7 +251,7 @@ func TestARefusedCreationIsForgottenAfterAnOutage(t *testing.T) {
 		w.shared.down.Store(false)
 		client, err := b.Account.Client()
 		require.NoError(t, err)
-		require.ErrorIs(t, b.Claim(client, "task"), session.ErrNameInFlight)
+		require.ErrorIs(t, b.Claim(client, "task"), lease.ErrNameInFlight)
 		wait(6 * time.Second)
 		require.NoError(t, b.Claim(client, "task"))
 		a.End(t.Context())
@@ -270,7 +270,7 @@ func TestAForgedNoteDeletesNothing(t *testing.T) {
 		}
 		client, err := a.Account.Client()
 		require.NoError(t, err)
-		forged := session.LeaseEntry{ID: "forged", Name: "kept", UUID: kept, Caller: "local", Credential: a.CredentialOf(client), TTL: time.Minute}
+		forged := lease.Entry{ID: "forged", Name: "kept", UUID: kept, Caller: "local", Credential: a.CredentialOf(client), TTL: time.Minute}
 		forged.Data = `{"id":"forged","name":"kept","credential":"` + forged.Credential + `","intended":"2000-01-01T00:00:00Z","ttl":1,"uuid":"` + kept + `","expires":"2000-01-01T00:00:00Z"}`
 		require.NoError(t, w.shared.book.Add(t.Context(), forged, 0))
 		w.make(a, "task")
@@ -298,7 +298,7 @@ func TestReplicasSettleWithTheAccountOfTheLease(t *testing.T) {
 		year := sandbox.Config{TokenLife: 1000 * 24 * time.Hour}
 		north, own := sandboxtest.Memory(t, year), sandboxtest.Memory(t, year)
 		s := share(t, redis)
-		replica := func(all *towns) (*session.Leases, func(string) *ravi.Client) {
+		replica := func(all *towns) (*lease.Manager, func(string) *ravi.Client) {
 			l, client := all.server("")
 			l.Book, l.Sealer = s.book, s.sealer
 			return l, client

@@ -1,4 +1,4 @@
-package session
+package lease
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"ravi-mcp/internal/token"
 	"ravi-mcp/ravi"
+	"ravi-mcp/session"
 )
 
 const (
@@ -30,14 +31,14 @@ const (
 // rewriteAt is the number of lines from which on a journal is written anew.
 var rewriteAt = 4096
 
-// ErrLeasesEnded says that no lease can be made, because the server ends.
-var ErrLeasesEnded = errors.New("session: the server is ending")
+// ErrEnded says that no lease can be made, because the server ends.
+var ErrEnded = errors.New("session: the server is ending")
 
 // ErrNameInFlight says that another process of this machine may be creating an
 // identity of the same name.
 var ErrNameInFlight = errors.New("session: another server is creating an identity of that name")
 
-// Leases delete ephemeral identities: when they were not used for their time to
+// A Manager delete ephemeral identities: when they were not used for their time to
 // live, and, unless Shared, at End at the latest (DESIGN section 8).
 //
 // Only what a call of this server created is ever deleted. Before a creation is
@@ -59,22 +60,22 @@ var ErrNameInFlight = errors.New("session: another server is creating an identit
 // was used meanwhile.
 //
 // A deletion that fails is tried again, at growing intervals. The zero value
-// with an Account is ready for use, without a journal. A nil *Leases knows no
+// with an Account is ready for use, without a journal. A nil *Manager knows no
 // lease. All methods may be called by any number of goroutines.
-type Leases struct {
+type Manager struct {
 	// Account and Accounts are where identities are deleted, each by the
 	// account whose credential its lease names.
-	Account  *Account
-	Accounts *Accounts
+	Account  *session.Account
+	Accounts *session.Accounts
 	// Store forgets what was deleted; it may be nil.
-	Store Store
+	Store session.Store
 	// Dir is the folder of the journals, made at the first lease; "" keeps none.
 	Dir string
 	// Book keeps the leases of several replicas: new ones go there instead of a
 	// journal, any replica renews them, and any with the account deletes them.
 	// Shared and Sealer must be set with it. Journals in Dir that processes without
 	// a Book left are still taken over. Nil means that there is one process.
-	Book LeaseBook
+	Book Book
 	// Sealer seals what goes into the Book; its key is the same in all replicas.
 	Sealer *token.Sealer
 	// Shared leases outlive the process: they are kept through a restart, and
@@ -107,9 +108,9 @@ type Leases struct {
 	wake   chan struct{}
 }
 
-// lease is one record at work. Leases.mu guards it.
+// lease is one record at work. Manager.mu guards it.
 type lease struct {
-	leaseRecord
+	record
 	journal *journal // nil: none
 	orphan  bool     // its process is gone
 	due     bool     // by the clock of a Book
@@ -131,7 +132,7 @@ const (
 // Intent is a creation that is about to be sent. Exactly one of Created and
 // Failed must be called.
 type Intent struct {
-	l     *Leases
+	m     *Manager
 	lease *lease
 }
 
@@ -139,44 +140,44 @@ type Intent struct {
 // the client; known are the uuids that bear it already. When Begin has
 // returned, the note is on the disk, or in the Book. Where it cannot be kept,
 // Begin fails, and nothing must be created.
-func (l *Leases) Begin(client *ravi.Client, caller, name string, ttl time.Duration, known []string) (*Intent, error) {
-	now := l.now()
-	e := &lease{busy: true, leaseRecord: leaseRecord{
-		ID: NewID(), Name: name, Known: known, Credential: l.credential(client), Caller: caller, Shared: l.Shared, Intended: now, TTL: ttl,
+func (m *Manager) Begin(client *ravi.Client, caller, name string, ttl time.Duration, known []string) (*Intent, error) {
+	now := m.now()
+	e := &lease{busy: true, record: record{
+		ID: session.NewID(), Name: name, Known: known, Credential: m.credential(client), Caller: caller, Shared: m.Shared, Intended: now, TTL: ttl,
 		Address: newAddress(name),
 	}}
 	if ravis, ok := client.Scope("").ServerTime(); ok {
 		e.Ahead, e.Clock = time.Until(ravis).Round(time.Millisecond), true
 	}
-	if l.Book != nil {
-		return l.beginInBook(e)
+	if m.Book != nil {
+		return m.beginInBook(e)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ending {
-		return nil, ErrLeasesEnded
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ending {
+		return nil, ErrEnded
 	}
-	e.Heeded = l.heeds[e.Credential] == heedsAddress
-	if l.Dir != "" {
-		if l.own == nil {
-			j, err := createJournal(l.files(), l.Dir)
+	e.Heeded = m.heeds[e.Credential] == heedsAddress
+	if m.Dir != "" {
+		if m.own == nil {
+			j, err := createJournal(m.files(), m.Dir)
 			if err != nil {
 				return nil, err
 			}
-			l.adopt(j)
-			l.own = j
+			m.adopt(j)
+			m.own = j
 		}
-		if err := l.own.append(e.leaseRecord, true); err != nil {
+		if err := m.own.append(e.record, true); err != nil {
 			e.Gone = true
-			_ = l.own.append(e.leaseRecord, false) // nothing is sent, so nothing is to be looked for
-			l.release(l.own)
+			_ = m.own.append(e.record, false) // nothing is sent, so nothing is to be looked for
+			m.release(m.own)
 			return nil, err
 		}
-		e.journal = l.own
+		e.journal = m.own
 		e.journal.live++
 	}
-	l.add(e)
-	return &Intent{l: l, lease: e}, nil
+	m.add(e)
+	return &Intent{m: m, lease: e}, nil
 }
 
 // Address is the address to ask for: the part before the @. It tells this
@@ -186,47 +187,47 @@ func (i *Intent) Address() string { return i.lease.Address }
 // Created notes which identity it became, and returns when it will be deleted
 // if it is not used until then.
 func (i *Intent) Created(made ravi.Identity) time.Time {
-	l, e := i.l, i.lease
-	if l.Book != nil {
-		defer func() { l.createdInBook(e.leaseRecord) }()
+	m, e := i.m, i.lease
+	if m.Book != nil {
+		defer func() { m.createdInBook(e.record) }()
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.heeds == nil {
-		l.heeds = make(map[string]heed)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.heeds == nil {
+		m.heeds = make(map[string]heed)
 	}
 	switch {
 	case made.HasAddress(e.Address):
-		l.heeds[e.Credential] = heedsAddress
+		m.heeds[e.Credential] = heedsAddress
 	case made.Inbox != "":
-		l.heeds[e.Credential] = ignoresAddress
+		m.heeds[e.Credential] = ignoresAddress
 	}
-	e.UUID, e.Expires, e.busy = made.UUID, l.now().Add(e.TTL), false
-	if l.Book != nil {
+	e.UUID, e.Expires, e.busy = made.UUID, m.now().Add(e.TTL), false
+	if m.Book != nil {
 		return e.Expires
 	}
-	l.note(e, true)
-	l.wakeUp()
+	m.note(e, true)
+	m.wakeUp()
 	return e.Expires
 }
 
 // Failed notes that the creation failed. Unless Ravi has refused it, the
 // identity may exist all the same, and is looked for when its time is over.
 func (i *Intent) Failed(err error) {
-	l := i.l
-	if l.Book != nil {
-		l.failedInBook(i.lease.ID, err)
+	m := i.m
+	if m.Book != nil {
+		m.failedInBook(i.lease.ID, err)
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	i.lease.busy = false
 	var refused *ravi.Error
 	if errors.As(err, &refused) && refused.Refused() {
-		l.drop(i.lease)
+		m.drop(i.lease)
 		return
 	}
-	l.wakeUp()
+	m.wakeUp()
 }
 
 // Claim says that an identity of that name, which the client's account does not
@@ -234,38 +235,38 @@ func (i *Intent) Failed(err error) {
 // ErrNameInFlight while an earlier creation of that name, of this process or
 // another, that was not answered can still come about. After that time nothing
 // that bears the name is taken for what became of it.
-func (l *Leases) Claim(client *ravi.Client, name string) error {
-	if l == nil {
+func (m *Manager) Claim(client *ravi.Client, name string) error {
+	if m == nil {
 		return nil
 	}
-	credential := l.credential(client)
-	if l.Book != nil {
-		if err := l.claimInBook(credential, name); err != nil {
+	credential := m.credential(client)
+	if m.Book != nil {
+		if err := m.claimInBook(credential, name); err != nil {
 			return err
 		}
 	}
-	if l.count.Load() == 0 && l.Dir == "" {
+	if m.count.Load() == 0 && m.Dir == "" {
 		return nil
 	}
-	l.scan(true) // what a process left that was killed since
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	inFlight := func(r leaseRecord) bool {
-		return r.UUID == "" && !r.Gone && r.Name == name && r.Credential == credential && l.now().Before(r.Intended.Add(claimWindow))
+	m.scan(true) // what a process left that was killed since
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	inFlight := func(r record) bool {
+		return r.UUID == "" && !r.Gone && r.Name == name && r.Credential == credential && m.now().Before(r.Intended.Add(claimWindow))
 	}
-	others, err := l.others()
+	others, err := m.others()
 	if err != nil {
 		return err
 	}
 	if slices.ContainsFunc(others, inFlight) {
 		return ErrNameInFlight
 	}
-	for _, e := range l.list() {
+	for _, e := range m.list() {
 		switch {
-		case inFlight(e.leaseRecord):
+		case inFlight(e.record):
 			return ErrNameInFlight
-		case e.UUID == "" && !e.busy && e.Name == name && e.Credential == credential && !l.knownByAddress(e):
-			l.drop(e)
+		case e.UUID == "" && !e.busy && e.Name == name && e.Credential == credential && !m.knownByAddress(e):
+			m.drop(e)
 		}
 	}
 	return nil
@@ -273,21 +274,21 @@ func (l *Leases) Claim(client *ravi.Client, name string) error {
 
 // Used renews the lease of an identity, if it is one of this caller's. It is
 // cheap enough for every call.
-func (l *Leases) Used(caller, uuid string) {
-	if l != nil && l.Book != nil {
-		l.usedInBook(use{caller, uuid})
+func (m *Manager) Used(caller, uuid string) {
+	if m != nil && m.Book != nil {
+		m.usedInBook(use{caller, uuid})
 	}
-	if l == nil || l.count.Load() == 0 && !l.missed.Load() {
+	if m == nil || m.count.Load() == 0 && !m.missed.Load() {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.missedUse(use{caller, uuid})
-	for _, e := range l.all {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.missedUse(use{caller, uuid})
+	for _, e := range m.all {
 		if e.UUID != uuid || e.Caller != caller || e.busy {
 			continue
 		}
-		now := l.now()
+		now := m.now()
 		if !now.Before(e.Expires) {
 			return // its end has come, and may be under way
 		}
@@ -295,54 +296,54 @@ func (l *Leases) Used(caller, uuid string) {
 			e.Expires = next
 		}
 		if e.journal != nil && now.Sub(e.noted) >= renewEvery {
-			l.note(e, false)
-			l.rewrite(e.journal)
+			m.note(e, false)
+			m.rewrite(e.journal)
 		}
 		return
 	}
 }
 
 // Forget drops the lease of an identity that was deleted.
-func (l *Leases) Forget(uuid string) {
-	if l != nil && l.Book != nil {
+func (m *Manager) Forget(uuid string) {
+	if m != nil && m.Book != nil {
 		ctx, cancel := bookContext()
 		defer cancel()
-		_ = l.Book.DropIdentity(ctx, uuid) // else a replica finds the identity gone
+		_ = m.Book.DropIdentity(ctx, uuid) // else a replica finds the identity gone
 	}
-	if l == nil || l.count.Load() == 0 {
+	if m == nil || m.count.Load() == 0 {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, e := range l.list() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.list() {
 		if e.UUID == uuid && !e.busy {
-			l.drop(e)
+			m.drop(e)
 		}
 	}
 }
 
 // add takes a lease in. The caller holds mu.
-func (l *Leases) add(e *lease) {
-	if l.all == nil {
-		l.all = make(map[string]*lease)
+func (m *Manager) add(e *lease) {
+	if m.all == nil {
+		m.all = make(map[string]*lease)
 	}
-	l.all[e.ID] = e
-	l.count.Store(int64(len(l.all)))
+	m.all[e.ID] = e
+	m.count.Store(int64(len(m.all)))
 }
 
 // adopt takes a journal in. The caller holds mu.
-func (l *Leases) adopt(j *journal) {
-	if l.held == nil {
-		l.held = make(map[string]*journal)
+func (m *Manager) adopt(j *journal) {
+	if m.held == nil {
+		m.held = make(map[string]*journal)
 	}
-	l.held[j.path] = j
+	m.held[j.path] = j
 }
 
 // list returns the leases, so that they can be dropped meanwhile. The caller
 // holds mu.
-func (l *Leases) list() []*lease {
-	all := make([]*lease, 0, len(l.all))
-	for _, e := range l.all {
+func (m *Manager) list() []*lease {
+	all := make([]*lease, 0, len(m.all))
+	for _, e := range m.all {
 		all = append(all, e)
 	}
 	slices.SortFunc(all, func(a, b *lease) int { return a.Intended.Compare(b.Intended) })
@@ -351,111 +352,111 @@ func (l *Leases) list() []*lease {
 
 // note writes a lease's state to its journal. What cannot be written is not
 // fatal: the process still knows it. The caller holds mu.
-func (l *Leases) note(e *lease, durable bool) {
-	e.noted = l.now()
-	if e.journal == nil || l.closed {
+func (m *Manager) note(e *lease, durable bool) {
+	e.noted = m.now()
+	if e.journal == nil || m.closed {
 		return
 	}
-	if err := e.journal.append(e.leaseRecord, durable); err != nil {
-		l.Log.Error().Err(err).Msg("the journal of ephemeral identities cannot be written")
+	if err := e.journal.append(e.record, durable); err != nil {
+		m.Log.Error().Err(err).Msg("the journal of ephemeral identities cannot be written")
 	}
 }
 
 // drop ends a lease, and its journal if that was the last of it. The caller
 // holds mu.
-func (l *Leases) drop(e *lease) {
+func (m *Manager) drop(e *lease) {
 	e.Gone = true
-	delete(l.all, e.ID)
-	l.count.Store(int64(len(l.all)))
-	l.note(e, false)
-	if j := e.journal; j != nil && !l.closed {
+	delete(m.all, e.ID)
+	m.count.Store(int64(len(m.all)))
+	m.note(e, false)
+	if j := e.journal; j != nil && !m.closed {
 		j.live--
-		l.release(j)
+		m.release(j)
 	}
 }
 
 // release removes a journal in which nothing is left, and gives back one in
 // which nothing is left to do for this process. The caller holds mu.
-func (l *Leases) release(j *journal) {
-	for _, e := range l.all {
+func (m *Manager) release(j *journal) {
+	for _, e := range m.all {
 		if e.journal == j {
 			return
 		}
 	}
-	if j.live > 0 && j == l.own {
+	if j.live > 0 && j == m.own {
 		return
 	}
-	if j == l.own {
-		l.own = nil
+	if j == m.own {
+		m.own = nil
 	}
 	if j.live > 0 {
 		_ = j.close()
-		delete(l.held, j.path)
+		delete(m.held, j.path)
 		return
 	}
-	l.remove(j)
+	m.remove(j)
 }
 
 // remove ends a journal. One that cannot be removed stays held. The caller
 // holds mu.
-func (l *Leases) remove(j *journal) {
+func (m *Manager) remove(j *journal) {
 	if err := j.remove(); err != nil {
-		l.Log.Error().Err(err).Msg("a journal of ephemeral identities that is done with cannot be removed")
+		m.Log.Error().Err(err).Msg("a journal of ephemeral identities that is done with cannot be removed")
 		return
 	}
-	delete(l.held, j.path)
+	delete(m.held, j.path)
 }
 
 // rewrite puts the leases of the own journal into a new one when it has grown
 // much longer than they need. The caller holds mu.
-func (l *Leases) rewrite(j *journal) {
-	if j != l.own || j.lines < rewriteAt || j.lines < 8*j.live {
+func (m *Manager) rewrite(j *journal) {
+	if j != m.own || j.lines < rewriteAt || j.lines < 8*j.live {
 		return
 	}
-	next, err := createJournal(l.files(), l.Dir)
+	next, err := createJournal(m.files(), m.Dir)
 	if err != nil {
 		return
 	}
 	var moved []*lease
-	for _, e := range l.all {
+	for _, e := range m.all {
 		if e.journal != j {
 			continue
 		}
-		if err = next.append(e.leaseRecord, false); err != nil {
+		if err = next.append(e.record, false); err != nil {
 			break
 		}
 		moved = append(moved, e)
 	}
-	l.adopt(next)
+	m.adopt(next)
 	if err != nil || next.file.Sync() != nil {
-		l.remove(next)
+		m.remove(next)
 		return
 	}
 	for _, e := range moved {
 		e.journal = next
 		next.live++
 	}
-	l.own = next
-	l.remove(j)
+	m.own = next
+	m.remove(j)
 }
 
-func (l *Leases) files() disk {
-	if l.disk != nil {
-		return l.disk
+func (m *Manager) files() disk {
+	if m.disk != nil {
+		return m.disk
 	}
 	return osDisk{}
 }
 
-func (l *Leases) credential(c *ravi.Client) string {
-	if l.Credential != nil {
-		return l.Credential(c)
+func (m *Manager) credential(c *ravi.Client) string {
+	if m.Credential != nil {
+		return m.Credential(c)
 	}
 	return c.CredentialID()
 }
 
-func (l *Leases) now() time.Time {
-	if l.Now != nil {
-		return l.Now()
+func (m *Manager) now() time.Time {
+	if m.Now != nil {
+		return m.Now()
 	}
 	return time.Now()
 }

@@ -1,4 +1,4 @@
-package session_test
+package lease_test
 
 import (
 	"path/filepath"
@@ -11,7 +11,7 @@ import (
 
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
-	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 )
 
 // A killed HTTP server's leases end at different times. While a stdio server
@@ -107,10 +107,10 @@ func TestACreationThatComesAboutLaterIsFound(t *testing.T) {
 				p.Kill()
 			} else {
 				_, err = p.create(t.Context(), "task", 10*time.Minute)
-				require.ErrorIs(t, err, session.ErrNameInFlight)
+				require.ErrorIs(t, err, lease.ErrNameInFlight)
 			}
 			_, err = next.create(t.Context(), "task", 10*time.Minute)
-			require.ErrorIs(t, err, session.ErrNameInFlight)
+			require.ErrorIs(t, err, lease.ErrNameInFlight)
 			time.Sleep(31 * time.Second)
 			assert.Equal(t, []string{"other", "task"}, names(ravis))
 			time.Sleep(13 * time.Minute)
@@ -161,12 +161,12 @@ func TestAnUnansweredCreationIsLookedForAtTheEnd(t *testing.T) {
 
 func TestAddressesOfEphemeralIdentitiesAreValidAndTheirOwn(t *testing.T) {
 	for _, name := range []string{"a", "Worker 42", "ünï—çødé", "x--y..z", "a-very-long-name-that-goes-on-and-on", "日本", "agent-staging-github-1"} {
-		address := session.NewAddress(name)
+		address := lease.NewAddress(name)
 		assert.Regexp(t, `^[a-z0-9]([a-z0-9]|-[a-z0-9]){2,29}$`, address, name)
 		assert.LessOrEqual(t, len(address), 30)
-		assert.NotEqual(t, address, session.NewAddress(name))
+		assert.NotEqual(t, address, lease.NewAddress(name))
 	}
-	found, err := filepath.Match("worker-42-?????????", session.NewAddress("Worker 42"))
+	found, err := filepath.Match("worker-42-?????????", lease.NewAddress("Worker 42"))
 	require.NoError(t, err)
 	assert.True(t, found)
 }

@@ -1,4 +1,4 @@
-package session_test
+package lease_test
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"ravi-mcp/ravi"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
-	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 )
 
 // create does what create_identity does with a name that is free.
@@ -111,7 +111,7 @@ func TestTheIntentIsNotedBeforeTheCreationIsSent(t *testing.T) {
 				if strings.HasSuffix(name, ".jsonl") {
 					data, err := os.ReadFile(filepath.Join(dir, name))
 					require.NoError(t, err)
-					noted, _ = session.ParsedJournal(data)
+					noted, _ = lease.ParsedJournal(data)
 					assert.NotContains(t, string(data), ravis.Account.AccessToken)
 				}
 				info, err := os.Stat(filepath.Join(dir, name))
@@ -129,7 +129,7 @@ func TestTheIntentIsNotedBeforeTheCreationIsSent(t *testing.T) {
 		assert.Equal(t, []string{"other"}, names(ravis))
 		assert.Empty(t, files(t, dir))
 		_, err = p.create(t.Context(), "late", time.Hour)
-		assert.ErrorIs(t, err, session.ErrLeasesEnded)
+		assert.ErrorIs(t, err, lease.ErrEnded)
 	})
 }
 
@@ -249,10 +249,10 @@ func TestAnUnansweredCreationIsLookedFor(t *testing.T) {
 			require.NoError(t, err)
 			second := newProcess(t, ravis, dir, true)
 			_, err = second.create(t.Context(), "task", 10*time.Hour)
-			require.ErrorIs(t, err, session.ErrNameInFlight, "the first one lives, and may be at it")
+			require.ErrorIs(t, err, lease.ErrNameInFlight, "the first one lives, and may be at it")
 			p.Kill()
 			_, err = second.create(t.Context(), "task", 10*time.Hour)
-			require.ErrorIs(t, err, session.ErrNameInFlight, "Ravi may still be at it")
+			require.ErrorIs(t, err, lease.ErrNameInFlight, "Ravi may still be at it")
 			time.Sleep(time.Minute + 35*time.Second)
 			_, err = second.create(t.Context(), "task", 10*time.Hour)
 			require.NoError(t, err)

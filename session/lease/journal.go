@@ -1,4 +1,4 @@
-package session
+package lease
 
 import (
 	"bytes"
@@ -23,9 +23,9 @@ const (
 	maxJournal = 64 << 20
 )
 
-// leaseRecord is a line of a journal: all that is known of one lease. The last
+// record is a line of a journal: all that is known of one lease. The last
 // whole line of an id holds. It names a credential and never holds one.
-type leaseRecord struct {
+type record struct {
 	ID         string        `json:"id"`
 	Name       string        `json:"name"`
 	Known      []string      `json:"known,omitempty"` // bore the name before the creation
@@ -44,17 +44,17 @@ type leaseRecord struct {
 }
 
 // valid reports whether a record can be acted upon at all.
-func (r leaseRecord) valid() bool {
+func (r record) valid() bool {
 	return r.ID != "" && r.Name != "" && r.Credential != "" && !r.Intended.IsZero() && r.TTL > 0 && (r.UUID == "" || !r.Expires.IsZero())
 }
 
 // parseJournal returns the last record of every lease, in the order of their
 // first. Lines that are torn, or not ours, are skipped; torn reports whether
 // the text ends in the middle of a line.
-func parseJournal(data []byte) (records []leaseRecord, torn bool) {
+func parseJournal(data []byte) (records []record, torn bool) {
 	at := map[string]int{}
 	for line := range bytes.Lines(data) {
-		var r leaseRecord
+		var r record
 		if json.Unmarshal(line, &r) != nil || !r.valid() {
 			continue
 		}
@@ -70,16 +70,16 @@ func parseJournal(data []byte) (records []leaseRecord, torn bool) {
 
 // journal is a file of leases that this process has locked. A living process
 // holds the lock of each of its journals; the system gives it back when the
-// process ends, however it does. It has no lock of its own: Leases guards it.
+// process ends, however it does. It has no lock of its own: a Manager guards it.
 type journal struct {
 	disk  disk
 	path  string
 	lock  *flock.Flock
 	file  appendFile
 	lines int
-	torn  bool          // the last line may not be whole
-	live  int           // leases of it that are not gone, those of other credentials included
-	left  []leaseRecord // of a process that is gone: those that are left to the next one of its kind
+	torn  bool     // the last line may not be whole
+	live  int      // leases of it that are not gone, those of other credentials included
+	left  []record // of a process that is gone: those that are left to the next one of its kind
 }
 
 // createJournal makes a journal, with its folder if need be.
@@ -108,7 +108,7 @@ func createJournal(d disk, dir string) (*journal, error) {
 
 // takeJournal takes over a journal whose process is gone. It returns nil if it
 // is held, or has been dealt with.
-func takeJournal(d disk, path string) (*journal, []leaseRecord, error) {
+func takeJournal(d disk, path string) (*journal, []record, error) {
 	lock, err := lockJournal(d, path)
 	if lock == nil {
 		return nil, nil, err
@@ -174,7 +174,7 @@ func readJournal(path string) ([]byte, error) {
 }
 
 // append writes a record; with durable it is on the disk when append returns.
-func (j *journal) append(r leaseRecord, durable bool) error {
+func (j *journal) append(r record, durable bool) error {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package session
+package lease
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ravi-mcp/ravi"
+	"ravi-mcp/session"
 )
 
 const (
@@ -24,16 +25,16 @@ const (
 
 // Start looks for what earlier processes left, and deletes what is due from
 // then on, until End.
-func (l *Leases) Start() {
+func (m *Manager) Start() {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	l.mu.Lock()
-	l.stop, l.done, l.wake = stop, done, make(chan struct{}, 1)
-	wake := l.wake
-	l.mu.Unlock()
+	m.mu.Lock()
+	m.stop, m.done, m.wake = stop, done, make(chan struct{}, 1)
+	wake := m.wake
+	m.mu.Unlock()
 	telling := make(chan struct{})
-	if l.Book != nil {
-		telling = l.startTelling(ctx)
+	if m.Book != nil {
+		telling = m.startTelling(ctx)
 	} else {
 		close(telling)
 	}
@@ -41,7 +42,7 @@ func (l *Leases) Start() {
 		defer close(done)
 		defer func() { <-telling }()
 		for ctx.Err() == nil {
-			timer := time.NewTimer(l.Sweep(ctx).Sub(l.now()))
+			timer := time.NewTimer(m.Sweep(ctx).Sub(m.now()))
 			select {
 			case <-ctx.Done():
 			case <-wake:
@@ -53,9 +54,9 @@ func (l *Leases) Start() {
 }
 
 // wakeUp makes Start's goroutine look at what is due. The caller holds mu.
-func (l *Leases) wakeUp() {
+func (m *Manager) wakeUp() {
 	select {
-	case l.wake <- struct{}{}:
+	case m.wake <- struct{}{}:
 	default: // nobody sleeps, or it was told already
 	}
 }
@@ -63,15 +64,15 @@ func (l *Leases) wakeUp() {
 // End stops what Start began, and gives the journals back. Unless the leases
 // are Shared, it deletes their identities, as far as ctx allows; what is left
 // stays in the journal for the next start.
-func (l *Leases) End(ctx context.Context) {
-	if l == nil {
+func (m *Manager) End(ctx context.Context) {
+	if m == nil {
 		return
 	}
-	l.mu.Lock()
-	first := !l.ending
-	l.ending = true
-	stop, done := l.stop, l.done
-	l.mu.Unlock()
+	m.mu.Lock()
+	first := !m.ending
+	m.ending = true
+	stop, done := m.stop, m.done
+	m.mu.Unlock()
 	if stop != nil {
 		stop()
 		<-done
@@ -79,62 +80,62 @@ func (l *Leases) End(ctx context.Context) {
 	if !first {
 		return
 	}
-	if l.Book != nil {
-		l.tellAll(ctx)
+	if m.Book != nil {
+		m.tellAll(ctx)
 	}
-	if !l.Shared {
-		l.settle(ctx, l.due(true))
-		l.settle(ctx, l.due(true)) // those of which it was found out only now which they are
+	if !m.Shared {
+		m.settle(ctx, m.due(true))
+		m.settle(ctx, m.due(true)) // those of which it was found out only now which they are
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	left := 0
-	for _, e := range l.all {
+	for _, e := range m.all {
 		if !e.Shared {
 			left++
 		}
 	}
 	if left > 0 {
-		l.Log.Warn().Int("count", left).Bool("kept", l.Dir != "").Msg("ephemeral identities could not be deleted at the end")
+		m.Log.Warn().Int("count", left).Bool("kept", m.Dir != "").Msg("ephemeral identities could not be deleted at the end")
 	}
-	l.closed = true
-	for _, j := range l.held {
+	m.closed = true
+	for _, j := range m.held {
 		_ = j.close()
 	}
-	l.held, l.own = nil, nil
+	m.held, m.own = nil, nil
 }
 
 // Sweep does what is due now and returns when to come again. Start calls it.
-func (l *Leases) Sweep(ctx context.Context) time.Time {
-	next := l.sweepJournals(ctx)
-	if l.Book != nil {
-		if at := l.sweepBook(ctx); at.Before(next) {
+func (m *Manager) Sweep(ctx context.Context) time.Time {
+	next := m.sweepJournals(ctx)
+	if m.Book != nil {
+		if at := m.sweepBook(ctx); at.Before(next) {
 			next = at
 		}
 	}
 	return next
 }
 
-func (l *Leases) sweepJournals(ctx context.Context) time.Time {
-	l.scan(false)
-	l.settle(ctx, l.due(false))
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.giveBack()
-	next := l.now().Add(idle)
-	for _, e := range l.all {
-		if at := l.dueAt(e); !e.busy && at.Before(next) {
+func (m *Manager) sweepJournals(ctx context.Context) time.Time {
+	m.scan(false)
+	m.settle(ctx, m.due(false))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.giveBack()
+	next := m.now().Add(idle)
+	for _, e := range m.all {
+		if at := m.dueAt(e); !e.busy && at.Before(next) {
 			next = at
 		}
 	}
-	if l.Dir != "" && l.scanAt.Before(next) {
-		next = l.scanAt
+	if m.Dir != "" && m.scanAt.Before(next) {
+		next = m.scanAt
 	}
 	return next
 }
 
 // dueAt is when something is to be done about a lease. The caller holds mu.
-func (l *Leases) dueAt(e *lease) time.Time {
+func (m *Manager) dueAt(e *lease) time.Time {
 	at := e.Expires
 	switch {
 	case e.UUID == "":
@@ -152,13 +153,13 @@ func (l *Leases) dueAt(e *lease) time.Time {
 
 // due returns the leases that something is to be done about, marked as busy. At
 // the end that is every one of this process.
-func (l *Leases) due(end bool) []*lease {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.now()
+func (m *Manager) due(end bool) []*lease {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
 	var due []*lease
-	for _, e := range l.list() {
-		if e.busy || l.dueAt(e).After(now) && !(end && !e.Shared) {
+	for _, e := range m.list() {
+		if e.busy || m.dueAt(e).After(now) && !(end && !e.Shared) {
 			continue
 		}
 		e.busy = true
@@ -168,22 +169,22 @@ func (l *Leases) due(end bool) []*lease {
 }
 
 // settle deals with leases that due has returned.
-func (l *Leases) settle(ctx context.Context, due []*lease) {
+func (m *Manager) settle(ctx context.Context, due []*lease) {
 	var group errgroup.Group
 	group.SetLimit(settleAtOnce)
 	for _, e := range due {
 		group.Go(func() error {
 			once, cancel := context.WithTimeout(ctx, settleTime)
 			defer cancel()
-			deleted, err := l.attempt(once, e)
-			l.mu.Lock()
-			defer l.mu.Unlock()
+			deleted, err := m.attempt(once, e)
+			m.mu.Lock()
+			defer m.mu.Unlock()
 			e.busy = false
 			switch {
 			case err != nil:
-				l.postpone(e, err)
+				m.postpone(e, err)
 			case deleted:
-				l.drop(e)
+				m.drop(e)
 			}
 			return nil
 		})
@@ -193,46 +194,46 @@ func (l *Leases) settle(ctx context.Context, due []*lease) {
 
 // attempt finds out which identity a lease is, or deletes it. It reports
 // whether there is nothing left of it.
-func (l *Leases) attempt(ctx context.Context, e *lease) (gone bool, err error) {
-	account, client, err := l.accountOf(e)
+func (m *Manager) attempt(ctx context.Context, e *lease) (gone bool, err error) {
+	account, client, err := m.accountOf(e)
 	if err != nil {
 		return false, err
 	}
 	if e.UUID == "" {
-		over := e.due || !l.now().Before(e.Intended.Add(createWindow))
-		uuid, err := l.find(ctx, account, client, e, over)
+		over := e.due || !m.now().Before(e.Intended.Add(createWindow))
+		uuid, err := m.find(ctx, account, client, e, over)
 		if err != nil || uuid == "" {
 			return err == nil && over, err
 		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		e.UUID, e.Expires = uuid, e.Intended.Add(e.TTL)
-		l.note(e, true)
+		m.note(e, true)
 		return false, nil // its own time decides when it goes
 	}
 	if err := client.DeleteIdentity(ctx, e.UUID); err != nil && !errors.Is(err, ravi.ErrNotFound) {
 		account.Observe(err)
 		return false, err
 	}
-	l.Log.Info().Str("identity", e.UUID).Msg("an ephemeral identity is gone")
+	m.Log.Info().Str("identity", e.UUID).Msg("an ephemeral identity is gone")
 	account.Forget()
-	if l.Store != nil {
-		if err := l.Store.ForgetIdentity(ctx, e.UUID); err != nil {
-			l.Log.Error().Err(err).Msg("what was kept about a deleted identity could not be dropped")
+	if m.Store != nil {
+		if err := m.Store.ForgetIdentity(ctx, e.UUID); err != nil {
+			m.Log.Error().Err(err).Msg("what was kept about a deleted identity could not be dropped")
 		}
 	}
 	return true, nil
 }
 
 // accountOf returns the account whose credential a lease names.
-func (l *Leases) accountOf(e *lease) (*Account, *ravi.Client, error) {
+func (m *Manager) accountOf(e *lease) (*session.Account, *ravi.Client, error) {
 	failed := errOtherCredential
-	for _, account := range l.Accounts.with(l.Account) {
+	for _, account := range m.Accounts.All(m.Account) {
 		client, err := account.Client()
 		switch {
 		case err != nil:
 			failed = err
-		case l.credential(client) == e.Credential:
+		case m.credential(client) == e.Credential:
 			return account, client, nil
 		}
 	}
@@ -241,15 +242,15 @@ func (l *Leases) accountOf(e *lease) (*Account, *ravi.Client, error) {
 
 // credentials returns the names of all credentials there are, and why one is
 // missing.
-func (l *Leases) credentials() (names map[string]bool, missing error) {
+func (m *Manager) credentials() (names map[string]bool, missing error) {
 	names = make(map[string]bool)
-	for _, account := range l.Accounts.with(l.Account) {
+	for _, account := range m.Accounts.All(m.Account) {
 		client, err := account.Client()
 		if err != nil {
 			missing = err
 			continue
 		}
-		names[l.credential(client)] = true
+		names[m.credential(client)] = true
 	}
 	return names, missing
 }
@@ -257,10 +258,10 @@ func (l *Leases) credentials() (names map[string]bool, missing error) {
 var errOtherCredential = errors.New("session: the identity belongs to another credential")
 
 // postpone says when to try again. The caller holds mu.
-func (l *Leases) postpone(e *lease, err error) {
+func (m *Manager) postpone(e *lease, err error) {
 	if e.pauses == nil {
 		e.pauses = &backoff.ExponentialBackOff{InitialInterval: firstRetry, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: mostRetry}
-		l.Log.Warn().Err(err).Str("name", e.Name).Str("identity", e.UUID).Msg("an ephemeral identity could not be deleted; it is tried again")
+		m.Log.Warn().Err(err).Str("name", e.Name).Str("identity", e.UUID).Msg("an ephemeral identity could not be deleted; it is tried again")
 	}
-	e.retry = l.now().Add(e.pauses.NextBackOff())
+	e.retry = m.now().Add(e.pauses.NextBackOff())
 }

@@ -1,4 +1,4 @@
-package session
+package lease
 
 import (
 	"cmp"
@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// bookTime bounds what Leases ask of a LeaseBook outside of a sweep.
+	// bookTime bounds what a Manager ask of a Book outside of a sweep.
 	bookTime = 5 * time.Second
 	// useEvery is how often the use of an identity is told to the book. A lease
 	// is renewed for as much longer, so that none ends early.
 	useEvery = 15 * time.Second
-	// sweepEvery is how often a replica looks what is due in its LeaseBook, and
+	// sweepEvery is how often a replica looks what is due in its Book, and
 	// tells the book what it could not tell before.
 	sweepEvery = 5 * time.Second
 	// entryLife is how long a sealed entry can be opened: longer than anybody
@@ -27,8 +27,8 @@ const (
 	entryLife = 100 * 365 * 24 * time.Hour
 )
 
-// LeaseEntry is a lease as a LeaseBook keeps it.
-type LeaseEntry struct {
+// Entry is a lease as a Book keeps it.
+type Entry struct {
 	// ID names the lease, and nothing else.
 	ID string
 	// Name, Caller and Credential are what the lease is found by. A book keeps no
@@ -46,28 +46,28 @@ type LeaseEntry struct {
 	Age time.Duration
 }
 
-// LeaseBook keeps leases for several processes. Every method is atomic. An error
+// Book keeps leases for several processes. Every method is atomic. An error
 // means that the book did not answer, and the operation may have happened all
 // the same. Times are those of the book's own clock.
-type LeaseBook interface {
+type Book interface {
 	// Ping reports whether the book answers.
 	Ping(ctx context.Context) error
 	// Add writes a lease, unless one of that ID is there, about which something is
 	// to be done after due.
-	Add(ctx context.Context, e LeaseEntry, due time.Duration) error
+	Add(ctx context.Context, e Entry, due time.Duration) error
 	// Update replaces a lease and gives it back, unless it is gone, or was taken
 	// since e.Fence; then it reports false.
-	Update(ctx context.Context, e LeaseEntry, due time.Duration) (bool, error)
+	Update(ctx context.Context, e Entry, due time.Duration) (bool, error)
 	// Renew puts the end of an identity's lease off to its TTL and grace after a
 	// use that was some time ago, if it is the caller's and was not taken.
 	Renew(ctx context.Context, caller, uuid string, ago, grace time.Duration) error
 	// Named returns the leases of a credential under a name.
-	Named(ctx context.Context, credential, name string) ([]LeaseEntry, error)
+	Named(ctx context.Context, credential, name string) ([]Entry, error)
 	// Leased reports whether there is a lease of an identity.
 	Leased(ctx context.Context, uuid string) (bool, error)
 	// Take returns leases of these credentials that are due, which nobody else gets
 	// for the time of hold. One that has a uuid can never be renewed again.
-	Take(ctx context.Context, credentials []string, hold time.Duration, most int) ([]LeaseEntry, error)
+	Take(ctx context.Context, credentials []string, hold time.Duration, most int) ([]Entry, error)
 	// Holds reports whether a lease is there and was not taken since fence.
 	Holds(ctx context.Context, id string, fence int64) (bool, error)
 	// Drop ends a lease, unless it was taken since fence.
@@ -76,17 +76,17 @@ type LeaseBook interface {
 	DropIdentity(ctx context.Context, uuid string) error
 }
 
-// news is what a process still has to tell its LeaseBook.
+// news is what a process still has to tell its Book.
 type news struct {
 	mu      sync.Mutex
-	told    map[use]time.Time     // uses that were told since turned
-	before  map[use]time.Time     // and those of the time before that
-	turned  time.Time             // when before was told
-	uses    map[use]time.Time     // uses that could not be told
-	created map[string]LeaseEntry // whose uuid could not be noted
-	refused map[string]bool       // intents that could not be dropped
-	failed  time.Time             // when the book last did not answer
-	began   time.Time             // when this process first looked at it
+	told    map[use]time.Time // uses that were told since turned
+	before  map[use]time.Time // and those of the time before that
+	turned  time.Time         // when before was told
+	uses    map[use]time.Time // uses that could not be told
+	created map[string]Entry  // whose uuid could not be noted
+	refused map[string]bool   // intents that could not be dropped
+	failed  time.Time         // when the book last did not answer
+	began   time.Time         // when this process first looked at it
 }
 
 // keep remembers a use that is still to be told. The caller holds mu.
@@ -101,17 +101,17 @@ func (n *news) keep(u use, at time.Time) {
 
 // entry is a lease for the book. What is sealed to its ID nobody can change, or
 // put under another one, who has the book but not the key.
-func (l *Leases) entry(r leaseRecord, fence int64) (LeaseEntry, error) {
-	e := LeaseEntry{ID: r.ID, Name: r.Name, Caller: r.Caller, Credential: r.Credential, UUID: r.UUID, TTL: r.TTL, Fence: fence}
+func (m *Manager) entry(r record, fence int64) (Entry, error) {
+	e := Entry{ID: r.ID, Name: r.Name, Caller: r.Caller, Credential: r.Credential, UUID: r.UUID, TTL: r.TTL, Fence: fence}
 	data, err := json.Marshal(r)
 	if err == nil {
-		e.Data, err = l.Sealer.Seal(token.Binding{Identity: r.ID, Purpose: "lease"}, entryLife, data)
+		e.Data, err = m.Sealer.Seal(token.Binding{Identity: r.ID, Purpose: "lease"}, entryLife, data)
 	}
 	return e, err
 }
 
-func (l *Leases) record(e LeaseEntry) (r leaseRecord, err error) {
-	data, err := l.Sealer.Open(token.Binding{Identity: e.ID, Purpose: "lease"}, e.Data)
+func (m *Manager) open(e Entry) (r record, err error) {
+	data, err := m.Sealer.Open(token.Binding{Identity: e.ID, Purpose: "lease"}, e.Data)
 	if err == nil {
 		err = json.Unmarshal(data, &r)
 	}
@@ -121,82 +121,82 @@ func (l *Leases) record(e LeaseEntry) (r leaseRecord, err error) {
 	return r, err
 }
 
-func (l *Leases) sweepPace() time.Duration { return cmp.Or(l.pace, sweepEvery) }
+func (m *Manager) sweepPace() time.Duration { return cmp.Or(m.pace, sweepEvery) }
 
 func bookContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), bookTime)
 }
 
 // beginInBook is the part of Begin that keeps the note.
-func (l *Leases) beginInBook(e *lease) (*Intent, error) {
-	l.mu.Lock()
-	ending := l.ending
-	e.Heeded = l.heeds[e.Credential] == heedsAddress
-	l.mu.Unlock()
+func (m *Manager) beginInBook(e *lease) (*Intent, error) {
+	m.mu.Lock()
+	ending := m.ending
+	e.Heeded = m.heeds[e.Credential] == heedsAddress
+	m.mu.Unlock()
 	if ending {
-		return nil, ErrLeasesEnded
+		return nil, ErrEnded
 	}
-	entry, err := l.entry(e.leaseRecord, 0)
+	entry, err := m.entry(e.record, 0)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := bookContext()
 	defer cancel()
-	if err := l.Book.Add(ctx, entry, createWindow); err != nil {
-		l.forgetIntent(entry.ID) // nothing is sent, so nothing is to be looked for
+	if err := m.Book.Add(ctx, entry, createWindow); err != nil {
+		m.forgetIntent(entry.ID) // nothing is sent, so nothing is to be looked for
 		return nil, err
 	}
-	return &Intent{l: l, lease: e}, nil
+	return &Intent{m: m, lease: e}, nil
 }
 
 // createdInBook is the part of Created that notes the uuid. What cannot be noted
 // now is noted later, or found out by any replica when it is due.
-func (l *Leases) createdInBook(r leaseRecord) {
-	entry, err := l.entry(r, 0)
+func (m *Manager) createdInBook(r record) {
+	entry, err := m.entry(r, 0)
 	if err != nil {
 		return
 	}
 	ctx, cancel := bookContext()
 	defer cancel()
-	if ok, err := l.Book.Update(ctx, entry, r.TTL+useEvery); ok && err == nil {
+	if ok, err := m.Book.Update(ctx, entry, r.TTL+useEvery); ok && err == nil {
 		return
 	}
-	l.news.mu.Lock()
-	defer l.news.mu.Unlock()
-	if l.news.created == nil {
-		l.news.created = make(map[string]LeaseEntry)
+	m.news.mu.Lock()
+	defer m.news.mu.Unlock()
+	if m.news.created == nil {
+		m.news.created = make(map[string]Entry)
 	}
-	l.news.created[entry.ID] = entry
+	m.news.created[entry.ID] = entry
 }
 
 // failedInBook drops an intent that Ravi has refused. Any other stays.
-func (l *Leases) failedInBook(id string, err error) {
+func (m *Manager) failedInBook(id string, err error) {
 	var refused *ravi.Error
 	if errors.As(err, &refused) && refused.Refused() {
-		l.forgetIntent(id)
+		m.forgetIntent(id)
 	}
 }
 
 // forgetIntent drops what was never created.
-func (l *Leases) forgetIntent(id string) {
+func (m *Manager) forgetIntent(id string) {
 	ctx, cancel := bookContext()
 	defer cancel()
-	if l.Book.Drop(ctx, id, 0) == nil {
+	if m.Book.Drop(ctx, id, 0) == nil {
 		return
 	}
-	l.news.mu.Lock()
-	defer l.news.mu.Unlock()
-	if l.news.refused == nil {
-		l.news.refused = make(map[string]bool)
+	m.news.mu.Lock()
+	defer m.news.mu.Unlock()
+	if m.news.refused == nil {
+		m.news.refused = make(map[string]bool)
 	}
-	l.news.refused[id] = true
+	m.news.refused[id] = true
 }
 
 // claimInBook is the part of Claim that looks at the leases of all replicas.
-func (l *Leases) claimInBook(credential, name string) error {
+func (m *Manager) claimInBook(credential, name string) error {
 	ctx, cancel := bookContext()
 	defer cancel()
-	named, err := l.Book.Named(ctx, credential, name)
+	named, err := m.Book.Named(ctx, credential, name)
 	if err != nil {
 		return err
 	}
@@ -207,17 +207,17 @@ func (l *Leases) claimInBook(credential, name string) error {
 		if entry.Age < claimWindow {
 			return ErrNameInFlight
 		}
-		r, err := l.record(entry)
+		r, err := m.open(entry)
 		if err != nil {
 			continue
 		}
-		l.mu.Lock()
-		known := l.knownByAddress(&lease{leaseRecord: r})
-		l.mu.Unlock()
+		m.mu.Lock()
+		known := m.knownByAddress(&lease{record: r})
+		m.mu.Unlock()
 		if known {
 			continue
 		}
-		if err := l.Book.Drop(ctx, entry.ID, entry.Fence); err != nil {
+		if err := m.Book.Drop(ctx, entry.ID, entry.Fence); err != nil {
 			return err
 		}
 	}
@@ -226,8 +226,8 @@ func (l *Leases) claimInBook(credential, name string) error {
 
 // usedInBook is the part of Used that tells the other replicas. It asks the book
 // now and then only.
-func (l *Leases) usedInBook(u use) {
-	now, n := l.now(), &l.news
+func (m *Manager) usedInBook(u use) {
+	now, n := m.now(), &m.news
 	n.mu.Lock()
 	if now.Sub(n.turned) >= useEvery {
 		n.told, n.before, n.turned = make(map[use]time.Time), n.told, now
@@ -241,7 +241,7 @@ func (l *Leases) usedInBook(u use) {
 		return
 	}
 	n.told[u] = now
-	down := !n.failed.IsZero() && now.Sub(n.failed) < 2*l.sweepPace()
+	down := !n.failed.IsZero() && now.Sub(n.failed) < 2*m.sweepPace()
 	if down {
 		n.keep(u, now)
 	}
@@ -251,13 +251,13 @@ func (l *Leases) usedInBook(u use) {
 	}
 	ctx, cancel := bookContext()
 	defer cancel()
-	_ = l.tell(ctx, u, now)
+	_ = m.tell(ctx, u, now)
 }
 
 // tell tells the book of a use, or remembers it.
-func (l *Leases) tell(ctx context.Context, u use, at time.Time) error {
-	err := l.Book.Renew(ctx, u.caller, u.uuid, l.now().Sub(at), useEvery)
-	n := &l.news
+func (m *Manager) tell(ctx context.Context, u use, at time.Time) error {
+	err := m.Book.Renew(ctx, u.caller, u.uuid, m.now().Sub(at), useEvery)
+	n := &m.news
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
@@ -265,25 +265,25 @@ func (l *Leases) tell(ctx context.Context, u use, at time.Time) error {
 		delete(n.uses, u)
 	case err != nil:
 		n.keep(u, at)
-		n.failed = l.now()
+		n.failed = m.now()
 	}
 	return err
 }
 
 // tellAll tells the book what it could not be told before. It stops where the
 // book does not answer.
-func (l *Leases) tellAll(ctx context.Context) {
-	n := &l.news
+func (m *Manager) tellAll(ctx context.Context) {
+	n := &m.news
 	n.mu.Lock()
 	uses, created, refused := maps.Clone(n.uses), maps.Clone(n.created), maps.Clone(n.refused)
 	n.mu.Unlock()
 	for u, at := range uses {
-		if l.tell(ctx, u, at) != nil {
+		if m.tell(ctx, u, at) != nil {
 			return
 		}
 	}
 	for id, entry := range created {
-		done, err := l.noteCreated(ctx, entry)
+		done, err := m.noteCreated(ctx, entry)
 		if err != nil {
 			return
 		}
@@ -294,7 +294,7 @@ func (l *Leases) tellAll(ctx context.Context) {
 		}
 	}
 	for id := range refused {
-		if l.Book.Drop(ctx, id, 0) != nil {
+		if m.Book.Drop(ctx, id, 0) != nil {
 			return
 		}
 		n.mu.Lock()
@@ -305,12 +305,12 @@ func (l *Leases) tellAll(ctx context.Context) {
 
 // noteCreated notes a uuid, also where another replica has meanwhile looked for
 // the identity: what that one found stands, and what it gave up is added again.
-func (l *Leases) noteCreated(ctx context.Context, entry LeaseEntry) (done bool, err error) {
-	if done, err = l.Book.Update(ctx, entry, entry.TTL+useEvery); done || err != nil {
+func (m *Manager) noteCreated(ctx context.Context, entry Entry) (done bool, err error) {
+	if done, err = m.Book.Update(ctx, entry, entry.TTL+useEvery); done || err != nil {
 		return done, err
 	}
-	if done, err = l.Book.Leased(ctx, entry.UUID); done || err != nil {
+	if done, err = m.Book.Leased(ctx, entry.UUID); done || err != nil {
 		return done, err
 	}
-	return false, l.Book.Add(ctx, entry, entry.TTL+useEvery)
+	return false, m.Book.Add(ctx, entry, entry.TTL+useEvery)
 }

@@ -1,11 +1,11 @@
-package session_test
+package lease_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 )
 
 // However a journal is damaged, reading it does not fail, and a whole line
@@ -15,11 +15,11 @@ func FuzzJournal(f *testing.F) {
 	f.Add([]byte(whole[:40]))
 	f.Add([]byte("\n\n{}\nnull\n[]\n"))
 	f.Fuzz(func(t *testing.T, damage []byte) {
-		_, torn := session.ParsedJournal(damage)
+		_, torn := lease.ParsedJournal(damage)
 		require.Equal(t, len(damage) > 0 && damage[len(damage)-1] != '\n', torn)
-		names, _ := session.ParsedJournal([]byte(whole + `{"id":"fi`))
+		names, _ := lease.ParsedJournal([]byte(whole + `{"id":"fi`))
 		require.Equal(t, []string{"a"}, names)
-		names, _ = session.ParsedJournal(append(append([]byte{}, damage...), "\n"+whole...))
+		names, _ = lease.ParsedJournal(append(append([]byte{}, damage...), "\n"+whole...))
 		require.Contains(t, names, "a")
 	})
 }

@@ -1,4 +1,4 @@
-package session_test
+package lease_test
 
 import (
 	"errors"
@@ -12,13 +12,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 )
 
 // towns are Ravis by the folder of the account; "" is the server's own.
@@ -39,14 +39,14 @@ func (r *towns) connect(folder string) (*ravi.Client, error) {
 }
 
 // server is the leases of one process with these accounts, and what gives the client of one.
-func (r *towns) server(dir string) (*session.Leases, func(folder string) *ravi.Client) {
+func (r *towns) server(dir string) (*lease.Manager, func(folder string) *ravi.Client) {
 	own := &session.Account{Connect: func() (*ravi.Client, error) { return r.connect("") }}
 	accounts := &session.Accounts{Connect: r.connect}
 	client := func(folder string) *ravi.Client {
 		c, _ := accounts.Of(&session.Caller{Name: "x", RaviConfigDir: folder}, own).Client()
 		return c
 	}
-	return &session.Leases{Dir: dir, Shared: true, Account: own, Accounts: accounts}, client
+	return &lease.Manager{Dir: dir, Shared: true, Account: own, Accounts: accounts}, client
 }
 
 // Ephemeral identities are deleted at the account that they belong to, also by the next process, and an account that is not
@@ -57,7 +57,7 @@ func TestALeaseIsSettledByItsOwnAccount(t *testing.T) {
 		north, south, own := sandboxtest.Memory(t, year), sandboxtest.Memory(t, year), sandboxtest.Memory(t, year)
 		all := &towns{by: map[string]*sandboxtest.Instance{"": own, "/north": north, "/south": south}}
 		dir := filepath.Join(t.TempDir(), "leases")
-		create := func(l *session.Leases, client *ravi.Client, caller string) {
+		create := func(l *lease.Manager, client *ravi.Client, caller string) {
 			require.NoError(t, l.Claim(client, "task"))
 			intent, err := l.Begin(client, caller, "task", time.Hour, nil)
 			require.NoError(t, err)
@@ -120,30 +120,11 @@ func TestANameInFlightIsOneOfItsAccount(t *testing.T) {
 		other, clientOfOther := all.server(dir)
 		require.NoError(t, first.Claim(client(""), "task"), "in the same process")
 		require.NoError(t, other.Claim(clientOfOther(""), "task"), "and in another one")
-		require.ErrorIs(t, other.Claim(clientOfOther("/north"), "task"), session.ErrNameInFlight)
+		require.ErrorIs(t, other.Claim(clientOfOther("/north"), "task"), lease.ErrNameInFlight)
 		other.End(t.Context())
 
 		time.Sleep(3 * time.Hour)
 		synctest.Wait()
 		assert.Empty(t, names(north), "it was found by its name, and deleted when it was not used")
 	})
-}
-
-// A caller with a folder never gets the server's own account, not even from a server that knows no folders.
-func TestNoAccountsMeansNoneForACallerWithAFolder(t *testing.T) {
-	t.Parallel()
-	own := &session.Account{Connect: func() (*ravi.Client, error) { panic("the server's own account was used") }}
-	var none *session.Accounts
-	assert.Same(t, own, none.Of(&session.Caller{Name: "carol"}, own))
-	_, err := none.Of(&session.Caller{Name: "alice", RaviConfigDir: "/x"}, own).Client()
-	assert.True(t, fault.Has(err, fault.InvalidConfig))
-	require.ErrorContains(t, err, "account of its own")
-	require.NoError(t, none.Close())
-
-	accounts := &session.Accounts{Connect: func(string) (*ravi.Client, error) { return nil, config.ErrNoCredentials }}
-	alice, second := &session.Caller{Name: "alice", RaviConfigDir: "/x"}, &session.Caller{Name: "second", RaviConfigDir: "/x"}
-	assert.Same(t, accounts.Of(alice, own), accounts.Of(second, own), "one folder, one account")
-	assert.NotSame(t, accounts.Of(alice, own), accounts.Of(&session.Caller{Name: "bob", RaviConfigDir: "/y"}, own))
-	_, err = accounts.Of(alice, own).Client()
-	require.ErrorIs(t, err, config.ErrNoCredentials)
 }

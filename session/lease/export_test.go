@@ -1,4 +1,4 @@
-package session
+package lease
 
 import (
 	"time"
@@ -14,24 +14,24 @@ type (
 )
 
 // SetDisk puts the journals on another disk.
-func (l *Leases) SetDisk(d Disk) { l.disk = d }
+func (m *Manager) SetDisk(d Disk) { m.disk = d }
 
 // RewriteJournalsAt makes journals of that many lines be written anew.
 func RewriteJournalsAt(lines int) { rewriteAt = lines }
 
 // SweepBookEvery is how often a replica looks what is due in its book.
-func (l *Leases) SweepBookEvery(d time.Duration) { l.pace = d }
+func (m *Manager) SweepBookEvery(d time.Duration) { m.pace = d }
 
 // Kill ends everything as if the process had been killed.
-func (l *Leases) Kill() {
-	l.mu.Lock()
-	stop, done := l.stop, l.done
-	l.ending, l.closed = true, true
-	for _, j := range l.held {
+func (m *Manager) Kill() {
+	m.mu.Lock()
+	stop, done := m.stop, m.done
+	m.ending, m.closed = true, true
+	for _, j := range m.held {
 		_ = j.close()
 	}
-	l.held, l.own = nil, nil
-	l.mu.Unlock()
+	m.held, m.own = nil, nil
+	m.mu.Unlock()
 	if stop != nil {
 		stop()
 		<-done
@@ -50,10 +50,10 @@ func ParsedJournal(data []byte) (names []string, torn bool) {
 }
 
 // CountLeases returns how many leases there are.
-func (l *Leases) CountLeases() int { return int(l.count.Load()) }
+func (m *Manager) CountLeases() int { return int(m.count.Load()) }
 
 // CredentialOf names a client's credential as leases do.
-func (l *Leases) CredentialOf(c *ravi.Client) string { return l.credential(c) }
+func (m *Manager) CredentialOf(c *ravi.Client) string { return m.credential(c) }
 
 // NewAddress is the address that a lease asks for.
 var NewAddress = newAddress

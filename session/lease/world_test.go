@@ -1,4 +1,4 @@
-package session_test
+package lease_test
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package session_test
+package lease_test
 
 import (
 	"fmt"
@@ -11,14 +11,14 @@ import (
 
 	"ravi-mcp/internal/token"
 	"ravi-mcp/ravi/secret"
-	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 	"ravi-mcp/session/redisstore"
 	"ravi-mcp/session/redisstore/redistest"
 )
 
 // shared is what replicas have in common: a Redis, and the key that seals.
 type shared struct {
-	book   session.LeaseBook
+	book   lease.Book
 	sealer *token.Sealer
 	down   atomic.Bool
 	pace   time.Duration // of sweeps; 0: what they are
@@ -39,7 +39,7 @@ func share(t testing.TB, redis *redistest.Server) *shared {
 
 // join makes a process a replica.
 func (s *shared) join(p *process) {
-	p.Book, p.Sealer, p.Shared = &mortalBook{LeaseBook: s.book, life: p.life, down: &s.down}, s.sealer, true
+	p.Book, p.Sealer, p.Shared = &mortalBook{Book: s.book, life: p.life, down: &s.down}, s.sealer, true
 	if s.pace > 0 {
 		p.SweepBookEvery(s.pace)
 	}

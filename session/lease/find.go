@@ -1,4 +1,4 @@
-package session
+package lease
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
+	"ravi-mcp/session"
 )
 
 // newAddress makes an address for an identity of that name: at most 30 lower
@@ -38,7 +39,7 @@ func newAddress(name string) string {
 // find returns the identity that an intent became, or "" where there is none,
 // or where it cannot be told for certain which one. Unless over, it may still
 // come about.
-func (l *Leases) find(ctx context.Context, account *Account, client *ravi.Client, e *lease, over bool) (string, error) {
+func (m *Manager) find(ctx context.Context, account *session.Account, client *ravi.Client, e *lease, over bool) (string, error) {
 	all, err := client.Identities(ctx)
 	if err != nil {
 		account.Observe(err)
@@ -51,25 +52,25 @@ func (l *Leases) find(ctx context.Context, account *Account, client *ravi.Client
 			}
 		}
 	}
-	l.mu.Lock()
-	byAddress := l.knownByAddress(e) || e.Address != "" && client.Scheme() == config.SchemeKey && l.heeds[e.Credential] != ignoresAddress
-	l.mu.Unlock()
+	m.mu.Lock()
+	byAddress := m.knownByAddress(e) || e.Address != "" && client.Scheme() == config.SchemeKey && m.heeds[e.Credential] != ignoresAddress
+	m.mu.Unlock()
 	if byAddress || !over {
 		return "", nil
 	}
-	return l.findByName(ctx, client, all, e)
+	return m.findByName(ctx, client, all, e)
 }
 
 // knownByAddress reports whether the identity of an intent certainly has the
 // address that was asked for, if it exists. The caller holds mu.
-func (l *Leases) knownByAddress(e *lease) bool {
-	heeds := l.heeds[e.Credential]
+func (m *Manager) knownByAddress(e *lease) bool {
+	heeds := m.heeds[e.Credential]
 	return e.Address != "" && heeds != ignoresAddress && (e.Heeded || heeds == heedsAddress)
 }
 
 // findByName is find for a Ravi that may not take addresses.
-func (l *Leases) findByName(ctx context.Context, client *ravi.Client, all []ravi.Identity, e *lease) (string, error) {
-	taken, err := l.taken(e.ID)
+func (m *Manager) findByName(ctx context.Context, client *ravi.Client, all []ravi.Identity, e *lease) (string, error) {
+	taken, err := m.taken(e.ID)
 	if err != nil {
 		return "", err
 	}
@@ -86,14 +87,14 @@ func (l *Leases) findByName(ctx context.Context, client *ravi.Client, all []ravi
 			continue
 		}
 		if i.Created.IsZero() || !known {
-			l.Log.Warn().Str("name", e.Name).Msg("an identity whose creation was not answered may be left over: Ravi does not tell its age")
+			m.Log.Warn().Str("name", e.Name).Msg("an identity whose creation was not answered may be left over: Ravi does not tell its age")
 			return "", nil
 		}
 		if i.Created.Before(start.Add(-createSlack)) || i.Created.After(start.Add(createWindow)) {
 			continue
 		}
-		if l.Book != nil {
-			if leased, err := l.Book.Leased(ctx, i.UUID); leased || err != nil {
+		if m.Book != nil {
+			if leased, err := m.Book.Leased(ctx, i.UUID); leased || err != nil {
 				if err != nil {
 					return "", err
 				}
@@ -103,7 +104,7 @@ func (l *Leases) findByName(ctx context.Context, client *ravi.Client, all []ravi
 		found = append(found, i.UUID)
 	}
 	if len(found) > 1 {
-		l.Log.Warn().Str("name", e.Name).Msg("an identity whose creation was not answered may be left over: several bear its name")
+		m.Log.Warn().Str("name", e.Name).Msg("an identity whose creation was not answered may be left over: several bear its name")
 	}
 	if len(found) != 1 {
 		return "", nil
@@ -112,16 +113,16 @@ func (l *Leases) findByName(ctx context.Context, client *ravi.Client, all []ravi
 }
 
 // taken returns the identities of all other leases, of any process.
-func (l *Leases) taken(except string) ([]string, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (m *Manager) taken(except string) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	var uuids []string
-	for _, e := range l.all {
+	for _, e := range m.all {
 		if e.UUID != "" && e.ID != except {
 			uuids = append(uuids, e.UUID)
 		}
 	}
-	others, err := l.others()
+	others, err := m.others()
 	for _, r := range others {
 		if r.UUID != "" && r.ID != except {
 			uuids = append(uuids, r.UUID)
@@ -132,17 +133,17 @@ func (l *Leases) taken(except string) ([]string, error) {
 
 // others returns what stands in the journals of other processes, and what is
 // left to them. The caller holds mu.
-func (l *Leases) others() ([]leaseRecord, error) {
-	if l.Dir == "" {
+func (m *Manager) others() ([]record, error) {
+	if m.Dir == "" {
 		return nil, nil
 	}
-	paths, err := journals(l.Dir)
+	paths, err := journals(m.Dir)
 	if err != nil {
 		return nil, err
 	}
-	var all []leaseRecord
+	var all []record
 	for _, path := range paths {
-		if j := l.held[path]; j != nil {
+		if j := m.held[path]; j != nil {
 			all = append(all, j.left...)
 			continue
 		}

@@ -1,4 +1,4 @@
-package session_test
+package lease_test
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
-	"ravi-mcp/session"
+	"ravi-mcp/session/lease"
 	"ravi-mcp/session/redisstore/redistest"
 )
 
@@ -68,7 +68,7 @@ func (w *world) ephemeral(t *rapid.T) {
 		require.Error(t, err)
 		require.Len(t, w.named(name), before, "nothing is created without a note")
 	case fate == "fine" && err != nil && !p.life.over():
-		require.ErrorIs(t, err, session.ErrNameInFlight)
+		require.ErrorIs(t, err, lease.ErrNameInFlight)
 	}
 	synctest.Wait()
 	faults.Clear()

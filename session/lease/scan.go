@@ -1,4 +1,4 @@
-package session
+package lease
 
 import (
 	"slices"
@@ -27,121 +27,121 @@ type use struct{ caller, uuid string }
 // scan takes over the journals of processes that are gone: at the start, every
 // two minutes, and when a lease in one of them expires that is left to its own
 // server until then.
-func (l *Leases) scan(now bool) {
-	l.mu.Lock()
-	due := l.Dir != "" && !l.ending && (now || !l.now().Before(l.scanAt))
+func (m *Manager) scan(now bool) {
+	m.mu.Lock()
+	due := m.Dir != "" && !m.ending && (now || !m.now().Before(m.scanAt))
 	paths, err := []string(nil), error(nil)
 	if due {
-		paths, err = journals(l.Dir)
-		paths = slices.DeleteFunc(paths, func(path string) bool { return l.held[path] != nil })
+		paths, err = journals(m.Dir)
+		paths = slices.DeleteFunc(paths, func(path string) bool { return m.held[path] != nil })
 	}
-	l.mu.Unlock()
+	m.mu.Unlock()
 	if !due {
 		return
 	}
 	var credentials map[string]bool
 	var missing error
 	if err == nil && len(paths) > 0 {
-		if credentials, missing = l.credentials(); len(credentials) == 0 {
+		if credentials, missing = m.credentials(); len(credentials) == 0 {
 			err = missing
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ending {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ending {
 		return
 	}
-	l.scanAt = l.now().Add(scanEvery)
+	m.scanAt = m.now().Add(scanEvery)
 	if err != nil {
-		l.scanLater(l.now().Add(scanAgain))
+		m.scanLater(m.now().Add(scanAgain))
 		return
 	}
 	if missing != nil {
-		l.scanLater(l.now().Add(scanAgain)) // for the account that is not there yet
+		m.scanLater(m.now().Add(scanAgain)) // for the account that is not there yet
 	}
-	sweepLocks(l.files(), l.Dir)
+	sweepLocks(m.files(), m.Dir)
 	missed := false
 	for _, path := range paths {
-		if l.held[path] != nil {
+		if m.held[path] != nil {
 			continue
 		}
-		j, records, err := takeJournal(l.files(), path)
+		j, records, err := takeJournal(m.files(), path)
 		if err != nil {
-			l.Log.Warn().Err(err).Msg("a journal of ephemeral identities cannot be read")
-			l.scanLater(l.now().Add(scanAgain))
+			m.Log.Warn().Err(err).Msg("a journal of ephemeral identities cannot be read")
+			m.scanLater(m.now().Add(scanAgain))
 		}
 		if j == nil {
 			missed = true
 			continue
 		}
-		l.adopt(j)
+		m.adopt(j)
 		for _, r := range records {
-			l.inherit(j, r, credentials)
+			m.inherit(j, r, credentials)
 		}
-		l.release(j)
+		m.release(j)
 	}
-	if l.missed.Store(missed && l.Shared); l.missed.Load() {
-		l.scanLater(l.now().Add(scanMissed))
+	if m.missed.Store(missed && m.Shared); m.missed.Load() {
+		m.scanLater(m.now().Add(scanMissed))
 	}
-	for u, at := range l.uses {
-		if l.now().Sub(at) > useKept {
-			delete(l.uses, u)
+	for u, at := range m.uses {
+		if m.now().Sub(at) > useKept {
+			delete(m.uses, u)
 		}
 	}
 	if now {
-		l.wakeUp()
+		m.wakeUp()
 	}
 }
 
 // inherit takes over a lease of a process that is gone, if it is one for this
 // process to deal with. The caller holds mu.
-func (l *Leases) inherit(j *journal, r leaseRecord, credentials map[string]bool) {
+func (m *Manager) inherit(j *journal, r record, credentials map[string]bool) {
 	if r.Gone || r.Credential == "" || !credentials[r.Credential] {
 		return
 	}
-	e := &lease{leaseRecord: r, journal: j, orphan: true}
-	if r.Shared && !l.Shared {
+	e := &lease{record: r, journal: j, orphan: true}
+	if r.Shared && !m.Shared {
 		// Its server may be starting again, and its callers still use it.
-		if at := l.dueAt(e); at.After(l.now()) {
+		if at := m.dueAt(e); at.After(m.now()) {
 			j.left = append(j.left, r)
-			l.scanLater(at)
+			m.scanLater(at)
 			return
 		}
 	}
-	if old := l.all[r.ID]; old != nil { // it stands in two journals, one of which was being written anew
+	if old := m.all[r.ID]; old != nil { // it stands in two journals, one of which was being written anew
 		j.live--
 		return
 	}
-	if at, ok := l.uses[use{r.Caller, r.UUID}]; ok && r.UUID != "" && at.Before(l.dueAt(e)) && at.Add(r.TTL).After(r.Expires) {
+	if at, ok := m.uses[use{r.Caller, r.UUID}]; ok && r.UUID != "" && at.Before(m.dueAt(e)) && at.Add(r.TTL).After(r.Expires) {
 		e.Expires = at.Add(r.TTL)
-		l.note(e, false)
+		m.note(e, false)
 	}
-	l.add(e)
+	m.add(e)
 }
 
 // missedUse remembers a use for the moment when the journal that has its lease
 // can be taken over. The caller holds mu.
-func (l *Leases) missedUse(u use) {
-	if !l.missed.Load() || len(l.uses) >= useMost {
+func (m *Manager) missedUse(u use) {
+	if !m.missed.Load() || len(m.uses) >= useMost {
 		return
 	}
-	if l.uses == nil {
-		l.uses = make(map[use]time.Time)
+	if m.uses == nil {
+		m.uses = make(map[use]time.Time)
 	}
-	l.uses[u] = l.now()
+	m.uses[u] = m.now()
 }
 
 // giveBack lets go of the journals of servers whose leases outlive them. Such a
 // server may start at any moment, and then needs all of them; what could not
 // be deleted is taken again later. The caller holds mu.
-func (l *Leases) giveBack() {
-	if l.Shared {
+func (m *Manager) giveBack() {
+	if m.Shared {
 		return
 	}
-	for _, j := range l.held {
+	for _, j := range m.held {
 		var mine []*lease
 		busy, shared := false, len(j.left) > 0
-		for _, e := range l.all {
+		for _, e := range m.all {
 			if e.journal == j {
 				mine = append(mine, e)
 				busy, shared = busy || e.busy, shared || e.Shared
@@ -151,20 +151,20 @@ func (l *Leases) giveBack() {
 			continue
 		}
 		for _, e := range mine {
-			delete(l.all, e.ID)
-			l.scanLater(l.dueAt(e))
+			delete(m.all, e.ID)
+			m.scanLater(m.dueAt(e))
 		}
-		l.count.Store(int64(len(l.all)))
-		l.release(j)
-		if next := l.now().Add(scanPause); l.scanAt.Before(next) {
-			l.scanAt = next
+		m.count.Store(int64(len(m.all)))
+		m.release(j)
+		if next := m.now().Add(scanPause); m.scanAt.Before(next) {
+			m.scanAt = next
 		}
 	}
 }
 
 // scanLater makes the next scan not later than at. The caller holds mu.
-func (l *Leases) scanLater(at time.Time) {
-	if l.scanAt.IsZero() || at.Before(l.scanAt) {
-		l.scanAt = at
+func (m *Manager) scanLater(at time.Time) {
+	if m.scanAt.IsZero() || at.Before(m.scanAt) {
+		m.scanAt = at
 	}
 }

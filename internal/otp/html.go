@@ -39,7 +39,6 @@ type walker struct {
 	overflow   int
 	css        map[string]bool  // class and id selectors that hide
 	styles     map[string]style // inline styles read so far
-	pairs      []pair           // attributes of the tag being read
 	keepQuotes bool             // a forward: quotes belong to the message
 	isReply    bool
 	link       int // open anchor in seen.anchors, or -1
@@ -67,7 +66,8 @@ func walkHTML(doc string, keepQuotes, isReply bool) (seen, hidden *page, ld []st
 		case html.StartTagToken, html.SelfClosingTagToken:
 			w.onStart(z)
 		case html.EndTagToken:
-			w.onEnd(tagOf(z))
+			t, _ := tagOf(z)
+			w.onEnd(t)
 		}
 	}
 }
@@ -109,14 +109,16 @@ func (w *walker) onText(z *html.Tokenizer) {
 }
 
 func (w *walker) onStart(z *html.Tokenizer) {
-	t := tagOf(z)
+	t, attributes := tagOf(z)
 	if t.atom == 0 {
 		// Unknown elements (o:p, v:roundrect) are inline and cannot be told
 		// apart when they close, so they are looked through.
 		return
 	}
 	var a attrs
-	w.readAttrs(z, &a)
+	if attributes {
+		a = w.readAttrs(z)
+	}
 	w.impliedEnd(t)
 	l := w.top()
 	st := a.style

@@ -11,10 +11,11 @@ import (
 	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"ravi-mcp/internal/otlphttp"
 	"ravi-mcp/internal/server"
 )
 
@@ -28,9 +29,16 @@ func traces(ctx context.Context, log zerolog.Logger) (*server.Tracer, func(), er
 	if err != nil || !wanted {
 		return nil, func() {}, err
 	}
-	exporter, err := otlptracehttp.New(ctx)
+	config, ignored, err := otlphttp.FromEnv(os.Getenv)
 	if err != nil {
 		return nil, nil, usageError{errors.New("the OTEL_EXPORTER_OTLP_ variables are not usable; see the OpenTelemetry documentation for their form")}
+	}
+	if len(ignored) > 0 {
+		log.Warn().Strs("variables", ignored).Msg("variables of OpenTelemetry that are malformed are ignored")
+	}
+	exporter, err := otlptrace.New(ctx, otlphttp.NewClient(config))
+	if err != nil {
+		return nil, nil, fmt.Errorf("start the exporter of OpenTelemetry: %w", err)
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {
 		// Not the error itself: it may repeat what a collector answered.

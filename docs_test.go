@@ -1,0 +1,209 @@
+package main
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// pages are the Markdown files of the repository, by path from its root, with what can be cited in each: the anchors
+// of its headings as GitHub makes them, and the names of the lines in the tables of SECURITY.md.
+type pages map[string]map[string]bool
+
+var (
+	citation = regexp.MustCompile(`([\w./:-]*[\w-]+\.md)\b(?:#([\w-]+))?`)
+	link     = regexp.MustCompile(`\]\(([^)\s#:]*)(?:#([\w-]+))?\)`)
+	security = regexp.MustCompile(`SECURITY(?:\.md)?,?\s+((?:[A-Z]\d+(?:\s+to\s+|\s+and\s+|,\s*)?)+)`)
+	row      = regexp.MustCompile(`(?m)^\| ([A-Z]\d+) \|`)
+	heading  = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
+	fenced   = regexp.MustCompile("(?ms)^```.*?^```$")
+)
+
+// notHere are pages that the project knew once under that name; nothing but a citation of them is written like this.
+var notHere = map[string]*regexp.Regexp{
+	"a design document that is not in the repository (ARCHITECTURE.md and docs/decisions.md are)": regexp.MustCompile(`\bDESIGN\b`),
+	"a trap without its page (docs/mcp-go.md#trap-N)":                                             regexp.MustCompile(`\b[Tt]raps? \d`),
+}
+
+// anchors returns what can be cited in a page.
+func anchors(page string) map[string]bool {
+	all := make(map[string]bool)
+	page = fenced.ReplaceAllString(page, "")
+	for _, m := range heading.FindAllStringSubmatch(page, -1) {
+		base := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, strings.TrimSpace(m[1]))
+		name := base
+		for n := 1; all[name]; n++ {
+			name = fmt.Sprint(base, "-", n)
+		}
+		all[name] = true
+	}
+	for _, m := range row.FindAllStringSubmatch(page, -1) {
+		all[m[1]] = true
+	}
+	return all
+}
+
+// dangling returns the citations in a text that lead nowhere. dir is the folder of the file that it stands in.
+func (p pages) dangling(dir, text string) []string {
+	var wrong []string
+	check := func(page, anchor, cited string) {
+		found, ok := p[path.Join(dir, page)]
+		if !ok {
+			found, ok = p[path.Clean(page)]
+		}
+		switch {
+		case !ok:
+			wrong = append(wrong, cited+": there is no such page")
+		case anchor != "" && !found[anchor]:
+			wrong = append(wrong, cited+": the page has no such heading")
+		}
+	}
+	for _, m := range citation.FindAllStringSubmatch(text, -1) {
+		if !strings.Contains(m[1], "://") { // a page of another repository
+			check(m[1], m[2], m[0])
+		}
+	}
+	for _, m := range security.FindAllStringSubmatch(text, -1) {
+		for _, line := range regexp.MustCompile(`[A-Z]\d+`).FindAllString(m[1], -1) {
+			check("SECURITY.md", line, "SECURITY.md "+line)
+		}
+	}
+	for what, pattern := range notHere {
+		if m := pattern.FindString(text); m != "" && !strings.Contains(text, "mcp-go.md#trap-") {
+			wrong = append(wrong, m+": cites "+what)
+		}
+	}
+	return wrong
+}
+
+// links returns the links of a Markdown file to a heading of itself, or to a file, that lead nowhere.
+func (p pages) links(file, text string) []string {
+	var wrong []string
+	for _, m := range link.FindAllStringSubmatch(text, -1) {
+		target := path.Join(path.Dir(file), m[1])
+		if m[1] == "" {
+			target = file
+		}
+		if _, err := os.Stat(filepath.FromSlash(target)); err != nil && p[target] == nil {
+			wrong = append(wrong, m[0]+": there is no such file")
+		} else if m[2] != "" && !p[target][m[2]] {
+			wrong = append(wrong, m[0]+": the page has no such heading")
+		}
+	}
+	return wrong
+}
+
+// texts calls visit for every file of the repository that a person writes: with the whole of a page or script, and with
+// each comment of a Go file, without its markers.
+func texts(t *testing.T, visit func(file, text string)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		file = filepath.ToSlash(file)
+		if d.IsDir() {
+			if name := d.Name(); name == "testdata" || name == "node_modules" || strings.HasPrefix(name, ".") && !slices.Contains([]string{".", ".ci", ".github"}, name) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if strings.HasSuffix(file, ".go") {
+			tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments|parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			for _, comment := range tree.Comments {
+				visit(file, comment.Text())
+			}
+			return nil
+		}
+		if strings.HasSuffix(file, ".md") || strings.HasPrefix(file, ".ci/") || strings.HasPrefix(file, ".github/") {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			visit(file, string(text))
+		}
+		return nil
+	})
+	require.NoError(t, err)
+}
+
+func repositoryPages(t *testing.T) pages {
+	t.Helper()
+	all := make(pages)
+	texts(t, func(file, text string) {
+		if strings.HasSuffix(file, ".md") {
+			all[file] = anchors(text)
+		}
+	})
+	require.Contains(t, all, "ARCHITECTURE.md")
+	return all
+}
+
+func TestCitationsLeadSomewhere(t *testing.T) {
+	all := repositoryPages(t)
+	texts(t, func(file, text string) {
+		if strings.HasSuffix(file, ".md") {
+			text = fenced.ReplaceAllString(text, "")
+			for _, wrong := range all.links(file, text) {
+				assert.Fail(t, wrong, file)
+			}
+		}
+		for _, wrong := range all.dangling(path.Dir(file), text) {
+			if !leftovers.MatchString(wrong) {
+				assert.Fail(t, wrong, file)
+			}
+		}
+	})
+}
+
+// leftovers are citations that are being replaced.
+var leftovers = regexp.MustCompile(`^(API\.md|MCP\.md|DESIGN|[Tt]rap)`)
+
+func TestCitationChecker(t *testing.T) {
+	all := pages{
+		"docs/api.md": anchors("# API\n## SMS & mail\n### Two\n### Two\n```\n# no heading\n```\n"),
+		"SECURITY.md": anchors("# Security\n| H1 | the wire |\n| H2 | the wire |\n"),
+	}
+	for text, want := range map[string]string{
+		"see docs/api.md":                 "",
+		"(docs/api.md#sms--mail).":        "",
+		"docs/api.md#two-1":               "",
+		"docs/api.md#two-2":               "docs/api.md#two-2: the page has no such heading",
+		"docs/api.md#no-heading":          "docs/api.md#no-heading: the page has no such heading",
+		"see other.md":                    "other.md: there is no such page",
+		"https://example.com/other.md":    "",
+		"SECURITY.md H1 to H2":            "",
+		"SECURITY H3":                     "SECURITY.md H3: the page has no such heading",
+		"a trap 3 without a page":         "trap 3: cites a trap without its page (docs/mcp-go.md#trap-N)",
+		"as DESIGN section 2 has it":      "DESIGN: cites a design document that is not in the repository (ARCHITECTURE.md and docs/decisions.md are)",
+		"neither a page nor a trap there": "",
+	} {
+		assert.Equal(t, want, strings.Join(all.dangling(".", text), "; "), text)
+	}
+	assert.Empty(t, all.dangling("docs", "see api.md#api"))
+	assert.Equal(t, []string{"](#api): the page has no such heading"}, all.links("SECURITY.md", "[x](#api) [y](docs/api.md#api)"))
+	assert.Equal(t, []string{"](nowhere.txt): there is no such file"}, all.links("SECURITY.md", "[x](nowhere.txt)"))
+}

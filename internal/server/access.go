@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/session"
 )
 
@@ -203,7 +204,7 @@ func (f *flight) cancellable(id json.RawMessage, end context.CancelCauseFunc) {
 
 // cancelCall ends the call of this id, if it is one of the same session.
 func (f *flight) cancelCall(id json.RawMessage) {
-	key, ok := idKey(id)
+	key, ok := jsonrpc.IDKey(id)
 	if !ok || f.session == "" {
 		return
 	}
@@ -213,7 +214,7 @@ func (f *flight) cancelCall(id json.RawMessage) {
 		if other.end == nil || other.session != f.session {
 			continue
 		}
-		if is, _ := idKey(other.id); is == key {
+		if is, _ := jsonrpc.IDKey(other.id); is == key {
 			other.end(ErrCancelled)
 		}
 	}

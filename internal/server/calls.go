@@ -10,6 +10,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/session"
 	"ravi-mcp/tools"
 )
@@ -52,13 +53,13 @@ func (c *Calls) add(t *served) { c.tools[t.Name] = t }
 
 // find returns the tool that the message calls, or nil if the call has to go the long way. modern says that the request is
 // one of protocol 2026-07-28 or later. ctx has the caller, for whom the tool must exist.
-func (c *Calls) find(ctx context.Context, env Envelope, modern bool) *served {
-	call := env.call
-	if c == nil || call.name == nil || env.ID == nil || call.special || call.huge ||
-		call.name[0] != '"' || call.arguments != nil && call.arguments[0] != '{' || call.meta != nil && call.meta[0] != '{' {
+func (c *Calls) find(ctx context.Context, env jsonrpc.Envelope, modern bool) *served {
+	call := env.Call
+	if c == nil || call.Name == nil || env.ID == nil || call.Task != nil || call.Resumed || call.Huge ||
+		call.Name[0] != '"' || call.Arguments != nil && call.Arguments[0] != '{' || call.Meta != nil && call.Meta[0] != '{' {
 		return nil
 	}
-	t := c.tools[string(call.name[1:len(call.name)-1])] // an escaped name is no tool's
+	t := c.tools[string(call.Name[1:len(call.Name)-1])] // an escaped name is no tool's
 	if t == nil || modern && !declares(env) || !modern && env.ProtocolVersion != "" {
 		return nil
 	}
@@ -75,11 +76,11 @@ func (c *Calls) asks(who *session.Caller, t *served) bool {
 }
 
 // declares reports whether a request says what one of protocol 2026-07-28 has to say in _meta.
-func declares(env Envelope) bool {
+func declares(env jsonrpc.Envelope) bool {
 	if !mcp.IsModernProtocol(env.ProtocolVersion) || !mcp.IsValidProtocolVersion(env.ProtocolVersion) {
 		return false
 	}
-	given := env.call.capabilities
+	given := env.Call.Capabilities
 	if string(given) == "{}" {
 		return true
 	}
@@ -88,7 +89,7 @@ func declares(env Envelope) bool {
 }
 
 // headersAgree reports whether the headers of a request over HTTP are those that its message needs.
-func headersAgree(h http.Header, env Envelope, tool string, modern bool) bool {
+func headersAgree(h http.Header, env jsonrpc.Envelope, tool string, modern bool) bool {
 	version := h.Get(mcp.HeaderProtocolVersion)
 	if !modern {
 		return version == "" || mcp.IsValidProtocolVersion(version)
@@ -98,8 +99,8 @@ func headersAgree(h http.Header, env Envelope, tool string, modern bool) bool {
 }
 
 // answer runs the call and returns the result as JSON.
-func (c *Calls) answer(ctx context.Context, t *served, env Envelope, modern bool) []byte {
-	result, err := t.call(ctx, env.call.arguments, traceOf(env.call.meta), mcp.MultiRoundTripParams{})
+func (c *Calls) answer(ctx context.Context, t *served, env jsonrpc.Envelope, modern bool) []byte {
+	result, err := t.call(ctx, env.Call.Arguments, traceOf(env.Call.Meta), mcp.MultiRoundTripParams{})
 	done, ok := result.(encoded)
 	if err == nil && !ok {
 		err = errLostResult
@@ -127,7 +128,7 @@ func (c *Calls) failure(e *fault.Error, modern bool) []byte {
 		result.SetResultType(mcp.ResultTypeComplete)
 		result.EnsureResultMeta().SetServerInfo(c.info)
 	}
-	body, err := wireJSON(result)
+	body, err := jsonrpc.Marshal(result)
 	if err != nil {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/session"
 	"ravi-mcp/tools"
 )
@@ -46,7 +47,7 @@ func TestWhichCallsTakeTheShortWay(t *testing.T) {
 		`"name":"show","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`: {},
 		`"name":"show","_meta":{"io.modelcontextprotocol/protocolVersion":"2025-11-25"}`: {},
 	} {
-		env, bad := CheckEnvelope([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{` + params + `}}`))
+		env, bad := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{` + params + `}}`))
 		require.Nil(t, bad, params)
 		ctx := session.WithCall(t.Context(), session.Call{Caller: &session.Caller{Name: "c", Rights: session.Rights{ReadOnly: true}}})
 		assert.Equal(t, want.legacy, calls.find(ctx, env, false) != nil, params)
@@ -58,7 +59,7 @@ func TestWhichCallsTakeTheShortWay(t *testing.T) {
 		assert.Nil(t, calls.find(ctx, env, false), "a notification is no call")
 	}
 
-	env := Envelope{Method: "tools/call", ProtocolVersion: "2026-07-28"}
+	env := jsonrpc.Envelope{Method: "tools/call", ProtocolVersion: "2026-07-28"}
 	right := http.Header{"Mcp-Protocol-Version": {"2026-07-28"}, "Mcp-Method": {"tools/call"}, "Mcp-Name": {"show"}}
 	assert.True(t, headersAgree(right, env, "show", true))
 	for name := range right {
@@ -68,8 +69,8 @@ func TestWhichCallsTakeTheShortWay(t *testing.T) {
 	}
 	right.Set("Last-Event-Id", "1")
 	assert.False(t, headersAgree(right, env, "show", true))
-	assert.True(t, headersAgree(http.Header{}, Envelope{}, "show", false))
-	assert.False(t, headersAgree(http.Header{"Mcp-Protocol-Version": {"2020-01-01"}}, Envelope{}, "show", false))
+	assert.True(t, headersAgree(http.Header{}, jsonrpc.Envelope{}, "show", false))
+	assert.False(t, headersAgree(http.Header{"Mcp-Protocol-Version": {"2020-01-01"}}, jsonrpc.Envelope{}, "show", false))
 }
 
 // Whether a call may ask a person is for the policy of its caller to say: the stricter of the server's and its own.
@@ -97,7 +98,7 @@ func TestOnlyCallsThatAskNobodyTakeTheShortWay(t *testing.T) {
 		calls, err := newCalls(mcp.Implementation{}, of(c.server))
 		require.NoError(t, err)
 		calls.add(&served{Tool: tools.Tool{Name: "it", Toolset: tools.SetIdentity, Kind: c.kind}})
-		env, bad := CheckEnvelope([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"it"}}`))
+		env, bad := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"it"}}`))
 		require.Nil(t, bad)
 		ctx := session.WithCall(t.Context(), session.Call{Caller: &session.Caller{Name: "c", Rights: session.Rights{Policies: of(c.caller)}}})
 		assert.Equal(t, c.short, calls.find(ctx, env, false) != nil, "%s, server %q, caller %q", c.kind, c.server, c.caller)
@@ -106,7 +107,7 @@ func TestOnlyCallsThatAskNobodyTakeTheShortWay(t *testing.T) {
 
 func TestStringsAreJSON(t *testing.T) {
 	for _, text := range []string{"", "plain", "a\"b\\c\n\r\t\x00\x1f\x7f", "Grüße \U0001f600 \u2028", "cut \xe2\x82", "\xff<&>", "\xed\xa0\x80"} {
-		want, err := wireJSON(text)
+		want, err := jsonrpc.Marshal(text)
 		require.NoError(t, err)
 		assert.JSONEq(t, string(want), string(appendString(nil, text)), "%q", text)
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/server"
+	"ravi-mcp/internal/server/jsonrpc"
+	"ravi-mcp/internal/server/jsonrpc/jsonrpctest"
 )
 
 // paths are all that is served, and one that is not.
@@ -195,7 +197,7 @@ func TestALongBodyIsRefusedBeforeItIsRead(t *testing.T) {
 	deep := `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":` + strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000) + "}"
 	got = a.post(deep)
 	assert.Equal(t, http.StatusBadRequest, got.status)
-	assert.Equal(t, server.CodeInvalidRequest, got.code(t))
+	assert.Equal(t, jsonrpc.CodeInvalidRequest, got.code(t))
 	assert.Equal(t, http.StatusOK, a.do(a.request(t.Context(), "GET", "/healthz", "")).status, "and alive")
 }
 
@@ -204,10 +206,10 @@ func TestAnInexactEnvelopeIsRefused(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	a := e.open("")
-	for _, bad := range badMessages() {
-		got := a.post(bad.raw)
-		if assert.Equal(t, http.StatusBadRequest, got.status, bad.name) {
-			assert.Equal(t, bad.code, got.code(t), bad.name)
+	for _, bad := range jsonrpctest.BadMessages() {
+		got := a.post(bad.Raw)
+		if assert.Equal(t, http.StatusBadRequest, got.status, bad.Name) {
+			assert.Equal(t, bad.Code, got.code(t), bad.Name)
 		}
 	}
 }

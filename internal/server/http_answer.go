@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"ravi-mcp/internal/server/jsonrpc"
 )
 
 // answer is the response to one request, as mcp-go and the request's own progress write it. Notifications of ours go
@@ -116,7 +118,7 @@ func (a *answer) Write(p []byte) (int, error) {
 	}
 	size := len(p)
 	if body := a.own.object(); body != nil && !a.events() {
-		p = slices.Concat(answerOpen, a.id, answerError, body, closing)
+		p = slices.Concat(jsonrpc.Open, a.id, jsonrpc.Failure, body, jsonrpc.Close)
 	}
 	if !a.stream {
 		_, err := a.write(p)
@@ -135,7 +137,7 @@ func (a *answer) Write(p []byte) (int, error) {
 // result sends the answer of a call that mcp-go has no part in.
 func (a *answer) result(id, body []byte) {
 	message := make([]byte, 0, len(body)+len(id)+40)
-	message = append(append(append(append(message, answerOpen...), id...), answerBody...), body...)
+	message = append(append(append(append(message, jsonrpc.Open...), id...), jsonrpc.Result...), body...)
 	message = append(message, '}', '\n')
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -205,11 +207,11 @@ func (a *answer) notify(ctx context.Context, method string, params any) error {
 
 // send sends a notification on the response, or, with an id, a request to the client.
 func (a *answer) send(ctx context.Context, id, method string, params any) error {
-	body, err := wireJSON(params)
+	body, err := jsonrpc.Marshal(params)
 	if err != nil {
 		return err
 	}
-	name, _ := wireJSON(method)
+	name, _ := jsonrpc.Marshal(method)
 	event := make([]byte, 0, len(body)+len(name)+len(id)+80)
 	event = append(append(event, eventOpen...), `{"jsonrpc":"2.0",`...)
 	if id != "" {

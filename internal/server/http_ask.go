@@ -4,18 +4,19 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"ravi-mcp/internal/server/jsonrpc"
 )
 
 // openQuestion waits for the answer of the session that was asked.
 type openQuestion struct {
 	caller, session string
-	reply           chan incoming
+	reply           chan jsonrpc.Reply
 }
 
 // questionIDs name the questions of this process. mcp-go counts from 1 in each, so that with several replicas, or after a
@@ -34,7 +35,7 @@ func (q questionIDs) own(id string) bool { return strings.HasPrefix(id, q.proces
 func (f *flight) elicit(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
 	s := f.site
 	id := s.questionIDs.name(s.questions.Add(1))
-	q := &openQuestion{caller: f.who.name, session: f.session, reply: make(chan incoming, 1)}
+	q := &openQuestion{caller: f.who.name, session: f.session, reply: make(chan jsonrpc.Reply, 1)}
 	s.asked.Store(id, q)
 	defer s.asked.Delete(id)
 	if err := f.answer.send(ctx, id, string(mcp.MethodElicitationCreate), request.Params); err != nil {
@@ -56,7 +57,7 @@ var (
 
 // takeReply takes a client's answer to a question of ours; of the same session, or it was not asked. It reports false for
 // an answer to what mcp-go asked, which names its questions by numbers.
-func (s *site) takeReply(w http.ResponseWriter, f *flight, env Envelope, body []byte) bool {
+func (s *site) takeReply(w http.ResponseWriter, f *flight, env jsonrpc.Envelope, body []byte) bool {
 	var id string
 	if f.session == "" || json.Unmarshal(env.ID, &id) != nil {
 		return false
@@ -65,7 +66,7 @@ func (s *site) takeReply(w http.ResponseWriter, f *flight, env Envelope, body []
 		q := found.(*openQuestion)
 		if q.caller == f.who.name && q.session == f.session {
 			select {
-			case q.reply <- readReply(body):
+			case q.reply <- jsonrpc.ParseReply(body):
 				w.WriteHeader(http.StatusAccepted)
 				return true
 			default: // answered already
@@ -78,21 +79,4 @@ func (s *site) takeReply(w http.ResponseWriter, f *flight, env Envelope, body []
 		s.refuse(w, refuseOther, nil)
 	}
 	return true
-}
-
-// readReply reads a message that answers a question of ours.
-func readReply(raw []byte) incoming {
-	var body struct {
-		Result json.RawMessage `json:"result"`
-		Error  *struct {
-			Code int `json:"code"`
-		} `json:"error"`
-	}
-	switch err := json.Unmarshal(raw, &body); {
-	case err != nil:
-		return incoming{err: errors.New("server: the client's answer is malformed")}
-	case body.Error != nil:
-		return incoming{err: errors.New("server: the client answered with error " + strconv.Itoa(body.Error.Code))}
-	}
-	return incoming{result: body.Result}
 }

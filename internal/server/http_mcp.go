@@ -12,6 +12,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/session"
 )
 
@@ -65,9 +66,9 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 		s.refuse(w, no, nil)
 		return
 	}
-	env, bad := CheckEnvelope(body)
+	env, bad := jsonrpc.Parse(body)
 	if bad != nil {
-		writeError(w, http.StatusBadRequest, bad.ID, errorBody(bad.Code, bad.Message))
+		writeError(w, http.StatusBadRequest, bad.ID, jsonrpc.ErrorBody(bad.Code, bad.Message))
 		return
 	}
 	modern = modern || mcp.IsModernProtocol(env.ProtocolVersion)
@@ -103,7 +104,7 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 		return
 	}
 	if env.Method == string(mcp.MethodNotificationCancelled) {
-		f.cancelCall(cancelledID(env)) // mcp-go looks for those that it runs itself
+		f.cancelCall(env.CancelledID()) // mcp-go looks for those that it runs itself
 	}
 	call.Session = f.session
 	call.RequestID = session.NewID()
@@ -147,7 +148,7 @@ func (s *site) settle(ctx context.Context, caller string, f *flight) {
 }
 
 // enter puts the request into its session, or, with opens, makes one. It answers and reports false where it cannot.
-func (s *site) enter(ctx context.Context, w http.ResponseWriter, r *http.Request, call *session.Call, f *flight, env Envelope, opens bool) bool {
+func (s *site) enter(ctx context.Context, w http.ResponseWriter, r *http.Request, call *session.Call, f *flight, env jsonrpc.Envelope, opens bool) bool {
 	id := r.Header.Get(headerSession)
 	if opens {
 		var err error
@@ -174,7 +175,7 @@ func (s *site) enter(ctx context.Context, w http.ResponseWriter, r *http.Request
 func (s *site) refuseSession(w http.ResponseWriter, err error, id json.RawMessage) {
 	switch {
 	case errors.Is(err, session.ErrNoSession):
-		writeError(w, http.StatusNotFound, id, errorBody(codeNoSession, refuseSession.message))
+		writeError(w, http.StatusNotFound, id, jsonrpc.ErrorBody(codeNoSession, refuseSession.message))
 	case errors.Is(err, session.ErrTooManySessions):
 		s.refuse(w, &refusal{status: http.StatusTooManyRequests, retry: true,
 			message: "too many sessions of this caller; end some with DELETE, or wait until they expire"}, id)
@@ -185,7 +186,7 @@ func (s *site) refuseSession(w http.ResponseWriter, err error, id json.RawMessag
 }
 
 // direct answers the call of a tool without mcp-go.
-func (s *site) direct(ctx context.Context, tool *served, env Envelope, modern bool, f *flight) {
+func (s *site) direct(ctx context.Context, tool *served, env jsonrpc.Envelope, modern bool, f *flight) {
 	defer s.rescue(f)
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -213,12 +214,12 @@ func (s *site) handle(ctx context.Context, r *http.Request, body []byte, f *flig
 }
 
 // unanswered answers where mcp-go wrote nothing, because the request was cancelled from our side.
-func (s *site) unanswered(ctx context.Context, w http.ResponseWriter, r *http.Request, env Envelope) {
+func (s *site) unanswered(ctx context.Context, w http.ResponseWriter, r *http.Request, env jsonrpc.Envelope) {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, ErrShuttingDown):
 		s.refuse(w, refuseEnding, env.ID)
 	case errors.Is(cause, errSessionEnded):
-		writeError(w, http.StatusNotFound, env.ID, errorBody(codeNoSession, refuseSession.message))
+		writeError(w, http.StatusNotFound, env.ID, jsonrpc.ErrorBody(codeNoSession, refuseSession.message))
 	case errors.Is(cause, errCallerGone), errors.Is(cause, errTokenEnded):
 		s.refuseCaller(w, r, refuseInvalid, env.ID)
 	}
@@ -232,7 +233,7 @@ func (s *site) listen(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		return
 	}
 	f.stream = true
-	if !s.enter(ctx, w, r, &call, f, Envelope{}, false) {
+	if !s.enter(ctx, w, r, &call, f, jsonrpc.Envelope{}, false) {
 		return
 	}
 	defer lasting(f.until, f.cancel).stop()
@@ -264,7 +265,7 @@ func (s *site) delete(ctx context.Context, w http.ResponseWriter, r *http.Reques
 }
 
 // lacksCapability refuses a call of a tool that needs what the client did not declare (MCP.md section 2.3, trap 10).
-func (s *site) lacksCapability(w http.ResponseWriter, env Envelope) bool {
+func (s *site) lacksCapability(w http.ResponseWriter, env jsonrpc.Envelope) bool {
 	if len(s.Requires) == 0 || env.Method != string(mcp.MethodToolsCall) {
 		return false
 	}

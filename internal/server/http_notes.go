@@ -6,6 +6,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/session"
 )
 
@@ -22,7 +23,7 @@ type SessionNotes interface {
 const noteForms = "forms"
 
 // note keeps what the other replicas have to know of a client that opens a session.
-func (s *site) note(ctx context.Context, caller, id string, env Envelope) {
+func (s *site) note(ctx context.Context, caller, id string, env jsonrpc.Envelope) {
 	notes, shared := s.Sessions.(SessionNotes)
 	if !shared {
 		return

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/session"
 )
 
@@ -135,23 +136,23 @@ func (s *site) methods(w http.ResponseWriter, r *http.Request, allowed ...string
 // refuse answers with a JSON-RPC error, as every answer of the guard is one. id is that of the request, if it is known.
 func (s *site) refuse(w http.ResponseWriter, no *refusal, id json.RawMessage) {
 	s.Metrics.refuse(no.status)
-	code := CodeInvalidRequest
+	code := jsonrpc.CodeInvalidRequest
 	if no.retry {
-		code = CodeBusy
+		code = jsonrpc.CodeBusy
 		w.Header().Set("Retry-After", "1")
 	}
-	writeError(w, no.status, id, errorBody(code, no.message))
+	writeError(w, no.status, id, jsonrpc.ErrorBody(code, no.message))
 }
 
 // writeError writes a JSON-RPC error; body is its error object.
 func writeError(w http.ResponseWriter, status int, id json.RawMessage, body []byte) {
 	if id == nil {
-		id = jsonNull
+		id = jsonrpc.Null
 	}
 	message := make([]byte, 0, len(body)+len(id)+64)
-	message = append(message, answerOpen...)
+	message = append(message, jsonrpc.Open...)
 	message = append(message, id...)
-	message = append(message, answerError...)
+	message = append(message, jsonrpc.Failure...)
 	message = append(message, body...)
 	message = append(message, '}', '\n')
 	h := w.Header()

@@ -15,6 +15,7 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/inbox"
+	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/schemas"
@@ -66,7 +67,7 @@ func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (too
 		text, err := json.Marshal(result)
 		require.NoError(t, err)
 		if _, known := session.CallFrom(ctx); known { // the id is new where it is not
-			assert.JSONEq(t, string(text), string(calls.answer(ctx, handle, Envelope{}, false)), "the short way says the same")
+			assert.JSONEq(t, string(text), string(calls.answer(ctx, handle, jsonrpc.Envelope{}, false)), "the short way says the same")
 		}
 		return result
 	}

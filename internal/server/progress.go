@@ -32,7 +32,7 @@ type ProgressReporter struct {
 	last float64
 }
 
-// NewProgress returns a reporter for a request whose _meta.progressToken was token, as written (Envelope.ProgressToken).
+// NewProgress returns a reporter for a request whose _meta.progressToken was token, as written (jsonrpc.Envelope.ProgressToken).
 // Without a token, or without notify, it reports nothing.
 func NewProgress(token json.RawMessage, notify Notify) *ProgressReporter {
 	return &ProgressReporter{token: token, notify: notify}

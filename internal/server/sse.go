@@ -11,6 +11,7 @@ import (
 
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/session"
 )
 
@@ -135,9 +136,9 @@ func (s *site) serveMessage(w http.ResponseWriter, r *http.Request, call session
 		s.refuse(w, no, nil)
 		return
 	}
-	env, bad := CheckEnvelope(body)
+	env, bad := jsonrpc.Parse(body)
 	if bad != nil {
-		writeError(w, http.StatusBadRequest, bad.ID, errorBody(bad.Code, bad.Message))
+		writeError(w, http.StatusBadRequest, bad.ID, jsonrpc.ErrorBody(bad.Code, bad.Message))
 		return
 	}
 	c.life.prolong(until)

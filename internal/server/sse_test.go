@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"ravi-mcp/internal/server/jsonrpc/jsonrpctest"
 )
 
 // eventStream is the stream of an SSE client.
@@ -210,8 +212,8 @@ func TestAMessageForAStreamIsGuardedLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	s := e.agent("").stream()
-	for _, bad := range badMessages() {
-		assert.Equal(t, http.StatusBadRequest, s.post(bad.raw).status, bad.name)
+	for _, bad := range jsonrpctest.BadMessages() {
+		assert.Equal(t, http.StatusBadRequest, s.post(bad.Raw).status, bad.Name)
 	}
 	assert.Equal(t, http.StatusRequestEntityTooLarge, s.post(fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"%s"}`, strings.Repeat("x", 2<<20))).status)
 	assert.Equal(t, http.StatusMethodNotAllowed, s.a.do(s.a.request(t.Context(), "GET", s.endpoint, "")).status)

@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ravi-mcp/internal/inbox"
+	"ravi-mcp/internal/server/jsonrpc"
 )
 
 var (
@@ -47,7 +48,7 @@ const (
 // 2026-07-28 on side by side. Several may run in one process, also on one Server; they share nothing.
 //
 // Every request has a goroutine of its own. At most MaxConcurrent tool calls run at a time, further ones queue (up to
-// 4096 calls or 32 MiB of messages, then CodeBusy); a call that only waits gives its place back with Park. All other
+// 4096 calls or 32 MiB of messages, then jsonrpc.CodeBusy); a call that only waits gives its place back with Park. All other
 // requests run at once, ping, initialize and logging/setLevel even before the next line is read. So neither waits nor
 // queues delay a cancellation, a ping, or the answer to a question of ours.
 //
@@ -68,7 +69,7 @@ type Stdio struct {
 	// Log gets what an operator should know, never any content of a message. The zero value logs nothing.
 	Log zerolog.Logger
 	// MaxLine is the length in bytes of the longest line that is read (default 4 MiB). A longer one is skipped and
-	// answered with CodeInvalidRequest.
+	// answered with jsonrpc.CodeInvalidRequest.
 	MaxLine int
 	// MaxConcurrent is how many tool calls may run at the same time, waits that are parked not counted (default 256).
 	MaxConcurrent int
@@ -155,7 +156,7 @@ func (s *Stdio) connect(ctx context.Context) *conn {
 	c.base, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	c.session = &stdioSession{conn: c, id: "stdio-" + rand.Text()}
 	c.session.feed.send = func(n mcp.JSONRPCNotification) {
-		if body, err := wireJSON(n); err == nil {
+		if body, err := jsonrpc.Marshal(n); err == nil {
 			_ = c.out.notify(c.base, nil, body)
 		}
 	}
@@ -163,9 +164,9 @@ func (s *Stdio) connect(ctx context.Context) *conn {
 }
 
 // start takes a request into hand and handles it in a goroutine of its own, or refuses it.
-func (c *conn) start(env Envelope, line []byte) {
+func (c *conn) start(env jsonrpc.Envelope, line []byte) {
 	call := c.newCall(env, line)
-	call.key, _ = idKey(env.ID)
+	call.key, _ = jsonrpc.IDKey(env.ID)
 	if env.Method == string(mcp.MethodToolsCall) {
 		call.slot = &slot{gate: c.gate}
 	}
@@ -211,12 +212,12 @@ func (c *conn) admit(call *call) (code int, refusal string) {
 	others := len(c.calls) - c.tools
 	switch {
 	case c.closed:
-		return CodeBusy, "the server is shutting down; retry when it runs again"
+		return jsonrpc.CodeBusy, "the server is shutting down; retry when it runs again"
 	case c.calls[call.key] != nil:
-		return CodeInvalidRequest, "invalid request: a request with this id is not answered yet"
+		return jsonrpc.CodeInvalidRequest, "invalid request: a request with this id is not answered yet"
 	case call.slot != nil && c.tools >= maxCalls, call.slot == nil && others >= maxOthers,
 		c.bytes > 0 && c.bytes+len(call.message) > maxPendingBytes:
-		return CodeBusy, "server busy: too many requests wait for their answer; retry after some of them were answered"
+		return jsonrpc.CodeBusy, "server busy: too many requests wait for their answer; retry after some of them were answered"
 	}
 	c.calls[call.key] = call
 	c.bytes += len(call.message)
@@ -300,8 +301,8 @@ func (c *conn) shutdown() {
 	defer c.mu.Unlock()
 	c.log.Warn().Int("calls", len(c.calls)).Msg("requests did not end when they were cancelled")
 	for _, call := range c.calls {
-		body := errorBody(CodeBusy, "the server is shutting down and the request did not end in time; whether it took effect is unknown")
-		_, _ = c.out.put(call, true, outHard, [][]byte{answerOpen, call.id, answerError, body, closing})
+		body := jsonrpc.ErrorBody(jsonrpc.CodeBusy, "the server is shutting down and the request did not end in time; whether it took effect is unknown")
+		_, _ = c.out.put(call, true, outHard, [][]byte{jsonrpc.Open, call.id, jsonrpc.Failure, body, jsonrpc.Close})
 	}
 }
 

@@ -8,16 +8,17 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"ravi-mcp/internal/server/jsonrpc"
 )
 
 // call is one request of the client, from its arrival to its answer.
 type call struct {
 	conn     *conn
-	env      Envelope
+	env      jsonrpc.Envelope
 	id       json.RawMessage
 	key      string // of conn.calls, "" for a request that is answered while it is read
 	method   string
@@ -33,15 +34,7 @@ type call struct {
 	ended bool // answered or cancelled; guarded by the outbox
 }
 
-// The parts of an answer around the id and the body.
-var (
-	answerOpen  = []byte(`{"jsonrpc":"2.0","id":`)
-	answerBody  = []byte(`,"result":`)
-	answerError = []byte(`,"error":`)
-	closing     = []byte(`}`)
-)
-
-func (c *conn) newCall(env Envelope, message []byte) *call {
+func (c *conn) newCall(env jsonrpc.Envelope, message []byte) *call {
 	call := &call{
 		conn:    c,
 		env:     env,
@@ -63,17 +56,17 @@ func (c *conn) newCall(env Envelope, message []byte) *call {
 
 // notify sends a notification on behalf of the call; it is a Notify.
 func (c *call) notify(ctx context.Context, method string, params any) error {
-	body, err := wireJSON(params)
+	body, err := jsonrpc.Marshal(params)
 	if err != nil {
 		return err
 	}
-	name, _ := wireJSON(method)
-	return c.conn.out.notify(ctx, c, []byte(`{"jsonrpc":"2.0","method":`), name, []byte(`,"params":`), body, closing)
+	name, _ := jsonrpc.Marshal(method)
+	return c.conn.out.notify(ctx, c, []byte(`{"jsonrpc":"2.0","method":`), name, []byte(`,"params":`), body, jsonrpc.Close)
 }
 
 // relay sends a notification that mcp-go handed over through the channel of the call's session.
 func (c *call) relay(n mcp.JSONRPCNotification) {
-	if body, err := wireJSON(n); err == nil {
+	if body, err := jsonrpc.Marshal(n); err == nil {
 		err = c.conn.out.notify(c.ctx, c, body)
 		if err != nil && !errors.Is(err, ErrAnswered) {
 			c.conn.log.Debug().Err(err).Msg("a notification could not be sent")
@@ -85,7 +78,7 @@ func (c *call) relay(n mcp.JSONRPCNotification) {
 func (c *call) handle() {
 	defer c.cancel(nil)
 	if !c.slot.enter(c.ctx) {
-		c.refuse(CodeBusy, "the server is shutting down; the request was not begun, retry when it runs again")
+		c.refuse(jsonrpc.CodeBusy, "the server is shutting down; the request was not begun, retry when it runs again")
 		return
 	}
 	body, isError := c.run()
@@ -94,19 +87,19 @@ func (c *call) handle() {
 	if body == nil {
 		body, isError = c.conn.internal("a request got no answer", "", nil), true
 	}
-	c.conn.out.answer(c, answerOpen, c.id, memberOf(isError), body, closing)
+	c.conn.out.answer(c, jsonrpc.Open, c.id, memberOf(isError), body, jsonrpc.Close)
 }
 
 func memberOf(isError bool) []byte {
 	if isError {
-		return answerError
+		return jsonrpc.Failure
 	}
-	return answerBody
+	return jsonrpc.Result
 }
 
 // refuse answers with an error of the transport.
 func (c *call) refuse(code int, message string) {
-	c.conn.out.answer(c, answerOpen, c.id, answerError, errorBody(code, message), closing)
+	c.conn.out.answer(c, jsonrpc.Open, c.id, jsonrpc.Failure, jsonrpc.ErrorBody(code, message), jsonrpc.Close)
 }
 
 // run returns the answer's result or error as JSON, nil for a notification. A panic anywhere below becomes an internal
@@ -126,7 +119,7 @@ func (c *call) run() (body []byte, isError bool) {
 	case nil:
 		return nil, false
 	case mcp.JSONRPCResponse:
-		body, err := wireJSON(answer.Result)
+		body, err := jsonrpc.Marshal(answer.Result)
 		if err != nil {
 			return c.conn.internal("an answer could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true
 		}
@@ -135,7 +128,7 @@ func (c *call) run() (body []byte, isError bool) {
 		if body := own.object(); body != nil {
 			return body, true
 		}
-		body, err := wireJSON(answer.Error)
+		body, err := jsonrpc.Marshal(answer.Error)
 		if err != nil {
 			return c.conn.internal("an error could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true
 		}
@@ -172,30 +165,5 @@ func (c *conn) panicked(p any, stack []byte) []byte {
 func (c *conn) internal(what, detail string, stack []byte) []byte {
 	id := rand.Text()[:10]
 	c.log.Error().Str("error_id", id).Str("detail", detail).Bytes("stack", stack).Msg(what)
-	return errorBody(CodeInternal, "internal error (id "+id+"); the server's log has the details under this id")
-}
-
-// errorBody returns the error object of a JSON-RPC answer; message is a text of ours.
-func errorBody(code int, message string) []byte {
-	text, _ := json.Marshal(message)
-	body := append([]byte(`{"code":`), strconv.Itoa(code)...)
-	body = append(append(body, `,"message":`...), text...)
-	if code == CodeBusy {
-		body = append(body, `,"data":{"retryable":true,"retry_after_seconds":1}`...)
-	}
-	return append(body, '}')
-}
-
-// wireJSON is json.Marshal for values that are not ours: a panic in a method of theirs is an error.
-func wireJSON(v any) (body []byte, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			body, err = nil, fmt.Errorf("server: encoding panicked with a %T", p)
-		}
-	}()
-	body, err = json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("server: encode: %w", err)
-	}
-	return body, nil
+	return jsonrpc.ErrorBody(jsonrpc.CodeInternal, "internal error (id "+id+"); the server's log has the details under this id")
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/server"
+	"ravi-mcp/internal/server/jsonrpc"
 )
 
 // message is one line from the server.
@@ -77,7 +78,7 @@ func (c *client) Write(p []byte) (int, error) {
 	defer c.mu.Unlock()
 	assert.True(c.t, bytes.HasSuffix(p, []byte("\n")), "the server writes whole lines")
 	for line := range bytes.Lines(p) {
-		_, refused := server.CheckEnvelope(line)
+		_, refused := jsonrpc.Parse(line)
 		assert.Nil(c.t, refused, "the server writes what its own check accepts")
 		var m message
 		assert.NoError(c.t, json.Unmarshal(line, &m))

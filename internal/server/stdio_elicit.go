@@ -8,27 +8,23 @@ import (
 	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"ravi-mcp/internal/server/jsonrpc"
 )
 
 // ErrInputEnded is returned by a question to the client (elicitation) when its input has ended: no answer can come.
 var ErrInputEnded = errors.New("server: the client's input has ended")
 
-// incoming is what the client answered to a request of ours.
-type incoming struct {
-	result json.RawMessage
-	err    error
-}
-
 // questions are the requests of ours that wait for the client's answer.
 type questions struct {
 	mu    sync.Mutex
 	last  int64
-	open  map[string]chan incoming
+	open  map[string]chan jsonrpc.Reply
 	ended bool
 }
 
 // ask registers a new question and returns its id and where the answer arrives.
-func (q *questions) ask() (string, <-chan incoming, error) {
+func (q *questions) ask() (string, <-chan jsonrpc.Reply, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.ended {
@@ -37,15 +33,15 @@ func (q *questions) ask() (string, <-chan incoming, error) {
 	q.last++
 	id := strconv.FormatInt(q.last, 10)
 	if q.open == nil {
-		q.open = make(map[string]chan incoming)
+		q.open = make(map[string]chan jsonrpc.Reply)
 	}
-	answer := make(chan incoming, 1)
+	answer := make(chan jsonrpc.Reply, 1)
 	q.open[id] = answer
 	return id, answer, nil
 }
 
 // settle delivers an answer to the question with this id and reports whether there was one.
-func (q *questions) settle(id string, answer incoming) bool {
+func (q *questions) settle(id string, answer jsonrpc.Reply) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	waiter, ok := q.open[id]
@@ -63,13 +59,13 @@ func (q *questions) end() {
 	q.ended = true
 	for id, waiter := range q.open {
 		delete(q.open, id)
-		waiter <- incoming{err: ErrInputEnded}
+		waiter <- jsonrpc.Reply{Err: ErrInputEnded}
 	}
 }
 
 // response takes a message that answers a question of ours.
-func (c *conn) response(env Envelope, raw []byte) {
-	if !c.questions.settle(string(env.ID), readReply(raw)) {
+func (c *conn) response(env jsonrpc.Envelope, raw []byte) {
+	if !c.questions.settle(string(env.ID), jsonrpc.ParseReply(raw)) {
 		c.log.Debug().Msg("a response to no open request was ignored")
 	}
 }
@@ -77,7 +73,7 @@ func (c *conn) response(env Envelope, raw []byte) {
 // elicit asks the client for input and waits for the answer as long as ctx lives. When ctx ends first, the client is told
 // that the question no longer stands. call is the request that the question belongs to, nil for none.
 func (c *conn) elicit(ctx context.Context, call *call, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
-	params, err := wireJSON(request.Params)
+	params, err := jsonrpc.Marshal(request.Params)
 	if err != nil {
 		return nil, err
 	}
@@ -85,9 +81,9 @@ func (c *conn) elicit(ctx context.Context, call *call, request mcp.ElicitationRe
 	if err != nil {
 		return nil, err
 	}
-	err = c.out.notify(ctx, call, []byte(`{"jsonrpc":"2.0","id":`+id+`,"method":"elicitation/create","params":`), params, closing)
+	err = c.out.notify(ctx, call, []byte(`{"jsonrpc":"2.0","id":`+id+`,"method":"elicitation/create","params":`), params, jsonrpc.Close)
 	if err != nil {
-		c.questions.settle(id, incoming{})
+		c.questions.settle(id, jsonrpc.Reply{})
 		return nil, err
 	}
 	select {
@@ -97,18 +93,18 @@ func (c *conn) elicit(ctx context.Context, call *call, request mcp.ElicitationRe
 		return nil, ErrInputEnded
 	case <-ctx.Done():
 	}
-	if c.questions.settle(id, incoming{}) {
+	if c.questions.settle(id, jsonrpc.Reply{}) {
 		c.out.reply([]byte(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + id + `}}`))
 	}
 	return nil, context.Cause(ctx)
 }
 
-func elicitationResult(got incoming) (*mcp.ElicitationResult, error) {
-	if got.err != nil {
-		return nil, got.err
+func elicitationResult(got jsonrpc.Reply) (*mcp.ElicitationResult, error) {
+	if got.Err != nil {
+		return nil, got.Err
 	}
 	var result mcp.ElicitationResult
-	if json.Unmarshal(got.result, &result) != nil {
+	if json.Unmarshal(got.Result, &result) != nil {
 		return nil, errors.New("server: the client's answer to an elicitation is malformed")
 	}
 	switch result.Action {

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"ravi-mcp/internal/server"
+	"ravi-mcp/internal/server/jsonrpc"
 )
 
 // syncBuffer is a buffer that several goroutines may write.
@@ -113,7 +114,7 @@ func TestSIGTERMIsOrderly(t *testing.T) {
 			require.Len(t, answers, 2)
 			assert.Equal(t, "shutting down", answers["1"].text())
 			require.NotNil(t, answers["2"].Error)
-			assert.Equal(t, server.CodeBusy, answers["2"].Error.Code)
+			assert.Equal(t, jsonrpc.CodeBusy, answers["2"].Error.Code)
 		})
 	}
 }
@@ -130,7 +131,7 @@ func TestAHandlerThatIgnoresItsContextIsLeftBehind(t *testing.T) {
 		assert.Equal(t, 2*time.Second, time.Since(begin))
 		answers := c.unread()
 		require.Len(t, answers, 1)
-		assert.Equal(t, server.CodeBusy, answers[0].Error.Code)
+		assert.Equal(t, jsonrpc.CodeBusy, answers[0].Error.Code)
 		time.Sleep(5 * time.Minute)
 		assert.Empty(t, c.unread(), "its late answer goes nowhere")
 	})

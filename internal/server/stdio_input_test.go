@@ -13,21 +13,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/server"
+	"ravi-mcp/internal/server/jsonrpc"
+	"ravi-mcp/internal/server/jsonrpc/jsonrpctest"
 )
 
 // Whatever stands on a line, it gets the right error, nothing of it is repeated, and the server goes on.
 func TestBadLinesAreAnsweredAndTheServerGoesOn(t *testing.T) {
 	t.Parallel()
-	for _, story := range badMessages() {
-		t.Run(story.name, func(t *testing.T) {
+	for _, story := range jsonrpctest.BadMessages() {
+		t.Run(story.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log syncBuffer
 				c := connect(t, &server.Stdio{Server: tools(), Log: log.logger()})
-				c.send(story.raw)
+				c.send(story.Raw)
 				refused := c.next()
 				require.NotNil(t, refused.Error)
-				assert.Equal(t, story.code, refused.Error.Code)
-				id := story.id
+				assert.Equal(t, story.Code, refused.Error.Code)
+				id := story.ID
 				if id == "" {
 					id = "null"
 				}
@@ -62,7 +64,7 @@ func TestTheLineLimit(t *testing.T) {
 			refused := c.next()
 			assert.Equal(t, "null", string(refused.ID))
 			require.NotNil(t, refused.Error)
-			assert.Equal(t, server.CodeInvalidRequest, refused.Error.Code)
+			assert.Equal(t, jsonrpc.CodeInvalidRequest, refused.Error.Code)
 			assert.Contains(t, refused.Error.Message, fmt.Sprint(limit))
 		}
 		c.send(ping)

@@ -9,6 +9,8 @@ import (
 	"io"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"ravi-mcp/internal/server/jsonrpc"
 )
 
 var errLineTooLong = errors.New("line too long")
@@ -58,7 +60,7 @@ func (c *conn) read(in io.Reader) error {
 		case c.stopped():
 			return nil
 		case errors.Is(err, errLineTooLong):
-			c.refuse(nil, CodeInvalidRequest, fmt.Sprintf("invalid request: a line is longer than %d bytes; it was skipped", c.maxLine))
+			c.refuse(nil, jsonrpc.CodeInvalidRequest, fmt.Sprintf("invalid request: a line is longer than %d bytes; it was skipped", c.maxLine))
 		case err == io.EOF:
 			return nil
 		case err != nil:
@@ -72,7 +74,7 @@ func (c *conn) read(in io.Reader) error {
 // take handles one message as far as the reading goroutine does so itself: that is everything that must keep its order or
 // must not wait, and nothing that reaches Ravi.
 func (c *conn) take(line []byte) {
-	env, refused := CheckEnvelope(line)
+	env, refused := jsonrpc.Parse(line)
 	if refused != nil {
 		c.log.Debug().Int("code", refused.Code).Str("reason", refused.Message).Msg("a message was refused")
 		c.refuse(refused.ID, refused.Code, refused.Message)
@@ -82,7 +84,7 @@ func (c *conn) take(line []byte) {
 }
 
 // dispatch is take for a message whose envelope was checked.
-func (c *conn) dispatch(env Envelope, line []byte) {
+func (c *conn) dispatch(env jsonrpc.Envelope, line []byte) {
 	switch {
 	case env.IsResponse:
 		c.response(env, line)
@@ -106,7 +108,7 @@ func inOrder(method string) bool {
 }
 
 // inline handles a message at once. Its answer goes out as the reading goroutine's own, which waits last.
-func (c *conn) inline(env Envelope, line []byte) {
+func (c *conn) inline(env jsonrpc.Envelope, line []byte) {
 	call := c.newCall(env, line)
 	defer call.cancel(nil)
 	body, isError := call.run()
@@ -114,32 +116,21 @@ func (c *conn) inline(env Envelope, line []byte) {
 	if body == nil || env.IsNotification || !c.out.end(call) {
 		return
 	}
-	c.out.reply(answerOpen, call.id, memberOf(isError), body, closing)
+	c.out.reply(jsonrpc.Open, call.id, memberOf(isError), body, jsonrpc.Close)
 }
 
 // refuse answers a message that is not taken; a nil id is answered as null.
 func (c *conn) refuse(id json.RawMessage, code int, message string) {
 	if id == nil {
-		id = jsonNull
+		id = jsonrpc.Null
 	}
-	c.out.reply(answerOpen, id, answerError, errorBody(code, message), closing)
-}
-
-// cancelledID returns the id that notifications/cancelled names, or nil.
-func cancelledID(env Envelope) json.RawMessage {
-	var params struct {
-		RequestID json.RawMessage `json:"requestId"`
-	}
-	if env.ID != nil || json.Unmarshal(env.Params, &params) != nil {
-		return nil
-	}
-	return params.RequestID
+	c.out.reply(jsonrpc.Open, id, jsonrpc.Failure, jsonrpc.ErrorBody(code, message), jsonrpc.Close)
 }
 
 // cancelled handles notifications/cancelled: the request it names is over, whether it runs, waits for a slot or waits to
 // be written, and nothing more is sent for it. mcp-go is not told: it would take 1 and "1" for the same id.
-func (c *conn) cancelled(env Envelope) {
-	key, ok := idKey(cancelledID(env))
+func (c *conn) cancelled(env jsonrpc.Envelope) {
+	key, ok := jsonrpc.IDKey(env.CancelledID())
 	if !ok {
 		return
 	}

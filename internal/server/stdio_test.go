@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/server"
+	"ravi-mcp/internal/server/jsonrpc"
 )
 
 // Whatever number of calls waits for a message, another call is answered at once: the clock of the bubble does not move.
@@ -115,7 +116,7 @@ func TestTooManyCallsAreRefusedInWordsThatHelp(t *testing.T) {
 		refused := c.next()
 		assert.JSONEq(t, `"one more"`, string(refused.ID))
 		require.NotNil(t, refused.Error)
-		assert.Equal(t, server.CodeBusy, refused.Error.Code)
+		assert.Equal(t, jsonrpc.CodeBusy, refused.Error.Code)
 		assert.Contains(t, refused.Error.Message, "retry")
 		assert.JSONEq(t, `{"retryable":true,"retry_after_seconds":1}`, string(refused.Error.Data))
 		require.NoError(t, c.terminate())
@@ -136,7 +137,7 @@ func TestTooLargeCallsInHandAreRefused(t *testing.T) {
 		synctest.Wait()
 		refused := c.unread()
 		require.Len(t, refused, 1, "8 of them fit into 32 MiB")
-		assert.Equal(t, server.CodeBusy, refused[0].Error.Code)
+		assert.Equal(t, jsonrpc.CodeBusy, refused[0].Error.Code)
 		require.NoError(t, c.terminate())
 		assert.Len(t, c.unread(), 9)
 	})
@@ -150,7 +151,7 @@ func TestAnIDInUseIsRefused(t *testing.T) {
 		c.send(call("1", "wait", `{}`), call("1", "echo", `{}`), call(`"1"`, "echo", `{}`))
 		refused := c.next()
 		require.NotNil(t, refused.Error)
-		assert.Equal(t, server.CodeInvalidRequest, refused.Error.Code)
+		assert.Equal(t, jsonrpc.CodeInvalidRequest, refused.Error.Code)
 		c.answer(`"1"`)
 		c.answer("1")
 		synctest.Wait()
@@ -170,7 +171,7 @@ func TestAPanicIsAnInternalErrorWithAnID(t *testing.T) {
 		failed := c.next()
 		assert.JSONEq(t, "7", string(failed.ID))
 		require.NotNil(t, failed.Error)
-		assert.Equal(t, server.CodeInternal, failed.Error.Code)
+		assert.Equal(t, jsonrpc.CodeInternal, failed.Error.Code)
 		id := strings.TrimSuffix(strings.Fields(failed.Error.Message)[3], ");")
 		assert.Contains(t, log.String(), `"error_id":"`+id+`"`)
 		assert.Contains(t, log.String(), "stdio_client_test.go", "the stack says where")

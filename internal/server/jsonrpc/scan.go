@@ -1,10 +1,8 @@
-package server
+package jsonrpc
 
 import (
 	"bytes"
 	"unicode/utf8"
-
-	"github.com/mark3labs/mcp-go/mcp"
 )
 
 // The members of a JSON-RPC message, as indexes of scanner.member.
@@ -32,10 +30,8 @@ const (
 	versionName  = "io.modelcontextprotocol/protocolVersion"
 	progressName = "progressToken"
 
-	capabilitiesName = mcp.MetaKeyClientCapabilities
+	capabilitiesName = "io.modelcontextprotocol/clientCapabilities"
 )
-
-var jsonNull = []byte("null")
 
 // paramNames are the parameters that MCP defines. mcp-go finds them by folded names; another spelling of one of them
 // is refused, so that every reader of a message sees the same one.
@@ -57,7 +53,7 @@ type scanner struct {
 	version string
 	token   []byte
 	// call is what params would mean if this were a tools/call.
-	call callParts
+	call ToolCall
 	// flaw is the first thing that is wrong with well-formed JSON.
 	flaw string
 	// broken is set when data is not JSON.
@@ -209,13 +205,15 @@ func (s *scanner) object(depth int, what role) bool {
 func (s *scanner) param(name, value []byte) {
 	switch string(name) {
 	case "name":
-		s.call.name = value
+		s.call.Name = value
 	case "arguments":
-		s.call.arguments = value
+		s.call.Arguments = value
 	case metaName:
-		s.call.meta = value
-	case "task", "inputResponses", "requestState":
-		s.call.special = true
+		s.call.Meta = value
+	case "task":
+		s.call.Task = value
+	case "inputResponses", "requestState":
+		s.call.Resumed = true
 	}
 }
 
@@ -229,7 +227,7 @@ func (s *scanner) meta(name, value []byte) {
 			s.token = value
 		}
 	case capabilitiesName:
-		s.call.capabilities = value
+		s.call.Capabilities = value
 	}
 }
 

@@ -1,10 +1,10 @@
-package server
+// Package jsonrpc checks and takes apart the JSON-RPC 2.0 messages of MCP clients, before anything else reads them, and
+// makes the parts of answers. It knows MCP's names and nothing of any transport.
+package jsonrpc
 
 import (
 	"bytes"
 	"encoding/json"
-
-	"github.com/mark3labs/mcp-go/mcp"
 )
 
 // JSON-RPC error codes that the envelope check and the transports answer with.
@@ -31,7 +31,7 @@ const (
 	maxMethodLength = 256
 )
 
-// Envelope is what CheckEnvelope learned about one JSON-RPC message. Its slices are parts of the message that was checked.
+// Envelope is what Parse learned about one JSON-RPC message. Its slices are parts of the message that was checked.
 type Envelope struct {
 	// ID is the id as written: a string or an integer. It is nil for a notification, and for a response whose id is null.
 	ID json.RawMessage
@@ -49,22 +49,27 @@ type Envelope struct {
 	// IsResponse is true for an answer (result or error) to a request that this side sent.
 	IsResponse bool
 
-	call callParts // of a tools/call
+	// Call holds the parts of params where Method is tools/call.
+	Call ToolCall
 }
 
-// callParts are the members of params of a tools/call, as written; nil where absent.
-type callParts struct {
-	name, arguments, meta []byte
-	// capabilities are those that the client declares in _meta.
-	capabilities []byte
-	// special says that there are members which change what the call means: task, inputResponses, requestState.
-	special bool
-	// huge says that there is a number in the message that does not fit a float64, or may not.
-	huge bool
+// ToolCall is the params of a tools/call, as written; nil where absent.
+type ToolCall struct {
+	Name, Arguments, Meta json.RawMessage
+	// Task is the task member, which is nothing that this server offers.
+	Task json.RawMessage
+	// Capabilities are those that the client declares in _meta.
+	Capabilities json.RawMessage
+	// Resumed says that the call carries inputResponses or requestState: the client sends it again, with answers.
+	Resumed bool
+	// Huge says that a number in the message does not fit a float64, or may not.
+	Huge bool
 }
 
-// EnvelopeError says why a message was refused. Its text never repeats any of the message.
-type EnvelopeError struct {
+const methodToolsCall = "tools/call"
+
+// Error says why a message was refused. Its text never repeats any of the message.
+type Error struct {
 	// Code is CodeParse or CodeInvalidRequest.
 	Code int
 	// Message says in words what is wrong.
@@ -74,9 +79,9 @@ type EnvelopeError struct {
 }
 
 // Error returns the message.
-func (e *EnvelopeError) Error() string { return e.Message }
+func (e *Error) Error() string { return e.Message }
 
-// CheckEnvelope decides whether raw is exactly one JSON-RPC 2.0 message as MCP uses it, in one pass and without building a
+// Parse decides whether raw is exactly one JSON-RPC 2.0 message as MCP uses it, in one pass and without building a
 // tree of it. It is stricter than encoding/json, which finds members by folded names ("METHOD", "param\u017f"), lets the
 // last of several equal names win, and so may read another message than the guard in front of it (SECURITY.md H7).
 //
@@ -85,31 +90,31 @@ func (e *EnvelopeError) Error() string { return e.Message }
 // spellings of the parameter names that MCP defines, nesting beyond MaxDepth, a version other than "2.0", an id that is
 // neither a string nor an integer, params that are no object.
 //
-// On error the Envelope is the zero value. CheckEnvelope keeps no state and may be called concurrently.
-func CheckEnvelope(raw []byte) (Envelope, *EnvelopeError) {
+// On error the Envelope is the zero value. Parse keeps no state and may be called concurrently.
+func Parse(raw []byte) (Envelope, *Error) {
 	s := scanner{data: raw}
 	s.message()
 	if s.broken {
-		return Envelope{}, &EnvelopeError{Code: CodeParse, Message: "parse error: the message is not valid JSON in UTF-8"}
+		return Envelope{}, &Error{Code: CodeParse, Message: "parse error: the message is not valid JSON in UTF-8"}
 	}
 	if s.flaw == "" {
 		s.judge()
 	}
 	if s.flaw != "" {
-		return Envelope{}, &EnvelopeError{Code: CodeInvalidRequest, Message: "invalid request: " + s.flaw, ID: s.answerID()}
+		return Envelope{}, &Error{Code: CodeInvalidRequest, Message: "invalid request: " + s.flaw, ID: s.answerID()}
 	}
 	env := Envelope{ProtocolVersion: s.version, ProgressToken: s.token}
-	if id := s.member[keyID]; !bytes.Equal(id, jsonNull) {
+	if id := s.member[keyID]; !bytes.Equal(id, Null) {
 		env.ID = id
 	}
-	if params := s.member[keyParams]; !bytes.Equal(params, jsonNull) {
+	if params := s.member[keyParams]; !bytes.Equal(params, Null) {
 		env.Params = params
 	}
 	if method := s.member[keyMethod]; method != nil {
 		env.Method = unquote(method)
 		env.IsNotification = env.ID == nil
-		if env.Method == string(mcp.MethodToolsCall) {
-			env.call = s.call
+		if env.Method == methodToolsCall {
+			env.Call = s.call
 		}
 	} else {
 		env.IsResponse = true
@@ -136,11 +141,11 @@ func (s *scanner) judge() {
 		s.flaw = "a response has an id"
 	case method != nil && (method[0] != '"' || len(method) <= 2 || len(method) > maxMethodLength):
 		s.flaw = `the member "method" must be a short string`
-	case id != nil && !validID(id) && !(failure != nil && bytes.Equal(id, jsonNull)):
+	case id != nil && !validID(id) && !(failure != nil && bytes.Equal(id, Null)):
 		s.flaw = `the member "id" must be a string or an integer`
 	case failure != nil && failure[0] != '{':
 		s.flaw = `the member "error" must be an object`
-	case s.member[keyParams] != nil && s.member[keyParams][0] != '{' && !bytes.Equal(s.member[keyParams], jsonNull):
+	case s.member[keyParams] != nil && s.member[keyParams][0] != '{' && !bytes.Equal(s.member[keyParams], Null):
 		s.flaw = `the member "params" must be an object`
 	}
 }
@@ -166,8 +171,8 @@ func validID(id []byte) bool {
 	return (id[0] == '-' || isDigit(id[0])) && !bytes.ContainsAny(id, ".eE")
 }
 
-// idKey returns what two equal ids share and two different ones do not: 1 and "1" differ, "a" and "\u0061" do not.
-func idKey(id json.RawMessage) (string, bool) {
+// IDKey returns what two equal ids share and two different ones do not: 1 and "1" differ, "a" and "\u0061" do not.
+func IDKey(id json.RawMessage) (string, bool) {
 	if !validID(id) {
 		return "", false
 	}

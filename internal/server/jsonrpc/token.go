@@ -1,4 +1,4 @@
-package server
+package jsonrpc
 
 import "encoding/binary"
 
@@ -96,7 +96,7 @@ func (s *scanner) number() bool {
 		}
 	}
 	if c := s.peek(); c == 'e' || c == 'E' {
-		s.call.huge = true
+		s.call.Huge = true
 		s.pos++
 		if c := s.peek(); c == '+' || c == '-' {
 			s.pos++
@@ -105,7 +105,7 @@ func (s *scanner) number() bool {
 			return s.fail()
 		}
 	}
-	s.call.huge = s.call.huge || s.pos-start > longestPlainNumber
+	s.call.Huge = s.call.Huge || s.pos-start > longestPlainNumber
 	return true
 }
 

@@ -49,7 +49,7 @@ func (p *page) relate(c *candidate, h hit, framed bool) relation {
 			r.touch = false
 		case isLetter(ch) && r.touch:
 			k := p.hitIndex(i)
-			if k < len(p.hits) && p.hits[k].start <= i && p.hits[k].class&clIs != 0 && p.hits[k].end <= to {
+			if k < len(p.hits) && p.hits[k].start <= i && p.hits[k].class&clCopula != 0 && p.hits[k].end <= to {
 				i = p.hits[k].end - 1
 			} else {
 				r.touch = false
@@ -142,20 +142,20 @@ func (p *page) look(c *candidate, e *evidence, first int) {
 			w *= 0.3
 		}
 		switch {
-		case h.class&clNoun != 0 && c.shape != shapeGrouped && p.otherCode(h) || h.class&(clNoun|clAct) != 0 && p.onReceipt(h, c):
+		case h.class&clCodeNoun != 0 && c.shape != shapeGrouped && p.otherCode(h) || h.class&(clCodeNoun|clCodeVerb) != 0 && p.onReceipt(h, c):
 			if r.segs == 0 && r.numbers == 0 {
 				e.decoy = max(e.decoy, 3)
 				e.decoyTag = true
 			}
-		case h.class&(clStrong|clNoun) != 0:
+		case h.class&(clCodeName|clCodeNoun) != 0:
 			e.addLabel(h, r, w)
 			codeLabel = codeLabel || r.segs == 0 && r.numbers == 0
-		case h.class&clDecoy != 0 && p.brandCode(h):
-			h.class = clNoun
+		case h.class&clOtherNumber != 0 && p.brandCode(h):
+			h.class = clCodeNoun
 			e.addLabel(h, r, w)
-		case h.class&clDecoy != 0 && !p.senderTag(h):
+		case h.class&clOtherNumber != 0 && !p.senderTag(h):
 			p.addDecoy(e, h, r, c, codeLabel, p.codeBefore(h))
-		case h.class&clAct != 0:
+		case h.class&clCodeVerb != 0:
 			e.act = max(e.act, worthAct*w)
 			e.asked = e.asked || r.framed || r.touch
 			e.proves = e.proves || (r.framed || r.touch) && !generalActs[string(p.fold[h.start:h.end])]
@@ -173,14 +173,14 @@ func (p *page) look(c *candidate, e *evidence, first int) {
 			w *= 0.3
 		}
 		switch {
-		case h.class&(clStrong|clNoun) != 0:
+		case h.class&(clCodeName|clCodeNoun) != 0:
 			e.addLabel(h, r, w*0.95)
-		case h.class&clDecoy != 0 && p.brandCode(h):
-			h.class = clNoun
+		case h.class&clOtherNumber != 0 && p.brandCode(h):
+			h.class = clCodeNoun
 			e.addLabel(h, r, w*0.95)
-		case h.class&clDecoy != 0 && r.touch && r.numbers == 0 && p.linked(c.end, h) && !p.labelsNext(h):
+		case h.class&clOtherNumber != 0 && r.touch && r.numbers == 0 && p.linked(c.end, h) && !p.labelsNext(h):
 			e.decoy = max(e.decoy, 5)
-		case h.class&clAct != 0:
+		case h.class&clCodeVerb != 0:
 			e.act = max(e.act, worthAct*w)
 		}
 	}
@@ -191,35 +191,35 @@ func (p *page) cuesAround(c *candidate, e *evidence) {
 	first := indexAfter(p.cues, c.start)
 	for k := first - 1; k >= 0 && first-k <= 24 && c.start-p.cues[k].end <= reachScene; k-- {
 		h := p.cues[k]
-		if h.class&clFwdLine != 0 {
+		if h.class&clForwardedMessage != 0 {
 			break // what the one who forwards says is about something else
 		}
-		if h.class&(clScene|clOld|clHand) == 0 || h.end > c.start {
+		if h.class&(clOtherTopic|clOutdated|clHandover) == 0 || h.end > c.start {
 			continue
 		}
 		r := p.relate(c, h, false)
-		e.hand = e.hand || h.class&clHand != 0 && r.segs <= 1
-		if h.class&clScene != 0 && !p.brandCode(h) {
+		e.hand = e.hand || h.class&clHandover != 0 && r.segs <= 1
+		if h.class&clOtherTopic != 0 && !p.brandCode(h) {
 			e.addScene(r)
 		}
-		if h.class&clOld != 0 && r.segs == 0 && r.numbers == 0 && r.dist <= 30 && !p.hasComma(h.end, c.start) {
+		if h.class&clOutdated != 0 && r.segs == 0 && r.numbers == 0 && r.dist <= 30 && !p.hasComma(h.end, c.start) {
 			e.old = true
 		}
 	}
 	for k := first; k < len(p.cues) && k-first <= 24 && p.cues[k].start-c.end <= reachScene; k++ {
 		h := p.cues[k]
-		if h.class&(clScene|clOr|clDead|clHand) == 0 || h.start < c.end {
+		if h.class&(clOtherTopic|clOrLink|clExpired|clHandover) == 0 || h.start < c.end {
 			continue
 		}
 		r := p.relate(c, h, false)
-		e.hand = e.hand || h.class&clHand != 0 && r.segs <= 2 && r.numbers == 0
-		if h.class&clScene != 0 {
+		e.hand = e.hand || h.class&clHandover != 0 && r.segs <= 2 && r.numbers == 0
+		if h.class&clOtherTopic != 0 {
 			e.addScene(r)
 		}
-		if h.class&clOr != 0 && r.dist <= 3 {
+		if h.class&clOrLink != 0 && r.dist <= 3 {
 			e.or = true
 		}
-		if h.class&clDead != 0 && p.deadFor(c, h, r, first) {
+		if h.class&clExpired != 0 && p.deadFor(c, h, r, first) {
 			e.dead = true
 		}
 	}
@@ -227,12 +227,12 @@ func (p *page) cuesAround(c *candidate, e *evidence) {
 
 func (e *evidence) addLabel(h hit, r relation, w float64) {
 	worth := worthNoun
-	if h.class&clStrong != 0 {
+	if h.class&clCodeName != 0 {
 		worth = worthStrong
 	}
 	if worth*w > e.label {
 		e.label = worth * w
-		e.strong = h.class&clStrong != 0
+		e.strong = h.class&clCodeName != 0
 		e.booking = h.class&clBooking != 0
 		e.direct = r.framed || r.touch
 	}
@@ -273,7 +273,7 @@ func (p *page) heads(h hit) bool {
 func (p *page) codeBefore(h hit) bool {
 	k := p.hitIndex(h.start) - 1
 	for n := 0; k >= 0 && n < 3 && h.start-p.hits[k].end <= 24; k, n = k-1, n+1 {
-		if p.hits[k].class&(clStrong|clNoun) != 0 && p.segOf(p.hits[k].start) == p.segOf(h.start) {
+		if p.hits[k].class&(clCodeName|clCodeNoun) != 0 && p.segOf(p.hits[k].start) == p.segOf(h.start) {
 			for i := p.hits[k].end; i < h.start; i++ {
 				if isDigit(p.form[i]) || p.form[i] == ',' {
 					return false
@@ -314,10 +314,10 @@ func (p *page) own(found []*candidate) {
 			if r := p.relate(c, h, false); !r.touch {
 				break
 			}
-			if h.class&(clStrong|clNoun|clAct) != 0 {
+			if h.class&(clCodeName|clCodeNoun|clCodeVerb) != 0 {
 				p.owners[h.start] = c
 			}
-			if h.class&clIs == 0 {
+			if h.class&clCopula == 0 {
 				break
 			}
 		}
@@ -329,7 +329,7 @@ func (p *page) ownerOf(h hit) *candidate { return p.owners[h.start] }
 // linked reports whether a label behind a number speaks of it: a word such as
 // "is" stands between, or the label is long enough to be no accident.
 func (p *page) linked(from int, h hit) bool {
-	return h.end-h.start >= 5 || unspaced(p.fold[h.start]) || p.hitAfter(from, clIs)
+	return h.end-h.start >= 5 || unspaced(p.fold[h.start]) || p.hitAfter(from, clCopula)
 }
 
 // labelsNext reports whether a label belongs to the number behind it rather
@@ -353,7 +353,7 @@ func (p *page) deadFor(c *candidate, h hit, r relation, first int) bool {
 		return false
 	}
 	for k := first; k < len(p.cues) && p.cues[k].start < h.start; k++ {
-		if p.cues[k].start >= c.end && p.cues[k].class&(clCond|clOld) != 0 {
+		if p.cues[k].start >= c.end && p.cues[k].class&(clCondition|clOutdated) != 0 {
 			return false
 		}
 	}

@@ -70,7 +70,7 @@ func (p *page) prefixed(i, n int) ([]*candidate, int) {
 		return nil, 0
 	}
 	name := string(p.fold[head.start:head.end])
-	listed := words().exact[name]&clPrefix != 0
+	listed := words().exact[name]&clNumberPrefix != 0
 	c := &candidate{uneven: listed, listed: listed && head.len() > 1, start: head.start, end: rest[len(rest)-1].end, shape: shapePrefix, sep: '-', code: code}
 	if head.len() > 6 || p.isLabel(head) {
 		c.start, c.shape = rest[0].start, shapeDigits // "code-482033": the word is a label
@@ -80,7 +80,7 @@ func (p *page) prefixed(i, n int) ([]*candidate, int) {
 
 func (p *page) isLabel(t token) bool {
 	i := p.hitIndex(t.start)
-	return i < len(p.hits) && p.hits[i].start == t.start && p.hits[i].class&(clStrong|clNoun|clDecoy|clAct) != 0
+	return i < len(p.hits) && p.hits[i].start == t.start && p.hits[i].class&(clCodeName|clCodeNoun|clOtherNumber|clCodeVerb) != 0
 }
 
 // hitIndex returns the index of the first hit that ends behind offset i.
@@ -154,7 +154,7 @@ func (p *page) labelGlued(t token, c *candidate) bool {
 		return false
 	}
 	i := p.hitIndex(t.start)
-	if i >= len(p.hits) || p.hits[i].end != cut || p.hits[i].class&(clStrong|clNoun) == 0 {
+	if i >= len(p.hits) || p.hits[i].end != cut || p.hits[i].class&(clCodeName|clCodeNoun) == 0 {
 		return false
 	}
 	c.start, c.code, c.shape, c.joined = cut, string(p.form[cut:t.end]), shapeDigits, true

@@ -166,19 +166,19 @@ func (e *extraction) scoring() *scoring {
 		}
 		for _, h := range p.hits {
 			switch {
-			case h.class&clStrong != 0:
+			case h.class&clCodeName != 0:
 				s.global.label = math.Max(s.global.label, worthStrong*weight)
-			case h.class&clNoun != 0:
+			case h.class&clCodeNoun != 0:
 				s.global.label = math.Max(s.global.label, worthNoun*weight)
-			case h.class&clAct != 0:
+			case h.class&clCodeVerb != 0:
 				s.global.act = math.Max(s.global.act, worthAct*weight)
 			}
 			s.quiet = s.quiet && h.class&clMoney == 0
 		}
 		for _, h := range p.cues {
-			s.hint = s.hint || h.class&clHint != 0
-			s.quiet = s.quiet && h.class&(clScene|clDead|clOld) == 0
-			if p.kind == pageSubject && h.class&clScene != 0 {
+			s.hint = s.hint || h.class&clCodeHint != 0
+			s.quiet = s.quiet && h.class&(clOtherTopic|clExpired|clOutdated) == 0
+			if p.kind == pageSubject && h.class&clOtherTopic != 0 {
 				s.global.scene = 1.5
 			}
 		}

@@ -1,6 +1,8 @@
 package otp
 
 import (
+	"io/fs"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -19,23 +21,61 @@ func TestLanguageFilesLoad(t *testing.T) {
 	for _, cl := range lex.exact {
 		seen |= cl
 	}
-	for name, cl := range classNames {
-		assert.NotZero(t, seen&cl, "no word of class %s", name)
+	for name, cl := range sections {
+		assert.NotZero(t, seen&cl, "no entry in a list %s", name)
 	}
 }
 
-func TestAnUnknownClassIsAnError(t *testing.T) {
-	_, err := loadLexicon(fstest.MapFS{"languages/x.txt": {Data: []byte("code: a\nnoun: b\n")}})
-	require.ErrorContains(t, err, "languages/x.txt")
+func TestMalformedLanguageFiles(t *testing.T) {
+	for _, data := range []string{"[code]\na\n", "a\n[code-noun]\n", "[]\na\n"} {
+		_, err := loadLexicon(fstest.MapFS{"languages/x.txt": {Data: []byte(data)}})
+		require.ErrorContains(t, err, "languages/x.txt", data)
+	}
+}
+
+// So that a diff shows what changed, and nothing is listed twice.
+func TestLanguageFilesAreSortedAndUnique(t *testing.T) {
+	names, err := fs.Glob(languageFiles, "languages/*.txt")
+	require.NoError(t, err)
+	for _, name := range names {
+		data, err := fs.ReadFile(languageFiles, name)
+		require.NoError(t, err)
+		lists := map[string]bool{}
+		list, last := "", ""
+		for line := range strings.Lines(string(data)) {
+			entry, ended := strings.CutSuffix(line, "\n")
+			require.True(t, ended, "%s: the last line has no end", name)
+			switch {
+			case entry == "" || entry[0] == '#':
+			case entry[0] == '[':
+				require.False(t, lists[entry], "%s: %s stands twice", name, entry)
+				list, last, lists[entry] = entry, "", true
+			default:
+				require.Equal(t, strings.TrimSpace(entry), entry, "%s %s", name, list)
+				require.Less(t, last, entry, "%s %s: sort the entries by bytes, without doubles (LC_ALL=C sort -u)", name, list)
+				last = entry
+			}
+		}
+	}
 }
 
 // Stars, borders, accents, clitics and commas of entries.
 func TestEntriesMatchAsWritten(t *testing.T) {
 	lex, err := loadLexicon(fstest.MapFS{"languages/x.txt": {Data: []byte(`
 # a comment
-noun: code, *kod, stem*, رمز, 验证
-decoy: promo code, gift*
-do: yes it's me
+[code-noun]
+code
+*kod
+stem*
+رمز
+验证
+
+[other-number]
+promo code
+gift*
+
+[link-verb]
+yes it's me
 `)}})
 	require.NoError(t, err)
 	find := func(text string) (out []string) {

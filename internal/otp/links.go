@@ -102,10 +102,10 @@ func (e *extraction) linkIntent() intent {
 		}
 		for _, h := range p.cues {
 			if p.kind == pageSubject {
-				in.do = in.do || h.class&clDo != 0
-				in.signin = in.signin || h.class&clSignin != 0
+				in.do = in.do || h.class&clLinkVerb != 0
+				in.signin = in.signin || h.class&clLinkSignIn != 0
 			}
-			if h.class&clRSVP != 0 && (p.fold[h.start] == 'r' || p.flags[h.start]&flagAnchor != 0) {
+			if h.class&clEventReply != 0 && (p.fold[h.start] == 'r' || p.flags[h.start]&flagAnchor != 0) {
 				in.rsvp = true
 			}
 		}
@@ -138,13 +138,13 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 	l := &linkCandidate{url: a.url}
 	label, context := p.linkWords(a, l)
 	wide := p.wordsBefore(a, in)
-	if (label|context|wide)&(clDo|clSignin|clClick|clOr) == 0 && !in.do && !in.signin {
-		l.no = label&clNo != 0
+	if (label|context|wide)&(clLinkVerb|clLinkSignIn|clLinkClick|clOrLink) == 0 && !in.do && !in.signin {
+		l.no = label&clLinkOther != 0
 		return l // nothing says that it acts
 	}
 	u := readURL(a.url)
-	if (label|context|wide)&(clDo|clSignin) == 0 && !in.do && !in.signin && !u.named && !(hasCode && (label|context)&(clOr|clClick) != 0) {
-		l.no = label&clNo != 0
+	if (label|context|wide)&(clLinkVerb|clLinkSignIn) == 0 && !in.do && !in.signin && !u.named && !(hasCode && (label|context)&(clOrLink|clLinkClick) != 0) {
+		l.no = label&clLinkOther != 0
 		return l // "click here" alone may lead anywhere
 	}
 	add := func(points float64, note string) {
@@ -154,29 +154,29 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 		}
 	}
 	switch {
-	case label&clDo != 0:
+	case label&clLinkVerb != 0:
 		add(6, "its label says to verify, confirm, activate, reset, accept or approve")
-	case label&clSignin != 0:
+	case label&clLinkSignIn != 0:
 		add(4, "its label says to sign in")
-	case label&clClick != 0:
+	case label&clLinkClick != 0:
 		add(2, "")
 	}
-	if label&(clDo|clSignin) == 0 {
+	if label&(clLinkVerb|clLinkSignIn) == 0 {
 		switch {
-		case context&clDo != 0:
+		case context&clLinkVerb != 0:
 			add(3, "the words around it say to verify or confirm")
-		case context&clSignin != 0:
+		case context&clLinkSignIn != 0:
 			add(2.5, "the words around it speak of signing in")
-		case wide&(clDo|clSignin) != 0:
+		case wide&(clLinkVerb|clLinkSignIn) != 0:
 			add(2.5, "the words before it speak of verifying or signing in")
 		}
-		if label&(clClick|clNo) == 0 && a.button && in.buttons == 1 {
+		if label&(clLinkClick|clLinkOther) == 0 && a.button && in.buttons == 1 {
 			add(2, "the only button")
 		}
 	}
-	if label&clDo == 0 && context&clOr != 0 && hasCode {
+	if label&clLinkVerb == 0 && context&clOrLink != 0 && hasCode {
 		points := 2.0
-		if label&clClick == 0 {
+		if label&clLinkClick == 0 {
 			points = 4 // "or open" is both
 		}
 		add(points, "offered instead of the code")
@@ -203,14 +203,14 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 	}
 	if in.only == 1 {
 		add(0.5, "")
-		if in.sms && hasCode && label&(clClick|clOr) != 0 {
+		if in.sms && hasCode && label&(clLinkClick|clOrLink) != 0 {
 			add(1, "the only link beside a code")
 		}
 	}
-	if label&clNo != 0 || u.no && label&clDo == 0 || u.no && u.never || u.no && a.bare && !u.do || context&clNo != 0 && label&clDo == 0 || context&clTypeAt != 0 && label&clDo == 0 {
+	if label&clLinkOther != 0 || u.no && label&clLinkVerb == 0 || u.no && u.never || u.no && a.bare && !u.do || context&clLinkOther != 0 && label&clLinkVerb == 0 || context&clCodeEntryPage != 0 && label&clLinkVerb == 0 {
 		l.no = true
 	}
-	if context&clNo != 0 && label&clDo != 0 {
+	if context&clLinkOther != 0 && label&clLinkVerb != 0 {
 		add(-7, "")
 	}
 	if in.rsvp && len([]rune(l.label)) <= 14 {
@@ -242,7 +242,7 @@ func (p *page) linkWords(a *anchor, l *linkCandidate) (label, context class) {
 	return label, context | p.askedBefore(seg)
 }
 
-// askedBefore returns clNo if the question right before a sentence, on its
+// askedBefore returns clLinkOther if the question right before a sentence, on its
 // line, makes it the answer for who did not do it: "Not you? Recover your
 // account".
 func (p *page) askedBefore(seg int) class {
@@ -255,7 +255,7 @@ func (p *page) askedBefore(seg int) class {
 	}
 	for _, r := range p.form[max(q.end-2, q.start):q.end] {
 		if r == '?' || r == '？' || r == '؟' {
-			return p.prose(q.start, q.end) & clNo
+			return p.prose(q.start, q.end) & clLinkOther
 		}
 	}
 	return 0
@@ -283,7 +283,7 @@ func (p *page) bareLabel(a *anchor, l *linkCandidate) (label, context class) {
 	l.label = p.shown(from, a.start)
 	label = p.classesIn(from, a.start)
 	if p.afterOr(a.start) {
-		label |= clOr
+		label |= clOrLink
 	}
 	to := end
 	if s := p.segs[p.segOf(a.start)]; s.end < to && s.end > a.end {
@@ -296,7 +296,7 @@ func (p *page) bareLabel(a *anchor, l *linkCandidate) (label, context class) {
 // message, or the only button of a mail, beyond its own sentence.
 func (p *page) wordsBefore(a *anchor, in intent) class {
 	if in.sms && in.only == 1 || a.button && in.buttons == 1 {
-		return p.prose(max(0, a.start-300), a.start) & (clDo | clSignin)
+		return p.prose(max(0, a.start-300), a.start) & (clLinkVerb | clLinkSignIn)
 	}
 	return 0
 }

@@ -34,7 +34,7 @@ func (p *page) otherCode(h hit) bool {
 			return false
 		}
 	}
-	if words().exact[string(p.fold[start:end])]&clFore != 0 {
+	if words().exact[string(p.fold[start:end])]&clNeutralModifier != 0 {
 		return false
 	}
 	if word != "code" && !p.english() {
@@ -79,10 +79,10 @@ var generalActs = map[string]bool{"use": true, "enter": true, "type": true, "typ
 // keeping a code to oneself.
 func (p *page) readVouches() {
 	for _, h := range p.cues {
-		p.vouches = p.vouches || h.class&clHint != 0
+		p.vouches = p.vouches || h.class&clCodeHint != 0
 	}
 	for _, h := range p.hits {
-		if h.class&clStrong != 0 || h.class&clAct != 0 && !generalActs[string(p.fold[h.start:h.end])] {
+		if h.class&clCodeName != 0 || h.class&clCodeVerb != 0 && !generalActs[string(p.fold[h.start:h.end])] {
 			p.vouches = true
 		}
 	}
@@ -92,7 +92,7 @@ func (p *page) readVouches() {
 // directly before another number, labels something else.
 func (p *page) quietAt(c *candidate) bool {
 	for _, h := range p.hits {
-		if h.class&clDecoy != 0 && !p.senderTag(h) && (h.start < c.start && p.segOf(h.start) == c.seg || p.labelsNext(h)) {
+		if h.class&clOtherNumber != 0 && !p.senderTag(h) && (h.start < c.start && p.segOf(h.start) == c.seg || p.labelsNext(h)) {
 			return false
 		}
 	}
@@ -151,7 +151,7 @@ func (p *page) numberedPlace(end int) bool {
 		return false
 	}
 	k := p.hitIndex(at - 2)
-	return k < len(p.hits) && p.hits[k].end == at-1 && p.hits[k].class&clDecoy != 0
+	return k < len(p.hits) && p.hits[k].end == at-1 && p.hits[k].class&clOtherNumber != 0
 }
 
 // codeFor reports "code for showers" and "code for the shed": what follows is
@@ -176,9 +176,9 @@ func (p *page) codeFor(h hit) bool {
 	if end-at < 3 || end < len(p.form) && (isWordRune(p.form[end]) || p.form[end] == maskRune) {
 		return false
 	}
-	if words().exact[string(p.fold[at:end])]&clFore != 0 {
+	if words().exact[string(p.fold[at:end])]&clNeutralModifier != 0 {
 		return false
 	}
 	k := p.hitIndex(at)
-	return k >= len(p.hits) || p.hits[k].start > at || p.hits[k].class&(clStrong|clNoun|clAct) == 0
+	return k >= len(p.hits) || p.hits[k].start > at || p.hits[k].class&(clCodeName|clCodeNoun|clCodeVerb) == 0
 }

@@ -13,7 +13,7 @@ func (p *page) means(c *candidate) bool {
 	for at >= 0 && p.form[at] != ' ' && end-at < 9 {
 		at--
 	}
-	return end > 0 && words().exact[string(p.fold[at+1:end])]&clMeans != 0
+	return end > 0 && words().exact[string(p.fold[at+1:end])]&clWithWord != 0
 }
 
 // orLink reports whether only an "or" stands between a code and a bare URL.
@@ -26,7 +26,7 @@ func (p *page) orLink(end int) bool {
 	for i < len(p.form) && i-from < 8 && p.form[i] > ' ' && p.form[i] != ':' {
 		i++
 	}
-	if words().exact[string(p.fold[from:i])]&clEither == 0 {
+	if words().exact[string(p.fold[from:i])]&clOrWord == 0 {
 		return false
 	}
 	for i < len(p.form) && (p.form[i] == ' ' || p.form[i] == ':' || p.form[i] == '\n') {
@@ -43,5 +43,5 @@ func (p *page) afterOr(i int) bool {
 	for i >= 0 && isLetter(p.form[i]) && end-i < 9 {
 		i--
 	}
-	return end > 0 && words().exact[string(p.fold[i+1:end])]&clEither != 0
+	return end > 0 && words().exact[string(p.fold[i+1:end])]&clOrWord != 0
 }

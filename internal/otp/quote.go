@@ -21,12 +21,12 @@ func subjectThread(subject string) (kind threadKind, rest string) {
 			break
 		}
 		cl := words().exact[string(foldRunes(head))]
-		if cl&(clReply|clForward) == 0 {
+		if cl&(clSubjectReply|clSubjectForward) == 0 {
 			break
 		}
 		if kind == threadNone {
 			kind = threadReply
-			if cl&clForward != 0 {
+			if cl&clSubjectForward != 0 {
 				kind = threadForward
 			}
 		}
@@ -70,7 +70,7 @@ func (p *page) lines() [][2]int {
 // hasForwardLine reports whether the page holds a "Forwarded message" line.
 func (p *page) hasForwardLine() bool {
 	for _, h := range p.cues {
-		if h.class&clFwdLine != 0 {
+		if h.class&clForwardedMessage != 0 {
 			if start, end := p.lineBounds(h.start); end-start < 120 {
 				return true
 			}
@@ -169,7 +169,7 @@ func (p *page) hasDigit(ln [2]int) bool {
 // endsWrote reports whether a line ends with a word for "wrote" and a colon,
 // and either looks dated or stands in a reply.
 func (p *page) endsWrote(ln [2]int, kind threadKind) bool {
-	return ln[1]-ln[0] >= 4 && p.endsInColon(ln) && (kind == threadReply || p.hasDigit(ln)) && p.lineHas(ln, clWrote)
+	return ln[1]-ln[0] >= 4 && p.endsInColon(ln) && (kind == threadReply || p.hasDigit(ln)) && p.lineHas(ln, clAttribution)
 }
 
 func (p *page) endsInColon(ln [2]int) bool {
@@ -186,7 +186,7 @@ func (p *page) isSeparator(ln [2]int) bool {
 	if ln[1]-ln[0] > 100 || p.form[ln[0]] != '-' && p.form[ln[0]] != '_' && p.form[ln[0]] != '=' {
 		return false
 	}
-	return p.lineHas(ln, clOriginal)
+	return p.lineHas(ln, clOriginalMessage)
 }
 
 // isHeaderBlock reports whether the quoted headers of an earlier message
@@ -211,7 +211,7 @@ func (p *page) startsHeader(ln [2]int) bool {
 		}
 		if p.form[i] == ':' {
 			name := strings.Trim(string(p.fold[ln[0]:i]), " *")
-			return words().exact[name]&clHeader != 0
+			return words().exact[name]&clMailHeader != 0
 		}
 	}
 	return false

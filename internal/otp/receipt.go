@@ -39,12 +39,12 @@ func (p *page) readReceipt() {
 		return
 	}
 	for _, h := range p.cues {
-		if h.class&clHint != 0 {
+		if h.class&clCodeHint != 0 {
 			p.receipt = false
 		}
 	}
 	for _, h := range p.hits {
-		if h.class&clStrong != 0 || h.class&clAct != 0 && !receiptWord(string(p.fold[h.start:h.end])) {
+		if h.class&clCodeName != 0 || h.class&clCodeVerb != 0 && !receiptWord(string(p.fold[h.start:h.end])) {
 			p.receipt = false
 		}
 	}
@@ -62,6 +62,6 @@ func (p *page) readReceipt() {
 func (p *page) asks() bool {
 	return slices.ContainsFunc(p.hits, func(h hit) bool {
 		word := string(p.fold[h.start:h.end])
-		return h.class&clAct != 0 && h.start == 0 && !receiptWord(word) && !generalActs[word]
+		return h.class&clCodeVerb != 0 && h.start == 0 && !receiptWord(word) && !generalActs[word]
 	})
 }

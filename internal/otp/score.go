@@ -228,7 +228,7 @@ func (c *candidate) heads() bool {
 // named reports a candidate that opens a sentence which goes on to say that it
 // is a code: "2048 is your Larch code".
 func (c *candidate) named(e evidence) bool {
-	return e.label >= 0.9*worthNoun && c.leads() && c.page.hitAfter(c.end, clIs)
+	return e.label >= 0.9*worthNoun && c.leads() && c.page.hitAfter(c.end, clCopula)
 }
 
 // needsLabel is for shapes that ordinary words have too.
@@ -350,5 +350,5 @@ func (p *page) framed(c *candidate) bool {
 		return i > 0 && p.form[i-1] == ' '
 	}
 	k := p.hitIndex(i)
-	return k < len(p.hits) && p.hits[k].start <= i && p.hits[k].class&clIs != 0
+	return k < len(p.hits) && p.hits[k].start <= i && p.hits[k].class&clCopula != 0
 }

@@ -53,11 +53,11 @@ func readURL(raw string) urlFacts {
 			f.words(val)
 		}
 		kind := tokenKind(val, true)
-		if words().exact[key]&clURLKey != 0 && len(val) >= 4 && kind < 2 {
+		if words().exact[key]&clURLTokenKey != 0 && len(val) >= 4 && kind < 2 {
 			kind = 2
 		}
 		f.token = max(f.token, kind)
-		if words().exact[key]&clURLDo != 0 {
+		if words().exact[key]&clURLVerb != 0 {
 			f.do = true
 		}
 	}
@@ -86,9 +86,9 @@ func (f *urlFacts) words(seg string) {
 	}
 	for _, w := range splitWords(seg) {
 		cl := words().exact[w]
-		f.do = f.do || cl&clURLDo != 0
-		f.named = f.named || cl&clURLDo != 0 && namedWords(w)
-		f.no = f.no || cl&clURLNo != 0
+		f.do = f.do || cl&clURLVerb != 0
+		f.named = f.named || cl&clURLVerb != 0 && namedWords(w)
+		f.no = f.no || cl&clURLOther != 0
 		f.never = f.never || neverWords[w]
 	}
 }

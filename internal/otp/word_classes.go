@@ -1,0 +1,93 @@
+package otp
+
+// class is a set of word classes, one bit each. languages/README.md says what
+// each is for.
+type class uint64
+
+const (
+	clCodeName class = 1 << iota
+	clCodeNoun
+	clCodeVerb
+	clCopula
+	clCodeHint
+	clOtherNumber
+	clOtherTopic
+	clBooking
+	clNeutralModifier
+	clNumberPrefix
+	clUnit
+	clMoney
+	clMonth
+	clWithWord
+	clOrWord
+	clOrdinaryWord
+	clExpired
+	clOutdated
+	clCondition
+	clHandover
+	clOrLink
+	clLinkVerb
+	clLinkSignIn
+	clLinkClick
+	clLinkOther
+	clCodeEntryPage
+	clEventReply
+	clURLVerb
+	clURLOther
+	clURLTokenKey
+	clSubjectReply
+	clSubjectForward
+	clAttribution
+	clOriginalMessage
+	clForwardedMessage
+	clMailHeader
+)
+
+// sections are the classes by the headers of their lists.
+var sections = map[string]class{
+	"code-name":         clCodeName,
+	"code-noun":         clCodeNoun,
+	"code-verb":         clCodeVerb,
+	"copula":            clCopula,
+	"code-hint":         clCodeHint,
+	"other-number":      clOtherNumber,
+	"other-topic":       clOtherTopic,
+	"booking":           clBooking,
+	"neutral-modifier":  clNeutralModifier,
+	"number-prefix":     clNumberPrefix,
+	"unit":              clUnit,
+	"money":             clMoney,
+	"month":             clMonth,
+	"with-word":         clWithWord,
+	"or-word":           clOrWord,
+	"ordinary-word":     clOrdinaryWord,
+	"expired":           clExpired,
+	"outdated":          clOutdated,
+	"condition":         clCondition,
+	"handover":          clHandover,
+	"or-link":           clOrLink,
+	"link-verb":         clLinkVerb,
+	"link-signin":       clLinkSignIn,
+	"link-click":        clLinkClick,
+	"link-other":        clLinkOther,
+	"code-entry-page":   clCodeEntryPage,
+	"event-reply":       clEventReply,
+	"url-verb":          clURLVerb,
+	"url-other":         clURLOther,
+	"url-token-key":     clURLTokenKey,
+	"subject-reply":     clSubjectReply,
+	"subject-forward":   clSubjectForward,
+	"attribution":       clAttribution,
+	"original-message":  clOriginalMessage,
+	"forwarded-message": clForwardedMessage,
+	"mail-header":       clMailHeader,
+}
+
+// exactClasses are looked up as whole strings only, never in running text.
+const exactClasses = clSubjectReply | clSubjectForward | clMailHeader | clNumberPrefix | clURLVerb | clURLOther | clURLTokenKey |
+	clNeutralModifier | clOrWord | clWithWord
+
+// labelClasses decide what a number is; the longest entry at a place hides
+// what lies inside it. All other classes are cues about the message. They are
+// looked up on their own, so that "do not share this code" hides no "code".
+const labelClasses = clCodeName | clCodeNoun | clCodeVerb | clCopula | clOtherNumber | clUnit | clMoney | clMonth | clBooking

@@ -11,23 +11,6 @@ import (
 	"ravi-mcp/session"
 )
 
-// accountTools defines the toolset account.
-func (d *Deps) accountTools(add adder) {
-	add(define(about{
-		name: "get_account", title: "Check the connection to Ravi", set: SetAccount, hints: readHints,
-		description: "Check everything in one call: which Ravi and whose account this is, how it is reached, the encryption of the vault, how messages are noticed, which identity is in force and why, and what is wrong. Use it first when other tools fail. It shows nothing secret and does not fail itself: see problems.",
-	}, d.getAccount))
-	add(define(about{
-		name: "list_domains", title: "List domains", set: SetAccount, hints: readHints,
-		description: "List the domains on which the account can have email addresses. Use it before you ask for an address on a domain of the account's own.",
-	}, d.listDomains))
-	add(define(about{
-		name: "get_sso_token", title: "Get a sign-in token", set: SetAccount, hints: Hints{OpenWorld: true},
-		decides:     d.revealSSO(),
-		description: "Get a token that signs the identity in at a site which trusts Ravi. It is good for five minutes; give it to that site only.",
-	}, d.getSSOToken))
-}
-
 // GetAccountParams are the arguments of get_account.
 type GetAccountParams struct{ IdentityArgument }
 
@@ -92,7 +75,7 @@ func (d *Deps) getAccount(ctx context.Context, call Call, p GetAccountParams) (G
 	try("owner", func(ctx context.Context) error {
 		user, err := client.User(ctx)
 		if err == nil {
-			r.Owner = clean(user.Email, maxFrom)
+			r.Owner = clean(user.Email, MaxFrom)
 		}
 		return err
 	})

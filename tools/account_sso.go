@@ -22,7 +22,7 @@ func (r GetSSOTokenResult) Summary() string {
 }
 
 func (d *Deps) revealSSO() decides {
-	return revealing(d, func(p GetSSOTokenParams) string { return p.Identity }, func(GetSSOTokenParams) string {
+	return revealing(d.Resolver, func(GetSSOTokenParams) string {
 		return "a token that signs in as the identity for five minutes"
 	})
 }

@@ -85,3 +85,9 @@ func hashed(argument, value string) string {
 	mac.Write([]byte(value))
 	return argument + "#" + hex.EncodeToString(mac.Sum(nil)[:6])
 }
+
+// uuidShape is a uuid as Ravi writes one, and as people do.
+var uuidShape = regexp.MustCompile(`(?i)^\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}?$`)
+
+// LooksLikeUUID reports whether a text would be taken for the uuid of an identity.
+func LooksLikeUUID(s string) bool { return uuidShape.MatchString(s) }

@@ -44,7 +44,7 @@ func proposals(values []string) Proposals {
 // CompleteIdentity proposes what names one of the caller's identities: names,
 // uuids where two have the same name, and uuids for who types one.
 func (d *Deps) CompleteIdentity(ctx context.Context, call Call, p CompleteParams) (Proposals, error) {
-	mine, err := d.identitiesOf(ctx, call)
+	mine, err := d.Identities(ctx, call)
 	if err != nil {
 		return Proposals{}, err
 	}
@@ -55,7 +55,7 @@ func (d *Deps) CompleteIdentity(ctx context.Context, call Call, p CompleteParams
 	var names, uuids []string
 	for _, i := range mine {
 		switch {
-		case startsWith(i.Name, p.Value) && count[i.Name] == 1 && clean(i.Name, maxFrom) == i.Name:
+		case startsWith(i.Name, p.Value) && count[i.Name] == 1 && clean(i.Name, MaxFrom) == i.Name:
 			names = append(names, i.Name)
 		case startsWith(i.Name, p.Value), p.Value != "" && startsWith(i.UUID, p.Value):
 			uuids = append(uuids, i.UUID)
@@ -68,7 +68,7 @@ func (d *Deps) CompleteIdentity(ctx context.Context, call Call, p CompleteParams
 // CompleteUUID proposes uuids of the caller's identities, for who types a uuid
 // or a name.
 func (d *Deps) CompleteUUID(ctx context.Context, call Call, p CompleteParams) (Proposals, error) {
-	mine, err := d.identitiesOf(ctx, call)
+	mine, err := d.Identities(ctx, call)
 	if err != nil {
 		return Proposals{}, err
 	}
@@ -107,21 +107,6 @@ func (d *Deps) CompleteDomain(ctx context.Context, call Call, p CompleteParams) 
 	}
 	slices.Sort(domains)
 	return proposals(slices.Compact(domains)), nil
-}
-
-// identitiesOf returns the identities that the caller may use.
-func (d *Deps) identitiesOf(ctx context.Context, call Call) ([]ravi.Identity, error) {
-	all, err := d.AccountOf(call.Call).Identities(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var mine []ravi.Identity
-	for _, i := range all {
-		if call.Caller.Rights.AllowsName(i.Name) {
-			mine = append(mine, i)
-		}
-	}
-	return mine, nil
 }
 
 func startsWith(s, prefix string) bool {

@@ -9,25 +9,7 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
-	"ravi-mcp/session"
 )
-
-// contactTools defines the toolset contacts.
-func (d *Deps) contactTools(add adder) {
-	add(define(about{
-		name: "find_contact", title: "Find a contact", set: SetContacts, hints: readHints,
-		description: "Find people that the identity knows, by exact address or number, or by a part of the name or address. Use it to learn an address before you write to somebody. Ravi also keeps contacts that it made by itself, of whoever wrote (source auto).",
-	}, d.findContact))
-	add(define(about{
-		name: "save_contact", title: "Save a contact", set: SetContacts, hints: upsertHints,
-		decides:     deciding(session.KindSend, d.decideSaveContact),
-		description: "Create a contact, or change the one that has the address, the number or the id; only the fields you give are written. Messages to a saved contact need no approval, so saving somebody new may need a person's approval.",
-	}, d.saveContact))
-	add(define(about{
-		name: "delete_contact", title: "Delete a contact", set: SetContacts, hints: Hints{Destructive: true, Idempotent: true},
-		description: "Delete a contact, by id, address or number. Messages stay. Use it when the contact is wrong or no longer wanted.",
-	}, d.deleteContact))
-}
 
 // Contact is somebody that an identity knows.
 type Contact struct {
@@ -43,7 +25,7 @@ type Contact struct {
 
 func contact(c ravi.Contact) Contact {
 	return Contact{
-		ID: c.UUID, Email: clean(c.Email, maxFrom), Phone: clean(c.Phone, 32), Name: clean(c.DisplayName, 255), Nickname: clean(c.Nickname, 255),
+		ID: c.UUID, Email: clean(c.Email, MaxFrom), Phone: clean(c.Phone, 32), Name: clean(c.DisplayName, 255), Nickname: clean(c.Nickname, 255),
 		Trusted: c.IsTrusted, Source: clean(c.Source, 32), LastHeard: c.Last,
 	}
 }

@@ -11,7 +11,7 @@ const DefaultCreates = 60
 // nothing came of it.
 func (d *Deps) spendCreate(call Call) (giveBack func(error), err error) {
 	d.own.Do(d.fill)
-	back, wait := d.Creates.Take(call.Caller.Name, d.now())
+	back, wait := d.Creates.Take(call.Caller.Name, d.Time())
 	if wait > 0 {
 		e := fault.New(fault.RateLimited, "This caller has got as many identities and phone numbers as it may for now. Nothing was created.",
 			"Use one that exists (list_identities), or wait and call again.")

@@ -153,3 +153,14 @@ func (d *Deps) listCredentials(ctx context.Context, call Call, p ListCredentials
 	}
 	return r, nil
 }
+
+// storedAt reports whether an entry that Ravi keeps under stored belongs to
+// domain, a result of registrableDomain. Other clients may have stored a
+// sub-domain or an international name as it is written.
+func storedAt(stored, domain string) bool {
+	if strings.EqualFold(stored, domain) {
+		return true
+	}
+	cleaned, err := registrableDomain("domain", stored)
+	return err == nil && cleaned == domain
+}

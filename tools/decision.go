@@ -74,3 +74,24 @@ func Shown(name string) string {
 	}
 	return "“" + b.String() + "”"
 }
+
+// revealing is the decides of a tool that can show a stored value. what returns
+// the words for what a call shows, or "" for a call that shows nothing.
+func revealing[P interface{ named() string }](resolver *session.Resolver, what func(P) string) decides {
+	revealing := deciding(session.KindReveal, func(ctx context.Context, call Call, p P) (*Decision, error) {
+		shown := what(p)
+		if shown == "" {
+			return nil, nil
+		}
+		resolved, err := resolver.Resolve(ctx, call.Call, session.Query{Argument: p.named()})
+		if err != nil {
+			return nil, err
+		}
+		return &Decision{Identity: ref(resolved.Identity), Consequence: "Shows " + shown + " to the model."}, nil
+	})
+	revealing.shows = func(args json.RawMessage) bool {
+		p, err := params[P](args)
+		return err != nil || what(p) != ""
+	}
+	return revealing
+}

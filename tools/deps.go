@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 	"time"
@@ -74,82 +75,30 @@ func (d *Deps) fill() {
 	}
 }
 
-// Time returns what the clock in use says.
-func (d *Deps) Time() time.Time { return d.now() }
+const defaultMaxWait = 50 * time.Second
 
-const (
-	defaultWait    = 30 * time.Second
-	defaultMaxWait = 50 * time.Second
-)
-
-func (d *Deps) maxWait() time.Duration {
+// WaitLimit returns the longest time that one wait may take.
+func (d *Deps) WaitLimit() time.Duration {
 	if d.MaxWait > 0 {
 		return d.MaxWait
 	}
 	return defaultMaxWait
 }
 
-func (d *Deps) now() time.Time {
+// Time returns what the clock in use says.
+func (d *Deps) Time() time.Time {
 	if d.Now != nil {
 		return d.Now()
 	}
 	return time.Now()
 }
 
-// target is an identity's inbox as package inbox sees it.
-func (d *Deps) target(call Call, identity ravi.Identity) (inbox.Target, error) {
-	account := d.AccountOf(call.Call)
-	client, err := account.Client()
-	if err != nil {
-		return inbox.Target{}, err
+// perhapsSent reports whether a message may have gone out in spite of an error.
+// A 503 is Ravi saying that it did nothing.
+func perhapsSent(err error) bool {
+	var failed *ravi.Error
+	if errors.As(err, &failed) {
+		return errors.Is(err, ravi.ErrUnavailable) && failed.Status != 503
 	}
-	return inbox.Target{
-		Caller: call.Caller.Name,
-		// The folder too: a watcher reads with the account that it was made for,
-		// which must not be one whose folder somebody else changes.
-		Credential: client.CredentialID() + " " + call.Caller.RaviConfigDir,
-		Identity:   identity.UUID,
-		Address:    identity.Inbox,
-		Phone:      identity.Phone,
-		Source:     liveSource{account: account, identity: identity.UUID},
-	}, nil
-}
-
-// arm returns a cursor at what Ravi lists now, and keeps it as the session's own.
-func (d *Deps) arm(ctx context.Context, call Call, identity ravi.Identity) (string, error) {
-	target, err := d.target(call, identity)
-	if err != nil {
-		return "", err
-	}
-	cursor, err := d.Inbox.Arm(ctx, target)
-	if err != nil {
-		return "", waitFault(err)
-	}
-	return cursor, d.keepCursor(ctx, call, target, cursor)
-}
-
-// keepCursor moves the session's own cursor past what the given one has seen.
-// It never moves back, whichever of several waits and armings ends last. Without
-// a session it does nothing.
-func (d *Deps) keepCursor(ctx context.Context, call Call, target inbox.Target, cursor string) error {
-	if !call.HasSession() {
-		return nil
-	}
-	for {
-		own, err := d.Store.Cursor(ctx, call.Key(), target.Identity)
-		if err != nil {
-			return err
-		}
-		next := cursor
-		if own != "" {
-			// An own cursor that has expired has nothing to add.
-			if merged, err := d.Inbox.Merge(target, own, cursor); err == nil {
-				next = merged
-			}
-		}
-		swapped, err := d.Store.SwapCursor(ctx, call.Key(), target.Identity, own, next)
-		if swapped || err != nil {
-			return err
-		}
-	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -75,17 +75,6 @@ func hostName(host string) bool {
 	return true
 }
 
-// storedAt reports whether an entry that Ravi keeps under stored belongs to
-// domain, a result of registrableDomain. Other clients may have stored a
-// sub-domain or an international name as it is written.
-func storedAt(stored, domain string) bool {
-	if strings.EqualFold(stored, domain) {
-		return true
-	}
-	cleaned, err := registrableDomain("domain", stored)
-	return err == nil && cleaned == domain
-}
-
 func badDomain(field string) error {
 	return fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` is not a domain name or URL.", field), "Pass the site as in example.com or https://example.com/login.")
 }

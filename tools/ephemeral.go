@@ -39,7 +39,7 @@ func (d *Deps) ttl(p EphemeralParams) time.Duration {
 	if p.TTLMinutes == 0 {
 		return defaultTTL
 	}
-	return max(time.Duration(p.TTLMinutes)*time.Minute, d.maxWait()+10*time.Second)
+	return max(time.Duration(p.TTLMinutes)*time.Minute, d.WaitLimit()+10*time.Second)
 }
 
 func (d *Deps) checkEphemeral(p EphemeralParams) error {

@@ -3,34 +3,13 @@ package tools
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
-	"time"
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/inbox"
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
 )
-
-// IdentityDetails describes an identity; it holds nothing secret.
-type IdentityDetails struct {
-	Address   string    `json:"address" jsonschema_description:"Its email address."`
-	Phone     string    `json:"phone,omitempty" jsonschema_description:"Its phone number in E.164 form; absent when it has none."`
-	CreatedAt time.Time `json:"created_at,omitzero"`
-}
-
-func details(i ravi.Identity) IdentityDetails {
-	return IdentityDetails{Address: i.Inbox, Phone: i.Phone, CreatedAt: i.Created}
-}
-
-// reach says in words how an identity is reached.
-func (i IdentityDetails) reach() string {
-	if i.Phone == "" {
-		return i.Address
-	}
-	return i.Address + " and " + i.Phone
-}
 
 // CreateIdentityParams are the arguments of create_identity.
 type CreateIdentityParams struct {
@@ -65,8 +44,6 @@ func bindingAdvice(bound bool) string {
 	}
 	return "Pass its uuid as `identity` from now on."
 }
-
-var uuidShape = regexp.MustCompile(`(?i)^\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}?$`)
 
 func (d *Deps) createIdentity(ctx context.Context, call Call, p CreateIdentityParams) (CreateIdentityResult, error) {
 	var none CreateIdentityResult
@@ -120,7 +97,7 @@ func checkNewName(call Call, name string) error {
 	if strings.TrimSpace(name) != name {
 		return fault.New(fault.InvalidArgument, "`name` must not begin or end with a space.", "Send the name without the spaces.")
 	}
-	if uuidShape.MatchString(name) {
+	if LooksLikeUUID(name) {
 		return fault.New(fault.InvalidArgument, "`name` must not look like a uuid.", "Choose a speaking name such as worker-42.")
 	}
 	if !call.Caller.Rights.AllowsName(name) {

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"time"
 
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
@@ -11,6 +12,8 @@ import (
 type IdentityArgument struct {
 	Identity string `json:"identity,omitempty" jsonschema:"maxLength=254" jsonschema_description:"Which identity: uuid, name or email address. Leave out to use the one bound to this session or set up by the operator."`
 }
+
+func (a IdentityArgument) named() string { return a.Identity }
 
 // IdentityRef names an identity in a result.
 type IdentityRef struct {
@@ -44,4 +47,38 @@ func (d *Deps) scope(ctx context.Context, call Call, argument string) (session.R
 		return session.Resolved{}, nil, err
 	}
 	return resolved, client.Scope(resolved.Identity.UUID), nil
+}
+
+// IdentityDetails describes an identity; it holds nothing secret.
+type IdentityDetails struct {
+	Address   string    `json:"address" jsonschema_description:"Its email address."`
+	Phone     string    `json:"phone,omitempty" jsonschema_description:"Its phone number in E.164 form; absent when it has none."`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+}
+
+func details(i ravi.Identity) IdentityDetails {
+	return IdentityDetails{Address: i.Inbox, Phone: i.Phone, CreatedAt: i.Created}
+}
+
+// reach says in words how an identity is reached.
+func (i IdentityDetails) reach() string {
+	if i.Phone == "" {
+		return i.Address
+	}
+	return i.Address + " and " + i.Phone
+}
+
+// Identities returns the identities that the caller may use.
+func (d *Deps) Identities(ctx context.Context, call Call) ([]ravi.Identity, error) {
+	all, err := d.AccountOf(call.Call).Identities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var mine []ravi.Identity
+	for _, i := range all {
+		if call.Caller.Rights.AllowsName(i.Name) {
+			mine = append(mine, i)
+		}
+	}
+	return mine, nil
 }

@@ -130,3 +130,8 @@ func (d *Deps) provisionPhone(ctx context.Context, call Call, p ProvisionPhonePa
 	d.AccountOf(call.Call).Forget()
 	return ProvisionPhoneResult{ActedFor: actedFor(resolved), IdentityDetails: details(*updated)}, nil
 }
+
+// lockName serialises what gives an identity of an account that name.
+func (d *Deps) lockName(ctx context.Context, client *ravi.Client, name string) (unlock func(), err error) {
+	return d.lock(ctx, "identity of "+client.CredentialID()+" "+name)
+}

@@ -133,7 +133,7 @@ func (d *Deps) cleanupIdentities(ctx context.Context, call Call, p CleanupIdenti
 	r := CleanupIdentitiesResult{DryRun: true}
 	for _, i := range all {
 		// An identity of unknown age is left alone.
-		if !plan.means(call, i) || i.Created.IsZero() || d.now().Sub(i.Created) < age {
+		if !plan.means(call, i) || i.Created.IsZero() || d.Time().Sub(i.Created) < age {
 			continue
 		}
 		if len(r.Candidates) == maxCleanup {

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"ravi-mcp/ravi"
 	"ravi-mcp/session"
 )
 
@@ -78,9 +77,4 @@ func (k *keyedLocks) lock(ctx context.Context, key string) (unlock func(), err e
 		leave()
 		return nil, context.Cause(ctx)
 	}
-}
-
-// lockName serialises what gives an identity of an account that name.
-func (d *Deps) lockName(ctx context.Context, client *ravi.Client, name string) (unlock func(), err error) {
-	return d.lock(ctx, "identity of "+client.CredentialID()+" "+name)
 }

@@ -15,38 +15,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// adder takes a tool into the list of All.
-type adder func(Tool)
-
 // sendHints: what was sent cannot be taken back, and goes to people.
 var sendHints = Hints{Destructive: true, OpenWorld: true}
-
-// mailTools defines the toolset mail.
-func (d *Deps) mailTools(add adder) {
-	const whom = "Writing to somebody who is no contact, and to whom this identity has not written before, may need a person's approval. Stored passwords, secrets and fresh codes are not let out."
-	add(emailTool(d, about{
-		name: "send_email", title: "Send an email", set: SetMail, hints: sendHints,
-		decides:     deciding(session.KindSend, d.decideSendEmail),
-		description: "Send a new email from the identity's address, when the task asks you to write to somebody. To answer a message use reply_email. " + whom,
-	}, d.sendEmail, func(p SendEmailParams) SendEmailFilesParams { return SendEmailFilesParams{SendEmailParams: p} }))
-	add(emailTool(d, about{
-		name: "reply_email", title: "Answer an email", set: SetMail, hints: sendHints,
-		decides:     deciding(session.KindSend, d.decideReplyEmail),
-		description: "Answer an email in its thread: to its sender, or with reply_all to everybody it went to. Ravi makes the subject. If the answer would go elsewhere than to the sender, a person is asked. " + whom,
-	}, d.replyEmail, func(p ReplyEmailParams) ReplyEmailFilesParams { return ReplyEmailFilesParams{ReplyEmailParams: p} }))
-	add(emailTool(d, about{
-		name: "forward_email", title: "Forward an email", set: SetMail, hints: sendHints,
-		decides:     deciding(session.KindSend, d.decideForwardEmail),
-		description: "Send an email on to somebody else, with its attachments and with a note of yours before it. " + whom,
-	}, d.forwardEmail, func(p ForwardEmailParams) ForwardEmailFilesParams {
-		return ForwardEmailFilesParams{ForwardEmailParams: p}
-	}))
-	add(define(about{
-		name: "send_sms", title: "Send an SMS", set: SetMail, hints: sendHints,
-		decides:     deciding(session.KindSend, d.decideSendSMS),
-		description: "Send a text message from the identity's phone number, where Ravi offers it. " + whom,
-	}, d.sendSMS))
-}
 
 // emailTool defines a tool that sends an email. Files can be attached only
 // where the operator allows a folder; elsewhere the argument does not exist.
@@ -157,7 +127,7 @@ func addressesIn(header string) []string {
 	for _, part := range parts {
 		address, err := mailAddress("from", part)
 		if err != nil {
-			address = clean(strings.TrimSpace(part), maxFrom)
+			address = clean(strings.TrimSpace(part), MaxFrom)
 		}
 		if address != "" {
 			out = append(out, address)

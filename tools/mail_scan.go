@@ -57,7 +57,7 @@ func (d *Deps) scan(ctx context.Context, scope *ravi.Scope, texts []string, file
 	if err != nil {
 		return err
 	}
-	codes, err := freshCodes(ctx, scope, d.now())
+	codes, err := freshCodes(ctx, scope, d.Time())
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (d *Deps) valuesKept(ctx context.Context, scope *ravi.Scope) ([]kept, error
 		reading.Go(func() error {
 			entry, err := scope.SecretByID(ctx, s.UUID)
 			if err == nil {
-				found.addSecret(entry, d.now())
+				found.addSecret(entry, d.Time())
 			}
 			return tolerable(err)
 		})

@@ -168,7 +168,7 @@ func send[T any](ctx context.Context, d *Deps, call Call, scope *ravi.Scope, tex
 	if err := d.scan(ctx, scope, texts, files); err != nil {
 		return none, err
 	}
-	giveBack, err := d.sends.take(call.Caller.Name, d.now())
+	giveBack, err := d.sends.take(call.Caller.Name, d.Time())
 	if err != nil {
 		return none, err
 	}
@@ -187,14 +187,4 @@ func send[T any](ctx context.Context, d *Deps, call Call, scope *ravi.Scope, tex
 	}
 	giveBack()
 	return none, err
-}
-
-// perhapsSent reports whether a message may have gone out in spite of an error.
-// A 503 is Ravi saying that it did nothing.
-func perhapsSent(err error) bool {
-	var failed *ravi.Error
-	if errors.As(err, &failed) {
-		return errors.Is(err, ravi.ErrUnavailable) && failed.Status != 503
-	}
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

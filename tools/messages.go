@@ -32,9 +32,11 @@ type MessageHead struct {
 	Locked     bool      `json:"locked,omitempty" jsonschema_description:"The text is end-to-end encrypted and this server has no key to open it."`
 }
 
+// inboxHints: nothing is changed, and what is shown was written by third parties.
+var inboxHints = Hints{ReadOnly: true, Idempotent: true, OpenWorld: true}
+
 // limits of what is shown of a message, in characters.
 const (
-	maxFrom    = 320
 	maxSubject = 300
 	maxPreview = 160
 	defaultMax = 8000
@@ -42,14 +44,9 @@ const (
 	maxAttachments = 50 // of one mail are described
 )
 
-func clean(s string, limit int) string {
-	text, _ := otp.Clean(s, limit)
-	return text
-}
-
 func emailHead(m ravi.EmailMessage) MessageHead {
 	h := MessageHead{
-		Untrusted: Untrusted{true}, ID: "email:" + strconv.FormatInt(m.ID, 10), Channel: "email", From: clean(m.From, maxFrom),
+		Untrusted: Untrusted{true}, ID: "email:" + strconv.FormatInt(m.ID, 10), Channel: "email", From: clean(m.From, MaxFrom),
 		ReceivedAt: m.Created, Read: m.IsRead, Locked: seal.Is(m.Text) || seal.Is(m.HTML) || seal.Is(m.Subject),
 	}
 	if !seal.Is(m.Subject) {
@@ -60,7 +57,7 @@ func emailHead(m ravi.EmailMessage) MessageHead {
 
 func smsHead(m ravi.SMSMessage) MessageHead {
 	return MessageHead{
-		Untrusted: Untrusted{true}, ID: "sms:" + strconv.FormatInt(m.ID, 10), Channel: "sms", From: clean(m.From, maxFrom),
+		Untrusted: Untrusted{true}, ID: "sms:" + strconv.FormatInt(m.ID, 10), Channel: "sms", From: clean(m.From, MaxFrom),
 		ReceivedAt: m.Created, Read: m.IsRead, Locked: seal.Is(m.Body),
 	}
 }
@@ -200,7 +197,7 @@ func (d *Deps) readMessage(ctx context.Context, call Call, p ReadMessageParams) 
 		if err != nil {
 			return ReadMessageResult{}, err
 		}
-		r.Message = Message{MessageHead: smsHead(*m), To: clean(m.To, maxFrom)}
+		r.Message = Message{MessageHead: smsHead(*m), To: clean(m.To, MaxFrom)}
 		r.Message.Text, r.Message.Truncated = smsText(*m, p.MaxCharacters)
 		return r, checkLocked(r.Message)
 	}
@@ -208,7 +205,7 @@ func (d *Deps) readMessage(ctx context.Context, call Call, p ReadMessageParams) 
 	if err != nil {
 		return ReadMessageResult{}, err
 	}
-	r.Message = Message{MessageHead: emailHead(*m), To: clean(m.To, maxFrom)}
+	r.Message = Message{MessageHead: emailHead(*m), To: clean(m.To, MaxFrom)}
 	r.Message.Text, r.Message.Truncated = emailText(*m, p.MaxCharacters)
 	r.Message.Omitted = max(0, len(m.Attachments)-maxAttachments)
 	for _, a := range m.Attachments[:min(len(m.Attachments), maxAttachments)] {

@@ -43,7 +43,7 @@ func Resources() []Resource {
 			before, after, _ := strings.Cut(inboxURI, "{uuid}")
 			uuid, rest := strings.CutPrefix(uri, before)
 			uuid, end := strings.CutSuffix(uuid, after)
-			if !rest || !end || !uuidShape.MatchString(uuid) {
+			if !rest || !end || !LooksLikeUUID(uuid) {
 				return nil, false
 			}
 			args, err := json.Marshal(IdentityArgument{Identity: uuid})

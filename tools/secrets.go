@@ -16,10 +16,6 @@ import (
 
 var secretName = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 
-// reservedPrefixes are the names under which 2FA seeds and backup codes stand
-// in the secret store (DESIGN section 5); the secrets tools do not touch them.
-var reservedPrefixes = []string{"TOTP_", "TOTPBACKUP_"}
-
 // cleanSecretName returns the name as Ravi stores it (API.md section 2.7).
 func cleanSecretName(name string) (string, error) {
 	name = strings.TrimSpace(name)
@@ -36,13 +32,10 @@ func cleanSecretName(name string) (string, error) {
 	return upper, nil
 }
 
+// reserved reports whether a name is one of two-factor values, which the secrets
+// tools neither show nor touch.
 func reserved(name string) bool {
-	for _, p := range reservedPrefixes {
-		if strings.HasPrefix(name, p) {
-			return true
-		}
-	}
-	return false
+	return strings.HasPrefix(name, totpPrefix) || strings.HasPrefix(name, backupPrefix)
 }
 
 // SecretRef names a stored secret; it holds no value.

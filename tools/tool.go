@@ -76,6 +76,12 @@ type Hints struct {
 	OpenWorld   bool // touches people and services beyond Ravi
 }
 
+// Common sets of hints.
+var (
+	readHints   = Hints{ReadOnly: true, Idempotent: true}
+	upsertHints = Hints{Destructive: true, Idempotent: true} // may replace a value
+)
+
 // Tool is what clients see of a tool, and what runs. It is immutable.
 type Tool struct {
 	Name        string
@@ -126,7 +132,6 @@ type Result interface {
 // about is what define needs to know of a tool besides its types.
 type about struct {
 	name, title, description string
-	set                      Toolset
 	hints                    Hints
 	waits                    bool
 	decides                  decides
@@ -146,9 +151,17 @@ func define[P any, R Result](a about, handle func(context.Context, Call, P) (R, 
 		return r, nil
 	}
 	return Tool{
-		Name: a.name, Title: a.title, Description: a.description, Toolset: a.set, Hints: a.hints, Waits: a.waits,
+		Name: a.name, Title: a.title, Description: a.description, Hints: a.hints, Waits: a.waits,
 		Input: schemas.Input[P](), Output: schemas.Output[R](), Kind: a.decides.kind, Decide: a.decides.decide, Shows: a.decides.shows, Run: run,
 	}
+}
+
+// in puts tools into a toolset.
+func in(set Toolset, tools ...Tool) []Tool {
+	for i := range tools {
+		tools[i].Toolset = set
+	}
+	return tools
 }
 
 // params decodes arguments that fit the schema of P.

@@ -16,20 +16,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// How two-factor values stand in the secret store (DESIGN section 5):
-//
-//	TOTP_<DOMAIN>_<HASH>           an otpauth URI
-//	TOTPBACKUP_<DOMAIN>_<HASH>_01  one backup code, and so on with 02
-//
-// HASH tells the accounts of a domain apart; the notes say which one it is.
-// Each backup code has an entry of its own, because deleting an entry is the
-// one thing that Ravi does for exactly one of several callers.
-const (
-	totpPrefix   = "TOTP_"
-	backupPrefix = "TOTPBACKUP_"
-	// longestKeyPart keeps keys within the 255 characters that Ravi takes.
-	longestKeyPart = 200
-)
+// longestKeyPart keeps keys within the 255 characters that Ravi takes.
+const longestKeyPart = 200
 
 // totpAccount is whom two-factor values belong to: a username at a domain,
 // which is a result of registrableDomain. Its JSON form stands in the notes.

@@ -104,10 +104,10 @@ type turn struct {
 func (d *Deps) awaitTurn(ctx context.Context, call Call, a authenticator) (turn, error) {
 	window := time.Duration(a.period) * time.Second
 	key := issuedKey{caller: call.Caller.Name, seed: a.fingerprint()}
-	began := d.now()
+	began := d.Time()
 	for {
-		now := d.now()
-		limit := d.maxWait() - now.Sub(began)
+		now := d.Time()
+		limit := d.WaitLimit() - now.Sub(began)
 		if end, has := ctx.Deadline(); has { // it comes early where a person was asked first
 			limit = min(limit, time.Until(end)-time.Second)
 		}
@@ -125,7 +125,7 @@ func (d *Deps) awaitTurn(ctx context.Context, call Call, a authenticator) (turn,
 				return turn{}, err
 			}
 		}
-		left := min(time.Unix((step+1)*a.period, 0).Sub(d.now()), window)
+		left := min(time.Unix((step+1)*a.period, 0).Sub(d.Time()), window)
 		if left < shortestLife {
 			continue
 		}
@@ -136,7 +136,7 @@ func (d *Deps) awaitTurn(ctx context.Context, call Call, a authenticator) (turn,
 			d.issued.release(key, step)
 			return turn{}, err
 		case first:
-			return turn{step: step, left: left, waited: d.now().Sub(began)}, nil
+			return turn{step: step, left: left, waited: d.Time().Sub(began)}, nil
 		}
 	}
 }

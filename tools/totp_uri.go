@@ -16,6 +16,19 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
+// How two-factor values stand in the secret store (ARCHITECTURE.md#two-factor-values):
+//
+//	TOTP_<DOMAIN>_<HASH>           an otpauth URI
+//	TOTPBACKUP_<DOMAIN>_<HASH>_01  one backup code, and so on with 02
+//
+// HASH tells the accounts of a domain apart; the notes say which one it is.
+// Each backup code has an entry of its own, because deleting an entry is the
+// one thing that Ravi does for exactly one of several callers.
+const (
+	totpPrefix   = "TOTP_"
+	backupPrefix = "TOTPBACKUP_"
+)
+
 // authenticator is a TOTP seed with its settings (RFC 6238).
 type authenticator struct {
 	seed            secret.Secret // base32 in upper case, without padding

@@ -137,7 +137,7 @@ func (d *Deps) prepare(ctx context.Context, call Call, p WaitParams) (waited, in
 	if w.resolved, err = d.Resolver.Resolve(ctx, call.Call, query); err != nil {
 		return w, inbox.Request{}, err
 	}
-	req, capped := p.request(d.maxWait())
+	req, capped := p.request(d.WaitLimit())
 	w.capped = capped
 	switch {
 	case p.Cursor != "":
@@ -172,16 +172,5 @@ func (d *Deps) stillThere(ctx context.Context, call Call, uuid string) error {
 		"Call create_identity for a new one, give the service its address, and trigger the message again.")
 }
 
-// waitFault says in this server's words what a wait failed of.
-func waitFault(err error) error {
-	switch {
-	case errors.Is(err, inbox.ErrCursor):
-		return fault.New(fault.CursorInvalid, "The cursor is not valid: it is unknown, has expired, or belongs to somebody else.",
-			"Arm again with watch_inbox, trigger the message once more, and wait with the new cursor.").WithCause(err)
-	case errors.Is(err, inbox.ErrTooManyWaits):
-		return fault.New(fault.RateLimited, "Too many waits are open at the same time.", "Let some of them end, then call again.").WithCause(err)
-	case errors.Is(err, inbox.ErrShuttingDown):
-		return fault.New(fault.Unavailable, "The server is shutting down.", "Connect again and call again with the same cursor.").WithReason(inbox.ReasonShutdown).WithCause(err)
-	}
-	return err
-}
+// defaultWait is how long a wait takes that says nothing else.
+const defaultWait = 30 * time.Second

@@ -156,7 +156,7 @@ func (w waited) advice(p WaitParams) string {
 func answer(a inbox.Answer) Answer {
 	m := a.Message
 	out := Answer{
-		Code: a.Code.Reveal(), Channel: string(m.Channel), From: clean(m.From, maxFrom), Subject: clean(m.Subject, maxSubject),
+		Code: a.Code.Reveal(), Channel: string(m.Channel), From: clean(m.From, MaxFrom), Subject: clean(m.Subject, maxSubject),
 		ReceivedAt: &m.Created, MessageID: string(m.Channel) + ":" + strconv.FormatInt(m.ID, 10), Confidence: a.Confidence,
 	}
 	if shown := a.Display.Reveal(); shown != out.Code {

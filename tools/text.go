@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/otp"
 	"ravi-mcp/ravi/seal"
 )
 
@@ -49,4 +50,12 @@ func firstProblem(problems ...error) error {
 		}
 	}
 	return nil
+}
+
+// MaxFrom is how many characters of an address or sender are shown at most.
+const MaxFrom = 320
+
+func clean(s string, limit int) string {
+	text, _ := otp.Clean(s, limit)
+	return text
 }

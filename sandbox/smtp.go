@@ -4,11 +4,9 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/emersion/go-smtp"
-	"github.com/jhillyerd/enmime/v2"
 )
 
 // maxMail bounds a mail that comes in over SMTP, in bytes.
@@ -71,21 +69,12 @@ func (m *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 
 // Data implements smtp.Session.
 func (m *mailSession) Data(r io.Reader) error {
-	env, err := enmime.ReadEnvelope(r)
+	mail, err := readMail(r)
 	if err != nil {
 		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "The message could not be read"}
 	}
-	mail := Email{From: env.GetHeader("From"), ReplyTo: env.GetHeader("Reply-To"), CC: env.GetHeader("Cc"), Subject: env.GetHeader("Subject"),
-		Text: strings.TrimSpace(env.Text), HTML: env.HTML, MessageID: strings.TrimSpace(env.GetHeader("Message-Id")),
-		InReplyTo: strings.TrimSpace(env.GetHeader("In-Reply-To")), References: strings.Fields(env.GetHeader("References"))}
 	if mail.From == "" {
 		mail.From = m.from
-	}
-	for _, parts := range [][]*enmime.Part{env.Attachments, env.Inlines} {
-		for _, p := range parts {
-			mail.Attachments = append(mail.Attachments, File{Filename: p.FileName, ContentType: p.ContentType,
-				Content: p.Content, Inline: p.Disposition == "inline"})
-		}
 	}
 	for _, to := range m.to {
 		mail.To = to

@@ -30,7 +30,7 @@ func (u *User) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// User returns the account that the credential belongs to (API.md section 2.1).
+// User returns the account that the credential belongs to.
 func (c *Client) User(ctx context.Context) (*User, error) {
 	return one[User](ctx, c, call{op: "get user", method: http.MethodGet, route: "/api/auth/user/", who: asAccount})
 }

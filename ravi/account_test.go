@@ -34,7 +34,7 @@ func TestUserOwnerAndDomains(t *testing.T) {
 	})
 }
 
-func TestAPersonLogsIn(t *testing.T) {
+func TestLogin(t *testing.T) {
 	for _, era := range []sandbox.Era{sandbox.EraTokens, sandbox.EraKeys} {
 		t.Run(string(era), func(t *testing.T) {
 			t.Parallel()
@@ -125,20 +125,20 @@ func TestAnSSOTokenTellsWhoItIs(t *testing.T) {
 	id, scope := w.identity(t, "signs-in")
 	token, err := scope.SSOToken(t.Context())
 	require.NoError(t, err)
-	site := newClient(t, w.Instance, config.Credentials{})
-	who, err := site.VerifySSO(t.Context(), token.Token)
+	relying := newClient(t, w.Instance, config.Credentials{})
+	who, err := relying.VerifySSO(t.Context(), token.Token)
 	require.NoError(t, err)
 	assert.Equal(t, id.UUID, who.UUID)
 	assert.Equal(t, id.Inbox, who.Email)
 	assert.Equal(t, "owner@example.com", who.Owner.Email)
-	_, err = site.VerifySSO(t.Context(), secret.New("rvt_wrong"))
+	_, err = relying.VerifySSO(t.Context(), secret.New("rvt_wrong"))
 	require.ErrorIs(t, err, ravi.ErrInvalid)
 	require.NoError(t, w.Server.SetPlan(w.Account.Email, false))
 	_, err = scope.SSOToken(t.Context())
 	require.ErrorIs(t, err, ravi.ErrSubscriptionRequired)
 }
 
-// No sandbox has calls: the wire is checked as API.md describes it.
+// The sandbox has no calls: the wire is checked against docs/ravi-api.md#calls.
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	answers := map[string]string{

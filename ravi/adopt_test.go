@@ -14,7 +14,7 @@ import (
 
 // An identity of the name is taken for one whose creation was not answered only
 // if it certainly is; else the caller is told, and nothing is created twice.
-func TestAnotherIdentityIsNotTakenForAnUnansweredCreation(t *testing.T) {
+func TestUnansweredCreationAdoptsNoOther(t *testing.T) {
 	const route = "/api/identities/"
 	unsent := sandbox.Fault{Method: "POST", Endpoint: route, Cut: true, Count: -1}
 	done := sandbox.Fault{Method: "POST", Endpoint: route, Perform: true, Cut: true}
@@ -27,9 +27,9 @@ func TestAnotherIdentityIsNotTakenForAnUnansweredCreation(t *testing.T) {
 		sent   int
 	}{
 		"it is the only new one":            {fault: done, known: []string{"older"}, adopts: true, sent: 1},
-		"nobody listed before":              {fault: done, sent: 1},
+		"none listed before":                {fault: done, sent: 1},
 		"an older one was not listed":       {fault: unsent, known: nil, sent: 1},
-		"somebody made another meanwhile":   {fault: done, known: []string{"older"}, others: twin, sent: 1},
+		"another was made meanwhile":        {fault: done, known: []string{"older"}, others: twin, sent: 1},
 		"its address tells":                 {fault: done, known: []string{"older"}, email: "chosen-1", others: twin, adopts: true, sent: 1},
 		"another address is another's":      {fault: unsent, known: []string{"older"}, email: "chosen-1", others: twin, sent: 1},
 		"by its address it is not repeated": {fault: done, email: "chosen-1", adopts: true, sent: 1},

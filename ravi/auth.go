@@ -13,7 +13,7 @@ import (
 
 // How a device login can end without one, for errors.Is.
 var (
-	// ErrLoginPending: the person has not decided yet.
+	// ErrLoginPending: the user has not decided yet.
 	ErrLoginPending = errors.New("the login is not approved yet")
 	// ErrLoginExpired: the code has expired; start again.
 	ErrLoginExpired = errors.New("the login code has expired")
@@ -25,9 +25,9 @@ var (
 
 const deviceTokenRoute = "/api/auth/device/token/"
 
-// DeviceCode is a login that waits for a person (API.md section 3.1).
+// DeviceCode is a login that waits for its user (docs/ravi-api.md#device-login).
 type DeviceCode struct {
-	// UserCode is what the person enters at VerificationURI.
+	// UserCode is what the user enters at VerificationURI.
 	UserCode        string
 	VerificationURI string
 	// ExpiresIn is how long there is to do so, Interval how often to ask.
@@ -120,7 +120,7 @@ func (l *Login) Credentials() config.Credentials {
 
 // StartLogin begins a device login. It needs no credential.
 func (c *Client) StartLogin(ctx context.Context) (*DeviceCode, error) {
-	k := call{op: "start login", method: http.MethodPost, route: "/api/auth/device/", who: asNobody, repeat: true}
+	k := call{op: "start login", method: http.MethodPost, route: "/api/auth/device/", who: asAnonymous, repeat: true}
 	d, err := one[DeviceCode](ctx, c, k)
 	if err == nil && d.device.Empty() {
 		return nil, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
@@ -128,11 +128,11 @@ func (c *Client) StartLogin(ctx context.Context) (*DeviceCode, error) {
 	return d, err
 }
 
-// PollLogin asks once whether the person has decided.
+// PollLogin asks once whether the user has decided.
 //
 // Errors: ErrLoginPending, ErrLoginExpired, ErrLoginDenied.
 func (c *Client) PollLogin(ctx context.Context, d *DeviceCode) (*Login, error) {
-	k := call{op: "wait for login", method: http.MethodPost, route: deviceTokenRoute, who: asNobody, body: struct {
+	k := call{op: "wait for login", method: http.MethodPost, route: deviceTokenRoute, who: asAnonymous, body: struct {
 		DeviceCode string `json:"device_code"`
 	}{d.device.Reveal()}}
 	l, err := one[Login](ctx, c, k)
@@ -142,7 +142,7 @@ func (c *Client) PollLogin(ctx context.Context, d *DeviceCode) (*Login, error) {
 	return l, err
 }
 
-// WaitLogin polls until the person has decided, as often as Ravi allows, and
+// WaitLogin polls until the user has decided, as often as Ravi allows, and
 // slower when it says so.
 //
 // Errors: ErrLoginExpired, also when ExpiresIn is over; ErrLoginDenied; the

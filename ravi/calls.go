@@ -2,11 +2,10 @@ package ravi
 
 import (
 	"context"
-	"net/http"
 	"time"
 )
 
-// Call is a telephone call (API.md section 2.9; era 4).
+// Call is a telephone call (era 4; docs/ravi-api.md#calls).
 type Call struct {
 	ID        int64     `json:"id"`
 	UUID      string    `json:"uuid"`
@@ -69,9 +68,9 @@ func (u *Utterance) UnmarshalJSON(data []byte) error {
 //
 // Errors: ErrUnsupported before era 4.
 func (s *Scope) StartCall(ctx context.Context, to string) (*Call, error) {
-	return sent[Call](ctx, s.c, call{op: "start call", method: http.MethodPost, route: "/api/calls/start/", identity: s.identity, body: struct {
+	return sent[Call](ctx, s.c, s.post("start call", "/api/calls/start/", struct {
 		To string `json:"to_number"`
-	}{to}})
+	}{to}))
 }
 
 // Calls returns the identity's calls.
@@ -97,6 +96,8 @@ func (s *Scope) CallTranscript(ctx context.Context, id string) ([]Utterance, err
 //
 // Errors: ErrNotFound.
 func (s *Scope) HangUp(ctx context.Context, id string) error {
-	_, err := s.c.do(ctx, call{op: "hang up", method: http.MethodPost, route: "/api/calls/{id}/hangup/", args: []string{id}, identity: s.identity, repeat: true})
+	k := s.post("hang up", "/api/calls/{id}/hangup/", nil, id)
+	k.repeat = true
+	_, err := s.c.do(ctx, k)
 	return err
 }

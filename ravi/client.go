@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/singleflight"
 
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/ravi/seal"
 )
 
 // Where Ravi answers when neither Config nor RAVI_BASE_URL says otherwise
-// (API.md section 2).
+// (docs/ravi-api.md#endpoints).
 const (
 	DefaultTokenBaseURL = "https://ravi.app"    // token scheme
 	DefaultKeyBaseURL   = "https://api.ravi.id" // key scheme, and without a credential
@@ -44,7 +45,7 @@ type Config struct {
 	// Credentials.BaseURL, else DefaultTokenBaseURL or DefaultKeyBaseURL. It
 	// must be https, except on loopback and for the host names of tests
 	// (*.test). It must come from an operator, never
-	// from whoever asks for a call: the credential is sent there.
+	// from the caller of a method: the credential is sent there.
 	BaseURL string
 	// Transport carries the requests. Default: HTTPClient's, else an own one
 	// with TLS 1.2 or later and the proxy of the environment. Tests put an
@@ -61,10 +62,10 @@ type Config struct {
 	RetryTime time.Duration
 	// UserAgent is the User-Agent header. Default "ravi-mcp".
 	UserAgent string
-	// KeyLabel is the label of minted identity keys, which people see in
+	// KeyLabel is the label of minted identity keys, which users see in
 	// Ravi's dashboard. Default "ravi-mcp".
 	KeyLabel string
-	// Logger gets one debug line per request and a warning where a person
+	// Logger gets one debug line per request and a warning where a user
 	// should know, never a body, a header or a query. The zero value is silent.
 	Logger zerolog.Logger
 	// Observe is called after every request to Ravi, for metrics and traces, with
@@ -75,8 +76,8 @@ type Config struct {
 
 // Request is one request that went to Ravi, as Config.Observe sees it.
 type Request struct {
-	// Method and Endpoint say what was asked, the endpoint as the template of
-	// API.md section 2, e.g. "/api/passwords/{uuid}/": no identifier is in it.
+	// Method and Endpoint say what was asked, the endpoint as a template such as
+	// "/api/passwords/{uuid}/": no identifier is in it.
 	Method, Endpoint string
 	// Status is the HTTP status, 0 when there was no answer.
 	Status int
@@ -235,4 +236,42 @@ func (c *Client) spawn(fn func()) bool {
 	}
 	c.group.Go(fn)
 	return true
+}
+
+// Origin returns where this client sends its requests, e.g. "https://ravi.app".
+func (c *Client) Origin() string { return c.base }
+
+// CanOpen reports whether the client has keys that open the account's
+// end-to-end encrypted fields.
+func (c *Client) CanOpen() bool {
+	keys := c.keys.Load()
+	return keys != nil && keys.CanOpen()
+}
+
+// shared runs fn once for all concurrent callers of the same name in a group.
+// fn runs in the background, so that one caller giving up neither fails the
+// others nor loses what Ravi answers; its context is the client's.
+func shared[T any](ctx context.Context, c *Client, group *singleflight.Group, name string, fn func(context.Context) (T, error)) (T, error) {
+	done := group.DoChan(name, func() (any, error) {
+		var value T
+		err := error(&Error{Kind: ErrUnavailable, Detail: "the client is closed"})
+		finished := make(chan struct{})
+		started := c.spawn(func() {
+			defer close(finished)
+			ctx, cancel := context.WithTimeout(c.ctx, refreshTimeout)
+			defer cancel()
+			value, err = fn(ctx)
+		})
+		if started {
+			<-finished
+		}
+		return value, err
+	})
+	select {
+	case r := <-done:
+		return r.Val.(T), r.Err
+	case <-ctx.Done():
+		var none T
+		return none, &Error{Kind: ErrUnavailable, Cause: context.Cause(ctx)}
+	}
 }

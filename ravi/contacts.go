@@ -2,13 +2,12 @@ package ravi
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 )
 
-// Contact is somebody an identity knows (API.md section 2.9; era 2 and later).
+// Contact is a person or service that an identity knows (era 2 and later).
 type Contact struct {
 	UUID         string    `json:"uuid"`
 	Email        string    `json:"email"`
@@ -94,8 +93,7 @@ func (s *Scope) SearchContacts(ctx context.Context, q string) ([]Contact, error)
 //
 // Errors: ErrInvalid with the refused fields; ErrConflict.
 func (s *Scope) CreateContact(ctx context.Context, f ContactFields) (*Contact, error) {
-	k := call{op: "create contact", method: http.MethodPost, route: "/api/contacts/", identity: s.identity, body: f}
-	return once(ctx, s.c, k, func(since time.Time) (*Contact, error) {
+	return once(ctx, s.c, s.post("create contact", "/api/contacts/", f), func(since time.Time) (*Contact, error) {
 		all, err := s.Contacts(ctx)
 		if err != nil {
 			return nil, err
@@ -119,8 +117,7 @@ func (f ContactFields) fits(c Contact) bool {
 //
 // Errors: ErrNotFound, ErrInvalid.
 func (s *Scope) UpdateContact(ctx context.Context, uuid string, f ContactFields) (*Contact, error) {
-	k := call{op: "update contact", method: http.MethodPatch, route: "/api/contacts/{uuid}/", args: []string{uuid}, identity: s.identity, body: f}
-	updated, err := send[Contact](ctx, s.c, k)
+	updated, err := send[Contact](ctx, s.c, s.patch("update contact", "/api/contacts/{uuid}/", f, uuid))
 	if err == nil && (updated == nil || !updated.valid()) {
 		return s.Contact(ctx, uuid)
 	}
@@ -131,6 +128,5 @@ func (s *Scope) UpdateContact(ctx context.Context, uuid string, f ContactFields)
 //
 // Errors: ErrNotFound.
 func (s *Scope) DeleteContact(ctx context.Context, uuid string) error {
-	_, err := s.c.do(ctx, call{op: "delete contact", method: http.MethodDelete, route: "/api/contacts/{uuid}/", args: []string{uuid}, identity: s.identity})
-	return err
+	return s.remove(ctx, "delete contact", "/api/contacts/{uuid}/", uuid)
 }

@@ -17,19 +17,29 @@
 // [Scope]. Both are safe for any number of goroutines. One client serves any
 // number of identities: nothing in it is "the current identity".
 //
-// # The two schemes
+// # Eras and schemes
 //
-// The client speaks both ways in which Ravi authenticates and tells them apart
-// by the credential. With tokens (API.md eras 1 and 2) it sends the access
-// token and, per request, X-Ravi-Identity; it refreshes the token before it
-// expires and after a 401, exactly once for all goroutines and processes that
-// share the file, and saves the new pair before using it. With API keys (eras 3
-// and 4) it sends the management key for the account, and for an identity, in
-// this order, the key that its creation returned, the configured identity key,
-// the management key with ?identity= where this Ravi honours it, or a key that
-// it mints and keeps in memory. What it writes is what the official client of
-// that era writes; what it reads may be of any era: bare arrays and paginated
-// envelopes, absent, null and unknown fields.
+// Ravi has changed how it authenticates. Endpoints and fields say in which of
+// these eras they exist; docs/ravi-api.md#eras has the facts and how sure they
+// are.
+//
+//	era  from        credential                     identity of a request         vault
+//	1    2026-02-27  access token, refreshed        header X-Ravi-Identity        end-to-end encrypted
+//	2    2026-03-04  access token, and a bound one  the bound token               end-to-end encrypted
+//	3    2026-04-06  API keys that do not expire    the identity key              encrypted by the server
+//	4    mid-2026    as era 3                       also ?identity= with the      as era 3
+//	                                                management key
+//
+// The client tells the scheme by the credential. With tokens (eras 1 and 2) it
+// sends the access token and, per request, X-Ravi-Identity; it refreshes the
+// token before it expires and after a 401, exactly once for all goroutines and
+// processes that share the file, and saves the new pair before using it. With
+// API keys (eras 3 and 4) it sends the management key for the account, and for
+// an identity, in this order, the key that its creation returned, the configured
+// identity key, the management key with ?identity= where this Ravi honours it,
+// or a key that it mints and keeps in memory. What it writes is what the official
+// client of that era writes; what it reads may be of any era: bare arrays and
+// paginated envelopes, absent, null and unknown fields.
 //
 // # Errors
 //

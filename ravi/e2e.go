@@ -12,7 +12,7 @@ import (
 )
 
 // EncryptionMetadata is what Ravi stores about an account's end-to-end
-// encryption (API.md section 2.8). PublicKey is empty when it was never set up.
+// encryption (docs/ravi-api.md#encryption-metadata). PublicKey is empty when it was never set up.
 type EncryptionMetadata struct {
 	Salt      string `json:"salt"`
 	Verifier  string `json:"verifier"`
@@ -167,6 +167,43 @@ func (c *Client) openText(fields ...*string) bool {
 		all = all && ok
 	}
 	return all
+}
+
+// sealedField is a field of a request body, and the value that it gets.
+type sealedField struct {
+	to   **string
+	from *secret.Secret // nil: the field stays absent
+}
+
+// sealed fills fields of a body with values as they go to Ravi.
+func (s *Scope) sealed(ctx context.Context, fields ...sealedField) error {
+	for _, field := range fields {
+		if field.from == nil {
+			continue
+		}
+		v, err := s.c.seal(ctx, *field.from)
+		if err != nil {
+			return err
+		}
+		*field.to = &v
+	}
+	return nil
+}
+
+func nonEmpty(v *secret.Secret) *secret.Secret {
+	if v.Empty() {
+		return nil
+	}
+	return v
+}
+
+// unsealed returns an entry in plain, or ErrLocked.
+func unsealed[E any](c *Client, op string, w interface{ entry(*Client) (*E, bool) }) (*E, error) {
+	entry, plain := w.entry(c)
+	if !plain {
+		return nil, locked(op)
+	}
+	return entry, nil
 }
 
 // locked is the error for an object with a field that cannot be opened.

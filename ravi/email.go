@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// EmailAddress is the address of an identity (API.md section 2.3).
+// EmailAddress is the address of an identity.
 type EmailAddress struct {
 	ID      int64     `json:"id"` // what compose calls the inbox
 	Address string    `json:"email"`
 	Created time.Time `json:"created_dt"`
 }
 
-// EmailThread is one line of the inbox (API.md section 6).
+// EmailThread is one line of the inbox.
 type EmailThread struct {
 	ThreadID     string    `json:"thread_id"`
 	Subject      string    `json:"subject"`

@@ -181,7 +181,7 @@ func TestMailIsNeverSentTwice(t *testing.T) {
 	}
 }
 
-func TestAttachmentsGoWhereRaviSaysWithoutTheCredential(t *testing.T) {
+func TestUploadSendsNoCredential(t *testing.T) {
 	t.Parallel()
 	var upload *http.Request
 	w := &wire{}

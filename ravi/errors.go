@@ -16,9 +16,9 @@ var (
 	// ErrUnauthorized: Ravi refused the credential (401) and it cannot be refreshed.
 	ErrUnauthorized = errors.New("credential refused by Ravi")
 	// ErrTokenExpired: the access token has expired and the refresh failed, or
-	// there is no refresh token (RAVI_ACCESS_TOKEN; API.md section 3.3).
+	// there is no refresh token (RAVI_ACCESS_TOKEN).
 	ErrTokenExpired = errors.New("the Ravi access token has expired")
-	// ErrForbidden: the wrong kind of key (403; API.md section 7.1).
+	// ErrForbidden: the wrong kind of key (403).
 	ErrForbidden = errors.New("this Ravi credential may not do that")
 	// ErrSubscriptionRequired: the account's plan does not cover the call (402).
 	ErrSubscriptionRequired = errors.New("the Ravi plan does not cover this")
@@ -53,7 +53,7 @@ type Error struct {
 	Fields []string
 	// RetryAfter is how long Ravi asks to wait; 0 when it does not say.
 	RetryAfter time.Duration
-	// Detail is one more sentence of ours, e.g. what to do about it; may be empty.
+	// Detail is one more sentence for the reader, e.g. what to do about it; may be empty.
 	Detail string
 	// Cause is the underlying error, if any; its text is not part of Error's.
 	Cause error

@@ -40,7 +40,7 @@ type EventStream struct {
 	lastID string // of the reader only
 }
 
-// Events opens the identity's event stream (API.md section 5) and returns when
+// Events opens the identity's event stream and returns when
 // it is connected. From then on it reconnects by itself, with backoff and
 // Last-Event-ID, and says so by EventDisconnected and EventConnected. It ends
 // with ctx, with Close, with the client, or when Ravi refuses it for good.
@@ -174,8 +174,8 @@ func (e *EventStream) emit(ev Event) {
 	}
 }
 
-// kindOfEvent sorts an event by its name (API.md section 5: "email", "sms", or
-// the channels "email_owner", "email_trusted", … of later eras).
+// kindOfEvent sorts an event by its name ("email", "sms", or the channels
+// "email_owner", "email_trusted", … of later eras).
 func kindOfEvent(name string) EventKind {
 	name = strings.ToLower(name)
 	switch {

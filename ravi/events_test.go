@@ -74,7 +74,7 @@ func TestALostStreamIsConnectedAnewAndSaysSo(t *testing.T) {
 		synctest.Wait() // until Ravi is ready to drop it
 		w.Server.DropStreams(id.UUID)
 		assert.Equal(t, ravi.EventDisconnected, next(t, s).Kind)
-		w.sms(t, id) // while nobody listens
+		w.sms(t, id) // while no stream is open
 		assert.Equal(t, ravi.EventConnected, next(t, s).Kind)
 		assert.Equal(t, first.ID, lastStream(w).Header.Get("Last-Event-Id"))
 		assert.Equal(t, ravi.EventSMS, next(t, s).Kind, "replayed after Last-Event-ID")
@@ -257,7 +257,7 @@ func TestASlowReaderLosesNoKindOfEvent(t *testing.T) {
 		c := over(t, w)
 		s, err := c.Scope("u").Events(t.Context(), ravi.EventsConfig{})
 		require.NoError(t, err)
-		time.Sleep(200 * time.Millisecond) // it is all read, and nobody took it
+		time.Sleep(200 * time.Millisecond) // it is all read, and no reader took it
 		require.NoError(t, s.Close())
 		kinds := map[ravi.EventKind]int{}
 		last := ""
@@ -275,7 +275,7 @@ func TestASlowReaderLosesNoKindOfEvent(t *testing.T) {
 	})
 }
 
-func TestDuplicateAndReorderedEventsAreWakeUpsAllTheSame(t *testing.T) {
+func TestDuplicateAndReorderedEventsWakeUp(t *testing.T) {
 	bubble(t, sandbox.Config{}, func(t *testing.T, w *world, id *ravi.Identity, scope *ravi.Scope) {
 		w.Server.Faults().Add(sandbox.Fault{Endpoint: streamRoute, Duplicate: true, Reorder: true, DropAfter: 5})
 		s, err := scope.Events(t.Context(), ravi.EventsConfig{})

@@ -185,7 +185,7 @@ func ExampleScope_SSOToken() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	who, err := client.VerifySSO(ctx, token.Token) // what the site does
+	who, err := client.VerifySSO(ctx, token.Token) // what the service does
 	fmt.Println(token.Token, who.Name, err)
 	// Output: [secret] agent <nil>
 }
@@ -204,8 +204,8 @@ func ExampleClient_WaitLogin() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Show code.VerificationURI and code.UserCode to the person.
-	code.Interval = 1 // nanosecond: nobody waits in an example
+	// Show code.VerificationURI and code.UserCode to the user.
+	code.Interval = 1 // nanosecond: an example does not wait
 	login, err := client.WaitLogin(ctx, code)
 	fmt.Println(login.User.Email, login.ManagementKey, err)
 	// Output: me@example.com [secret] <nil>

@@ -26,7 +26,7 @@ type objects struct {
 	mail, sms                                                 int64
 }
 
-// endpoint is one line of the fault table: a call of ours and its endpoint.
+// endpoint is one line of the fault table: a method and its endpoint.
 type endpoint struct {
 	method, route string
 	call          func(ctx context.Context, w *world, s *ravi.Scope, o objects) error
@@ -263,7 +263,7 @@ func checkFault(t *testing.T, name string, oc outcome, ep endpoint) {
 		}
 	}
 	if name == "409" && ep.route == "/api/secrets/" && ep.effect {
-		want = nil // somebody else was faster: look again
+		want = nil // another client was faster: look again
 	}
 	if want == nil {
 		assert.NoError(t, err, where)

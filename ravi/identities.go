@@ -35,7 +35,7 @@ type identityBody struct {
 }
 
 // CreateIdentity creates an identity: an address, perhaps a phone number, and
-// empty vaults (API.md section 2.2). With a management key the identity's own
+// empty vaults. With a management key the identity's own
 // key comes back too and is used for it from then on.
 //
 // When the answer is lost, the new identity is looked up before the creation is
@@ -230,7 +230,7 @@ type IdentityUpdate struct {
 }
 
 // UpdateIdentity changes an identity: by PATCH, or by PUT where Ravi knows only
-// that (API.md section 2.10).
+// that (docs/ravi-api.md#contradictions).
 func (c *Client) UpdateIdentity(ctx context.Context, uuid string, u IdentityUpdate) (*Identity, error) {
 	k := call{op: "update identity", method: http.MethodPatch, route: "/api/identities/{uuid}/", args: []string{uuid}, body: u, who: asAccount}
 	updated, err := send[Identity](ctx, c, k)

@@ -83,7 +83,7 @@ func TestARaviWithoutTheRoutes(t *testing.T) {
 	})
 }
 
-func TestADeletionThatIsAnsweredWith404ForAListedIdentity(t *testing.T) {
+func TestDeleteOfListedIdentityAnswered404(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Config{})
 	made, _ := w.identity(t, "x")

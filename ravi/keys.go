@@ -15,7 +15,7 @@ import (
 )
 
 // keyAuthority authorises by API key (eras 3 and 4). For an identity it uses
-// the first of these that there is (DESIGN.md section 4):
+// the first of these that there is:
 //
 //  1. the key that the identity's creation returned
 //  2. the configured identity key, if it is that identity's
@@ -23,7 +23,7 @@ import (
 //  4. a key minted for the purpose, kept in memory
 type keyAuthority struct {
 	c      *Client
-	flight singleflight.Group
+	shared singleflight.Group
 
 	mu sync.Mutex // guards what follows; never held during a request
 	// ring holds the keys of creations and the minted ones, by identity.
@@ -131,7 +131,7 @@ func (a *keyAuthority) deleted(uuid string) {
 // mint returns the identity's key, asking Ravi for one if there is none: once,
 // however many callers wait for it.
 func (a *keyAuthority) mint(ctx context.Context, identity string) (secret.Secret, error) {
-	key, err := a.shared(ctx, "mint "+identity, func(ctx context.Context) (any, error) {
+	return shared(ctx, a.c, &a.shared, "mint "+identity, func(ctx context.Context) (secret.Secret, error) {
 		a.mu.Lock()
 		key, ok := a.ring[identity]
 		a.mu.Unlock()
@@ -140,15 +140,11 @@ func (a *keyAuthority) mint(ctx context.Context, identity string) (secret.Secret
 		}
 		minted, err := a.c.MintIdentityKey(ctx, identity, a.c.conf.KeyLabel)
 		if err != nil {
-			return nil, err
+			return secret.Secret{}, err
 		}
 		a.created(identity, minted.Key)
 		return minted.Key, nil
 	})
-	if err != nil {
-		return secret.Secret{}, err
-	}
-	return key.(secret.Secret), nil
 }
 
 // honoursIdentity finds out once whether this Ravi lets a management key act
@@ -163,11 +159,7 @@ func (a *keyAuthority) honoursIdentity(ctx context.Context, identity string) (bo
 	if known != nil {
 		return *known, nil
 	}
-	result, err := a.shared(ctx, "probe", func(ctx context.Context) (any, error) { return a.probe(ctx, identity) })
-	if err != nil {
-		return false, err
-	}
-	return result.(bool), nil
+	return shared(ctx, a.c, &a.shared, "probe", func(ctx context.Context) (bool, error) { return a.probe(ctx, identity) })
 }
 
 // probe compares the addresses that Ravi lists for an identity with those it
@@ -252,7 +244,7 @@ func (a *keyAuthority) ownIdentity(ctx context.Context) (string, error) {
 	if own != "" {
 		return own, nil
 	}
-	result, err := a.shared(ctx, "own", func(ctx context.Context) (any, error) {
+	return shared(ctx, a.c, &a.shared, "own", func(ctx context.Context) (string, error) {
 		uuid, err := a.c.identityOfKey(ctx)
 		if err != nil {
 			return "", err
@@ -262,37 +254,4 @@ func (a *keyAuthority) ownIdentity(ctx context.Context) (string, error) {
 		a.own = uuid
 		return uuid, nil
 	})
-	if err != nil {
-		return "", err
-	}
-	return result.(string), nil
-}
-
-// shared runs fn once for all concurrent callers of the same name. fn runs in
-// the background, so that one caller giving up does not fail the others.
-func (a *keyAuthority) shared(ctx context.Context, name string, fn func(context.Context) (any, error)) (any, error) {
-	done := a.flight.DoChan(name, func() (any, error) {
-		type outcome struct {
-			value any
-			err   error
-		}
-		result := make(chan outcome, 1)
-		started := a.c.spawn(func() {
-			ctx, cancel := context.WithTimeout(a.c.ctx, refreshTimeout)
-			defer cancel()
-			value, err := fn(ctx)
-			result <- outcome{value, err}
-		})
-		if !started {
-			return nil, &Error{Kind: ErrUnavailable, Detail: "the client is closed"}
-		}
-		o := <-result
-		return o.value, o.err
-	})
-	select {
-	case r := <-done:
-		return r.Val, r.Err
-	case <-ctx.Done():
-		return nil, &Error{Kind: ErrUnavailable, Cause: context.Cause(ctx)}
-	}
 }

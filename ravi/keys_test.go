@@ -37,7 +37,7 @@ func TestTheKeyOfACreationIsUsedForItsIdentity(t *testing.T) {
 	}
 }
 
-func TestTheConfiguredIdentityKeyIsUsedForItsIdentityOnly(t *testing.T) {
+func TestConfiguredKeyServesItsIdentityOnly(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{Era: sandbox.EraKeys})
 	mine, other := i.CreateIdentity(t, sandbox.NewIdentity{Name: "mine"}), i.CreateIdentity(t, sandbox.NewIdentity{Name: "other"})
@@ -160,7 +160,7 @@ func TestARaviThatIgnoresTheQueryIsNotTrustedWithIt(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestAMintedKeyIsReplacedAfterA401AndForgottenAtDeletion(t *testing.T) {
+func TestMintedKeyReplacedAfter401(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{Era: sandbox.EraKeys, NoIdentityQuery: true})
 	a := i.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})

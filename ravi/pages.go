@@ -89,7 +89,7 @@ func each[T any](ctx context.Context, c *Client, k call, id func(T) int64) iter.
 	}
 }
 
-// messageQuery is the query of a list of messages (API.md sections 2.4, 2.5).
+// query is the query of a list of messages.
 func (f MessageFilter) query() url.Values {
 	q := url.Values{}
 	if f.Unread {
@@ -115,9 +115,32 @@ func unreadQuery(unread bool) url.Values {
 	return url.Values{"has_unread": {"true"}}
 }
 
-// get is a call that reads as an identity.
+// call is a call for the identity of the scope.
+func (s *Scope) call(method, op, route string, args ...string) call {
+	return call{op: op, method: method, route: route, args: args, identity: s.identity}
+}
+
 func (s *Scope) get(op, route string, args ...string) call {
-	return call{op: op, method: http.MethodGet, route: route, args: args, identity: s.identity}
+	return s.call(http.MethodGet, op, route, args...)
+}
+
+func (s *Scope) post(op, route string, body any, args ...string) call {
+	k := s.call(http.MethodPost, op, route, args...)
+	k.body = body
+	return k
+}
+
+func (s *Scope) patch(op, route string, body any, args ...string) call {
+	k := s.call(http.MethodPatch, op, route, args...)
+	k.body = body
+	return k
+}
+
+// remove deletes an object. One that is gone after a lost answer counts as
+// deleted by this call.
+func (s *Scope) remove(ctx context.Context, op, route string, args ...string) error {
+	_, err := s.c.do(ctx, s.call(http.MethodDelete, op, route, args...))
+	return err
 }
 
 // mapped yields what fn makes of each item.

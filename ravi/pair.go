@@ -26,10 +26,10 @@ const (
 
 // pair is one token pair and everything about keeping it fresh.
 type pair struct {
-	c      *Client
-	file   string // "" = never saved
-	flight singleflight.Group
-	warn   sync.Once
+	c         *Client
+	file      string // "" = never saved
+	refreshes singleflight.Group
+	warn      sync.Once
 
 	mu      sync.Mutex // guards what follows; never held during a request
 	access  secret.Secret
@@ -91,28 +91,7 @@ func (p *pair) renew(ctx context.Context, used secret.Secret) (fresh bool, err e
 	if !p.holds(used) {
 		return false, nil
 	}
-	done := p.flight.DoChan("", func() (any, error) {
-		// In the background and not under the first caller's context: when that
-		// one gives up, the others, and the new pair, must not be lost.
-		result := make(chan error, 1)
-		fresh := false
-		started := p.c.spawn(func() {
-			var err error
-			fresh, err = p.renewNow(used)
-			result <- err
-		})
-		if !started {
-			return false, &Error{Kind: ErrUnavailable, Detail: "the client is closed"}
-		}
-		err := <-result
-		return fresh, err
-	})
-	select {
-	case r := <-done:
-		return r.Val.(bool), r.Err
-	case <-ctx.Done():
-		return false, &Error{Kind: ErrUnavailable, Cause: context.Cause(ctx)}
-	}
+	return shared(ctx, p.c, &p.refreshes, "", func(context.Context) (bool, error) { return p.renewNow(used) })
 }
 
 func (p *pair) holds(access secret.Secret) bool {
@@ -213,7 +192,7 @@ func (p *pair) exchange(ctx context.Context) (config.Tokens, error) {
 	}
 	got, err := send[refreshAnswer](ctx, p.c, call{
 		op: "refresh the access token", method: http.MethodPost, route: "/api/auth/token/refresh/",
-		body: refreshBody(refresh), who: asNobody, repeat: true,
+		body: refreshBody(refresh), who: asAnonymous, repeat: true,
 	})
 	var failed *Error
 	if errors.As(err, &failed) && (failed.Status == 400 || failed.Status == 401 || failed.Status == 403) {

@@ -2,7 +2,6 @@ package ravi
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -66,11 +65,7 @@ func (s *Scope) Password(ctx context.Context, uuid string) (*PasswordEntry, erro
 	if err != nil {
 		return nil, err
 	}
-	entry, plain := w.entry(s.c)
-	if !plain {
-		return nil, locked(k.op)
-	}
-	return entry, nil
+	return unsealed(s.c, k.op, w)
 }
 
 // NewPassword is a credential to store. Ravi cleans Domain to its base domain
@@ -98,17 +93,11 @@ type passwordBody struct {
 func (s *Scope) CreatePassword(ctx context.Context, n NewPassword) (*PasswordEntry, error) {
 	body := passwordBody{Domain: &n.Domain}
 	username := secret.New(n.Username)
-	if err := s.sealed(ctx, &body.Username, nonEmpty(&username)); err != nil {
+	err := s.sealed(ctx, sealedField{&body.Username, nonEmpty(&username)}, sealedField{&body.Password, nonEmpty(&n.Password)}, sealedField{&body.Notes, nonEmpty(&n.Notes)})
+	if err != nil {
 		return nil, err
 	}
-	if err := s.sealed(ctx, &body.Password, nonEmpty(&n.Password)); err != nil {
-		return nil, err
-	}
-	if err := s.sealed(ctx, &body.Notes, nonEmpty(&n.Notes)); err != nil {
-		return nil, err
-	}
-	k := call{op: "create password", method: http.MethodPost, route: "/api/passwords/", identity: s.identity, body: body}
-	w, err := once(ctx, s.c, k, func(since time.Time) (*wirePassword, error) { return s.findPassword(ctx, n, since) })
+	w, err := once(ctx, s.c, s.post("create password", "/api/passwords/", body), func(since time.Time) (*wirePassword, error) { return s.findPassword(ctx, n, since) })
 	if err != nil {
 		return nil, err
 	}
@@ -166,15 +155,10 @@ func (s *Scope) UpdatePassword(ctx context.Context, uuid string, u PasswordUpdat
 		v := secret.New(*u.Username)
 		username = &v
 	}
-	for _, field := range []struct {
-		to   **string
-		from *secret.Secret
-	}{{&body.Username, username}, {&body.Password, u.Password}, {&body.Notes, u.Notes}} {
-		if err := s.sealed(ctx, field.to, field.from); err != nil {
-			return nil, err
-		}
+	if err := s.sealed(ctx, sealedField{&body.Username, username}, sealedField{&body.Password, u.Password}, sealedField{&body.Notes, u.Notes}); err != nil {
+		return nil, err
 	}
-	k := call{op: "update password", method: http.MethodPatch, route: "/api/passwords/{uuid}/", args: []string{uuid}, identity: s.identity, body: body}
+	k := s.patch("update password", "/api/passwords/{uuid}/", body, uuid)
 	w, err := send[wirePassword](ctx, s.c, k)
 	if err != nil {
 		return nil, err
@@ -182,36 +166,14 @@ func (s *Scope) UpdatePassword(ctx context.Context, uuid string, u PasswordUpdat
 	if w == nil || !w.valid() {
 		return s.Password(ctx, uuid)
 	}
-	entry, plain := w.entry(s.c)
-	if !plain {
-		return nil, locked(k.op)
-	}
-	return entry, nil
-}
-
-// sealed puts the sealed value of from where to points; nil stays absent.
-func (s *Scope) sealed(ctx context.Context, to **string, from *secret.Secret) error {
-	if from == nil {
-		return nil
-	}
-	v, err := s.c.seal(ctx, *from)
-	*to = &v
-	return err
-}
-
-func nonEmpty(v *secret.Secret) *secret.Secret {
-	if v.Empty() {
-		return nil
-	}
-	return v
+	return unsealed(s.c, k.op, w)
 }
 
 // DeletePassword deletes a credential.
 //
 // Errors: ErrNotFound.
 func (s *Scope) DeletePassword(ctx context.Context, uuid string) error {
-	_, err := s.c.do(ctx, call{op: "delete password", method: http.MethodDelete, route: "/api/passwords/{uuid}/", args: []string{uuid}, identity: s.identity})
-	return err
+	return s.remove(ctx, "delete password", "/api/passwords/{uuid}/", uuid)
 }
 
 // PasswordRules is what a generated password is made of. The zero value leaves

@@ -18,7 +18,7 @@ import (
 const (
 	maxBody      = 16 << 20
 	maxErrorBody = 64 << 10
-	// Of lists of messages, whose size strangers decide: what is kept, what is
+	// Of lists of messages, whose size senders decide: what is kept, what is
 	// taken from the wire, and what is kept of one text.
 	maxMessages     = 64 << 20
 	maxMessagesWire = 512 << 20
@@ -31,7 +31,7 @@ type who int
 const (
 	asIdentity who = iota // call.identity
 	asAccount
-	asNobody // without a credential
+	asAnonymous // without a credential
 )
 
 // call is one call of the API. Every method of this package describes itself
@@ -51,7 +51,7 @@ type call struct {
 	// needKey: this endpoint wants an identity's own key, not ?identity=.
 	needKey bool
 	// exact: a deletion after a lost answer that finds nothing has not succeeded;
-	// somebody else may have been the one.
+	// another client may have been the one.
 	exact bool
 	// refreshed: its token was refreshed for it already.
 	refreshed bool
@@ -99,7 +99,7 @@ func (c *Client) do(ctx context.Context, k call) (*answer, error) {
 			return a, nil
 		}
 		failed := err.(*Error)
-		if renewals < 2 && k.with == nil && k.who != asNobody && (failed.Status == 401 || failed.Status == 403) {
+		if renewals < 2 && k.with == nil && k.who != asAnonymous && (failed.Status == 401 || failed.Status == 403) {
 			again, err := c.auth.refused(ctx, &k, g, failed)
 			if err != nil {
 				return nil, withOp(err, k.op)
@@ -130,7 +130,7 @@ func (c *Client) grantFor(ctx context.Context, k call) (grant, error) {
 	switch {
 	case k.with != nil:
 		return *k.with, nil
-	case k.who == asNobody:
+	case k.who == asAnonymous:
 		return grant{}, nil
 	case k.who == asIdentity && !validIdentity(k.identity):
 		return grant{}, &Error{Kind: ErrInvalid, Fields: []string{"identity"}}
@@ -230,7 +230,7 @@ func (c *Client) attempt(ctx context.Context, k call, out outgoing, g grant, n i
 var errTooLarge = errors.New("the answer is larger than this client reads")
 
 // readBody reads an answer within bounds. Of messages, long texts are cut on
-// the way, so that one monstrous mail does not hide all others.
+// the way, so that one oversized mail does not hide all others.
 func readBody(resp *http.Response, messages bool) ([]byte, error) {
 	body, limit, wire := io.Reader(resp.Body), int64(maxBody), int64(maxBody)
 	switch {
@@ -250,7 +250,7 @@ func readBody(resp *http.Response, messages bool) ([]byte, error) {
 	return data, err
 }
 
-// holdsMessages reports whether the answers of a route hold texts that anybody
+// holdsMessages reports whether the answers of a route hold texts that any sender
 // can send to an identity.
 func holdsMessages(route string) bool {
 	for _, prefix := range []string{"/api/email-inbox/", "/api/email-messages/", "/api/sms-inbox/", "/api/messages/"} {

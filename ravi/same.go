@@ -2,7 +2,7 @@ package ravi
 
 // SameCredential reports whether c works with what other was made from: the
 // same keys, or a token pair that c holds or has seen in its file, for the same
-// Ravi. A caller who finds its credential refused uses it to tell a person's
+// Ravi. A caller who finds its credential refused uses it to tell a user's
 // new login from the old credential found again; c keeps what it has learnt,
 // such as minted keys and tokens that could not be saved.
 func (c *Client) SameCredential(other *Client) bool {

@@ -12,7 +12,7 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// A file that is read again holds the same credential until somebody logs in:
+// A file that is read again holds the same credential until a user logs in:
 // a refresh by the client itself does not count.
 func TestANewLoginIsToldFromTheOldOne(t *testing.T) {
 	t.Parallel()

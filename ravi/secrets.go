@@ -11,8 +11,8 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// The two paths of the secret store; the second one is era 1's (API.md section
-// 2.7). Which it is shows in the first list.
+// The two paths of the secret store; the second one is era 1's. Which
+// it is shows in the first list.
 const (
 	secretsPath = "/api/secrets/"
 	vaultPath   = "/api/vault/"
@@ -136,11 +136,7 @@ func (s *Scope) Secret(ctx context.Context, key string) (*SecretEntry, error) {
 	if w == nil {
 		return nil, &Error{Op: op, Kind: ErrNotFound}
 	}
-	entry, plain := w.entry(s.c)
-	if !plain {
-		return nil, locked(op)
-	}
-	return entry, nil
+	return unsealed(s.c, op, w)
 }
 
 type secretBody struct {
@@ -163,10 +159,7 @@ func (s *Scope) SetSecret(ctx context.Context, key string, value, notes secret.S
 		return nil, false, badKey(op)
 	}
 	body := secretBody{}
-	if err := s.sealed(ctx, &body.Value, &value); err != nil {
-		return nil, false, withOp(err, op)
-	}
-	if err := s.sealed(ctx, &body.Notes, nonEmpty(&notes)); err != nil {
+	if err := s.sealed(ctx, sealedField{&body.Value, &value}, sealedField{&body.Notes, nonEmpty(&notes)}); err != nil {
 		return nil, false, withOp(err, op)
 	}
 	for attempt := 1; ; attempt++ {
@@ -214,7 +207,7 @@ func (s *Scope) createSecret(ctx context.Context, key string, body secretBody) (
 	if err != nil {
 		return nil, err
 	}
-	return send[wireSecret](ctx, s.c, call{op: "create secret", method: http.MethodPost, route: route, identity: s.identity, body: body})
+	return send[wireSecret](ctx, s.c, s.post("create secret", route, body))
 }
 
 func (s *Scope) patchSecret(ctx context.Context, uuid string, body secretBody) (*wireSecret, error) {
@@ -222,7 +215,7 @@ func (s *Scope) patchSecret(ctx context.Context, uuid string, body secretBody) (
 	if err != nil {
 		return nil, err
 	}
-	return send[wireSecret](ctx, s.c, call{op: "update secret", method: http.MethodPatch, route: route + "{uuid}/", args: []string{uuid}, identity: s.identity, body: body})
+	return send[wireSecret](ctx, s.c, s.patch("update secret", route+"{uuid}/", body, uuid))
 }
 
 // SecretUpdate changes a secret. Nil fields stay as they are; an empty value
@@ -247,10 +240,7 @@ func (s *Scope) UpdateSecret(ctx context.Context, uuid string, u SecretUpdate) (
 		}
 		body.Key = &key
 	}
-	if err := s.sealed(ctx, &body.Value, u.Value); err != nil {
-		return nil, withOp(err, op)
-	}
-	if err := s.sealed(ctx, &body.Notes, u.Notes); err != nil {
+	if err := s.sealed(ctx, sealedField{&body.Value, u.Value}, sealedField{&body.Notes, u.Notes}); err != nil {
 		return nil, withOp(err, op)
 	}
 	w, err := s.patchSecret(ctx, uuid, body)
@@ -260,11 +250,7 @@ func (s *Scope) UpdateSecret(ctx context.Context, uuid string, u SecretUpdate) (
 	if err != nil {
 		return nil, err
 	}
-	entry, plain := w.entry(s.c)
-	if !plain {
-		return nil, locked(op)
-	}
-	return entry, nil
+	return unsealed(s.c, op, w)
 }
 
 // SecretByID returns one secret with its value, by uuid.
@@ -280,20 +266,16 @@ func (s *Scope) SecretByID(ctx context.Context, uuid string) (*SecretEntry, erro
 	if err != nil {
 		return nil, err
 	}
-	entry, plain := w.entry(s.c)
-	if !plain {
-		return nil, locked(k.op)
-	}
-	return entry, nil
+	return unsealed(s.c, k.op, w)
 }
 
 // TakeSecret deletes a secret and returns it. Of any number of callers, also
 // of other clients, at most one is given it: Ravi carries a deletion out once,
 // and only who is told so has it.
 //
-// Errors: ErrNotFound when there is none or somebody else was faster;
+// Errors: ErrNotFound when there is none or another client was faster;
 // ErrInvalid for a name that no secret can have. With Error.Unanswered the
-// answer to the deletion was lost: the secret may be gone, and nobody may have
+// answer to the deletion was lost: the secret may be gone, and no client may have
 // been given it.
 func (s *Scope) TakeSecret(ctx context.Context, key string) (*SecretEntry, error) {
 	const op = "take secret"
@@ -305,8 +287,9 @@ func (s *Scope) TakeSecret(ctx context.Context, key string) (*SecretEntry, error
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.c.do(ctx, call{op: op, method: http.MethodDelete, route: route + "{uuid}/", args: []string{entry.UUID}, identity: s.identity, exact: true})
-	if err != nil {
+	k := s.call(http.MethodDelete, op, route+"{uuid}/", entry.UUID)
+	k.exact = true
+	if _, err := s.c.do(ctx, k); err != nil {
 		return nil, err
 	}
 	return entry, nil
@@ -332,6 +315,5 @@ func (s *Scope) DeleteSecret(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.c.do(ctx, call{op: op, method: http.MethodDelete, route: route + "{uuid}/", args: []string{found.UUID}, identity: s.identity})
-	return err
+	return s.remove(ctx, op, route+"{uuid}/", found.UUID)
 }

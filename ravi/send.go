@@ -12,7 +12,7 @@ import (
 	"ravi-mcp/ravi/config"
 )
 
-// Draft is an email to send. Content is HTML (API.md section 2.4).
+// Draft is an email to send. Content is HTML.
 type Draft struct {
 	To          string   // compose and forward only
 	CC, BCC     []string // may be empty
@@ -30,7 +30,7 @@ type emailBody struct {
 	Attachments []string `json:"attachment_uuids,omitempty"`
 }
 
-// sent makes a call that sends a message to somebody: exactly one attempt,
+// sent makes a call that sends a message: exactly one attempt,
 // since a lost answer does not mean that nothing was sent.
 func sent[T any](ctx context.Context, c *Client, k call) (*T, error) {
 	v, err := send[T](ctx, c, k)
@@ -112,7 +112,7 @@ func (s *Scope) sendEmail(ctx context.Context, k call) (*EmailMessage, error) {
 }
 
 // NewAttachment is a file to attach. At most 10 MB; programs are refused by
-// their extension (API.md section 7.4).
+// their extension (docs/ravi-api.md#limits).
 type NewAttachment struct {
 	Filename    string `json:"filename"`
 	ContentType string `json:"content_type"`
@@ -137,7 +137,8 @@ func (p *Presigned) UnmarshalJSON(data []byte) error {
 // PresignAttachment asks where to upload a file to. Most callers want
 // UploadAttachment.
 func (s *Scope) PresignAttachment(ctx context.Context, a NewAttachment) (*Presigned, error) {
-	k := call{op: "prepare attachment", method: http.MethodPost, route: "/api/email-attachments/presign/", identity: s.identity, body: a, repeat: true}
+	k := s.post("prepare attachment", "/api/email-attachments/presign/", a)
+	k.repeat = true
 	p, err := one[Presigned](ctx, s.c, k)
 	if err == nil && !p.valid() {
 		return nil, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}

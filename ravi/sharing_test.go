@@ -141,7 +141,7 @@ type assassin struct {
 }
 
 // The moments: before Ravi sees the refresh, after it has rotated the token and
-// before anybody knows, and while the process saves the new pair.
+// before the process knows, and while the process saves the new pair.
 const (
 	never = iota
 	before
@@ -177,8 +177,8 @@ func (a *assassin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // A hundred times a process is killed while it refreshes, at a moment that
-// moves. Whoever looks at the file sees a whole one at every instant; whoever
-// calls next proceeds, or is told that the login is over (when the killed
+// moves. A reader of the file sees a whole one at every instant; the next
+// call proceeds, or is told that the login is over (when the killed
 // process had the only copy of the new pair).
 func TestAKilledProcessLeavesTheFileWhole(t *testing.T) {
 	rounds := 100

@@ -3,11 +3,10 @@ package ravi
 import (
 	"context"
 	"iter"
-	"net/http"
 	"time"
 )
 
-// PhoneNumber is the number of an identity (API.md section 2.3).
+// PhoneNumber is the number of an identity.
 type PhoneNumber struct {
 	ID       int64     `json:"id"`
 	Number   string    `json:"phone_number"` // E.164
@@ -15,7 +14,7 @@ type PhoneNumber struct {
 	Created  time.Time `json:"created_dt"`
 }
 
-// SMSConversation is one line of the SMS inbox (API.md section 6).
+// SMSConversation is one line of the SMS inbox.
 type SMSConversation struct {
 	ConversationID string    `json:"conversation_id"` // e.g. "1_+15559876543"
 	From           string    `json:"from_number"`
@@ -112,11 +111,10 @@ func (s *Scope) SMSMessage(ctx context.Context, id int64) (*SMSMessage, error) {
 //
 // Errors: ErrUnsupported before era 4; ErrInvalid for a number that is none.
 func (s *Scope) SendSMS(ctx context.Context, to, body string) (*SMSMessage, error) {
-	k := call{op: "send SMS", method: http.MethodPost, route: "/api/messages/send/", identity: s.identity, body: struct {
+	return sent[SMSMessage](ctx, s.c, s.post("send SMS", "/api/messages/send/", struct {
 		To   string `json:"to_number"`
 		Body string `json:"body"`
-	}{to, body}}
-	return sent[SMSMessage](ctx, s.c, k)
+	}{to, body}))
 }
 
 // UnmarshalJSON reads a phone number leniently.

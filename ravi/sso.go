@@ -8,7 +8,7 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// SSOToken lets the identity sign in at a site that trusts Ravi. It is good for
+// SSOToken lets the identity sign in at a service that trusts Ravi. It is good for
 // five minutes.
 type SSOToken struct {
 	Token     secret.Secret `json:"token"`
@@ -33,7 +33,8 @@ func (t *SSOToken) UnmarshalJSON(data []byte) error {
 //
 // Errors: ErrSubscriptionRequired; ErrUnsupported in earlier eras.
 func (s *Scope) SSOToken(ctx context.Context) (*SSOToken, error) {
-	k := call{op: "get SSO token", method: http.MethodPost, route: "/api/sso/token/", identity: s.identity, needKey: true, repeat: true}
+	k := s.post("get SSO token", "/api/sso/token/", nil)
+	k.needKey, k.repeat = true, true
 	t, err := one[SSOToken](ctx, s.c, k)
 	if err == nil && t.Token.Empty() {
 		return nil, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
@@ -41,7 +42,7 @@ func (s *Scope) SSOToken(ctx context.Context) (*SSOToken, error) {
 	return t, err
 }
 
-// SSOIdentity is who an SSO token speaks for, as the site that is signed in to
+// SSOIdentity is who an SSO token speaks for, as the service that is signed in to
 // learns it.
 type SSOIdentity struct {
 	UUID    string    `json:"identity_uuid"`
@@ -69,10 +70,10 @@ func (i *SSOIdentity) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// VerifySSO tells whose token it is. It is for the site that is signed in to and
-// needs no credential.
+// VerifySSO returns the identity that a token speaks for. It is
+// for the service that is signed in to and needs no credential.
 //
 // Errors: ErrInvalid for a token that is unknown or has expired.
 func (c *Client) VerifySSO(ctx context.Context, token secret.Secret) (*SSOIdentity, error) {
-	return one[SSOIdentity](ctx, c, call{op: "verify SSO token", method: http.MethodPost, route: "/api/sso/verify/", body: tokenBody(token), who: asNobody, repeat: true})
+	return one[SSOIdentity](ctx, c, call{op: "verify SSO token", method: http.MethodPost, route: "/api/sso/verify/", body: tokenBody(token), who: asAnonymous, repeat: true})
 }

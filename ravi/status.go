@@ -12,7 +12,7 @@ import (
 )
 
 // statusError turns a status other than 2xx into an *Error. It is the one
-// place where statuses become sentinels (API.md section 7.1).
+// place where statuses become sentinels (docs/ravi-api.md#errors).
 func statusError(k call, resp *http.Response, body []byte) *Error {
 	fields, retryAfter, isObject := readErrorBody(body)
 	e := &Error{Op: k.op, Status: resp.StatusCode, Kind: kindOf(resp.StatusCode)}
@@ -64,7 +64,7 @@ func kindOf(status int) error {
 }
 
 // maxRetryAfter caps what a body or header may ask for, so that arithmetic on
-// it is safe. Nobody waits a day.
+// it is safe: no caller waits a day.
 const maxRetryAfter = 24 * time.Hour
 
 // readErrorBody takes from an error body the only things that are used: names

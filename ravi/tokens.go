@@ -9,7 +9,7 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// tokenAuthority authorises by JWT (eras 1 and 2; API.md section 3).
+// tokenAuthority authorises by JWT (eras 1 and 2).
 type tokenAuthority struct {
 	main     *pair // unbound, or bound where there is no other
 	second   *pair // a bound pair beside an unbound one; or nil

@@ -77,7 +77,7 @@ func TestAnExpiredTokenIsRefreshedSavedAndUsed(t *testing.T) {
 	require.NoError(t, i.Server.ExpireAccess(i.Account.Email))
 	_, err = c.Identities(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, 3, i.Server.CountRequests("", ""), "refused, refreshed, done: its own token in the file is no news")
+	assert.Equal(t, 3, i.Server.CountRequests("", ""), "refused, refreshed, done: its own token in the file is not a new one")
 }
 
 // A token that lives for five minutes is not refreshed all the time.

@@ -7,7 +7,7 @@ import (
 )
 
 // Identity is an agent persona: an address, perhaps a phone number, and its
-// vaults (API.md section 2.2).
+// vaults.
 type Identity struct {
 	UUID  string `json:"uuid"`
 	Name  string `json:"name"`
@@ -24,13 +24,13 @@ type Identity struct {
 // Direction says whether a message came in or went out.
 type Direction string
 
-// The two directions of API.md section 6.
+// The directions of a message.
 const (
 	Incoming Direction = "incoming"
 	Outgoing Direction = "outgoing"
 )
 
-// EmailMessage is one email (EmailMessageDetail of API.md section 6).
+// EmailMessage is one email (docs/ravi-api.md#message-shapes).
 type EmailMessage struct {
 	ID          int64        `json:"id"`
 	MessageID   string       `json:"message_id"`
@@ -58,7 +58,7 @@ type Attachment struct {
 	DownloadURL string `json:"download_url"`
 }
 
-// SMSMessage is one text message (PhoneMessage of API.md section 6).
+// SMSMessage is one text message.
 type SMSMessage struct {
 	ID        int64     `json:"id"`
 	From      string    `json:"from_number"`
@@ -71,7 +71,7 @@ type SMSMessage struct {
 
 // MessageFilter narrows a list of messages. The zero value lists all.
 type MessageFilter struct {
-	// Unread keeps only messages that nobody has read (is_read=false).
+	// Unread keeps only unread messages (is_read=false).
 	Unread bool
 	// CreatedAfter asks Ravi for messages created later than this, by Ravi's
 	// clock. A Ravi that does not know the parameter ignores it.
@@ -82,7 +82,7 @@ type MessageFilter struct {
 	Limit int
 }
 
-// PasswordEntry is a stored credential (API.md section 2.6). In the answer to
+// PasswordEntry is a stored credential. In the answer to
 // a list, Password and Notes are always empty.
 type PasswordEntry struct {
 	UUID     string
@@ -94,7 +94,7 @@ type PasswordEntry struct {
 	Updated  time.Time
 }
 
-// SecretEntry is a stored key-value secret (API.md section 2.7). In the answer
+// SecretEntry is a stored key-value secret. In the answer
 // to a list, Value and Notes are always empty.
 type SecretEntry struct {
 	UUID    string
@@ -105,7 +105,7 @@ type SecretEntry struct {
 	Updated time.Time
 }
 
-// EventKind sorts the events of the stream (API.md section 5).
+// EventKind sorts the events of the stream (docs/ravi-api.md#events).
 type EventKind int
 
 // The kinds of event. The first three come from Ravi, the last two from the

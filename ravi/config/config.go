@@ -3,7 +3,7 @@
 //
 // # Where a credential comes from
 //
-// The first of these that holds one (API.md section 3, DESIGN.md section 4):
+// The first of these that holds one (docs/ravi-api.md#choosing-an-era):
 //
 //  1. RAVI_API_KEY: a management key (ravi_mgmt_…) or an identity key (ravi_id_…)
 //  2. RAVI_ACCESS_TOKEN: an access token, which cannot be refreshed; a value
@@ -20,7 +20,7 @@
 //
 // A file that holds a credential must be readable by its owner only (0600) and
 // owned by this user or root. A symbolic link is followed only to a directory
-// that nobody else can write. A file that merely names an identity may have any
+// that no other user can write. A file that merely names an identity may have any
 // mode.
 //
 // # Where an identity comes from
@@ -33,7 +33,7 @@
 //
 // Only two functions write. [UpdateTokens] replaces the tokens of a file when
 // Ravi has issued new ones, under a lock that all processes share. [Save]
-// writes what a person's login brought.
+// writes the credential of a login.
 //
 // Broken files are errors that name file, line and column, and never repeat
 // what the file contains.
@@ -59,7 +59,7 @@ var (
 	ErrNotSaved = errors.New("tokens could not be saved")
 )
 
-// Scheme is one of the two ways to authenticate (API.md section 1).
+// Scheme is one of the two ways to authenticate (docs/ravi-api.md#eras).
 type Scheme string
 
 // The two schemes.
@@ -92,8 +92,8 @@ type Credentials struct {
 	// ManagementKey acts for the account, IdentityKey for one identity.
 	ManagementKey, IdentityKey secret.Secret
 
-	// IdentityUUID and IdentityName say whose IdentityKey or bound token it
-	// is. They may be empty even so: a key from the environment has no name.
+	// IdentityUUID and IdentityName say which identity IdentityKey or a bound token
+	// belongs to. They may be empty even so: a key from the environment has no name.
 	IdentityUUID, IdentityName string
 
 	// PrivateKey and PublicKey are the base64 keys of an account with
@@ -111,7 +111,7 @@ type Credentials struct {
 	AuthFile string
 	// BaseURL is RAVI_BASE_URL, or "".
 	BaseURL string
-	// Source says for a person where the credential came from, e.g.
+	// Source says in words where the credential came from, e.g.
 	// "RAVI_API_KEY" or "~/.ravi/auth.json".
 	Source string
 }

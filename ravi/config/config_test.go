@@ -116,7 +116,7 @@ func TestKeysMayStandInAuthJSON(t *testing.T) {
 	assert.Equal(t, "~/.ravi/auth.json", c.Source)
 }
 
-func TestAProjectMayNameAnIdentityAndNotBringACredential(t *testing.T) {
+func TestProjectFileNamesIdentityOnly(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.inHome("auth.json", `{"access_token": "mine"}`)
@@ -238,7 +238,7 @@ func TestSymbolicLinks(t *testing.T) {
 
 	require.NoError(t, os.Chmod(private, 0o777))
 	_, err = m.sources().Credentials()
-	require.ErrorIs(t, err, config.ErrPermissions, "anybody could put another file there")
+	require.ErrorIs(t, err, config.ErrPermissions, "any user could put another file there")
 }
 
 func TestOddFilesAreRefused(t *testing.T) {

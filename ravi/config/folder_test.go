@@ -10,7 +10,7 @@ import (
 	"ravi-mcp/ravi/config"
 )
 
-// A folder that somebody names is the whole truth: neither the environment nor the home directory stands in for it.
+// A folder that is named is the whole truth: neither the environment nor the home directory stands in for it.
 func TestAFolderHasItsOwnCredentialOrNone(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)

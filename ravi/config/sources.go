@@ -246,7 +246,7 @@ func sourceName(c *Credentials, conf content) string {
 	return AuthFileName
 }
 
-// describe shortens a path below the home directory for a person.
+// describe shortens a path below the home directory for display.
 func (s Sources) describe(path string) string {
 	home := strings.TrimSuffix(s.home(), DirName)
 	if rest, ok := strings.CutPrefix(path, home); ok && home != "" {
@@ -269,8 +269,7 @@ func (s Sources) warnOfProject(dir string) {
 
 // Identity returns the identity that the configuration selects: with
 // RAVI_CONFIG_DIR set that of its config.json and no other, else that of
-// .ravi/config.json in the working directory, else that of ~/.ravi/config.json
-// (DESIGN.md section 3, step 5). A file that names no identity does not end the
+// .ravi/config.json in the working directory, else that of ~/.ravi/config.json. A file that names no identity does not end the
 // search. Without any the zero IdentityRef and no error are returned. The files
 // are read anew at every call.
 //

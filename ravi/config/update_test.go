@@ -193,7 +193,7 @@ func TestALoginIsSavedAndFoundAgain(t *testing.T) {
 	}
 }
 
-func TestSaveKeepsWhatItDoesNotKnowAndRefusesBrokenFiles(t *testing.T) {
+func TestSaveKeepsUnknownFields(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	path := m.inHome("config.json", `{"identity_uuid": "u-1", "theme": "dark"}`)
@@ -206,7 +206,7 @@ func TestSaveKeepsWhatItDoesNotKnowAndRefusesBrokenFiles(t *testing.T) {
 }
 
 // What an earlier login left could be another account's: an old management key
-// would win over the new tokens, and old keys would seal for somebody else.
+// would win over the new tokens, and old keys would seal for another account.
 func TestANewLoginLeavesNothingOfTheOldCredential(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
@@ -226,7 +226,7 @@ func TestANewLoginLeavesNothingOfTheOldCredential(t *testing.T) {
 	assert.NotContains(t, read(t, filepath.Join(dir, "auth.json")), "a2")
 }
 
-func TestKeysAreAddedBesideTokensThatWereRotatedMeanwhile(t *testing.T) {
+func TestSaveKeysKeepsRotatedTokens(t *testing.T) {
 	t.Parallel()
 	path := newMachine(t).inHome("auth.json", `{"access_token": "rotated", "refresh_token": "r2", "theme": "dark"}`)
 	require.NoError(t, config.SaveKeys(t.Context(), path, secret.New("p"), secret.New("q"), secret.New("s")))

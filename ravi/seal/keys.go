@@ -11,7 +11,7 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// The parameters of the derivation (API.md section 4, item 3). They are part
+// The parameters of the derivation (docs/ravi-api.md#end-to-end-encryption). They are part
 // of the format: other numbers give other keys.
 const (
 	argonTime    = 3

@@ -6,7 +6,7 @@
 // A sealed value is the prefix "e2e::" followed by the standard base64 of a
 // NaCl sealed box (X25519, XSalsa20-Poly1305; 48 bytes longer than the value).
 // The empty string is never sealed, and a value without the prefix is plain
-// text: both pass through unchanged (API.md section 4, items 5 and 11).
+// text: both pass through unchanged (docs/ravi-api.md#end-to-end-encryption).
 //
 // # The keys
 //
@@ -36,7 +36,7 @@ import (
 // Prefix stands before every sealed value.
 const Prefix = "e2e::"
 
-// verifierText is what a verifier contains (API.md section 4, item 6).
+// verifierText is what a verifier contains.
 const verifierText = "ravi-e2e-verify"
 
 // Failures of this package, for errors.Is. None of them carries a value.

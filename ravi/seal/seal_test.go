@@ -15,7 +15,7 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// The published vector of API.md section 4: PIN 123456 and sixteen zero bytes.
+// The vector of docs/ravi-api.md#end-to-end-encryption: PIN 123456 and sixteen zero bytes.
 const (
 	vectorPrivate = "00da3381d6ef16371f4560f36516180ca9ec7b9057acc252578dc67f90f3f34a"
 	vectorPublic  = "af57de06587002d4b87b7e94dc024b1502a3158cd6b1721390aa47d647df707a"

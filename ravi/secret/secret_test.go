@@ -73,7 +73,7 @@ func TestSecretIsMaskedByEveryEncoder(t *testing.T) {
 	}
 }
 
-func TestSecretReadsJSONAndTextWithoutRepeatingBadInput(t *testing.T) {
+func TestSecretUnmarshalErrorsHideInput(t *testing.T) {
 	var h holder
 	require.NoError(t, json.Unmarshal([]byte(`{"Value":"`+canary+`","Deep":null}`), &h))
 	assert.Equal(t, canary, h.Value.Reveal())

@@ -9,8 +9,8 @@ import (
 	"ravi-mcp/internal/otp"
 )
 
-// Targets (DESIGN.md section 11, on one core): one SMS 20,000 a second, one
-// HTML mail of 100 KB in 5 ms, the worst 256 KB in 50 ms.
+// Targets, on one core: 20,000 SMS a second, one HTML mail of 100 KB in 5 ms,
+// the worst 256 KB in 50 ms.
 
 func BenchmarkSMS(b *testing.B) {
 	var all []otp.Message

@@ -1,6 +1,6 @@
 package otp
 
-import "unicode"
+import "strings"
 
 // token is a run of letters that may be typed in a code, and digits.
 type token struct {
@@ -24,23 +24,22 @@ const (
 
 // candidate is one place in a page that may show a code.
 type candidate struct {
-	page       *page
-	start, end int // what is shown
-	code       string
-	shape      shape
-	sep        rune // separator of the groups, 0 if none
-	uneven     bool // groups of different length
-	joined     bool // letters and digits run on from a label: "code482033"
-	listed     bool // behind letters that mark other numbers: INV-, FORM-
-	seg        int
+	page        *page
+	start, end  int // what is shown
+	code        string
+	shape       shape
+	sep         rune // separator of the groups, 0 if none
+	unequal     bool // groups of different length
+	afterPrefix bool // behind letters that mark other numbers: INV-, FORM-
+	seg         int
 
-	alone    bool // on its line, or in its cell
-	emph     bool
-	boxed    bool // in brackets or quotes
-	direct   bool // a word for a code stands directly at it
-	score    float64
-	rejected string // why it can be no code, "" if it can
-	notes    []string
+	alone     bool // on its line, or in its cell
+	emph      bool
+	bracketed bool // in brackets or quotes
+	direct    bool // a word for a code stands directly at it
+	score     float64
+	rejected  string // why it can be no code, "" if it can
+	notes     []string
 }
 
 // maxTokens bounds the tokens read of one page.
@@ -82,8 +81,8 @@ func (p *page) candidates() []*candidate {
 		for _, x := range c {
 			x.page = p
 			x.seg = p.segOf(x.start)
-			p.surroundings(x)
-			p.refuse(x)
+			p.readSurroundings(x)
+			p.reject(x)
 		}
 		out = append(out, c...)
 		i += max(used, 1)
@@ -96,7 +95,7 @@ func (p *page) candidates() []*candidate {
 func (p *page) candidateAt(i int) ([]*candidate, int) {
 	t := p.tokens[i]
 	if t.len() == 1 {
-		if c, n := p.singles(i); n > 0 {
+		if c, n := p.oneRuneTokens(i); n > 0 {
 			return c, n
 		}
 	}
@@ -106,10 +105,10 @@ func (p *page) candidateAt(i int) ([]*candidate, int) {
 	if c, n := p.hyphenated(i); n > 0 {
 		return c, n
 	}
-	if c, n := p.spacedAlnum(i); n > 0 {
+	if c, n := p.spacedAlphanumeric(i); n > 0 {
 		return c, n
 	}
-	return p.single(i), 1
+	return p.alphanumericToken(i), 1
 }
 
 // gapRune returns the one rune between two tokens, or 0 if there is more. A
@@ -128,233 +127,41 @@ func (p *page) gapRune(a, b token) rune {
 	return 0
 }
 
-// singles joins a row of at least four one-character tokens: one digit per
-// cell, span or line.
-func (p *page) singles(i int) ([]*candidate, int) {
-	n, digits := 1, p.tokens[i].digits
-	sep := rune(0)
-	for i+n < len(p.tokens) && p.tokens[i+n].len() == 1 {
-		g := p.gapRune(p.tokens[i+n-1], p.tokens[i+n])
-		if g != ' ' && g != '\t' && g != '\n' && g != '-' {
-			break
+// readSurroundings notes how a candidate is set off from the text around it.
+func (p *page) readSurroundings(c *candidate) {
+	c.alone = p.lineAlone(c.start, c.end)
+	c.emph = p.flags[c.start]&p.flags[c.end-1]&flagEmph != 0
+	if c.start > 0 && c.end < len(p.form) {
+		if i := strings.IndexRune("([{<«\"'“‘「『【〔（［*`", p.show[c.start-1]); i >= 0 {
+			c.bracketed = strings.ContainsRune(")]}>»\"'”’」』】〕）］*`", p.show[c.end])
 		}
-		if sep == 0 {
-			sep = g
-		}
-		digits += p.tokens[i+n].digits
-		n++
 	}
-	if n > 10 {
-		return nil, n // a table of figures
-	}
-	if n < 4 || digits == 0 {
-		return nil, 0
-	}
-	first, last := p.tokens[i], p.tokens[i+n-1]
-	if p.bound(first, true) || p.bound(last, false) {
-		return nil, 0
-	}
-	c := &candidate{start: first.start, end: last.end, shape: shapeGrouped, sep: sep}
-	for k := i; k < i+n; k++ {
-		r := p.form[p.tokens[k].start]
-		if !isDigit(r) {
-			if unicode.IsLower(r) {
-				return nil, 0
-			}
-			c.shape = shapeMixed
-		}
-		c.code += string(r)
-	}
-	return []*candidate{c}, n
 }
 
-// bound reports whether a digit token is part of a larger number, time or
-// date on its left or right: 14:20, 48.19, 1,200, 05/01/2027.
-func (p *page) bound(t token, left bool) bool {
-	at, beyond := t.end, t.end+1
-	if left {
-		at, beyond = t.start-1, t.start-2
-	}
-	if at < 0 || at >= len(p.form) || beyond < 0 || beyond >= len(p.form) || !isDigit(p.form[beyond]) {
-		return false
-	}
-	switch p.form[at] {
-	case ':', '/', '.', ',', '\'', '*', '×', '+', '=':
-		return true
-	}
-	return false
-}
-
-// digitChain reads digit groups with one kind of separator and splits them
-// into candidates.
-func (p *page) digitChain(i int) ([]*candidate, int) {
-	n, mixed := 1, false
-	sep := rune(0)
-	for i+n < len(p.tokens) && n < 14 {
-		prev, next := p.tokens[i+n-1], p.tokens[i+n]
-		g := p.gapRune(prev, next)
-		if next.letters > 0 || g != ' ' && g != '-' && g != '\t' || p.bound(next, false) || p.bound(prev, false) {
-			break
-		}
-		if sep == 0 {
-			sep = g
-		}
-		mixed = mixed || g != sep
-		n++
-	}
-	// A hyphen binds tighter than what stands around: 482-033 5.
-	if mixed && sep != '-' {
-		for k := 1; k < n; k++ {
-			if p.gapRune(p.tokens[i+k-1], p.tokens[i+k]) == '-' {
-				n = max(k-1, 1)
-				if k == 1 {
-					n = 1
-				}
-				break
-			}
-		}
-		if n > 1 {
-			mixed = false
+// lineAlone reports whether nothing but punctuation shares the line or cell.
+func (p *page) lineAlone(start, end int) bool {
+	for i := start - 1; i >= 0 && p.form[i] != '\n'; i-- {
+		if isWordRune(p.form[i]) || p.form[i] == maskRune || start-i > 12 {
+			return p.cellAlone(start, end)
 		}
 	}
-	// Letters glued to the last group by a hyphen: 1234-ABCD.
-	if last := i + n - 1; n == 1 && last+1 < len(p.tokens) && p.gapRune(p.tokens[last], p.tokens[last+1]) == '-' && p.tokens[last+1].letters > 0 {
-		if c, used := p.hyphenated(i); used > 0 {
-			return c, used
-		}
-	}
-	chain := p.tokens[i : i+n]
-	for len(chain) > 1 && p.unitAfter(chain[len(chain)-1].end) && sep == ' ' {
-		chain = chain[:len(chain)-1]
-	}
-	return p.splitChain(chain, sep, mixed), n
-}
-
-func (p *page) splitChain(chain []token, sep rune, mixed bool) []*candidate {
-	if len(chain) == 1 {
-		return p.digitSingle(chain[0])
-	}
-	total := 0
-	for _, t := range chain {
-		total += t.len()
-	}
-	whole := &candidate{start: chain[0].start, end: chain[len(chain)-1].end, shape: shapeGrouped, sep: sep, code: digitsOf(chain, p.form)}
-	if p.plusBefore(whole.start) || mixed && total >= 7 {
-		return nil // a telephone number
-	}
-	if even(chain) && codeGroups(chain) {
-		return []*candidate{whole}
-	}
-	if sep == '-' {
-		if total > 10 || total < 4 || isoDate(chain) || phoneGroups(chain) {
-			return nil
-		}
-		whole.uneven = true
-		return []*candidate{whole}
-	}
-	if total > 10 && (even(chain) && chain[0].len() >= 3 || phoneLike(chain)) {
-		return nil
-	}
-	if total >= 5 && total <= 10 && p.lineAlone(whole.start, whole.end) && !phoneGroups(chain) {
-		whole.uneven = true
-		return []*candidate{whole}
-	}
-	if len(chain) == 2 && sep == ' ' && total >= 6 && total <= 8 && chain[1].len() >= 2 && p.framed(whole) && p.closes(whole.end) {
-		whole.uneven = true
-		return []*candidate{whole}
-	}
-	// The longest run of even groups is one candidate, the others stand alone.
-	best, at := 0, 0
-	for k := 0; k < len(chain); {
-		e := k + 1
-		for e < len(chain) && chain[e].len() == chain[k].len() {
-			e++
-		}
-		if e-k > best && e-k > 1 && codeGroups(chain[k:e]) {
-			best, at = e-k, k
-		}
-		k = e
-	}
-	var out []*candidate
-	for k := 0; k < len(chain); k++ {
-		if best > 0 && k == at {
-			run := chain[at : at+best]
-			out = append(out, &candidate{start: run[0].start, end: run[best-1].end, shape: shapeGrouped, sep: sep, code: digitsOf(run, p.form)})
-			k += best - 1
-			continue
-		}
-		out = append(out, p.digitSingle(chain[k])...)
-	}
-	return out
-}
-
-// closes reports whether a sentence or line ends at i.
-func (p *page) closes(i int) bool {
-	return i >= len(p.form) || p.form[i] == '\n' || p.form[i] == '.' && p.isStop(i)
-}
-
-func (p *page) digitSingle(t token) []*candidate {
-	if t.len() < 4 || t.len() > 10 || p.bound(t, true) || p.bound(t, false) {
-		return nil
-	}
-	return []*candidate{{start: t.start, end: t.end, shape: shapeDigits, code: string(p.form[t.start:t.end])}}
-}
-
-func digitsOf(chain []token, form []rune) string {
-	var out []rune
-	for _, t := range chain {
-		out = append(out, form[t.start:t.end]...)
-	}
-	return string(out)
-}
-
-func even(chain []token) bool {
-	for _, t := range chain[1:] {
-		if t.len() != chain[0].len() {
-			return false
+	for i := end; i < len(p.form) && p.form[i] != '\n'; i++ {
+		if isWordRune(p.form[i]) || p.form[i] == maskRune || i-end > 12 {
+			return p.cellAlone(start, end)
 		}
 	}
 	return true
 }
 
-// codeGroups reports whether even groups make a usual code.
-func codeGroups(chain []token) bool {
-	n, size := len(chain), chain[0].len()
-	switch size {
-	case 1:
-		return n >= 4 && n <= 10
-	case 2:
-		return n >= 2 && n <= 5
-	case 3:
-		return n == 2 || n == 3
-	case 4, 5:
-		return n == 2
-	}
-	return false
-}
-
-// isoDate reports groups such as 2027-01-05 or 05-01-2027.
-func isoDate(chain []token) bool {
-	if len(chain) != 3 {
+func (p *page) cellAlone(start, end int) bool {
+	if p.kind != pageHTML {
 		return false
 	}
-	a, b, c := chain[0].len(), chain[1].len(), chain[2].len()
-	return a == 4 && b <= 2 && c <= 2 || a <= 2 && b <= 2 && c == 4
-}
-
-// phoneGroups reports the groups of telephone numbers: 512-555-0166,
-// 555-0166, 0800 123 456.
-func phoneGroups(chain []token) bool {
-	switch len(chain) {
-	case 2:
-		return chain[0].len() == 3 && chain[1].len() == 4
-	case 3:
-		a, b, c := chain[0].len(), chain[1].len(), chain[2].len()
-		return a == 3 && b == 3 && c == 4 || a >= 2 && a <= 5 && b >= 3 && c >= 3 || a == 1 && b == 3
+	for n := 0; n < 12 && start > 0 && !isWordRune(p.form[start-1]) && p.form[start-1] != '\t' && p.form[start-1] != '\n'; n++ {
+		start--
 	}
-	return len(chain) >= 4
-}
-
-func phoneLike(chain []token) bool {
-	return len(chain) >= 3 && chain[0].len() <= 5 && chain[len(chain)-1].len() >= 2
+	for n := 0; n < 12 && end < len(p.form) && !isWordRune(p.form[end]) && p.form[end] != '\t' && p.form[end] != '\n'; n++ {
+		end++
+	}
+	return start > 0 && (p.form[start-1] == '\t' || p.form[start-1] == '\n') && (end == len(p.form) || p.form[end] == '\t' || p.form[end] == '\n')
 }

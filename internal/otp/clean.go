@@ -130,19 +130,19 @@ func composed(s string) string {
 	if norm.NFC.IsNormalString(s) {
 		return s
 	}
-	return norm.NFC.String(fewMarks(s))
+	return norm.NFC.String(limitMarks(s))
 }
 
 func composedBytes(s []byte) []byte {
 	if norm.NFC.IsNormal(s) {
 		return s
 	}
-	return norm.NFC.Bytes([]byte(fewMarks(string(s))))
+	return norm.NFC.Bytes([]byte(limitMarks(string(s))))
 }
 
-// fewMarks leaves at most two combining marks on a letter; no language stacks
+// limitMarks leaves at most two combining marks on a letter; no language stacks
 // more of them, and composing thousands takes long.
-func fewMarks(s string) string {
+func limitMarks(s string) string {
 	run := 0
 	return strings.Map(func(r rune) rune {
 		if r < 0x300 || r >= 0x370 {

@@ -10,7 +10,7 @@ import (
 	"ravi-mcp/internal/otp"
 )
 
-func TestCleanRemovesWhatIsNotSeen(t *testing.T) {
+func TestCleanRemovesInvisible(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"plain":                           "plain",
@@ -35,7 +35,7 @@ func TestCleanRemovesWhatIsNotSeen(t *testing.T) {
 	}
 }
 
-func TestCleanSaysWhenItCuts(t *testing.T) {
+func TestCleanReportsTruncation(t *testing.T) {
 	t.Parallel()
 	got, cut := otp.Clean("äöü", 2)
 	assert.Equal(t, "äö", got)

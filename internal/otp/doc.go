@@ -26,15 +26,15 @@
 //     11-character app hash of SMS Retriever is removed.
 //  4. Candidates are collected by shape, and scored by the words around them:
 //     labels that name a code, verbs that ask for one, labels of other numbers,
-//     scenes such as parcels and coupons, words that call a code dead.
+//     other topics such as parcels and coupons, words that call a code expired.
 //     A noun before "code" that is not one of signing in, and a code that is
 //     for a driver, a courier or a counter, count against it; a lone number in
 //     a short text message counts for it where nothing speaks of another kind.
 //  5. The best value wins if it is plausible and clearly ahead of the next
 //     different one; otherwise there is no code, and the candidates say why.
 //
-// Words of every language are data: see the files in languages/ and the notes
-// in lexicon.go. Adding a language is adding a file.
+// Words of every language are data: see languages/README.md. Adding a language
+// is adding a file.
 //
 // # Limits
 //

@@ -18,12 +18,12 @@ const maxAnchors = 400
 
 // element is an open element with what it passes on to its content.
 type element struct {
-	tag  tag
-	look look
+	tag       tag
+	rendering rendering
 }
 
-// look is what a reader sees of an element's content.
-type look struct {
+// rendering is what a reader sees of an element's content.
+type rendering struct {
 	hidden bool // not displayed, whatever is inside
 	unseen bool // font size 0 or visibility: an inner element may undo it
 	emph   bool
@@ -33,7 +33,7 @@ type look struct {
 }
 
 type walker struct {
-	seen       *pageBuilder // what a person sees
+	visible    *pageBuilder // what a person sees
 	hidden     *pageBuilder // preheaders and other hidden text
 	stack      []element
 	overflow   int
@@ -41,17 +41,17 @@ type walker struct {
 	styles     map[string]style // inline styles read so far
 	keepQuotes bool             // a forward: quotes belong to the message
 	isReply    bool
-	link       int // open anchor in seen.anchors, or -1
-	ldjson     []string
-	inLD       bool
+	link       int // open anchor in visible.anchors, or -1
+	jsonLD     []string
+	inJSONLD   bool
 }
 
 // walkHTML renders a document to the page a person sees and the page of its
 // hidden text.
-func walkHTML(doc string, keepQuotes, isReply bool) (seen, hidden *page, ld []string) {
+func walkHTML(doc string, keepQuotes, isReply bool) (visible, hidden *page, jsonLD []string) {
 	doc, _ = capBytes(doc, MaxInput)
 	w := &walker{
-		seen: newPage(pageHTML, len(doc)/4), hidden: newPage(pageHidden, 256),
+		visible: newPage(pageHTML, len(doc)/4), hidden: newPage(pageHidden, 256),
 		keepQuotes: keepQuotes, isReply: isReply, link: -1, styles: make(map[string]style),
 	}
 	z := html.NewTokenizer(strings.NewReader(doc))
@@ -60,7 +60,7 @@ func walkHTML(doc string, keepQuotes, isReply bool) (seen, hidden *page, ld []st
 		switch z.Next() {
 		case html.ErrorToken:
 			w.closeLink()
-			return w.seen.page, w.hidden.page, w.ldjson
+			return w.visible.page, w.hidden.page, w.jsonLD
 		case html.TextToken:
 			w.onText(z)
 		case html.StartTagToken, html.SelfClosingTagToken:
@@ -72,19 +72,19 @@ func walkHTML(doc string, keepQuotes, isReply bool) (seen, hidden *page, ld []st
 	}
 }
 
-func (w *walker) top() look {
+func (w *walker) top() rendering {
 	if len(w.stack) == 0 {
-		return look{}
+		return rendering{}
 	}
-	return w.stack[len(w.stack)-1].look
+	return w.stack[len(w.stack)-1].rendering
 }
 
 func (w *walker) onText(z *html.Tokenizer) {
 	l := w.top()
 	if l.skip {
 		switch raw := z.Raw(); {
-		case w.inLD && len(w.ldjson) < 4 && len(raw) < 32<<10:
-			w.ldjson = append(w.ldjson, string(raw))
+		case w.inJSONLD && len(w.jsonLD) < 4 && len(raw) < 32<<10:
+			w.jsonLD = append(w.jsonLD, string(raw))
 		case len(w.stack) > 0 && w.stack[len(w.stack)-1].tag.atom == atom.Style:
 			w.css = hidingSelectors(w.css, string(raw))
 		}
@@ -105,7 +105,7 @@ func (w *walker) onText(z *html.Tokenizer) {
 	if w.link >= 0 {
 		flags |= flagAnchor
 	}
-	w.seen.text(text, flags, l.pre)
+	w.visible.text(text, flags, l.pre)
 }
 
 func (w *walker) onStart(z *html.Tokenizer) {
@@ -140,7 +140,7 @@ func (w *walker) onStart(z *html.Tokenizer) {
 		w.gap('\n')
 	case atom.Img:
 		if w.link >= 0 && !l.hidden {
-			w.seen.anchors[w.link].alt += " " + a.alt
+			w.visible.anchors[w.link].alt += " " + a.alt
 		}
 	case atom.A:
 		w.closeLink()
@@ -148,7 +148,7 @@ func (w *walker) onStart(z *html.Tokenizer) {
 			w.openLink(a.href, st.button || a.button)
 		}
 	case atom.Script:
-		w.inLD = a.typ == "application/ld+json"
+		w.inJSONLD = a.typ == "application/ld+json"
 	}
 	if t.is(tagVoid) {
 		return
@@ -157,7 +157,7 @@ func (w *walker) onStart(z *html.Tokenizer) {
 		w.overflow++
 		return
 	}
-	w.stack = append(w.stack, element{tag: t, look: l})
+	w.stack = append(w.stack, element{tag: t, rendering: l})
 }
 
 func (w *walker) onEnd(t tag) {
@@ -228,28 +228,28 @@ func (w *walker) breakBefore(t tag, st style) {
 }
 
 func (w *walker) gap(r rune) {
-	w.seen.gap(r)
+	w.visible.gap(r)
 	w.hidden.gap(r)
 }
 
 func (w *walker) openLink(href string, button bool) {
-	if len(w.seen.anchors) >= maxAnchors {
+	if len(w.visible.anchors) >= maxAnchors {
 		return
 	}
-	w.link = len(w.seen.anchors)
-	at := len(w.seen.show)
-	if w.seen.pending != 0 && at > 0 {
+	w.link = len(w.visible.anchors)
+	at := len(w.visible.show)
+	if w.visible.pending != 0 && at > 0 {
 		at++ // the pending space is written before the label
 	}
-	w.seen.anchors = append(w.seen.anchors, anchor{url: strings.TrimSpace(href), start: at, end: at, button: button})
+	w.visible.anchors = append(w.visible.anchors, anchor{url: strings.TrimSpace(href), start: at, end: at, button: button})
 }
 
 func (w *walker) closeLink() {
 	if w.link < 0 {
 		return
 	}
-	a := &w.seen.anchors[w.link]
-	a.end = max(len(w.seen.show), 0)
+	a := &w.visible.anchors[w.link]
+	a.end = max(len(w.visible.show), 0)
 	a.start = min(a.start, a.end)
 	w.link = -1
 }
@@ -267,7 +267,7 @@ func (w *walker) startsQuote(t tag, a *attrs) bool {
 		// Everything behind it is the earlier message: leave the mark on the
 		// outermost element too.
 		for i := range w.stack {
-			w.stack[i].look.quoted = true
+			w.stack[i].rendering.quoted = true
 		}
 		return true
 	}
@@ -287,9 +287,9 @@ func (w *walker) startsQuote(t tag, a *attrs) bool {
 // only once more.
 func Text(doc string, max int) (text string, truncated bool) {
 	over := len(doc) > MaxInput
-	seen, hidden, _ := walkHTML(doc, true, false)
-	defer seen.release()
+	visible, hidden, _ := walkHTML(doc, true, false)
+	defer visible.release()
 	defer hidden.release()
-	text, truncated = Clean(string(seen.show), max)
+	text, truncated = Clean(string(visible.show), max)
 	return text, truncated || over
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Attributes are read as a browser reads them, however the tag is written.
-func TestAttributesAreReadAsInABrowser(t *testing.T) {
+func TestAttributesReadAsInBrowser(t *testing.T) {
 	t.Parallel()
 	for doc, url := range map[string]string{
 		`<a href="x">l</a>`:                        "x",

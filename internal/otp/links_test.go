@@ -14,7 +14,7 @@ func link(from, service, subject, body string) *otp.Link {
 }
 
 // The link that acts wins over those that review, refuse or unsubscribe.
-func TestTheLinkThatActs(t *testing.T) {
+func TestActingLinkWins(t *testing.T) {
 	t.Parallel()
 	l := link("Larch <no-reply@mail.larch.example>", "", "Confirm your email", `
 		<a href="https://larch.example/"><img alt="Larch" src="x.png"></a>
@@ -30,7 +30,7 @@ func TestTheLinkThatActs(t *testing.T) {
 	assert.NotEmpty(t, l.Reason)
 }
 
-func TestLinksThatAreNone(t *testing.T) {
+func TestLinksThatDoNotAct(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"plain log-in page":    `<a href="https://larch.example/login">Log in</a>`,
@@ -70,7 +70,7 @@ func TestHostsAreShownAndCompared(t *testing.T) {
 	assert.False(t, link("x@github.com", "", "Verify", body("https://github.com@evil.example/v/9f83ab21c7")).MatchesSender, "user info is no host")
 }
 
-func TestWrappersAreUnwrappedButNotReplaced(t *testing.T) {
+func TestLinkWrappersAreUnwrapped(t *testing.T) {
 	t.Parallel()
 	l := link("x@larch.example", "", "Verify", `<a href="https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Flarch.example%2Fverify%3Ft%3D9f83ab21c7&amp;data=05">Verify</a>`)
 	require.NotNil(t, l)
@@ -83,7 +83,7 @@ func TestWrappersAreUnwrappedButNotReplaced(t *testing.T) {
 	assert.Equal(t, "https://larch.example/verify/9f83ab21c7", l.Unwrapped)
 }
 
-func TestBareURLsLoseTheSentenceAroundThem(t *testing.T) {
+func TestBareURLEndsBeforePunctuation(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"Verify here: https://larch.example/v/9f83ab21c7.":       "https://larch.example/v/9f83ab21c7",

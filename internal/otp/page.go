@@ -2,6 +2,7 @@ package otp
 
 import (
 	"slices"
+	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -33,16 +34,16 @@ type page struct {
 	fold  []rune // for comparing words
 	flags []uint8
 
-	anchors []anchor
-	hits    []hit // words that label numbers
-	cues    []hit // words about the message
-	segs    []segment
-	tokens  []token
-	owners  map[int]*candidate // label offset to the number right behind it
-	tongue  uint8              // 0 not read yet, 1 other, 2 English
-	rows    [][2]int           // lines, while quotes are cut
-	receipt bool               // the page tells of a payment and asks for nothing
-	vouches bool               // the page speaks of signing in or verifying
+	anchors     []anchor
+	hits        []hit // words that label numbers
+	cues        []hit // words about the message
+	segs        []segment
+	tokens      []token
+	labelOwners map[int]*candidate // label offset to the number right behind it
+	isEnglish   *bool              // nil until it is asked for
+	rows        [][2]int           // lines, while quotes are cut
+	receipt     bool               // the page tells of a payment and asks for nothing
+	aboutSignIn bool               // the page speaks of signing in or verifying
 }
 
 // anchor is a link of a page: an <a href> or a bare URL.
@@ -182,7 +183,7 @@ func (p *page) read() {
 	masked := func(h hit) bool { return (p.flags[h.start]|p.flags[h.end-1])&flagMasked != 0 }
 	p.hits = slices.DeleteFunc(p.hits, masked)
 	p.cues = slices.DeleteFunc(p.cues, masked)
-	p.readVouches()
+	p.readAboutSignIn()
 	p.readReceipt()
 	p.segs = p.sentences()
 	p.tokens = p.scan()
@@ -252,6 +253,9 @@ func (p *page) segOf(i int) int {
 	return lo
 }
 
+// word is the text of a hit, folded.
+func (p *page) word(h hit) string { return string(p.fold[h.start:h.end]) }
+
 func (p *page) shown(start, end int) string {
 	return strings.TrimSpace(string(p.show[start:end]))
 }
@@ -266,4 +270,12 @@ func (p *page) lineBounds(i int) (start, end int) {
 		end++
 	}
 	return start, end
+}
+
+// hitIndex returns the index of the first hit that ends behind offset i.
+// Starts and ends of hits both grow, so it can be searched for.
+func (p *page) hitIndex(i int) int { return indexAfter(p.hits, i) }
+
+func indexAfter(hits []hit, i int) int {
+	return sort.Search(len(hits), func(k int) bool { return hits[k].end > i })
 }

@@ -1,26 +1,22 @@
 package otp
 
 import (
-	"net/mail"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode"
-
-	"golang.org/x/net/idna"
-	"golang.org/x/net/publicsuffix"
 )
 
 // urlFacts is what a URL says by itself.
 type urlFacts struct {
-	do    bool // a word for the action in path or query keys
-	named bool // that word is long enough to be meant: verify, confirm, reset
-	no    bool // a word for something else
-	never bool // a word that no label outweighs: unsubscribe, deny
-	token int  // 0 none, 1 an identifier, 2 something opaque
+	acts        bool // a word for the action in path or query keys
+	namesAction bool // that word is long enough to be meant: verify, confirm, reset
+	other       bool // a word for something else
+	neverActs   bool // a word that no label outweighs: unsubscribe, deny
+	token       int  // 0 none, 1 an identifier, 2 something opaque
 }
 
-var neverWords = map[string]bool{"unsubscribe": true, "unsub": true, "optout": true, "deny": true, "decline": true, "cancel": true, "revoke": true, "undo": true, "reject": true, "lock": true, "rsvp": true}
+// blockingWords are those of a URL that no label outweighs.
+var blockingWords = setOf("unsubscribe", "unsub", "optout", "deny", "decline", "cancel", "revoke", "undo", "reject", "lock", "rsvp")
 
 func readURL(raw string) urlFacts {
 	var f urlFacts
@@ -58,7 +54,7 @@ func readURL(raw string) urlFacts {
 		}
 		f.token = max(f.token, kind)
 		if words().exact[key]&clURLVerb != 0 {
-			f.do = true
+			f.acts = true
 		}
 	}
 	return f
@@ -86,16 +82,16 @@ func (f *urlFacts) words(seg string) {
 	}
 	for _, w := range splitWords(seg) {
 		cl := words().exact[w]
-		f.do = f.do || cl&clURLVerb != 0
-		f.named = f.named || cl&clURLVerb != 0 && namedWords(w)
-		f.no = f.no || cl&clURLOther != 0
-		f.never = f.never || neverWords[w]
+		f.acts = f.acts || cl&clURLVerb != 0
+		f.namesAction = f.namesAction || cl&clURLVerb != 0 && isActionWord(w)
+		f.other = f.other || cl&clURLOther != 0
+		f.neverActs = f.neverActs || blockingWords[w]
 	}
 }
 
-// namedWords tells words that stand for the action itself from those that only
+// isActionWord tells words that stand for the action itself from those that only
 // go with it, as "account" and "go" do.
-func namedWords(w string) bool {
+func isActionWord(w string) bool {
 	for _, stem := range [...]string{"verif", "confirm", "activ", "reset", "magic", "approv", "invit", "passw", "validat", "bestatig", "bestaetig", "restable", "potvrd", "potwierd", "conferm"} {
 		if strings.HasPrefix(w, stem) {
 			return true
@@ -187,115 +183,4 @@ func tokenKind(s string, last bool) int {
 		return 1
 	}
 	return 0
-}
-
-// newLink fills in what can be said about a chosen URL.
-func newLink(l *linkCandidate, m Message, c Context) *Link {
-	out := &Link{URL: stripInvisible(l.url), Label: cleanLine(l.label, 80), Confidence: linkConfidence(l.score)}
-	out.Unwrapped = unwrap(out.URL)
-	target := out.URL
-	if out.Unwrapped != "" {
-		target = out.Unwrapped
-	}
-	out.Host, out.Punycode = hostOf(target)
-	ascii := out.Host
-	if out.Punycode != "" {
-		ascii = out.Punycode
-	}
-	out.Domain = registrable(ascii)
-	out.MatchesSender = matches(out.Domain, m.From, c.Service)
-	out.Reason = strings.Join(l.notes, "; ")
-	if out.Reason == "" {
-		out.Reason = "the only link that acts"
-	}
-	return out
-}
-
-// unwrap returns the target of a known wrapper, else "".
-func unwrap(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	host := strings.ToLower(u.Hostname())
-	var target string
-	switch {
-	case strings.HasSuffix(host, ".safelinks.protection.outlook.com"):
-		target = u.Query().Get("url")
-	case (host == "google.com" || strings.HasPrefix(host, "www.google.")) && u.Path == "/url":
-		target = u.Query().Get("q")
-		if target == "" {
-			target = u.Query().Get("url")
-		}
-	}
-	if !isWeb(target) {
-		return ""
-	}
-	return stripInvisible(target)
-}
-
-// hostOf returns the host as a person reads it and, if it has labels in other
-// scripts, its ASCII form.
-func hostOf(raw string) (host, punycode string) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "", ""
-	}
-	name := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
-	ascii, err := idna.Punycode.ToASCII(name)
-	if err != nil {
-		ascii = name
-	}
-	shown, err := idna.Punycode.ToUnicode(ascii)
-	if err != nil || shown == "" {
-		shown = ascii
-	}
-	shown = stripInvisible(shown)
-	if shown != ascii {
-		return shown, ascii
-	}
-	return ascii, ""
-}
-
-func registrable(host string) string {
-	d, err := publicsuffix.EffectiveTLDPlusOne(host)
-	if err != nil {
-		return host
-	}
-	return d
-}
-
-// matches compares a registrable domain with the sender's and with a named
-// service ("GitHub", "github.com").
-func matches(domain, from, service string) bool {
-	if domain == "" {
-		return false
-	}
-	if addr, err := mail.ParseAddress(from); err == nil {
-		from = addr.Address
-	}
-	if _, host, ok := strings.Cut(from, "@"); ok {
-		host = strings.Trim(strings.ToLower(host), " >.")
-		if ascii, err := idna.Punycode.ToASCII(host); err == nil && registrable(ascii) == domain {
-			return true
-		}
-	}
-	service = strings.ToLower(strings.TrimSpace(service))
-	if service == "" {
-		return false
-	}
-	if strings.Contains(service, ".") {
-		return registrable(strings.TrimPrefix(service, "www.")) == domain
-	}
-	name, _, _ := strings.Cut(domain, ".")
-	return name == strings.Join(strings.Fields(strings.ReplaceAll(service, "-", " ")), "") || name == strings.ReplaceAll(service, " ", "-")
-}
-
-func sortedKeys(m map[string]any) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -18,8 +18,8 @@ func html(subject, body string) otp.Verdict {
 	return otp.Extract(otp.Message{Channel: otp.Email, From: "Larch <no-reply@larch.example>", Subject: subject, HTML: body}, otp.Context{})
 }
 
-// How codes are written: every row is one rule of the README.
-func TestCodesAreWrittenAsTheyAreTyped(t *testing.T) {
+// How codes are written: every row is one rule.
+func TestCodeNormalization(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, code, display string }{
 		"spaces go":                     {"Your Larch code is 550 271", "550271", "550 271"},
@@ -115,7 +115,7 @@ func TestQuotesAreCutAndForwardsKept(t *testing.T) {
 
 // What a person does not see is not read for codes; what tables and spans
 // split is put together.
-func TestHTMLIsReadAsAPersonSeesIt(t *testing.T) {
+func TestHTMLVisibleTextIsRead(t *testing.T) {
 	t.Parallel()
 	hide := []string{"display:none", "visibility:hidden", "font-size:0", "opacity:0", "mso-hide:all", "max-height:0;overflow:hidden", "color:transparent", "text-indent:-9999px"}
 	for _, style := range hide {

@@ -5,15 +5,15 @@ import (
 	"unicode"
 )
 
-// refuse marks a candidate that its direct neighbours show to be something
+// reject marks a candidate that its direct neighbours show to be something
 // else: money, a time, a quantity, a masked card, a telephone number.
-func (p *page) refuse(c *candidate) {
+func (p *page) reject(c *candidate) {
 	before, at := p.before(c.start)
 	after, _ := p.after(c.end)
 	switch {
 	case p.plusBefore(c.start):
 		c.rejected = "a telephone number"
-	case p.maskedBefore(c, before, at):
+	case p.afterMask(c, before, at):
 		c.rejected = "the end of a masked number"
 	case unicode.Is(unicode.Sc, before) || unicode.Is(unicode.Sc, after) || p.classAt(c, clMoney):
 		c.rejected = "an amount of money"
@@ -23,41 +23,19 @@ func (p *page) refuse(c *candidate) {
 		c.rejected = "part of a date"
 	case c.end < len(p.form) && (p.form[c.end] == '%' || p.form[c.end] == '°' || p.form[c.end] == '@'):
 		c.rejected = "a quantity"
-	case c.start > 0 && strings.ContainsRune("@/\\_", p.form[c.start-1]) && !c.boxed:
+	case c.start > 0 && strings.ContainsRune("@/\\_", p.form[c.start-1]) && !c.bracketed:
 		c.rejected = "part of a longer name"
 	case c.end+1 < len(p.form) && strings.ContainsRune("/\\_", p.form[c.end]) && isWordRune(p.form[c.end+1]):
 		c.rejected = "part of a longer name"
 	case p.zipLike(c):
 		c.rejected = "a postal code"
-	case c.shape == shapeMixed && c.sep == 0 && p.measure(c):
+	case c.shape == shapeMixed && c.sep == 0 && p.hasGluedUnit(c):
 		c.rejected = "a quantity"
 	}
 }
 
-// before returns the first rune that is not a space left of i, on the same
-// line, and its offset.
-func (p *page) before(i int) (rune, int) {
-	for i--; i >= 0 && p.form[i] == ' '; i-- {
-	}
-	if i < 0 {
-		return 0, -1
-	}
-	return p.form[i], i
-}
-
-func (p *page) after(i int) (rune, int) {
-	for ; i < len(p.form) && p.form[i] == ' '; i++ {
-	}
-	if i >= len(p.form) {
-		return 0, -1
-	}
-	return p.form[i], i
-}
-
-func (p *page) plusBefore(i int) bool { return i > 0 && (p.form[i-1] == '+' || p.form[i-1] == '＋') }
-
-// maskedBefore reports "*1234", "...1234", "xx1234" and their kin.
-func (p *page) maskedBefore(c *candidate, before rune, at int) bool {
+// afterMask reports "*1234", "...1234", "xx1234" and the like.
+func (p *page) afterMask(c *candidate, before rune, at int) bool {
 	switch before {
 	case '*', '•', '●', '·', '×', '∗', '#', 'X', 'x':
 		if before == 'x' || before == 'X' {
@@ -99,46 +77,6 @@ func isDigits(s string) bool {
 	return s != ""
 }
 
-// classAt reports whether a word of the class stands directly before or
-// behind the candidate.
-func (p *page) classAt(c *candidate, cl class) bool {
-	return p.hitBefore(c.start, cl) || p.hitAfter(c.end, cl)
-}
-
-func (p *page) hitBefore(i int, cl class) bool {
-	_, at := p.before(i)
-	if at < 0 {
-		return false
-	}
-	if p.form[at] == '.' { // "Rs. 4500"
-		at--
-	}
-	if at < 0 {
-		return false
-	}
-	k := p.hitIndex(at)
-	return k < len(p.hits) && p.hits[k].start <= at && p.hits[k].end <= i && p.hits[k].class&cl != 0
-}
-
-func (p *page) hitAfter(i int, cl class) bool {
-	_, at := p.after(i)
-	if at < 0 {
-		return false
-	}
-	if p.form[at] == '-' && at == i { // "5-minute"
-		at++
-	}
-	k := p.hitIndex(at)
-	if k >= len(p.hits) || p.hits[k].start != at || p.hits[k].class&cl == 0 {
-		return false
-	}
-	// One letter is a unit only where it is glued on: "e" and "a" are words.
-	return at == i || p.hits[k].end-at > 1 || !joinsCode(p.form[at])
-}
-
-// unitAfter reports a unit, currency or noun of quantity behind i.
-func (p *page) unitAfter(i int) bool { return p.hitAfter(i, clUnit|clMoney) }
-
 // monthBeside reports a month name next to a number that may be a year or a
 // day with one.
 func (p *page) monthBeside(c *candidate) bool {
@@ -179,8 +117,8 @@ func (p *page) zipLike(c *candidate) bool {
 		unicode.IsUpper(p.form[s-2]) && unicode.IsUpper(p.form[s-3]) && p.form[s-4] == ' ' && p.form[s-5] == ','
 }
 
-// measure reports digits with a unit glued on: 20GB, 5000mAh, 18h30.
-func (p *page) measure(c *candidate) bool {
+// hasGluedUnit reports digits with a unit glued on: 20GB, 5000mAh, 18h30.
+func (p *page) hasGluedUnit(c *candidate) bool {
 	form := p.fold[c.start:c.end]
 	i := 0
 	for i < len(form) && isDigit(form[i]) {

@@ -2,14 +2,14 @@ package otp
 
 import "unicode"
 
-// otherCode reports whether the word before "code" or "PIN" makes it another
+// otherKindOfCode reports whether the word before "code" or "PIN" makes it another
 // kind of code: "shed code", "kiosk PIN". Such compounds are without end in
-// English, so the words that do not make one are listed (class fore) instead of
+// English, so the words that do not make one are listed (neutral-modifier) instead of
 // those that do. A capitalised word is a sender's name, and a message that asks
-// for a sign-in or warns about sharing means a code of ours by any name.
-func (p *page) otherCode(h hit) bool {
-	word := string(p.fold[h.start:h.end])
-	if word != "code" && word != "pin" && word != "passcode" || p.vouches {
+// for a sign-in or warns about sharing means a verification code by any name.
+func (p *page) otherKindOfCode(h hit) bool {
+	word := p.word(h)
+	if word != "code" && word != "pin" && word != "passcode" || p.aboutSignIn {
 		return false
 	}
 	if p.codeFor(h) {
@@ -46,13 +46,11 @@ func (p *page) otherCode(h hit) bool {
 
 // english reports whether an English function word stands on the page.
 func (p *page) english() bool {
-	if p.tongue == 0 {
-		p.tongue = 1
-		if p.readsEnglish() {
-			p.tongue = 2
-		}
+	if p.isEnglish == nil {
+		yes := p.readsEnglish()
+		p.isEnglish = &yes
 	}
-	return p.tongue == 2
+	return *p.isEnglish
 }
 
 func (p *page) readsEnglish() bool {
@@ -72,37 +70,10 @@ func (p *page) readsEnglish() bool {
 	return false
 }
 
-// generalActs ask for a value without saying what for.
-var generalActs = map[string]bool{"use": true, "enter": true, "type": true, "type in": true, "key in": true, "input": true, "punch in": true, "reply": true, "reply with": true, "respond with": true, "submit": true, "paste": true, "try": true, "try this": true, "access": true, "continue": true, "complete": true, "finish": true, "proceed": true, "join": true, "quote": true, "quoting": true, "get in": true, "here it is": true, "here you go": true, "here you are": true, "unlock": true, "set up": true, "setup": true, "approval": true, "confirm": true, "approved": true}
-
-// readVouches notes whether the page speaks of signing in, of verifying, or of
-// keeping a code to oneself.
-func (p *page) readVouches() {
-	for _, h := range p.cues {
-		p.vouches = p.vouches || h.class&clCodeHint != 0
-	}
-	for _, h := range p.hits {
-		if h.class&clCodeName != 0 || h.class&clCodeVerb != 0 && !generalActs[string(p.fold[h.start:h.end])] {
-			p.vouches = true
-		}
-	}
-}
-
-// quietAt reports whether no word in the sentence of the candidate, and none
-// directly before another number, labels something else.
-func (p *page) quietAt(c *candidate) bool {
-	for _, h := range p.hits {
-		if h.class&clOtherNumber != 0 && !p.senderTag(h) && (h.start < c.start && p.segOf(h.start) == c.seg || p.labelsNext(h)) {
-			return false
-		}
-	}
-	return true
-}
-
 // senderTag reports whether "ID" is part of the sender's name that opens the
 // message: "Larkspur ID: 482-033".
 func (p *page) senderTag(h hit) bool {
-	if string(p.fold[h.start:h.end]) != "id" || h.start > 24 || h.start < 3 || p.form[h.start-1] != ' ' || p.form[h.start] != 'I' {
+	if p.word(h) != "id" || h.start > 24 || h.start < 3 || p.form[h.start-1] != ' ' || p.form[h.start] != 'I' {
 		return false
 	}
 	start := 0

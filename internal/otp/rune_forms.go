@@ -7,9 +7,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// form is a rune as it is typed: compatibility forms resolved, digits of any
-// script in ASCII, dashes as hyphen-minus, case kept.
-// fold is the same for comparing words: lower case, no accents, hyphen as
+// runeForms are two forms of a rune. form is how it is typed: compatibility
+// forms resolved, digits of any script in ASCII, dashes as hyphen-minus, case
+// kept. fold is for comparing words: lower case besides, no accents, hyphen as
 // space, Arabic letter variants as one.
 type runeForms struct{ form, fold rune }
 
@@ -60,7 +60,7 @@ func computeForms(r rune) runeForms {
 	case '\uFF0C', '\u3001', '\u060C':
 		return runeForms{r, ','} // kept apart from the ASCII comma, which may stand inside a number
 	}
-	if c := single(norm.NFKC.String(string(r))); c != 0 {
+	if c := onlyRune(norm.NFKC.String(string(r))); c != 0 {
 		f = c
 	}
 	if d, ok := digitValue(f); ok {
@@ -69,7 +69,7 @@ func computeForms(r rune) runeForms {
 	return runeForms{f, foldLetter(f)}
 }
 
-func single(s string) rune {
+func onlyRune(s string) rune {
 	var out rune
 	for i, r := range s {
 		if i > 0 {

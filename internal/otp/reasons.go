@@ -1,6 +1,13 @@
 package otp
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
+
+// rejectedExpired is a reason of [candidate.rejected] that excludes the value
+// wherever it stands.
+const rejectedExpired = "the message calls it old, used or expired"
 
 // maxDisplay bounds Display, in runes.
 const maxDisplay = 60
@@ -12,24 +19,24 @@ func (v *value) public() Candidate {
 }
 
 // note keeps what counted, in words.
-func (c *candidate) note(e evidence, framed bool) {
+func (c *candidate) note(e evidence, introduced bool) {
 	add := func(cond bool, s string) {
 		if cond {
 			c.notes = append(c.notes, s)
 		}
 	}
-	add(e.label > 0 && e.strong && e.direct, "stands directly at words for a verification code")
-	add(e.label > 0 && !e.strong && e.direct, "stands directly at a word for a code")
-	add(e.label > 0 && !e.direct, "a word for a code is near")
-	add(e.act > 2 && !(e.label > 0 && e.direct), "the text asks to enter or use it")
-	add(framed && !(e.label > 0 && e.direct), "introduced by a colon or the like")
+	add(e.label > 0 && e.strong && e.labelDirect, "stands directly at words for a verification code")
+	add(e.label > 0 && !e.strong && e.labelDirect, "stands directly at a word for a code")
+	add(e.label > 0 && !e.labelDirect, "a word for a code is near")
+	add(e.verb > 2 && !(e.label > 0 && e.labelDirect), "the text asks to enter or use it")
+	add(introduced && !(e.label > 0 && e.labelDirect), "introduced by a colon or the like")
 	add(c.alone, "alone on its line")
 	add(c.emph, "set off in bold or large type")
-	add(e.or, "offered beside a link")
+	add(e.besideLink, "offered beside a link")
 	add(c.page.kind == pageSubject, "in the subject")
 	add(c.page.kind == pageHidden, "only in text that is not displayed")
-	add(e.decoyTag, "labelled as another kind of number")
-	add(e.scene > 0, "the message speaks of deliveries, offers or meetings")
+	add(e.otherLabel, "labelled as another kind of number")
+	add(e.otherTopic > 0, "the message speaks of deliveries, offers or meetings")
 	add(len(c.notes) == 0, "has the shape of a code, but nothing names it")
 }
 
@@ -40,10 +47,8 @@ func noneReason(found []*candidate) string {
 	if len(found) == 0 {
 		return "nothing in the message has the shape of a code"
 	}
-	for _, c := range found {
-		if c.rejected != "" && strings.HasPrefix(c.rejected, "the message calls") {
-			return "the only code is one that the message calls old, used or expired"
-		}
+	if slices.ContainsFunc(found, func(c *candidate) bool { return c.rejected == rejectedExpired }) {
+		return "the only code is one that the message calls old, used or expired"
 	}
 	return "no value in the message is plausible enough as a code"
 }

@@ -13,7 +13,7 @@ import (
 
 // Pages are used again: what one message leaves must not reach another, and
 // two that are read at once must not share one.
-func TestPagesAreUsedAgainCleanly(t *testing.T) {
+func TestPooledPagesAreCleared(t *testing.T) {
 	data, err := os.ReadFile("../../testdata/otp/sample.jsonl")
 	require.NoError(t, err)
 	var all []Message

@@ -72,7 +72,7 @@ func (p *page) matches(i int, s string) bool {
 }
 
 // urlEnd finds where a bare URL ends: at a rune that no URL holds unescaped,
-// less closing punctuation that the sentence owns.
+// less the punctuation that closes the sentence.
 func (p *page) urlEnd(start, limit int) int {
 	end := start
 	for end < limit && kindOf(p.form[end])&kindEndsURL == 0 && kindOf(p.show[end])&(kindEndsURL|kindUnspaced) == 0 {

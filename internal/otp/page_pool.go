@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Pages are used again: their slices are as long as the message, and making
+// pages are used again: their slices are as long as the message, and making
 // them anew costs more than filling them.
 var pages = sync.Pool{New: func() any { return new(page) }}
 

@@ -1,8 +1,6 @@
 package otp
 
 import (
-	"sort"
-	"strings"
 	"unicode"
 )
 
@@ -36,7 +34,7 @@ func (p *page) hyphenated(i int) ([]*candidate, int) {
 	switch {
 	case digits > 0 && n <= 4 && digits+letters >= 4 && digits+letters <= 16 && widest <= 6 && (upper || p.randomCase(c.start, c.end)):
 		c.shape = shapeMixed
-	case digits == 0 && upper && n <= 4 && even(parts) && parts[0].len() >= 3 && parts[0].len() <= 5:
+	case digits == 0 && upper && n <= 4 && equalLengths(parts) && parts[0].len() >= 3 && parts[0].len() <= 5:
 		c.shape = shapeLetters
 	case n >= 3 && n <= 6 && digits+letters <= 40 && parts[0].digits == 0 && parts[1].digits == 0, n == 2 && parts[0].digits == 0 && parts[1].letters == 0 && parts[1].len() >= 2:
 		c.shape = shapeWords
@@ -66,12 +64,12 @@ func (p *page) prefixed(i, n int) ([]*candidate, int) {
 		}
 	}
 	code := digitsOf(rest, p.form)
-	if len(code) < 4 || len(code) > 10 || p.bound(rest[len(rest)-1], false) || len(rest) > 1 && isoDate(rest) {
+	if len(code) < 4 || len(code) > 10 || p.partOfNumber(rest[len(rest)-1], false) || len(rest) > 1 && isoDate(rest) {
 		return nil, 0
 	}
 	name := string(p.fold[head.start:head.end])
 	listed := words().exact[name]&clNumberPrefix != 0
-	c := &candidate{uneven: listed, listed: listed && head.len() > 1, start: head.start, end: rest[len(rest)-1].end, shape: shapePrefix, sep: '-', code: code}
+	c := &candidate{unequal: listed, afterPrefix: listed && head.len() > 1, start: head.start, end: rest[len(rest)-1].end, shape: shapePrefix, sep: '-', code: code}
 	if head.len() > 6 || p.isLabel(head) {
 		c.start, c.shape = rest[0].start, shapeDigits // "code-482033": the word is a label
 	}
@@ -83,17 +81,9 @@ func (p *page) isLabel(t token) bool {
 	return i < len(p.hits) && p.hits[i].start == t.start && p.hits[i].class&(clCodeName|clCodeNoun|clOtherNumber|clCodeVerb) != 0
 }
 
-// hitIndex returns the index of the first hit that ends behind offset i.
-// Starts and ends of hits both grow, so it can be searched for.
-func (p *page) hitIndex(i int) int { return indexAfter(p.hits, i) }
-
-func indexAfter(hits []hit, i int) int {
-	return sort.Search(len(hits), func(k int) bool { return hits[k].end > i })
-}
-
-// spacedAlnum joins two or three groups of capitals and digits with spaces
+// spacedAlphanumeric joins two or three groups of capitals and digits with spaces
 // between: "7K2 M9Q". Postcodes look alike, so the place decides later.
-func (p *page) spacedAlnum(i int) ([]*candidate, int) {
+func (p *page) spacedAlphanumeric(i int) ([]*candidate, int) {
 	n := 1
 	for i+n < len(p.tokens) && n < 4 {
 		a, b := p.tokens[i+n-1], p.tokens[i+n]
@@ -124,8 +114,8 @@ func (p *page) spacedAlnum(i int) ([]*candidate, int) {
 	return []*candidate{c}, n
 }
 
-// single reads one token with letters in it.
-func (p *page) single(i int) []*candidate {
+// alphanumericToken reads one token with letters in it.
+func (p *page) alphanumericToken(i int) []*candidate {
 	t := p.tokens[i]
 	if t.len() < 4 || t.digits == 0 && (t.len() > 10 || p.anyLower(t.start, t.end)) {
 		return nil // most words of a text
@@ -157,7 +147,7 @@ func (p *page) labelGlued(t token, c *candidate) bool {
 	if i >= len(p.hits) || p.hits[i].end != cut || p.hits[i].class&(clCodeName|clCodeNoun) == 0 {
 		return false
 	}
-	c.start, c.code, c.shape, c.joined = cut, string(p.form[cut:t.end]), shapeDigits, true
+	c.start, c.code, c.shape = cut, string(p.form[cut:t.end]), shapeDigits
 	return true
 }
 
@@ -186,26 +176,6 @@ func (p *page) randomCase(start, end int) bool {
 	return transitions(p.form[start:end]) >= 2
 }
 
-func transitions(s []rune) int {
-	n, last := 0, 0
-	for _, r := range s {
-		kind := 0
-		switch {
-		case isDigit(r):
-			kind = 1
-		case unicode.IsLetter(r):
-			kind = 2
-		default:
-			continue
-		}
-		if last != 0 && kind != last {
-			n++
-		}
-		last = kind
-	}
-	return n
-}
-
 // uuidLike reports groups of 8-4-4-4-12 and other long identifiers.
 func (p *page) uuidLike(parts []token) bool {
 	if len(parts) >= 5 && parts[0].len() == 8 {
@@ -216,43 +186,4 @@ func (p *page) uuidLike(parts []token) bool {
 		total += t.len()
 	}
 	return total > 44
-}
-
-// surroundings notes how a candidate is set off from the text around it.
-func (p *page) surroundings(c *candidate) {
-	c.alone = p.lineAlone(c.start, c.end)
-	c.emph = p.flags[c.start]&p.flags[c.end-1]&flagEmph != 0
-	if c.start > 0 && c.end < len(p.form) {
-		if i := strings.IndexRune("([{<«\"'“‘「『【〔（［*`", p.show[c.start-1]); i >= 0 {
-			c.boxed = strings.ContainsRune(")]}>»\"'”’」』】〕）］*`", p.show[c.end])
-		}
-	}
-}
-
-// lineAlone reports whether nothing but punctuation shares the line or cell.
-func (p *page) lineAlone(start, end int) bool {
-	for i := start - 1; i >= 0 && p.form[i] != '\n'; i-- {
-		if isWordRune(p.form[i]) || p.form[i] == maskRune || start-i > 12 {
-			return p.cellAlone(start, end)
-		}
-	}
-	for i := end; i < len(p.form) && p.form[i] != '\n'; i++ {
-		if isWordRune(p.form[i]) || p.form[i] == maskRune || i-end > 12 {
-			return p.cellAlone(start, end)
-		}
-	}
-	return true
-}
-
-func (p *page) cellAlone(start, end int) bool {
-	if p.kind != pageHTML {
-		return false
-	}
-	for n := 0; n < 12 && start > 0 && !isWordRune(p.form[start-1]) && p.form[start-1] != '\t' && p.form[start-1] != '\n'; n++ {
-		start--
-	}
-	for n := 0; n < 12 && end < len(p.form) && !isWordRune(p.form[end]) && p.form[end] != '\t' && p.form[end] != '\n'; n++ {
-		end++
-	}
-	return start > 0 && (p.form[start-1] == '\t' || p.form[start-1] == '\n') && (end == len(p.form) || p.form[end] == '\t' || p.form[end] == '\n')
 }

@@ -17,7 +17,7 @@ func receiptWord(word string) bool {
 // onReceipt reports whether h is "approval code" and the like at a plain number
 // in a message that states an amount and asks for nothing.
 func (p *page) onReceipt(h hit, c *candidate) bool {
-	return p.receipt && c.shape != shapeGrouped && receiptWord(string(p.fold[h.start:h.end]))
+	return p.receipt && c.shape != shapeGrouped && receiptWord(p.word(h))
 }
 
 // readReceipt notes whether the page states an amount and neither asks for
@@ -44,7 +44,7 @@ func (p *page) readReceipt() {
 		}
 	}
 	for _, h := range p.hits {
-		if h.class&clCodeName != 0 || h.class&clCodeVerb != 0 && !receiptWord(string(p.fold[h.start:h.end])) {
+		if h.class&clCodeName != 0 || h.class&clCodeVerb != 0 && !receiptWord(p.word(h)) {
 			p.receipt = false
 		}
 	}
@@ -58,10 +58,10 @@ func (p *page) readReceipt() {
 	}
 }
 
-// asks reports a subject such as "Approve your transfer".
-func (p *page) asks() bool {
+// requestsAction reports a subject such as "Approve your transfer".
+func (p *page) requestsAction() bool {
 	return slices.ContainsFunc(p.hits, func(h hit) bool {
-		word := string(p.fold[h.start:h.end])
-		return h.class&clCodeVerb != 0 && h.start == 0 && !receiptWord(word) && !generalActs[word]
+		word := p.word(h)
+		return h.class&clCodeVerb != 0 && h.start == 0 && !receiptWord(word) && !generalVerbs[word]
 	})
 }

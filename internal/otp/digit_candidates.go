@@ -1,0 +1,234 @@
+package otp
+
+import "unicode"
+
+// oneRuneTokens joins a row of at least four one-character tokens: one digit per
+// cell, span or line.
+func (p *page) oneRuneTokens(i int) ([]*candidate, int) {
+	n, digits := 1, p.tokens[i].digits
+	sep := rune(0)
+	for i+n < len(p.tokens) && p.tokens[i+n].len() == 1 {
+		g := p.gapRune(p.tokens[i+n-1], p.tokens[i+n])
+		if g != ' ' && g != '\t' && g != '\n' && g != '-' {
+			break
+		}
+		if sep == 0 {
+			sep = g
+		}
+		digits += p.tokens[i+n].digits
+		n++
+	}
+	if n > 10 {
+		return nil, n // a table of figures
+	}
+	if n < 4 || digits == 0 {
+		return nil, 0
+	}
+	first, last := p.tokens[i], p.tokens[i+n-1]
+	if p.partOfNumber(first, true) || p.partOfNumber(last, false) {
+		return nil, 0
+	}
+	c := &candidate{start: first.start, end: last.end, shape: shapeGrouped, sep: sep}
+	for k := i; k < i+n; k++ {
+		r := p.form[p.tokens[k].start]
+		if !isDigit(r) {
+			if unicode.IsLower(r) {
+				return nil, 0
+			}
+			c.shape = shapeMixed
+		}
+		c.code += string(r)
+	}
+	return []*candidate{c}, n
+}
+
+// partOfNumber reports whether a digit token is part of a larger number, time or
+// date on its left or right: 14:20, 48.19, 1,200, 05/01/2027.
+func (p *page) partOfNumber(t token, left bool) bool {
+	at, beyond := t.end, t.end+1
+	if left {
+		at, beyond = t.start-1, t.start-2
+	}
+	if at < 0 || at >= len(p.form) || beyond < 0 || beyond >= len(p.form) || !isDigit(p.form[beyond]) {
+		return false
+	}
+	switch p.form[at] {
+	case ':', '/', '.', ',', '\'', '*', '×', '+', '=':
+		return true
+	}
+	return false
+}
+
+// digitChain reads digit groups with one kind of separator and splits them
+// into candidates.
+func (p *page) digitChain(i int) ([]*candidate, int) {
+	n, mixed := 1, false
+	sep := rune(0)
+	for i+n < len(p.tokens) && n < 14 {
+		prev, next := p.tokens[i+n-1], p.tokens[i+n]
+		g := p.gapRune(prev, next)
+		if next.letters > 0 || g != ' ' && g != '-' && g != '\t' || p.partOfNumber(next, false) || p.partOfNumber(prev, false) {
+			break
+		}
+		if sep == 0 {
+			sep = g
+		}
+		mixed = mixed || g != sep
+		n++
+	}
+	// A hyphen binds tighter than what stands around: 482-033 5.
+	if mixed && sep != '-' {
+		for k := 1; k < n; k++ {
+			if p.gapRune(p.tokens[i+k-1], p.tokens[i+k]) == '-' {
+				n = max(k-1, 1)
+				if k == 1 {
+					n = 1
+				}
+				break
+			}
+		}
+		if n > 1 {
+			mixed = false
+		}
+	}
+	// Letters glued to the last group by a hyphen: 1234-ABCD.
+	if last := i + n - 1; n == 1 && last+1 < len(p.tokens) && p.gapRune(p.tokens[last], p.tokens[last+1]) == '-' && p.tokens[last+1].letters > 0 {
+		if c, used := p.hyphenated(i); used > 0 {
+			return c, used
+		}
+	}
+	chain := p.tokens[i : i+n]
+	for len(chain) > 1 && p.unitAfter(chain[len(chain)-1].end) && sep == ' ' {
+		chain = chain[:len(chain)-1]
+	}
+	return p.splitChain(chain, sep, mixed), n
+}
+
+func (p *page) splitChain(chain []token, sep rune, mixed bool) []*candidate {
+	if len(chain) == 1 {
+		return p.digitSingle(chain[0])
+	}
+	total := 0
+	for _, t := range chain {
+		total += t.len()
+	}
+	whole := &candidate{start: chain[0].start, end: chain[len(chain)-1].end, shape: shapeGrouped, sep: sep, code: digitsOf(chain, p.form)}
+	if p.plusBefore(whole.start) || mixed && total >= 7 {
+		return nil // a telephone number
+	}
+	if equalLengths(chain) && codeGroups(chain) {
+		return []*candidate{whole}
+	}
+	if sep == '-' {
+		if total > 10 || total < 4 || isoDate(chain) || phoneGroups(chain) {
+			return nil
+		}
+		whole.unequal = true
+		return []*candidate{whole}
+	}
+	if total > 10 && (equalLengths(chain) && chain[0].len() >= 3 || phoneLike(chain)) {
+		return nil
+	}
+	if total >= 5 && total <= 10 && p.lineAlone(whole.start, whole.end) && !phoneGroups(chain) {
+		whole.unequal = true
+		return []*candidate{whole}
+	}
+	if len(chain) == 2 && sep == ' ' && total >= 6 && total <= 8 && chain[1].len() >= 2 && p.introduced(whole) && p.sentenceEnds(whole.end) {
+		whole.unequal = true
+		return []*candidate{whole}
+	}
+	// The longest run of even groups is one candidate, the others stand alone.
+	best, at := 0, 0
+	for k := 0; k < len(chain); {
+		e := k + 1
+		for e < len(chain) && chain[e].len() == chain[k].len() {
+			e++
+		}
+		if e-k > best && e-k > 1 && codeGroups(chain[k:e]) {
+			best, at = e-k, k
+		}
+		k = e
+	}
+	var out []*candidate
+	for k := 0; k < len(chain); k++ {
+		if best > 0 && k == at {
+			run := chain[at : at+best]
+			out = append(out, &candidate{start: run[0].start, end: run[best-1].end, shape: shapeGrouped, sep: sep, code: digitsOf(run, p.form)})
+			k += best - 1
+			continue
+		}
+		out = append(out, p.digitSingle(chain[k])...)
+	}
+	return out
+}
+
+// sentenceEnds reports whether a sentence or line ends at i.
+func (p *page) sentenceEnds(i int) bool {
+	return i >= len(p.form) || p.form[i] == '\n' || p.form[i] == '.' && p.isStop(i)
+}
+
+func (p *page) digitSingle(t token) []*candidate {
+	if t.len() < 4 || t.len() > 10 || p.partOfNumber(t, true) || p.partOfNumber(t, false) {
+		return nil
+	}
+	return []*candidate{{start: t.start, end: t.end, shape: shapeDigits, code: string(p.form[t.start:t.end])}}
+}
+
+func digitsOf(chain []token, form []rune) string {
+	var out []rune
+	for _, t := range chain {
+		out = append(out, form[t.start:t.end]...)
+	}
+	return string(out)
+}
+
+func equalLengths(chain []token) bool {
+	for _, t := range chain[1:] {
+		if t.len() != chain[0].len() {
+			return false
+		}
+	}
+	return true
+}
+
+// codeGroups reports whether even groups make a usual code.
+func codeGroups(chain []token) bool {
+	n, size := len(chain), chain[0].len()
+	switch size {
+	case 1:
+		return n >= 4 && n <= 10
+	case 2:
+		return n >= 2 && n <= 5
+	case 3:
+		return n == 2 || n == 3
+	case 4, 5:
+		return n == 2
+	}
+	return false
+}
+
+// isoDate reports groups such as 2027-01-05 or 05-01-2027.
+func isoDate(chain []token) bool {
+	if len(chain) != 3 {
+		return false
+	}
+	a, b, c := chain[0].len(), chain[1].len(), chain[2].len()
+	return a == 4 && b <= 2 && c <= 2 || a <= 2 && b <= 2 && c == 4
+}
+
+// phoneGroups reports the groups of telephone numbers: 512-555-0166,
+// 555-0166, 0800 123 456.
+func phoneGroups(chain []token) bool {
+	switch len(chain) {
+	case 2:
+		return chain[0].len() == 3 && chain[1].len() == 4
+	case 3:
+		a, b, c := chain[0].len(), chain[1].len(), chain[2].len()
+		return a == 3 && b == 3 && c == 4 || a >= 2 && a <= 5 && b >= 3 && c >= 3 || a == 1 && b == 3
+	}
+	return len(chain) >= 4
+}
+
+func phoneLike(chain []token) bool {
+	return len(chain) >= 3 && chain[0].len() <= 5 && chain[len(chain)-1].len() >= 2
+}

@@ -1,0 +1,61 @@
+package otp
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// jsonLinks reads one-click actions from JSON-LD. They are weak: a link that
+// a person can see comes first.
+func (e *extraction) jsonLinks() []*linkCandidate {
+	var out []*linkCandidate
+	for _, doc := range e.jsonLD {
+		var v any
+		if json.Unmarshal([]byte(doc), &v) != nil {
+			continue
+		}
+		walkJSON(v, 0, func(obj map[string]any) {
+			typ, _ := obj["@type"].(string)
+			if typ != "ConfirmAction" {
+				return
+			}
+			url, _ := obj["url"].(string)
+			if url == "" {
+				if h, ok := obj["handler"].(map[string]any); ok {
+					url, _ = h["url"].(string)
+				}
+			}
+			if url != "" && readURL(url).token > 0 && !readURL(url).other {
+				name, _ := obj["name"].(string)
+				out = append(out, &linkCandidate{url: url, label: name, score: linkThreshold, notes: []string{"a one-click confirmation in the data of the mail"}})
+			}
+		})
+	}
+	return out
+}
+
+func walkJSON(v any, depth int, visit func(map[string]any)) {
+	if depth > 12 {
+		return
+	}
+	switch v := v.(type) {
+	case []any:
+		for _, x := range v {
+			walkJSON(x, depth+1, visit)
+		}
+	case map[string]any:
+		visit(v)
+		for _, key := range sortedKeys(v) {
+			walkJSON(v[key], depth+1, visit)
+		}
+	}
+}
+
+func sortedKeys(m map[string]any) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,112 @@
+package otp
+
+import (
+	"net/mail"
+	"net/url"
+	"strings"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
+)
+
+// newLink fills in what can be said about a chosen URL.
+func newLink(l *linkCandidate, m Message, c Context) *Link {
+	out := &Link{URL: stripInvisible(l.url), Label: cleanLine(l.label, 80), Confidence: linkConfidence(l.score)}
+	out.Unwrapped = unwrap(out.URL)
+	target := out.URL
+	if out.Unwrapped != "" {
+		target = out.Unwrapped
+	}
+	out.Host, out.Punycode = hostOf(target)
+	ascii := out.Host
+	if out.Punycode != "" {
+		ascii = out.Punycode
+	}
+	out.Domain = registrable(ascii)
+	out.MatchesSender = matches(out.Domain, m.From, c.Service)
+	out.Reason = strings.Join(l.notes, "; ")
+	if out.Reason == "" {
+		out.Reason = "the only link that acts"
+	}
+	return out
+}
+
+// unwrap returns the target of a known wrapper, else "".
+func unwrap(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	host := strings.ToLower(u.Hostname())
+	var target string
+	switch {
+	case strings.HasSuffix(host, ".safelinks.protection.outlook.com"):
+		target = u.Query().Get("url")
+	case (host == "google.com" || strings.HasPrefix(host, "www.google.")) && u.Path == "/url":
+		target = u.Query().Get("q")
+		if target == "" {
+			target = u.Query().Get("url")
+		}
+	}
+	if !isHTTP(target) {
+		return ""
+	}
+	return stripInvisible(target)
+}
+
+// hostOf returns the host as a person reads it and, if it has labels in other
+// scripts, its ASCII form.
+func hostOf(raw string) (host, punycode string) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", ""
+	}
+	name := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	ascii, err := idna.Punycode.ToASCII(name)
+	if err != nil {
+		ascii = name
+	}
+	shown, err := idna.Punycode.ToUnicode(ascii)
+	if err != nil || shown == "" {
+		shown = ascii
+	}
+	shown = stripInvisible(shown)
+	if shown != ascii {
+		return shown, ascii
+	}
+	return ascii, ""
+}
+
+func registrable(host string) string {
+	d, err := publicsuffix.EffectiveTLDPlusOne(host)
+	if err != nil {
+		return host
+	}
+	return d
+}
+
+// matches compares a registrable domain with the sender's and with a named
+// service ("GitHub", "github.com").
+func matches(domain, from, service string) bool {
+	if domain == "" {
+		return false
+	}
+	if addr, err := mail.ParseAddress(from); err == nil {
+		from = addr.Address
+	}
+	if _, host, ok := strings.Cut(from, "@"); ok {
+		host = strings.Trim(strings.ToLower(host), " >.")
+		if ascii, err := idna.Punycode.ToASCII(host); err == nil && registrable(ascii) == domain {
+			return true
+		}
+	}
+	service = strings.ToLower(strings.TrimSpace(service))
+	if service == "" {
+		return false
+	}
+	if strings.Contains(service, ".") {
+		return registrable(strings.TrimPrefix(service, "www.")) == domain
+	}
+	name, _, _ := strings.Cut(domain, ".")
+	return name == strings.Join(strings.Fields(strings.ReplaceAll(service, "-", " ")), "") || name == strings.ReplaceAll(service, " ", "-")
+}

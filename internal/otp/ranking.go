@@ -1,0 +1,99 @@
+package otp
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+)
+
+// value is all places that show one code.
+type value struct {
+	code  string
+	best  *candidate
+	score float64
+	kinds uint8 // of pages that show it, one bit each
+}
+
+// dropLists rejects candidates of one shape that stand alone on four or more
+// lines in a row: recovery codes.
+func dropLists(found []*candidate) {
+	for i := 0; i < len(found); {
+		j := i + 1
+		for j < len(found) && found[j].alone && found[i].alone && len(found[j].code) == len(found[i].code) && found[j].code != found[i].code && found[j].start-found[j-1].end < 12 {
+			j++
+		}
+		if j-i >= 4 {
+			for _, c := range found[i:j] {
+				c.rejected = "one of a list of codes"
+			}
+		}
+		i = j
+	}
+}
+
+const textAndHTML uint8 = 1<<pageText | 1<<pageHTML
+
+// rank sums the places of each value and sorts the values.
+func rank(found []*candidate) []*value {
+	byCode := make(map[string]*value)
+	var out []*value
+	expired := make(map[string]bool)
+	for _, c := range found {
+		if c.rejected != "" {
+			expired[c.code] = expired[c.code] || c.rejected == rejectedExpired
+			continue
+		}
+		val := byCode[c.code]
+		if val == nil {
+			val = &value{code: c.code, best: c, score: c.score}
+			byCode[c.code] = val
+			out = append(out, val)
+		}
+		if c.score > val.score {
+			val.best, val.score = c, c.score
+		}
+		val.kinds |= 1 << c.page.kind
+	}
+	out = slices.DeleteFunc(out, func(v *value) bool { return expired[v.code] })
+	visible := false // a value that is seen is plausible
+	for _, val := range out {
+		if val.kinds&(1<<pageSubject) != 0 && val.kinds != 1<<pageSubject {
+			val.score += 1.5
+		}
+		if val.kinds&textAndHTML == textAndHTML {
+			val.score += 0.3
+		}
+		visible = visible || val.best.page.kind != pageHidden && val.score >= threshold
+	}
+	for _, val := range out {
+		if visible && val.kinds == 1<<pageHidden {
+			val.score = min(val.score, threshold) - 3
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *value) int { return cmp.Compare(b.score, a.score) })
+	return out
+}
+
+// confidence maps a score to 0..1, with 0.5 at the threshold.
+func confidence(score float64) float64 { return sigmoid((score - threshold) * 0.75) }
+
+// sigmoid maps the distance to a threshold to 0..0.99, with two decimals.
+func sigmoid(x float64) float64 {
+	return math.Round(math.Min(1/(1+math.Exp(-x)), 0.99)*100) / 100
+}
+
+// rivals counts values that are plausible and not clearly behind the best.
+func (e *extraction) rivals(top *value) int {
+	n := 0
+	for _, val := range e.values[1:] {
+		room := margin
+		if top.best.direct && val.best.direct {
+			room = marginLabelled
+		}
+		if val.score >= threshold && top.score-val.score < room && !strings.Contains(top.code, val.code) && !strings.Contains(val.code, top.code) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,125 @@
+package otp
+
+import (
+	"strings"
+	"unicode"
+)
+
+// needsLabel is for shapes that ordinary words have too.
+func needsLabel(c *candidate) bool {
+	switch c.shape {
+	case shapeLetters, shapeWords:
+		return true
+	case shapeMixed:
+		return len(c.code) < 5 || c.sep == ' ' || transitions([]rune(c.code)) < 2
+	}
+	return false
+}
+
+func shapePrior(c *candidate) float64 {
+	n := 0
+	for _, r := range c.code {
+		if isWordRune(r) {
+			n++
+		}
+	}
+	switch c.shape {
+	case shapeLetters:
+		return -1
+	case shapeWords:
+		return 0
+	case shapeMixed:
+		switch t := transitions([]rune(c.code)); {
+		case t >= 2 || c.sep != 0:
+			return 1.5
+		case promoLike(c.code):
+			if offerLike(c.code) {
+				return -4.5
+			}
+			return -2.5
+		}
+		return 0
+	case shapePrefix:
+		if c.unequal {
+			return 0.6 // "B-2207" may be a room
+		}
+		return 2.2
+	}
+	score := 0.0
+	switch n {
+	case 6:
+		score = 1.5
+	case 4, 5, 8:
+		score = 1
+	case 7:
+		score = 0.5
+	}
+	if c.shape == shapeGrouped {
+		score++
+		if c.unequal {
+			score -= 0.8
+		} else if n >= 4 && (c.end-c.start) >= 2*n-1 {
+			score++ // one digit at a time
+		}
+	}
+	return score
+}
+
+// dateLike reports hyphenated pairs that read as a day and a month (14-02,
+// 05-01-27) or as two years (2020-2024).
+func dateLike(c *candidate) bool {
+	if c.sep != '-' || c.shape != shapeGrouped {
+		return false
+	}
+	two := func(i int) int { return int(c.code[i]-'0')*10 + int(c.code[i+1]-'0') }
+	switch groups := c.end - c.start - len(c.code) + 1; {
+	case groups == 2 && len(c.code) == 4, groups == 3 && len(c.code) == 6:
+		a, b := two(0), two(2)
+		return a >= 1 && b >= 1 && (a <= 31 && b <= 12 || a <= 12 && b <= 31)
+	case groups == 2 && len(c.code) == 8:
+		return yearLike(c.code[:4]) && yearLike(c.code[4:])
+	}
+	return false
+}
+
+// promoLike reports a word with a number at its end: SAVE20, WALD27.
+func promoLike(code string) bool {
+	letters := 0
+	for _, r := range code {
+		if isDigit(r) {
+			break
+		}
+		letters++
+	}
+	return letters >= 3 && len(code)-letters <= 4
+}
+
+// offerLike reports a promoLike code whose number is a year, a percentage or a
+// sum: BELL2027, TREAT15, SAVE120.
+func offerLike(code string) bool {
+	tail := strings.TrimLeftFunc(code, func(r rune) bool { return !isDigit(r) })
+	if len(code)-len(tail) < 4 || !isDigits(tail) {
+		return false
+	}
+	return yearLike(tail) || len(tail) <= 3 && (tail[len(tail)-1] == '0' || tail[len(tail)-1] == '5')
+}
+
+func transitions(s []rune) int {
+	n, last := 0, 0
+	for _, r := range s {
+		kind := 0
+		switch {
+		case isDigit(r):
+			kind = 1
+		case unicode.IsLetter(r):
+			kind = 2
+		default:
+			continue
+		}
+		if last != 0 && kind != last {
+			n++
+		}
+		last = kind
+	}
+	return n
+}

@@ -64,7 +64,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-func TestALoginThatIsTooSlow(t *testing.T) {
+func TestLoginCodeExpires(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		i := sandboxtest.Memory(t, sandbox.Config{DeviceInterval: 5 * time.Second, DeviceLife: time.Minute})
@@ -87,7 +87,7 @@ func TestALoginThatIsTooSlow(t *testing.T) {
 	})
 }
 
-func TestALoginIsGivenUpWithTheContext(t *testing.T) {
+func TestLoginEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{})
 	c := newClient(t, i, config.Credentials{})
@@ -119,7 +119,7 @@ func TestManagementKeys(t *testing.T) {
 	assert.Contains(t, keys, ravi.IdentityKey{Label: "second"}, "without the key itself")
 }
 
-func TestAnSSOTokenTellsWhoItIs(t *testing.T) {
+func TestSSOTokenNamesItsIdentity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Config{Era: sandbox.EraKeys})
 	id, scope := w.identity(t, "signs-in")

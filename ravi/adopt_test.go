@@ -73,7 +73,7 @@ func TestUnansweredCreationAdoptsNoOther(t *testing.T) {
 func twin(t *testing.T, w *world) { w.CreateIdentity(t, sandbox.NewIdentity{Name: "same"}) }
 
 // The clocks may be apart: what counts is Ravi's.
-func TestAnOlderIdentityIsOlderByRavisClock(t *testing.T) {
+func TestCreationTimesUseRavisClock(t *testing.T) {
 	for _, ahead := range []time.Duration{-time.Hour, time.Hour} {
 		t.Run(ahead.String(), func(t *testing.T) {
 			bubble(t, sandbox.Config{Era: sandbox.EraKeys, Now: func() time.Time { return time.Now().Add(ahead) }}, func(t *testing.T, w *world, _ *ravi.Identity, _ *ravi.Scope) {

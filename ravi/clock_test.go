@@ -10,7 +10,7 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-func TestServerTimeIsRavisAndNotOurs(t *testing.T) {
+func TestServerTimeIsRavisClock(t *testing.T) {
 	t.Parallel()
 	const ahead = 5 * time.Minute
 	w := newWorld(t, sandbox.Config{Now: func() time.Time { return time.Now().Add(ahead) }})

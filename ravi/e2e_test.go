@@ -69,7 +69,7 @@ func TestSealedFieldsAreOpenedEverywhere(t *testing.T) {
 	assert.Equal(t, "code 123456", conversation.Messages[0].Body)
 }
 
-func TestWhatIsWrittenIsSealed(t *testing.T) {
+func TestWritesAreSealed(t *testing.T) {
 	t.Parallel()
 	w := sealedWorld(t, sandbox.Config{})
 	_, scope := w.identity(t, "sealed")
@@ -106,7 +106,7 @@ func TestWhatIsWrittenIsSealed(t *testing.T) {
 	assert.Zero(t, w.Server.CountRequests("", "/api/encryption/"), "with keys at hand Ravi is not asked")
 }
 
-func TestWithoutTheKeyValuesAreLocked(t *testing.T) {
+func TestValuesAreLockedWithoutKey(t *testing.T) {
 	t.Parallel()
 	w := sealedWorld(t, sandbox.Config{})
 	id, scope := w.identity(t, "sealed")
@@ -150,7 +150,7 @@ func TestWithoutTheKeyValuesAreLocked(t *testing.T) {
 	assert.Equal(t, "you", opened.Username)
 }
 
-func TestAnAccountWithoutEncryptionIsWrittenPlain(t *testing.T) {
+func TestUnencryptedAccountIsWrittenPlain(t *testing.T) {
 	t.Parallel()
 	for name, account := range map[string]sandbox.AccountConfig{
 		"404":            {Email: "plain@example.com"},
@@ -173,7 +173,7 @@ func TestAnAccountWithoutEncryptionIsWrittenPlain(t *testing.T) {
 	}
 }
 
-func TestAPINUnlocks(t *testing.T) {
+func TestUnlock(t *testing.T) {
 	t.Parallel()
 	w := sealedWorld(t, sandbox.Config{})
 	id, scope := w.identity(t, "sealed")
@@ -199,7 +199,7 @@ func TestAPINUnlocks(t *testing.T) {
 	assert.Equal(t, "p1", got.Password.Reveal())
 }
 
-func TestEncryptionIsSetUp(t *testing.T) {
+func TestRegisterEncryption(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{})
 	a, err := i.Server.Account(sandbox.AccountConfig{Email: "new@example.com", AwaitKeys: true})
@@ -221,7 +221,7 @@ func TestEncryptionIsSetUp(t *testing.T) {
 	assert.Equal(t, "p", made.Password.Reveal())
 }
 
-func TestUnlockOfAnAccountWithoutEncryption(t *testing.T) {
+func TestUnlockWithoutEncryption(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Config{})
 	private, _, _, err := w.client.Unlock(t.Context(), []byte(pin))
@@ -229,7 +229,7 @@ func TestUnlockOfAnAccountWithoutEncryption(t *testing.T) {
 	assert.True(t, private.Empty())
 }
 
-func TestDamagedKeysAreFoundAtTheStart(t *testing.T) {
+func TestDamagedKeysFailAtNew(t *testing.T) {
 	t.Parallel()
 	_, err := ravi.New(ravi.Config{Credentials: config.Credentials{Scheme: config.SchemeToken, PrivateKey: secret.New("canary")}})
 	require.ErrorIs(t, err, seal.ErrKey)

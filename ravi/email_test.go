@@ -59,7 +59,7 @@ func lastRequest(w *world) sandbox.RequestRecord {
 	return all[len(all)-1]
 }
 
-func TestEmailMessagesFollowAllPages(t *testing.T) {
+func TestMessagesFollowAllPages(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]sandbox.Config{
 		"envelope":           {Era: sandbox.EraKeys, EmailList: sandbox.ListPaginated},

@@ -64,7 +64,7 @@ func TestEventsWakeAtOnce(t *testing.T) {
 	}
 }
 
-func TestALostStreamIsConnectedAnewAndSaysSo(t *testing.T) {
+func TestStreamReconnects(t *testing.T) {
 	bubble(t, sandbox.Config{}, func(t *testing.T, w *world, id *ravi.Identity, scope *ravi.Scope) {
 		s, err := scope.Events(t.Context(), ravi.EventsConfig{})
 		require.NoError(t, err)
@@ -111,7 +111,7 @@ func lastStream(w *world) (last sandbox.RequestRecord) {
 	return last
 }
 
-func TestAHeartbeatKeepsAStreamAliveAndSilenceEndsIt(t *testing.T) {
+func TestStreamHeartbeatAndSilence(t *testing.T) {
 	bubble(t, sandbox.Config{Heartbeat: 15 * time.Second}, func(t *testing.T, w *world, id *ravi.Identity, scope *ravi.Scope) {
 		s, err := scope.Events(t.Context(), ravi.EventsConfig{Silence: 40 * time.Second})
 		require.NoError(t, err)
@@ -131,7 +131,7 @@ func TestAHeartbeatKeepsAStreamAliveAndSilenceEndsIt(t *testing.T) {
 	})
 }
 
-func TestTheTokenOfAStreamIsRefreshed(t *testing.T) {
+func TestStreamRefreshesToken(t *testing.T) {
 	bubble(t, sandbox.Config{}, func(t *testing.T, w *world, id *ravi.Identity, scope *ravi.Scope) {
 		require.NoError(t, w.Server.ExpireAccess(w.Account.Email))
 		s, err := scope.Events(t.Context(), ravi.EventsConfig{})
@@ -146,7 +146,7 @@ func TestTheTokenOfAStreamIsRefreshed(t *testing.T) {
 	})
 }
 
-func TestAStreamEndsWithItsIdentity(t *testing.T) {
+func TestStreamEndsWithItsIdentity(t *testing.T) {
 	bubble(t, sandbox.Config{}, func(t *testing.T, w *world, id *ravi.Identity, scope *ravi.Scope) {
 		s, err := scope.Events(t.Context(), ravi.EventsConfig{})
 		require.NoError(t, err)
@@ -159,7 +159,7 @@ func TestAStreamEndsWithItsIdentity(t *testing.T) {
 	})
 }
 
-func TestAStreamEndsWithItsContextAndWithTheClient(t *testing.T) {
+func TestStreamEndsWithContextAndClient(t *testing.T) {
 	bubble(t, sandbox.Config{}, func(t *testing.T, w *world, id *ravi.Identity, scope *ravi.Scope) {
 		ctx, cancel := context.WithCancel(t.Context())
 		one, err := scope.Events(ctx, ravi.EventsConfig{})
@@ -177,7 +177,7 @@ func TestAStreamEndsWithItsContextAndWithTheClient(t *testing.T) {
 	})
 }
 
-func TestWhatIsNoStream(t *testing.T) {
+func TestAnswersThatAreNoStream(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func() *http.Response{
 		"HTML": func() *http.Response {
@@ -245,7 +245,7 @@ func TestEventNamesAndOddStreams(t *testing.T) {
 }
 
 // A reader that does not read loses repetitions, but no kind of event.
-func TestASlowReaderLosesNoKindOfEvent(t *testing.T) {
+func TestSlowReaderLosesNoKindOfEvent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var text strings.Builder

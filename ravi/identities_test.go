@@ -42,7 +42,7 @@ func TestIdentities(t *testing.T) {
 	})
 }
 
-func TestAnAddressOfOnesOwn(t *testing.T) {
+func TestCreateIdentityWithAddress(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Config{Era: sandbox.EraKeys, RecordBodies: true})
 	made, err := w.client.CreateIdentity(t.Context(), ravi.NewIdentity{Name: "a", Email: "sales", ProvisionPhone: true})
@@ -58,7 +58,7 @@ func TestAnAddressOfOnesOwn(t *testing.T) {
 	assert.NotEmpty(t, nameless.Name)
 }
 
-func TestWithoutAPlan(t *testing.T) {
+func TestSubscriptionRequired(t *testing.T) {
 	eras(t, func(t *testing.T, era sandbox.Era) {
 		w := newWorld(t, sandbox.Config{Era: era})
 		require.NoError(t, w.Server.SetPlan(w.Account.Email, false))
@@ -68,7 +68,7 @@ func TestWithoutAPlan(t *testing.T) {
 	})
 }
 
-func TestARaviWithoutTheRoutes(t *testing.T) {
+func TestIdentityRoutesMissing(t *testing.T) {
 	eras(t, func(t *testing.T, era sandbox.Era) {
 		w := newWorld(t, sandbox.Config{Era: era, NoIdentityGet: true, NoDelete: true, NoStream: true})
 		made, scope := w.identity(t, "x")

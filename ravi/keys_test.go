@@ -23,7 +23,7 @@ func lastKind(s *sandbox.Server) string {
 	return all[len(all)-1].Credential
 }
 
-func TestTheKeyOfACreationIsUsedForItsIdentity(t *testing.T) {
+func TestKeyOfCreationServesItsIdentity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Config{Era: sandbox.EraKeys})
 	id, scope := w.identity(t, "mine")
@@ -65,7 +65,7 @@ func TestConfiguredKeyServesItsIdentityOnly(t *testing.T) {
 	assert.Equal(t, "management", lastKind(i.Server))
 }
 
-func TestALoneIdentityKeyIsItsIdentity(t *testing.T) {
+func TestLoneIdentityKeyIsItsIdentity(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{Era: sandbox.EraKeys})
 	mine, other := i.CreateIdentity(t, sandbox.NewIdentity{Name: "mine"}), i.CreateIdentity(t, sandbox.NewIdentity{Name: "other"})
@@ -100,7 +100,7 @@ func TestALoneIdentityKeyIsItsIdentity(t *testing.T) {
 	}
 }
 
-func TestTheIdentityQueryIsProbedOnce(t *testing.T) {
+func TestIdentityQueryIsProbedOnce(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{Era: sandbox.EraKeys})
 	a, b := i.CreateIdentity(t, sandbox.NewIdentity{Name: "a"}), i.CreateIdentity(t, sandbox.NewIdentity{Name: "b"})
@@ -115,7 +115,7 @@ func TestTheIdentityQueryIsProbedOnce(t *testing.T) {
 	assert.Zero(t, i.Server.CountRequests("", mintRoute))
 }
 
-func TestAKeyIsMintedOnceWhereTheQueryIsNotHonoured(t *testing.T) {
+func TestKeyIsMintedOnceWithoutQuery(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{Era: sandbox.EraKeys, NoIdentityQuery: true})
 	a, b := i.CreateIdentity(t, sandbox.NewIdentity{Name: "a"}), i.CreateIdentity(t, sandbox.NewIdentity{Name: "b"})
@@ -138,7 +138,7 @@ func TestAKeyIsMintedOnceWhereTheQueryIsNotHonoured(t *testing.T) {
 }
 
 // A Ravi that ignores ?identity= would answer with the whole account's data.
-func TestARaviThatIgnoresTheQueryIsNotTrustedWithIt(t *testing.T) {
+func TestIgnoredIdentityQueryIsNotUsed(t *testing.T) {
 	t.Parallel()
 	w := &wire{}
 	w.answer = func(r *http.Request) *http.Response {
@@ -187,7 +187,7 @@ func TestMintedKeyReplacedAfter401(t *testing.T) {
 	}
 }
 
-func TestTheSSOTokenNeedsTheIdentitysOwnKey(t *testing.T) {
+func TestSSOTokenNeedsIdentityKey(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{Era: sandbox.EraKeys})
 	a := i.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})

@@ -35,7 +35,7 @@ func TestListsComeInTwoShapes(t *testing.T) {
 	}
 }
 
-func TestTheNextPageIsAQueryAndNothingElse(t *testing.T) {
+func TestNextPageTakesOverQueryOnly(t *testing.T) {
 	t.Parallel()
 	for next, want := range map[string]string{
 		`"https://evil.test/api/x/?limit=50&offset=50"`: "limit=50&offset=50", `"?cursor=a%2Fb#frag"`: "cursor=a%2Fb", `"/x/"`: "", `null`: "", `5`: "", `[]`: "",
@@ -46,7 +46,7 @@ func TestTheNextPageIsAQueryAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestAFieldOfAnotherTypeSpoilsNothingElse(t *testing.T) {
+func TestFieldOfOtherTypeIsIgnored(t *testing.T) {
 	t.Parallel()
 	var m EmailMessage
 	require.NoError(t, decode([]byte(`{"id":"12","from_email":5,"to_email":["a","b"],"cc":null,"subject":"s","is_read":"yes","attachments":{"x":1},"created_dt":"","direction":"incoming"}`), &m))

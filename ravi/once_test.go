@@ -27,7 +27,7 @@ var losses = map[string]sandbox.Fault{
 	"not done, 503":   {Status: 503},
 }
 
-func TestACreationIsNeverDoneTwice(t *testing.T) {
+func TestCreationIsNeverDoneTwice(t *testing.T) {
 	bubble(t, sandbox.Config{Era: sandbox.EraKeys}, func(t *testing.T, w *world, _ *ravi.Identity, scope *ravi.Scope) {
 		// Older ones of the same name are not taken for the new one.
 		old, err := w.client.CreateIdentity(t.Context(), ravi.NewIdentity{Name: "same"})
@@ -77,7 +77,7 @@ func keysOf(m map[string]bool) (out []string) {
 	return out
 }
 
-func TestACreationThatCannotBeLookedUpIsNotRepeated(t *testing.T) {
+func TestCreationWithoutLookupIsNotRepeated(t *testing.T) {
 	bubble(t, sandbox.Config{Era: sandbox.EraKeys}, func(t *testing.T, w *world, _ *ravi.Identity, _ *ravi.Scope) {
 		w.Server.Faults().Add(sandbox.Fault{Method: "POST", Endpoint: "/api/identities/", Perform: true, Cut: true})
 		_, err := w.client.CreateIdentity(t.Context(), ravi.NewIdentity{})
@@ -87,7 +87,7 @@ func TestACreationThatCannotBeLookedUpIsNotRepeated(t *testing.T) {
 	})
 }
 
-func TestACreationThatKeepsFailingIsGivenUp(t *testing.T) {
+func TestFailingCreationIsGivenUp(t *testing.T) {
 	bubble(t, sandbox.Config{Era: sandbox.EraKeys}, func(t *testing.T, w *world, _ *ravi.Identity, _ *ravi.Scope) {
 		w.Server.Faults().Add(sandbox.Fault{Method: "POST", Endpoint: "/api/identities/", Status: 503, Count: -1})
 		_, err := w.client.CreateIdentity(t.Context(), ravi.NewIdentity{Name: "n"})
@@ -123,7 +123,7 @@ func (l *late) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-func TestACreationThatIsLateIsNotSentAgain(t *testing.T) {
+func TestLateCreationIsNotSentAgain(t *testing.T) {
 	for after, found := range map[time.Duration]bool{20 * time.Second: true, 40 * time.Second: false} {
 		t.Run(after.String(), func(t *testing.T) {
 			bubble(t, sandbox.Config{Era: sandbox.EraKeys}, func(t *testing.T, w *world, _ *ravi.Identity, _ *ravi.Scope) {

@@ -58,7 +58,7 @@ func lastCreated(w *world, endpoint string) (last sandbox.RequestRecord) {
 	return last
 }
 
-func TestRaviMakesThePasswordInTheKeyEra(t *testing.T) {
+func TestRaviGeneratesPasswordFromEra3(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Config{Era: sandbox.EraKeys, RecordBodies: true})
 	_, scope := w.identity(t, "keeper")

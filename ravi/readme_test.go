@@ -53,7 +53,7 @@ func parsed(t *testing.T, tests bool) []*ast.File {
 	return files
 }
 
-func TestEveryEndpointOfTheTableHasATestAndAMethod(t *testing.T) {
+func TestREADMERowsHaveTestAndMethod(t *testing.T) {
 	t.Parallel()
 	tests := map[string]bool{}
 	for _, f := range parsed(t, true) {
@@ -79,7 +79,7 @@ func TestEveryEndpointOfTheTableHasATestAndAMethod(t *testing.T) {
 	}
 }
 
-func TestEveryEndpointOfTheClientStandsInTheTable(t *testing.T) {
+func TestREADMEListsEveryEndpoint(t *testing.T) {
 	t.Parallel()
 	listed := map[string]bool{}
 	for _, r := range table(t) {
@@ -108,7 +108,7 @@ func TestEveryEndpointOfTheClientStandsInTheTable(t *testing.T) {
 }
 
 // Secrets are read where they go onto the wire, and nowhere else.
-func TestSecretsAreRevealedInFewFiles(t *testing.T) {
+func TestRevealIsCalledInFewFiles(t *testing.T) {
 	t.Parallel()
 	allowed := map[string]bool{"credentials.go": true, "e2e.go": true, "auth.go": true}
 	names, err := filepath.Glob("*.go")

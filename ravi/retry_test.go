@@ -30,7 +30,7 @@ func bubble(t *testing.T, cfg sandbox.Config, story func(t *testing.T, w *world,
 	})
 }
 
-func TestAReadIsRepeatedWithGrowingPauses(t *testing.T) {
+func TestReadsAreRetriedWithBackoff(t *testing.T) {
 	bubble(t, sandbox.Config{}, func(t *testing.T, w *world, _ *ravi.Identity, scope *ravi.Scope) {
 		w.Server.Faults().Add(sandbox.Fault{Endpoint: "/api/passwords/", Status: 503}, sandbox.Fault{Endpoint: "/api/passwords/", Cut: true},
 			sandbox.Fault{Endpoint: "/api/passwords/", Truncate: true, Cut: true})
@@ -68,7 +68,7 @@ func TestThrottlingIsWaitedFor(t *testing.T) {
 	})
 }
 
-func TestADeadlineWins(t *testing.T) {
+func TestDeadlineLimitsRetries(t *testing.T) {
 	bubble(t, sandbox.Config{}, func(t *testing.T, w *world, _ *ravi.Identity, scope *ravi.Scope) {
 		w.Server.Faults().Add(sandbox.Fault{Endpoint: "/api/passwords/", Status: 429, RetryAfter: 20, Count: -1})
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -87,7 +87,7 @@ func TestADeadlineWins(t *testing.T) {
 	})
 }
 
-func TestASlowAnswerIsCutOff(t *testing.T) {
+func TestSlowAnswerIsCutOff(t *testing.T) {
 	bubble(t, sandbox.Config{}, func(t *testing.T, w *world, _ *ravi.Identity, scope *ravi.Scope) {
 		w.Server.Faults().Add(sandbox.Fault{Endpoint: "/api/passwords/", Delay: time.Hour})
 		began := time.Now()
@@ -123,7 +123,7 @@ func TestRefusalsAreNotRepeated(t *testing.T) {
 	})
 }
 
-func TestADeletionWhoseAnswerWasLostHasSucceeded(t *testing.T) {
+func TestDeletionWithLostAnswerSucceeds(t *testing.T) {
 	bubble(t, sandbox.Config{}, func(t *testing.T, w *world, id *ravi.Identity, scope *ravi.Scope) {
 		made, err := scope.CreatePassword(t.Context(), ravi.NewPassword{Domain: "example.com"})
 		require.NoError(t, err)
@@ -149,7 +149,7 @@ func (d *dialer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return d.next.RoundTrip(req)
 }
 
-func TestWhatWasNeverSentMayBeRepeated(t *testing.T) {
+func TestUnsentRequestIsRepeated(t *testing.T) {
 	bubble(t, sandbox.Config{Era: sandbox.EraKeys}, func(t *testing.T, w *world, id *ravi.Identity, _ *ravi.Scope) {
 		c, err := ravi.New(ravi.Config{Credentials: credentialsOf(w.Account), BaseURL: w.URL, Transport: &dialer{0, w.Server.RoundTripper()}})
 		require.NoError(t, err)

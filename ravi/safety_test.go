@@ -173,7 +173,7 @@ func TestEndlessAnswersAreBounded(t *testing.T) {
 	}
 }
 
-func TestRequestsLookAsTheOfficialClientsDo(t *testing.T) {
+func TestRequestsMatchOfficialClient(t *testing.T) {
 	t.Parallel()
 	w := &wire{answer: func(*http.Request) *http.Response { return respond(200, `[]`) }}
 	c := tokenClient(t, ravi.Config{BaseURL: "https://ravi.test", Transport: w, UserAgent: "agent/1"})

@@ -14,7 +14,7 @@ import (
 
 // A file that is read again holds the same credential until a user logs in:
 // a refresh by the client itself does not count.
-func TestANewLoginIsToldFromTheOldOne(t *testing.T) {
+func TestSameCredential(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{})
 	home := t.TempDir()

@@ -89,7 +89,7 @@ func TestBadSecretNamesAreNotSent(t *testing.T) {
 
 // Twenty clients set the same new key at the same time: one creates it, all
 // succeed, and the value is one of theirs.
-func TestSettingASecretIsSafeAgainstRaces(t *testing.T) {
+func TestSetSecretRaces(t *testing.T) {
 	eras(t, func(t *testing.T, era sandbox.Era) {
 		w := newWorld(t, sandbox.Config{Era: era})
 		_, scope := w.identity(t, "keeper")
@@ -115,7 +115,7 @@ func TestSettingASecretIsSafeAgainstRaces(t *testing.T) {
 	})
 }
 
-func TestALostAnswerToASecretIsLookedUp(t *testing.T) {
+func TestSetSecretWithLostAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Config{Era: sandbox.EraKeys})
 	_, scope := w.identity(t, "keeper")

@@ -180,7 +180,7 @@ func (a *assassin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // moves. A reader of the file sees a whole one at every instant; the next
 // call proceeds, or is told that the login is over (when the killed
 // process had the only copy of the new pair).
-func TestAKilledProcessLeavesTheFileWhole(t *testing.T) {
+func TestKilledProcessLeavesFileWhole(t *testing.T) {
 	rounds := 100
 	if testing.Short() {
 		rounds = 6

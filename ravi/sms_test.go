@@ -48,7 +48,7 @@ func TestSMSConversations(t *testing.T) {
 	})
 }
 
-func TestSMSAreSentInTheKeyEraOnly(t *testing.T) {
+func TestSendSMSNeedsEra4(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Config{Era: sandbox.EraKeys, RecordBodies: true})
 	_, scope := w.identity(t, "writer")
@@ -68,7 +68,7 @@ func TestSMSAreSentInTheKeyEraOnly(t *testing.T) {
 	require.ErrorIs(t, err, ravi.ErrUnsupported)
 }
 
-func TestAnIdentityWithoutAPhone(t *testing.T) {
+func TestProvisionPhone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Config{Era: sandbox.EraKeys})
 	id, err := w.client.CreateIdentity(t.Context(), ravi.NewIdentity{Name: "silent"})

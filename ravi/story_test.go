@@ -13,7 +13,7 @@ import (
 
 // The four steps of an integration: an identity, a code, a credential, and the
 // failure of asking for what is another's.
-func TestAnAgentSignsUp(t *testing.T) {
+func TestSignUpStory(t *testing.T) {
 	eras(t, func(t *testing.T, era sandbox.Era) {
 		w := newWorld(t, sandbox.Config{Era: era})
 		ctx := t.Context()

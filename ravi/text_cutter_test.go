@@ -13,7 +13,7 @@ import (
 
 // Of a mail that is larger than an answer may be, the beginning is read; all
 // others are listed as they are.
-func TestAMonstrousMailDoesNotHideTheOthers(t *testing.T) {
+func TestOversizedMailHidesNoOther(t *testing.T) {
 	t.Parallel()
 	eras(t, func(t *testing.T, era sandbox.Era) {
 		w := newWorld(t, sandbox.Config{Era: era})

@@ -35,7 +35,7 @@ func found(t testing.TB, home string) config.Credentials {
 	return *c
 }
 
-func TestTheHeaderNamesTheIdentityOfEveryRequest(t *testing.T) {
+func TestHeaderNamesIdentityOfEveryRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Config{})
 	a, scopeA := w.identity(t, "a")
@@ -54,7 +54,7 @@ func TestTheHeaderNamesTheIdentityOfEveryRequest(t *testing.T) {
 	assert.Equal(t, []string{"", "", a.UUID, b.UUID, ""}, named)
 }
 
-func TestAnExpiredTokenIsRefreshedSavedAndUsed(t *testing.T) {
+func TestExpiredTokenIsRefreshedAndSaved(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{})
 	home := t.TempDir()
@@ -81,7 +81,7 @@ func TestAnExpiredTokenIsRefreshedSavedAndUsed(t *testing.T) {
 }
 
 // A token that lives for five minutes is not refreshed all the time.
-func TestAShortLivedTokenIsUsedForMostOfItsLife(t *testing.T) {
+func TestShortLivedTokenIsNotRefreshedEarly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		i := sandboxtest.Memory(t, sandbox.Config{TokenLife: 5 * time.Minute})
@@ -97,7 +97,7 @@ func TestAShortLivedTokenIsUsedForMostOfItsLife(t *testing.T) {
 	})
 }
 
-func TestATokenIsRefreshedBeforeItExpires(t *testing.T) {
+func TestTokenIsRefreshedAheadOfExpiry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		i := sandboxtest.Memory(t, sandbox.Config{TokenLife: time.Hour})
@@ -123,7 +123,7 @@ func TestATokenIsRefreshedBeforeItExpires(t *testing.T) {
 }
 
 // A clock that is a day ahead must not make every token look expired.
-func TestAWrongClockCostsOneRefresh(t *testing.T) {
+func TestWrongClockCostsOneRefresh(t *testing.T) {
 	t.Parallel()
 	behind := func() time.Time { return time.Now().Add(-24 * time.Hour) }
 	i := sandboxtest.Memory(t, sandbox.Config{Now: behind})
@@ -135,7 +135,7 @@ func TestAWrongClockCostsOneRefresh(t *testing.T) {
 	assert.Equal(t, 1, i.Server.CountRequests("", refreshRoute))
 }
 
-func TestAFailedRefreshAheadOfTimeIsNoError(t *testing.T) {
+func TestFailedEarlyRefreshIsNoError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		i := sandboxtest.Memory(t, sandbox.Config{TokenLife: time.Hour})
@@ -157,7 +157,7 @@ func TestAFailedRefreshAheadOfTimeIsNoError(t *testing.T) {
 	})
 }
 
-func TestATokenOfTheEnvironmentIsNotRefreshed(t *testing.T) {
+func TestEnvironmentTokenIsNotRefreshed(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{})
 	c := newClient(t, i, config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(i.Account.AccessToken), Source: "RAVI_ACCESS_TOKEN"})
@@ -169,7 +169,7 @@ func TestATokenOfTheEnvironmentIsNotRefreshed(t *testing.T) {
 	assert.Zero(t, i.Server.CountRequests("", refreshRoute))
 }
 
-func TestARevokedRefreshTokenIsTriedOnce(t *testing.T) {
+func TestRevokedRefreshTokenIsTriedOnce(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{})
 	home := t.TempDir()
@@ -190,7 +190,7 @@ func TestARevokedRefreshTokenIsTriedOnce(t *testing.T) {
 	assert.Equal(t, 1, i.Server.CountRequests("", refreshRoute))
 }
 
-func TestAnotherProcesssRefreshIsTakenOver(t *testing.T) {
+func TestRefreshOfAnotherProcessIsUsed(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{})
 	creds := login(t, t.TempDir(), i.Account)
@@ -203,7 +203,7 @@ func TestAnotherProcesssRefreshIsTakenOver(t *testing.T) {
 	assert.Equal(t, 1, i.Server.CountRequests("", refreshRoute))
 }
 
-func TestOnAReadOnlyMountTheTokenStaysInMemory(t *testing.T) {
+func TestReadOnlyMountKeepsTokenInMemory(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{})
 	creds := login(t, t.TempDir(), i.Account)
@@ -225,7 +225,7 @@ func TestOnAReadOnlyMountTheTokenStaysInMemory(t *testing.T) {
 	assert.NotContains(t, log.String(), i.Account.RefreshToken)
 }
 
-func TestAFileThatBecamePublicIsNotUsed(t *testing.T) {
+func TestFileThatBecamePublicIsNotUsed(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{})
 	creds := login(t, t.TempDir(), i.Account)
@@ -238,7 +238,7 @@ func TestAFileThatBecamePublicIsNotUsed(t *testing.T) {
 	assert.Zero(t, i.Server.CountRequests("", refreshRoute))
 }
 
-func TestABoundTokenIsItsIdentity(t *testing.T) {
+func TestBoundTokenIsItsIdentity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Config{})
 	mine, _ := w.identity(t, "mine")
@@ -279,7 +279,7 @@ func TestABoundTokenIsItsIdentity(t *testing.T) {
 	require.NoError(t, err, "a bound pair is refreshed too")
 }
 
-func TestWithoutACredentialNothingIsSent(t *testing.T) {
+func TestNoCredentialSendsNothing(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{})
 	c := newClient(t, i, config.Credentials{})
@@ -300,7 +300,7 @@ func TestAfterCloseCallsFail(t *testing.T) {
 	require.ErrorIs(t, err, ravi.ErrUnavailable)
 }
 
-func TestATokenIsRefreshedOnceForACall(t *testing.T) {
+func TestOneRefreshForACall(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Config{})
 	w.Server.Faults().Add(sandbox.Fault{Endpoint: "/api/identities/", Status: 401, Count: -1})

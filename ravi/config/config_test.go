@@ -13,7 +13,7 @@ import (
 	"ravi-mcp/ravi/config"
 )
 
-func TestAMachineWithoutCredentials(t *testing.T) {
+func TestNoCredentials(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	_, err := m.sources().Credentials()
@@ -24,7 +24,7 @@ func TestAMachineWithoutCredentials(t *testing.T) {
 	require.ErrorIs(t, err, config.ErrNoCredentials, "a file that only names an identity is no credential")
 }
 
-func TestTheFirstPlaceWithACredentialWins(t *testing.T) {
+func TestCredentialPrecedence(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.inHome("auth.json", `{"access_token": "home-access", "refresh_token": "home-refresh", "expires_at": "2026-03-01T10:00:00Z"}`)
@@ -71,7 +71,7 @@ func TestTheFirstPlaceWithACredentialWins(t *testing.T) {
 	assert.Equal(t, "RAVI_API_KEY", c.Source)
 }
 
-func TestAnAPIKeyInTheTokenVariableIsAKey(t *testing.T) {
+func TestAPIKeyInTokenVariable(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.env["RAVI_ACCESS_TOKEN"] = "ravi_mgmt_x"
@@ -82,7 +82,7 @@ func TestAnAPIKeyInTheTokenVariableIsAKey(t *testing.T) {
 	assert.True(t, c.AccessToken.Empty())
 }
 
-func TestBoundTokensOfTheSecondEra(t *testing.T) {
+func TestBoundTokensOfEra2(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	conf := m.inHome("config.json", `{"bound_access_token": "b-access", "bound_refresh_token": "b-refresh", "identity_uuid": "u-1"}`)
@@ -106,7 +106,7 @@ func TestBoundTokensOfTheSecondEra(t *testing.T) {
 	assert.True(t, c.Plaintext)
 }
 
-func TestKeysMayStandInAuthJSON(t *testing.T) {
+func TestKeysInAuthJSON(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.inHome("auth.json", `{"management_key": "ravi_mgmt_1", "access_token": "old"}`)
@@ -142,7 +142,7 @@ func TestProjectFileNamesIdentityOnly(t *testing.T) {
 	assert.Equal(t, "ravi_mgmt_theirs", c.ManagementKey.Reveal())
 }
 
-func TestTheHomeDirectoryIsNoProject(t *testing.T) {
+func TestHomeDirectoryIsNoProject(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.project = m.home
@@ -181,7 +181,7 @@ func TestIdentityLookup(t *testing.T) {
 	assert.Zero(t, ref, "RAVI_CONFIG_DIR replaces all other places")
 }
 
-func TestBrokenFilesAreNamedWithPositionAndNeverQuoted(t *testing.T) {
+func TestBrokenFilesAreNamedNotQuoted(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		text         string
@@ -213,7 +213,7 @@ func TestBrokenFilesAreNamedWithPositionAndNeverQuoted(t *testing.T) {
 	}
 }
 
-func TestAFileWithACredentialMustBePrivate(t *testing.T) {
+func TestCredentialFileMustBePrivate(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []os.FileMode{0o644, 0o640, 0o604, 0o660} {
 		m := newMachine(t)

@@ -11,7 +11,7 @@ import (
 )
 
 // A folder that is named is the whole truth: neither the environment nor the home directory stands in for it.
-func TestAFolderHasItsOwnCredentialOrNone(t *testing.T) {
+func TestNamedFolderIsTheOnlySource(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.env[config.EnvAPIKey] = "ravi_mgmt_of-the-environment"

@@ -22,7 +22,7 @@ func pair(access, refresh string) config.Tokens {
 	return config.Tokens{Access: secret.New(access), Refresh: secret.New(refresh)}
 }
 
-func TestNewTokensReplaceTheOldOnesAndNothingElse(t *testing.T) {
+func TestUpdateReplacesOnlyTokens(t *testing.T) {
 	t.Parallel()
 	path := newMachine(t).inHome("auth.json", `{"access_token": "a1", "refresh_token": "r1", "expires_at": "2026-01-01T00:00:00Z", "private_key": "<k>", "future": {"x": [1, 2]}}`)
 	next := pair("a2", "r2")
@@ -41,7 +41,7 @@ func TestNewTokensReplaceTheOldOnesAndNothingElse(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist, "no temporary file is left")
 }
 
-func TestAnUnknownExpiryRemovesTheOldOneAndAddsNone(t *testing.T) {
+func TestUpdateRemovesUnknownExpiry(t *testing.T) {
 	t.Parallel()
 	path := newMachine(t).inHome("auth.json", `{"access_token": "a1", "refresh_token": "r1", "expires_at": "2026-01-01T00:00:00Z"}`)
 	replace := func(next config.Tokens) {
@@ -55,7 +55,7 @@ func TestAnUnknownExpiryRemovesTheOldOneAndAddsNone(t *testing.T) {
 	assert.JSONEq(t, `{"access_token": "a3", "refresh_token": "r3"}`, read(t, path))
 }
 
-func TestBoundTokensGoBackIntoConfigJSON(t *testing.T) {
+func TestUpdateOfBoundTokens(t *testing.T) {
 	t.Parallel()
 	path := newMachine(t).inHome("config.json", `{"identity_uuid": "u", "bound_access_token": "b1", "bound_refresh_token": "s1"}`)
 	err := config.UpdateTokens(t.Context(), path, func(cur config.Credentials) (config.Tokens, error) {
@@ -67,7 +67,7 @@ func TestBoundTokensGoBackIntoConfigJSON(t *testing.T) {
 	assert.JSONEq(t, `{"identity_uuid": "u", "bound_access_token": "b2", "bound_refresh_token": "s2"}`, read(t, path))
 }
 
-func TestNothingIsWrittenWithoutNewTokens(t *testing.T) {
+func TestUpdateWithoutTokensWritesNothing(t *testing.T) {
 	t.Parallel()
 	const text = `{"access_token": "a1"}`
 	path := newMachine(t).inHome("auth.json", text)
@@ -99,7 +99,7 @@ func TestUpdatesTakeTurns(t *testing.T) {
 	assert.JSONEq(t, `{"access_token": "20", "refresh_token": "r"}`, read(t, path))
 }
 
-func TestTheWaitForTheLockEndsWithTheContext(t *testing.T) {
+func TestLockWaitEndsWithContext(t *testing.T) {
 	t.Parallel()
 	path := newMachine(t).inHome("auth.json", `{"access_token": "a"}`)
 	held := flock.New(path + ".lock")
@@ -114,7 +114,7 @@ func TestTheWaitForTheLockEndsWithTheContext(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-func TestUpdateRefusesWhatItMustNotTouch(t *testing.T) {
+func TestUpdateRefusesUnsafeFiles(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	never := func(config.Credentials) (config.Tokens, error) {
@@ -132,7 +132,7 @@ func TestUpdateRefusesWhatItMustNotTouch(t *testing.T) {
 	require.ErrorIs(t, config.UpdateTokens(t.Context(), path, never), config.ErrInvalidFile)
 }
 
-func TestASymbolicLinkStaysOne(t *testing.T) {
+func TestUpdateKeepsSymbolicLink(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	target := write(t, filepath.Join(t.TempDir(), "real"), `{"access_token": "a1"}`, 0o600)
@@ -145,7 +145,7 @@ func TestASymbolicLinkStaysOne(t *testing.T) {
 	assert.NotZero(t, info.Mode()&os.ModeSymlink)
 }
 
-func TestTokensThatCannotBeSavedAreReportedAsSuch(t *testing.T) {
+func TestUpdateReportsUnsavedTokens(t *testing.T) {
 	t.Parallel()
 	path := newMachine(t).inHome("auth.json", `{"access_token": "a1", "refresh_token": "r1"}`)
 	// A directory in the place of the lock file: no lock, as on a read-only mount.
@@ -160,7 +160,7 @@ func TestTokensThatCannotBeSavedAreReportedAsSuch(t *testing.T) {
 	assert.Contains(t, read(t, path), "a1")
 }
 
-func TestWhatAKilledProcessLeftBehindDoesNoHarm(t *testing.T) {
+func TestLeftoversOfKilledProcess(t *testing.T) {
 	t.Parallel()
 	path := newMachine(t).inHome("auth.json", `{"access_token": "a1"}`)
 	write(t, path+".tmp", `{"access_tok`, 0o600)
@@ -168,7 +168,7 @@ func TestWhatAKilledProcessLeftBehindDoesNoHarm(t *testing.T) {
 	assert.JSONEq(t, `{"access_token": "a2", "refresh_token": "r2"}`, read(t, path))
 }
 
-func TestALoginIsSavedAndFoundAgain(t *testing.T) {
+func TestSaveRoundTrip(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]config.Credentials{
 		"tokens": {Scheme: config.SchemeToken, AccessToken: secret.New("a"), RefreshToken: secret.New("r"), PrivateKey: secret.New("p"),
@@ -207,7 +207,7 @@ func TestSaveKeepsUnknownFields(t *testing.T) {
 
 // What an earlier login left could be another account's: an old management key
 // would win over the new tokens, and old keys would seal for another account.
-func TestANewLoginLeavesNothingOfTheOldCredential(t *testing.T) {
+func TestSaveRemovesOldCredential(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	dir := filepath.Join(m.home, ".ravi")

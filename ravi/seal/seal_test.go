@@ -35,7 +35,7 @@ func vectorKeys(t testing.TB) seal.Keys {
 	return k
 }
 
-func TestThePublishedVector(t *testing.T) {
+func TestDerivationVector(t *testing.T) {
 	t.Parallel()
 	k, err := seal.DeriveKeys([]byte("123456"), make([]byte, 16))
 	require.NoError(t, err)
@@ -43,7 +43,7 @@ func TestThePublishedVector(t *testing.T) {
 	assert.True(t, k.Public().Equal(fromHex(t, vectorPublic)), "public key of the vector")
 }
 
-func TestAPINIsSixDigits(t *testing.T) {
+func TestPINIsSixDigits(t *testing.T) {
 	t.Parallel()
 	for _, pin := range []string{"", "12345", "1234567", "12345a", "12 456", "１２"} {
 		_, err := seal.DeriveKeys([]byte(pin), make([]byte, 16))
@@ -51,7 +51,7 @@ func TestAPINIsSixDigits(t *testing.T) {
 	}
 }
 
-func TestWhatIsSealedOpensAgainAndOnlyWithTheKey(t *testing.T) {
+func TestSealRoundTrip(t *testing.T) {
 	t.Parallel()
 	k := vectorKeys(t)
 	other, err := seal.DeriveKeys([]byte("654321"), make([]byte, 16))
@@ -84,7 +84,7 @@ func TestPlainValuesPassThrough(t *testing.T) {
 	}
 }
 
-func TestDamagedValuesAreRefusedWithoutRepeatingThem(t *testing.T) {
+func TestDamagedValuesAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	k := vectorKeys(t)
 	sealed, err := k.Seal(secret.New("hunter2"))
@@ -118,7 +118,7 @@ func swapLast(s string) string {
 	return s[:i] + string(c) + s[i+1:]
 }
 
-func TestTheVerifierTellsARightPINFromAWrongOne(t *testing.T) {
+func TestVerifierChecksPIN(t *testing.T) {
 	t.Parallel()
 	k := vectorKeys(t)
 	verifier, err := k.Verifier()
@@ -176,7 +176,7 @@ func TestStoredKeys(t *testing.T) {
 	}
 }
 
-func TestClearForgetsTheKeysInEveryCopy(t *testing.T) {
+func TestClearEmptiesEveryCopy(t *testing.T) {
 	t.Parallel()
 	k := vectorKeys(t)
 	sealed, err := k.Seal(secret.New("x"))

@@ -1,16 +1,16 @@
-// The TypeScript SDK 2.x client with a person before it, who is asked about the
+// The TypeScript SDK 2.x client whose user is asked about the
 // last of some calls. In their arguments "$token" stands for the token of the
 // result before. Usage:
-//   node sdk_v2_asked.mjs legacy|auto|REVISION accept|decline|cancel|nobody '[{"name":..., "arguments":...}, ...]' BINARY [ARG...]
+//   node sdk_v2_asked.mjs legacy|auto|REVISION accept|decline|cancel|unable '[{"name":..., "arguments":...}, ...]' BINARY [ARG...]
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 
 const [how, answer, calls, command, ...args] = process.argv.slice(2);
 const mode = how === "legacy" || how === "auto" ? how : { pin: how };
-const capabilities = answer === "nobody" ? {} : { elicitation: { form: {} } };
+const capabilities = answer === "unable" ? {} : { elicitation: { form: {} } };
 const client = new Client({ name: "sdk-v2", version: "1" }, { versionNegotiation: { mode }, capabilities });
 const asked = [];
-if (answer !== "nobody") {
+if (answer !== "unable") {
   client.setRequestHandler("elicitation/create", async (request) => {
     asked.push(request.params);
     return answer === "accept" ? { action: "accept", content: { confirm: true } } : { action: answer };

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/sandbox"
 )
 
@@ -22,34 +23,34 @@ type asked struct {
 
 var decisions = []asked{
 	{
-		kind: "delete", tool: "delete_identity", about: "somebody",
-		calls: `[{"name":"delete_identity","arguments":{"identity":"somebody"}}]`,
+		kind: "delete", tool: "delete_identity", about: "amber",
+		calls: `[{"name":"delete_identity","arguments":{"identity":"amber"}}]`,
 		done:  func(s *sandbox.Server, _ string) bool { return len(s.Identities()) == 0 },
 	},
 	{
-		kind: "cleanup", tool: "cleanup_identities", about: "somebody",
-		calls: `[{"name":"cleanup_identities","arguments":{"prefixes":["somebody-"],"min_age_minutes":0}},
+		kind: "cleanup", tool: "cleanup_identities", about: "amber",
+		calls: `[{"name":"cleanup_identities","arguments":{"prefixes":["amber-"],"min_age_minutes":0}},
 			{"name":"cleanup_identities","arguments":{"token":"$token"}}]`,
 		done: func(s *sandbox.Server, _ string) bool { return len(s.Identities()) == 1 },
 	},
 	{
 		kind: "reveal", tool: "get_secret", about: "API_KEY",
-		calls: `[{"name":"set_secret","arguments":{"identity":"somebody","name":"API_KEY","value":"kept-value"}},
-			{"name":"get_secret","arguments":{"identity":"somebody","name":"API_KEY"}}]`,
+		calls: `[{"name":"set_secret","arguments":{"identity":"amber","name":"API_KEY","value":"kept-value"}},
+			{"name":"get_secret","arguments":{"identity":"amber","name":"API_KEY"}}]`,
 		done: func(_ *sandbox.Server, result string) bool { return strings.Contains(result, "kept-value") },
 	},
 	{
 		kind: "send", tool: "send_email", about: "new@elsewhere.example",
-		calls: `[{"name":"send_email","arguments":{"identity":"somebody","to":"new@elsewhere.example","subject":"Hello","body":"Good day"}}]`,
+		calls: `[{"name":"send_email","arguments":{"identity":"amber","to":"new@elsewhere.example","subject":"Hello","body":"Good day"}}]`,
 		done: func(s *sandbox.Server, _ string) bool {
 			return s.CountRequests(http.MethodPost, "/api/email-messages/compose/") > 0
 		},
 	},
 }
 
-// A person before the TypeScript SDK's client is asked, under each policy, for
+// The user of a client of the TypeScript SDK is asked, under each policy, for
 // each kind of decision and in each way to find the protocol.
-func TestAPersonBeforeARealClientDecides(t *testing.T) {
+func TestUserOfARealClientDecides(t *testing.T) {
 	t.Parallel()
 	for mode, protocol := range map[string]string{"legacy": "2025-11-25", "auto": "2026-07-28", "2026-07-28": "2026-07-28"} {
 		for _, c := range []struct {
@@ -59,9 +60,9 @@ func TestAPersonBeforeARealClientDecides(t *testing.T) {
 			{"ask", "accept", "", 1},
 			{"ask", "decline", "declined", 1},
 			{"ask", "cancel", "cancelled", 1},
-			{"ask", "nobody", "impossible", 0},
+			{"ask", "unable", "impossible", 0},
 			{"deny", "accept", "policy", 0},
-			{"allow", "nobody", "", 0},
+			{"allow", "unable", "", 0},
 		} {
 			for _, d := range decisions {
 				// Every kind is decided by the same code; a process of Node costs a second.
@@ -79,9 +80,9 @@ func TestAPersonBeforeARealClientDecides(t *testing.T) {
 // identities are those that exist at Ravi; the cleanup is of one of two.
 func (d asked) identities() []string {
 	if d.kind == "cleanup" {
-		return []string{"somebody", "somebody-else"}
+		return []string{"amber", "amber-second"}
 	}
-	return []string{"somebody"}
+	return []string{"amber"}
 }
 
 func (d asked) decide(t *testing.T, mode, protocol, policy, answer, reason string, questions int) {
@@ -99,9 +100,9 @@ func (d asked) decide(t *testing.T, mode, protocol, policy, answer, reason strin
 		_ = s.Close()
 		web.Close()
 	}()
-	env, _ := environment(t, "RAVI_BASE_URL="+web.URL, "RAVI_ACCESS_TOKEN="+account.AccessToken)
+	env, _ := harness.Environment(t, "RAVI_BASE_URL="+web.URL, "RAVI_ACCESS_TOKEN="+account.AccessToken)
 	run := runClient(t, dir, env, node, "sdk_v2_asked.mjs", mode, answer, d.calls,
-		binary(t), "stdio", "--toolsets", "default,mail", "--"+d.kind, policy)
+		harness.Binary(t), "stdio", "--toolsets", "default,mail", "--"+d.kind, policy)
 	require.Zero(t, run.code, "%s%s", run.out, run.err)
 	var got struct {
 		Protocol, Exception, Reason string

@@ -19,11 +19,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-)
 
-// browserTime is how long one browser may take for the page, which gives each
-// of its attempts 20 s.
-const browserTime = 2 * time.Minute
+	"ravi-mcp/internal/test/harness"
+)
 
 // browse opens a page in a real browser, with a profile of its own, and waits
 // until it is done with it and all its processes have ended. Every host name
@@ -34,9 +32,9 @@ func browse(t *testing.T, page string) {
 	if err != nil {
 		t.Skip("install a browser first: apt-get install --no-install-recommends chromium")
 	}
-	env, home := environment(t)
+	env, home := harness.Environment(t)
 	profile := filepath.Join(home, "profile")
-	ctx, cancel := context.WithTimeout(t.Context(), browserTime)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -50,7 +48,7 @@ func browse(t *testing.T, page string) {
 	cmd.Stdout, cmd.Stderr = &out, &log
 	require.NoError(t, cmd.Run(), "%s", &log)
 	_ = group()
-	require.Eventually(t, func() bool { return !running(t, profile) }, 30*time.Second, 50*time.Millisecond, "processes of the browser are left")
+	harness.Eventually(t, func() bool { return !running(t, profile) }, "processes of the browser are left")
 }
 
 // running reports whether a process has an argument with a path in it.
@@ -66,18 +64,18 @@ func running(t *testing.T, path string) bool {
 	return false
 }
 
-// evil is a web site whose page tries to use a server of this machine.
-type evil struct {
+// hostileSite is a web site whose page tries to use a server of this machine.
+type hostileSite struct {
 	*httptest.Server
 	outcomes chan map[string]string
 }
 
-// newEvil starts the site; proxy is what else there is on it, nil for nothing.
-func newEvil(t *testing.T, proxy http.Handler) *evil {
+// newHostileSite starts the site; proxy is what else there is on it, nil for nothing.
+func newHostileSite(t *testing.T, proxy http.Handler) *hostileSite {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join("testdata", "browser", "page.html"))
 	require.NoError(t, err)
-	e := &evil{outcomes: make(chan map[string]string, 1)}
+	e := &hostileSite{outcomes: make(chan map[string]string, 1)}
 	done := make(chan struct{})
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -109,13 +107,13 @@ func newEvil(t *testing.T, proxy http.Handler) *evil {
 }
 
 // as is the URL of the site under another host name.
-func (e *evil) as(host string) string {
+func (e *hostileSite) as(host string) string {
 	return strings.Replace(e.URL, "127.0.0.1", host, 1)
 }
 
 // attack opens the site's page under its URL and returns what came of each way
 // to use the target.
-func (e *evil) attack(t *testing.T, site, target string) map[string]string {
+func (e *hostileSite) attack(t *testing.T, site, target string) map[string]string {
 	t.Helper()
 	browse(t, site+"/?target="+url.QueryEscape(target))
 	select {
@@ -128,16 +126,16 @@ func (e *evil) attack(t *testing.T, site, target string) map[string]string {
 	}
 }
 
-// identities are the names of those that the embedded Ravi of a server has.
-func (r *remote) identities() []string {
-	r.t.Helper()
-	line := sandboxLine.FindStringSubmatch(r.said())
-	require.NotNil(r.t, line, r.said())
+// identitiesOf are the names of those that the embedded Ravi of a server has.
+func identitiesOf(t *testing.T, r *harness.HTTP) []string {
+	t.Helper()
+	line := sandboxLine.FindStringSubmatch(r.Log())
+	require.NotNil(t, line, r.Log())
 	response, err := http.Get(line[1] + "/identities")
-	require.NoError(r.t, err)
+	require.NoError(t, err)
 	defer response.Body.Close()
 	var all []struct{ Name string }
-	require.NoError(r.t, json.NewDecoder(response.Body).Decode(&all))
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&all))
 	names := []string{}
 	for _, one := range all {
 		names = append(names, one.Name)
@@ -154,38 +152,38 @@ func nothingRead(t *testing.T, outcomes map[string]string) {
 	}
 }
 
-// SECURITY H1: a server on loopback needs no token, so a page that somebody
+// SECURITY H1: a server on loopback needs no token, so a page that a user
 // happens to open must neither read anything from it nor make it do anything.
-func TestAWebPageCannotDriveALocalServer(t *testing.T) {
+func TestWebPageCannotUseALocalServer(t *testing.T) {
 	t.Parallel()
-	env, _ := environment(t)
+	env, _ := harness.Environment(t)
 	t.Run("of another origin", func(t *testing.T) {
-		r := serveHTTP(t, env, "--log-level", "info")
-		site := newEvil(t, nil)
-		outcomes := site.attack(t, site.URL, r.url)
+		r := harness.StartHTTP(t, env, "--sandbox", "--log-level", "info")
+		site := newHostileSite(t, nil)
+		outcomes := site.attack(t, site.URL, r.URL)
 		nothingRead(t, outcomes)
-		assert.Empty(t, r.identities())
-		assert.NotContains(t, r.said(), "tools/call")
+		assert.Empty(t, identitiesOf(t, r))
+		assert.NotContains(t, r.Log(), "tools/call")
 	})
 	// What the other pages lack is only the permission: with it, they could.
 	t.Run("of an origin that may", func(t *testing.T) {
-		site := newEvil(t, nil)
-		r := serveHTTP(t, env, "--log-level", "info", "--allow-origin", site.URL)
-		outcomes := site.attack(t, site.URL, r.url)
+		site := newHostileSite(t, nil)
+		r := harness.StartHTTP(t, env, "--sandbox", "--log-level", "info", "--allow-origin", site.URL)
+		outcomes := site.attack(t, site.URL, r.URL)
 		assert.Contains(t, outcomes["preflighted /mcp"], `read 200 {"jsonrpc":"2.0","id":1,"result":`)
 		assert.Contains(t, outcomes["stream /sse"], "read /message?sessionId=")
-		assert.ElementsMatch(t, []string{"by-preflighted", "by-stream"}, r.identities(), "%v", outcomes)
+		assert.ElementsMatch(t, []string{"by-preflighted", "by-stream"}, identitiesOf(t, r), "%v", outcomes)
 	})
 	// DNS rebinding: the page's own host name comes to mean this machine, so
 	// that for the browser the server is of the page's origin.
 	for name, host := range map[string]string{"whose name was rebound": "evil.test", "of the server's own": "localhost"} {
 		t.Run(name, func(t *testing.T) {
-			r := serveHTTP(t, env, "--log-level", "info")
-			site := newEvil(t, rebound(t, host, r.url))
+			r := harness.StartHTTP(t, env, "--sandbox", "--log-level", "info")
+			site := newHostileSite(t, rebound(t, host, r.URL))
 			outcomes := site.attack(t, site.as(host), site.as(host))
 			if host == "localhost" {
 				assert.Contains(t, outcomes["preflighted /mcp"], "read 200 ")
-				assert.Contains(t, r.identities(), "by-preflighted")
+				assert.Contains(t, identitiesOf(t, r), "by-preflighted")
 				return
 			}
 			for way, outcome := range outcomes {
@@ -194,8 +192,8 @@ func TestAWebPageCannotDriveALocalServer(t *testing.T) {
 				assert.NotContains(t, outcome, "result", way)
 			}
 			assert.Contains(t, outcomes["preflighted /mcp"], "read 403 ")
-			assert.Empty(t, r.identities())
-			assert.NotContains(t, r.said(), "tools/call")
+			assert.Empty(t, identitiesOf(t, r))
+			assert.NotContains(t, r.Log(), "tools/call")
 		})
 	}
 }

@@ -29,13 +29,13 @@ func (a authorized) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestGoSDKOverHTTP(t *testing.T) {
 	t.Parallel()
-	signUps(t, func(t *testing.T, site signUp) {
+	signUps(t, func(t *testing.T, flow signUp) {
 		connections := &http.Transport{}
 		defer connections.CloseIdleConnections()
-		web := &http.Client{Transport: authorized{site.authorization(), connections}}
+		web := &http.Client{Transport: authorized{flow.authorization(), connections}}
 		for name, wire := range map[string]sdk.Transport{
-			"http": &sdk.StreamableClientTransport{Endpoint: site.url + "/mcp", HTTPClient: web},
-			"sse":  &sdk.SSEClientTransport{Endpoint: site.url + "/sse", HTTPClient: web},
+			"http": &sdk.StreamableClientTransport{Endpoint: flow.url + "/mcp", HTTPClient: web},
+			"sse":  &sdk.SSEClientTransport{Endpoint: flow.url + "/sse", HTTPClient: web},
 		} {
 			t.Run(name, func(t *testing.T) {
 				client, err := sdk.NewClient(&sdk.Implementation{Name: "go-sdk", Version: "1"}, nil).Connect(t.Context(), wire, nil)
@@ -44,7 +44,7 @@ func TestGoSDKOverHTTP(t *testing.T) {
 				require.NoError(t, err)
 				assert.GreaterOrEqual(t, len(listed.Tools), 15)
 				assert.Equal(t, "2026-07-28", client.InitializeResult().ProtocolVersion)
-				site.play(t, "go-sdk-"+name, func(tool string, arguments args) json.RawMessage {
+				flow.play(t, "go-sdk-"+name, func(tool string, arguments args) json.RawMessage {
 					result, err := client.CallTool(t.Context(), &sdk.CallToolParams{Name: tool, Arguments: arguments})
 					require.NoError(t, err, tool)
 					return structured(t, result.IsError, result.StructuredContent)
@@ -57,19 +57,19 @@ func TestGoSDKOverHTTP(t *testing.T) {
 
 func TestMCPGoOverHTTP(t *testing.T) {
 	t.Parallel()
-	signUps(t, func(t *testing.T, site signUp) {
+	signUps(t, func(t *testing.T, flow signUp) {
 		headers := map[string]string{}
-		if site.token != "" {
-			headers["Authorization"] = site.authorization()
+		if flow.token != "" {
+			headers["Authorization"] = flow.authorization()
 		}
 		for name, revision := range map[string]string{"http": "2025-11-25", "http-newest": "2026-07-28", "sse": "2025-11-25"} {
 			t.Run(name, func(t *testing.T) {
 				var wire transport.Interface
 				var err error
 				if name == "sse" {
-					wire, err = transport.NewSSE(site.url+"/sse", transport.WithHeaders(headers))
+					wire, err = transport.NewSSE(flow.url+"/sse", transport.WithHeaders(headers))
 				} else {
-					wire, err = transport.NewStreamableHTTP(site.url+"/mcp", transport.WithHTTPHeaders(headers))
+					wire, err = transport.NewStreamableHTTP(flow.url+"/mcp", transport.WithHTTPHeaders(headers))
 				}
 				require.NoError(t, err)
 				client := mcpclient.NewClient(wire, mcpclient.WithProtocolVersion(revision))
@@ -80,7 +80,7 @@ func TestMCPGoOverHTTP(t *testing.T) {
 				}})
 				require.NoError(t, err)
 				assert.Equal(t, revision, hello.ProtocolVersion)
-				site.play(t, "mcp-go-"+name, func(tool string, arguments args) json.RawMessage {
+				flow.play(t, "mcp-go-"+name, func(tool string, arguments args) json.RawMessage {
 					var request mcp.CallToolRequest
 					request.Params.Name, request.Params.Arguments = tool, arguments
 					result, err := client.CallTool(t.Context(), request)

@@ -7,11 +7,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/internal/test/harness"
 )
 
 // clientToken is the token of the one caller, where one is needed.
@@ -19,28 +20,27 @@ const clientToken = "rmcp_CLIENTS-0123456789-0123456789-0123456789"
 
 var sandboxLine = regexp.MustCompile(`(http://\S+)/sms`)
 
-// signUps starts the real program twice, open to everybody on the machine and
+// signUps starts the real program twice, open to every process on the machine and
 // with a token, and lets play live through a sign-up at each.
-func signUps(t *testing.T, play func(t *testing.T, site signUp)) {
+func signUps(t *testing.T, play func(t *testing.T, flow signUp)) {
 	t.Helper()
 	for name, token := range map[string]string{"open": "", "with a token": clientToken} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			site := signUp{token: token}
-			site.env, site.home = environment(t)
-			own := site.env
+			flow := signUp{token: token}
+			flow.env, flow.home = harness.Environment(t)
+			own := flow.env
 			if token != "" {
 				own = append([]string{"RAVI_MCP_TOKEN=" + token}, own...)
 			}
-			r := serveHTTP(t, own, "--log-level", "info")
-			site.url = r.url
-			line := sandboxLine.FindStringSubmatch(r.said())
-			require.NotNil(t, line, r.said())
-			site.sandbox = line[1]
-			play(t, site)
-			require.NoError(t, r.cmd.Process.Signal(syscall.SIGTERM))
-			require.NoError(t, <-r.done)
-			assert.NotContains(t, r.said(), clientToken)
+			r := harness.StartHTTP(t, own, "--sandbox", "--log-level", "info")
+			flow.url = r.URL
+			line := sandboxLine.FindStringSubmatch(r.Log())
+			require.NotNil(t, line, r.Log())
+			flow.sandbox = line[1]
+			play(t, flow)
+			r.Stop(t)
+			assert.NotContains(t, r.Log(), clientToken)
 		})
 	}
 }
@@ -87,14 +87,14 @@ func (s signUp) play(t *testing.T, name string, call story) {
 func TestTypeScriptSDKsOverHTTP(t *testing.T) {
 	t.Parallel()
 	dir, node := clients(t)
-	signUps(t, func(t *testing.T, site signUp) {
+	signUps(t, func(t *testing.T, flow signUp) {
 		for _, c := range []struct{ how, wire, protocol string }{
 			{"1.x", "http", ""}, {"1.x", "sse", ""},
 			{"legacy", "http", "2025-11-25"}, {"legacy", "sse", "2025-11-25"},
 			{"auto", "http", "2026-07-28"}, {"2026-07-28", "http", "2026-07-28"},
 		} {
 			t.Run(c.how+" "+c.wire, func(t *testing.T) {
-				run := runClient(t, dir, site.env, node, "remote.mjs", c.how, c.wire, site.url, site.sandbox, site.authorization())
+				run := runClient(t, dir, flow.env, node, "remote.mjs", c.how, c.wire, flow.url, flow.sandbox, flow.authorization())
 				require.Zero(t, run.code, "%s%s", run.out, run.err)
 				var got struct {
 					Protocol, Code, Password string
@@ -113,19 +113,19 @@ func TestTypeScriptSDKsOverHTTP(t *testing.T) {
 func TestInspectorOverHTTP(t *testing.T) {
 	t.Parallel()
 	dir, node := clients(t)
-	signUps(t, func(t *testing.T, site signUp) {
+	signUps(t, func(t *testing.T, flow signUp) {
 		for transport, path := range map[string]string{"http": "/mcp", "sse": "/sse"} {
-			site.play(t, "inspector-"+transport, func(tool string, arguments args) json.RawMessage {
+			flow.play(t, "inspector-"+transport, func(tool string, arguments args) json.RawMessage {
 				given, err := json.Marshal(arguments)
 				require.NoError(t, err)
 				command := []string{
-					filepath.Join(dir, "node_modules", ".bin", "mcp-inspector"), "--cli", site.url + path, "--transport", transport,
+					filepath.Join(dir, "node_modules", ".bin", "mcp-inspector"), "--cli", flow.url + path, "--transport", transport,
 					"--method", "tools/call", "--tool-name", tool, "--tool-args-json", string(given),
 				}
-				if site.token != "" {
-					command = append(command, "--header", "Authorization: "+site.authorization())
+				if flow.token != "" {
+					command = append(command, "--header", "Authorization: "+flow.authorization())
 				}
-				run := runClient(t, dir, site.env, node, command...)
+				run := runClient(t, dir, flow.env, node, command...)
 				require.Zero(t, run.code, "%s%s", run.out, run.err)
 				var called struct{ StructuredContent json.RawMessage }
 				require.NoError(t, json.Unmarshal([]byte(run.out), &called), run.out)
@@ -138,17 +138,17 @@ func TestInspectorOverHTTP(t *testing.T) {
 func TestClaudeCodeOverHTTP(t *testing.T) {
 	t.Parallel()
 	dir, _ := clients(t)
-	signUps(t, func(t *testing.T, site signUp) {
-		project := filepath.Join(site.home, "project")
+	signUps(t, func(t *testing.T, flow signUp) {
+		project := filepath.Join(flow.home, "project")
 		require.NoError(t, os.Mkdir(project, 0o700))
-		env := append([]string{"DISABLE_AUTOUPDATER=1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1"}, site.env...)
+		env := append([]string{"DISABLE_AUTOUPDATER=1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1"}, flow.env...)
 		claude := func(args ...string) finished {
 			return runClient(t, project, env, filepath.Join(dir, "node_modules", ".bin", "claude"), args...)
 		}
 		for transport, path := range map[string]string{"http": "/mcp", "sse": "/sse"} {
-			command := []string{"mcp", "add", "--transport", transport, "ravi-" + transport, site.url + path}
-			if site.token != "" {
-				command = append(command, "--header", "Authorization: "+site.authorization())
+			command := []string{"mcp", "add", "--transport", transport, "ravi-" + transport, flow.url + path}
+			if flow.token != "" {
+				command = append(command, "--header", "Authorization: "+flow.authorization())
 			}
 			added := claude(command...)
 			require.Zero(t, added.code, "%s%s", added.out, added.err)

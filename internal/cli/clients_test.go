@@ -15,16 +15,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ravi-mcp/internal/test/conformance"
+	"ravi-mcp/internal/test/harness"
 )
 
-// These tests drive real MCP clients, which npm installs (package conformance says where).
+// These tests drive real MCP clients, which npm installs (harness.FindClients says where).
 
 // clients returns a folder with node_modules and the scripts of .ci/clients,
 // and the node to run them with.
 func clients(t *testing.T) (dir, node string) {
 	t.Helper()
-	installed := conformance.Find(t)
+	installed := harness.FindClients(t)
 	dir = t.TempDir()
 	require.NoError(t, os.Symlink(installed.Modules, filepath.Join(dir, "node_modules")))
 	files, err := filepath.Glob(filepath.Join("..", "..", ".ci", "clients", "*.mjs"))
@@ -46,7 +46,7 @@ type finished struct {
 // runClient runs a client in a HOME of its own and returns what it said.
 func runClient(t *testing.T, dir string, env []string, program string, args ...string) finished {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Env = dir, env
@@ -62,9 +62,9 @@ func runClient(t *testing.T, dir string, env []string, program string, args ...s
 func TestInspector(t *testing.T) {
 	t.Parallel()
 	dir, node := clients(t)
-	env, _ := environment(t)
+	env, _ := harness.Environment(t)
 	inspect := func(args ...string) finished {
-		full := append([]string{filepath.Join(dir, "node_modules", ".bin", "mcp-inspector"), "--cli", binary(t), "stdio", "--sandbox", "--quiet"}, args...)
+		full := append([]string{filepath.Join(dir, "node_modules", ".bin", "mcp-inspector"), "--cli", harness.Binary(t), "stdio", "--sandbox", "--quiet"}, args...)
 		return runClient(t, dir, env, node, full...)
 	}
 	for _, era := range []string{"legacy", "modern"} {
@@ -124,8 +124,8 @@ func TestTypeScriptSDKs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir, node := clients(t)
-			env, _ := environment(t)
-			run := runClient(t, dir, env, node, append(sdk.script, binary(t), "stdio", "--sandbox")...)
+			env, _ := harness.Environment(t)
+			run := runClient(t, dir, env, node, append(sdk.script, harness.Binary(t), "stdio", "--sandbox")...)
 			require.Zero(t, run.code, "%s%s", run.out, run.err)
 			wrong := map[string]string{
 				"no identity": "identity_required", "unknown argument": "invalid_argument", "exists": "conflict",
@@ -158,17 +158,17 @@ func TestTypeScriptSDKs(t *testing.T) {
 func TestClaudeCode(t *testing.T) {
 	t.Parallel()
 	dir, _ := clients(t)
-	env, home := environment(t, "DISABLE_AUTOUPDATER=1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1")
+	env, home := harness.Environment(t, "DISABLE_AUTOUPDATER=1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1")
 	project := filepath.Join(home, "project")
 	require.NoError(t, os.Mkdir(project, 0o700))
 	claude := func(args ...string) finished {
 		return runClient(t, project, env, filepath.Join(dir, "node_modules", ".bin", "claude"), args...)
 	}
-	added := claude("mcp", "add", "ravi", "--", binary(t), "stdio", "--sandbox")
+	added := claude("mcp", "add", "ravi", "--", harness.Binary(t), "stdio", "--sandbox")
 	require.Zero(t, added.code, "%s%s", added.out, added.err)
 
 	list := claude("mcp", "list")
 	require.Zero(t, list.code, "%s%s", list.out, list.err)
-	require.Contains(t, list.out, fmt.Sprintf("ravi: %s stdio --sandbox", binary(t)))
+	require.Contains(t, list.out, fmt.Sprintf("ravi: %s stdio --sandbox", harness.Binary(t)))
 	assert.Regexp(t, `(?m)^ravi: .* - [✔✓] Connected$`, list.out)
 }

@@ -1,23 +1,23 @@
 package cli_test
 
 import (
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/test/conformance"
+	"ravi-mcp/internal/test/harness"
 )
 
 // What of the official conformance suite a server with nothing but its own
 // tools, prompts and resources can pass. Everything else needs the suite's own,
 // and is tested in server, on the same endpoint with those added.
-func TestTheShippedBinaryPassesTheConformanceSuite(t *testing.T) {
+func TestBinaryPassesTheConformanceSuite(t *testing.T) {
 	t.Parallel()
 	suite := conformance.Find(t)
-	env, _ := environment(t)
-	r := serveHTTP(t, env)
+	env, _ := harness.Environment(t)
+	r := harness.StartHTTP(t, env, "--sandbox")
 	for _, run := range []struct {
 		version, revision, scenario string
 		passed                      int
@@ -52,7 +52,7 @@ func TestTheShippedBinaryPassesTheConformanceSuite(t *testing.T) {
 			if run.revision != "" {
 				args = append(args, "--spec-version", run.revision)
 			}
-			report := suite.Run(t, run.version, r.url+"/mcp", args...)
+			report := suite.Run(t, run.version, r.URL+"/mcp", args...)
 			require.Zero(t, report.Code, "%s", report.Output)
 			require.Len(t, report.Scenarios, 1)
 			assert.Empty(t, report.Failed())
@@ -60,7 +60,7 @@ func TestTheShippedBinaryPassesTheConformanceSuite(t *testing.T) {
 		})
 	}
 	t.Run("server-stateless", func(t *testing.T) {
-		report := suite.Run(t, conformance.Next, r.url+"/mcp", "--scenario", "server-stateless", "--spec-version", "2026-07-28")
+		report := suite.Run(t, conformance.Next, r.URL+"/mcp", "--scenario", "server-stateless", "--spec-version", "2026-07-28")
 		assert.Len(t, report.Checks("SUCCESS"), 24, "%s", report.Output)
 		assert.ElementsMatch(t, []string{ // these call tools of the suite
 			"server-stateless: sep-2575-server-rejects-undeclared-capability",
@@ -69,6 +69,5 @@ func TestTheShippedBinaryPassesTheConformanceSuite(t *testing.T) {
 			"server-stateless: sep-2575-server-no-log-without-loglevel",
 		}, report.Checks("FAILURE"))
 	})
-	require.NoError(t, r.cmd.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, <-r.done)
+	r.Stop(t)
 }

@@ -1,9 +1,7 @@
 package cli_test
 
 import (
-	"bufio"
 	"debug/elf"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,11 +11,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/session"
 )
 
@@ -41,7 +39,7 @@ func openFolder(t *testing.T) string {
 	return dir
 }
 
-// place copies a file, for everybody to read and for nobody but root to write.
+// place copies a file, which every user may read and only root may write.
 func place(t *testing.T, from, to string, mode os.FileMode) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
@@ -58,8 +56,8 @@ type service struct {
 	root string // "" for the machine's
 }
 
-// runs starts it on a free port, calls a tool as a caller, and ends it in order within limit.
-func (s service) runs(t *testing.T, limit time.Duration) {
+// runs starts it on a free port, calls a tool as a caller, and ends it in order.
+func (s service) runs(t *testing.T) {
 	t.Helper()
 	cmd := exec.Command(s.line[0], append(s.line[1:], "--addr", "127.0.0.1:0")...)
 	cmd.Env, cmd.Dir = s.env, "/"
@@ -67,32 +65,15 @@ func (s service) runs(t *testing.T, limit time.Duration) {
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: s.uid, Gid: s.uid}
 	}
-	stderr, err := cmd.StderrPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	r := &remote{t: t}
-	lines := bufio.NewScanner(stderr)
-	var said strings.Builder
-	for r.url == "" && lines.Scan() {
-		said.WriteString(lines.Text() + "\n")
-		if m := endpointLine.FindStringSubmatch(lines.Text()); m != nil {
-			r.url = m[1]
-		}
-	}
-	require.NotEmpty(t, r.url, said.String())
-	response, _ := r.ask(http.DefaultClient, carolToken, "", initializeBody)
+	r := harness.Serve(t, cmd)
+	response, _ := r.Post(http.DefaultClient, carolToken, "", harness.InitializeMessage)
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	id := response.Header.Get("Mcp-Session-Id")
-	_, made := r.ask(http.DefaultClient, carolToken, id, toolBody(1, "create_identity", `{"name":"carol-main"}`))
+	_, made := r.Post(http.DefaultClient, carolToken, id, harness.ToolMessage(1, "create_identity", `{"name":"carol-main"}`))
 	assert.Contains(t, made, `"cursor"`)
-	assert.Contains(t, r.look(t, "/readyz"), "200 ")
-	began := time.Now()
-	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
-	_, _ = io.Copy(&said, stderr)
-	require.NoError(t, cmd.Wait(), said.String())
-	assert.Less(t, time.Since(began), limit)
-	assert.NotContains(t, said.String(), "permission denied")
+	assert.Contains(t, r.Get("/readyz"), "200 ")
+	r.Stop(t)
+	assert.NotContains(t, r.Log(), "permission denied")
 }
 
 func writeCarol(t *testing.T, path string) {
@@ -103,7 +84,7 @@ func writeCarol(t *testing.T, path string) {
 
 // The unit of README.md is one that systemd takes, and its command line serves as a user without a home, who may write to
 // the state directory only.
-func TestTheUnitOfTheReadmeServes(t *testing.T) {
+func TestReadmeUnitServes(t *testing.T) {
 	t.Parallel()
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
@@ -112,7 +93,7 @@ func TestTheUnitOfTheReadmeServes(t *testing.T) {
 	unit := readmeBlock(t, "ini")
 	dir := openFolder(t)
 	program, state := filepath.Join(dir, "ravi-mcp"), filepath.Join(dir, "state")
-	place(t, binary(t), program, 0o755)
+	place(t, harness.Binary(t), program, 0o755)
 	require.Contains(t, unit, "/usr/local/bin/ravi-mcp ")
 	unit = strings.ReplaceAll(unit, "/usr/local/bin/ravi-mcp ", program+" ")
 	file := filepath.Join(dir, "ravi-mcp.service")
@@ -133,17 +114,16 @@ func TestTheUnitOfTheReadmeServes(t *testing.T) {
 		settings[name] = value
 	}
 	line := strings.NewReplacer("%S/ravi-mcp", state, "/etc/ravi-mcp", dir).Replace(settings["ExecStart"])
-	limit, err := time.ParseDuration(settings["TimeoutStopSec"] + "s")
-	require.NoError(t, err)
-	ravi, _, _ := leaseHouse(t)
-	service{line: strings.Fields(line), uid: uid, env: []string{"RAVI_ACCESS_TOKEN=" + ravi.Account.AccessToken, "RAVI_BASE_URL=" + ravi.URL}}.runs(t, limit)
+	assert.Contains(t, settings, "TimeoutStopSec")
+	ravi, _, _ := leaseEnvironment(t)
+	service{line: strings.Fields(line), uid: uid, env: []string{"RAVI_ACCESS_TOKEN=" + ravi.Account.AccessToken, "RAVI_BASE_URL=" + ravi.URL}}.runs(t)
 	_, err = os.Stat(filepath.Join(state, "seal.key"))
 	require.NoError(t, err)
 }
 
 // The image of README.md has a static program, its certificates and nothing else; the program serves there as that user,
 // with the flags that README.md gives it.
-func TestTheImageOfTheReadmeServes(t *testing.T) {
+func TestReadmeImageServes(t *testing.T) {
 	t.Parallel()
 	text := readmeBlock(t, "dockerfile")
 	root := openFolder(t)
@@ -174,7 +154,7 @@ func TestTheImageOfTheReadmeServes(t *testing.T) {
 	run := regexp.MustCompile(`(?m)^docker run .* ravi-mcp (--callers /callers\.toml .*)$`).FindSubmatch(readme)
 	require.NotNil(t, run, "README.md does not run the image")
 	line = append(line, strings.Fields(string(run[1]))...)
-	ravi, _, _ := leaseHouse(t)
+	ravi, _, _ := leaseEnvironment(t)
 	s := service{uid: 65532, env: []string{"RAVI_ACCESS_TOKEN=" + ravi.Account.AccessToken, "RAVI_BASE_URL=" + ravi.URL, "RAVI_MCP_SEAL_KEY=" + strings.Repeat("5e", 32)}}
 	callers := filepath.Join(root, "callers.toml")
 	writeCarol(t, callers)
@@ -185,5 +165,5 @@ func TestTheImageOfTheReadmeServes(t *testing.T) {
 		line[slices.Index(line, "/callers.toml")] = callers
 	}
 	s.line = line
-	s.runs(t, 10*time.Second)
+	s.runs(t)
 }

@@ -6,11 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
@@ -28,9 +28,9 @@ func callerAt(name, folder string) string {
 	return text
 }
 
-// Callers of one server belong to different Ravi accounts, by what lies in their folders. One that is broken concerns nobody
-// else, and says what to do.
-func TestCallersHaveRaviAccountsOfTheirOwn(t *testing.T) {
+// Callers of one server belong to different Ravi accounts, by what lies in their folders. One that is broken affects no other
+// caller, and says what to do.
+func TestCallersUseTheirOwnRaviAccounts(t *testing.T) {
 	t.Parallel()
 	ravi := sandboxtest.New(t, sandbox.Config{})
 	second, err := ravi.Server.Account(sandbox.AccountConfig{Email: "second@example.com"})
@@ -55,8 +55,8 @@ func TestCallersHaveRaviAccountsOfTheirOwn(t *testing.T) {
 		fmt.Sprintf("[[caller]]\nname = \"mistake\"\ntoken_sha256 = %q\nidentities = [\"*\"]\n", session.HashToken(ravi.Account.AccessToken)) +
 		fmt.Sprintf("[[caller]]\nname = \"mistake2\"\ntoken_sha256 = %q\nidentities = [\"*\"]\nravi_config_dir = %q\n", session.HashToken(second.AccessToken), alices)
 	write(callerAt("alice", alices) + rest)
-	env, home := environment(t, "RAVI_ACCESS_TOKEN="+ravi.Account.AccessToken, "RAVI_BASE_URL="+ravi.URL)
-	m := &realm{remote: startHTTP(t, env, "--callers", file, "--log-level", "trace")}
+	env, home := harness.Environment(t, "RAVI_ACCESS_TOKEN="+ravi.Account.AccessToken, "RAVI_BASE_URL="+ravi.URL)
+	m := &oidcServer{HTTP: harness.StartHTTP(t, env, "--callers", file, "--log-level", "trace")}
 
 	call := func(who, tool, arguments string) string { return m.newest(t, tokenOf(who), tool, arguments) }
 	assert.Contains(t, call("alice", "create_identity", `{"name":"main"}`), `"main"`)
@@ -78,38 +78,35 @@ func TestCallersHaveRaviAccountsOfTheirOwn(t *testing.T) {
 	for _, token := range []string{ravi.Account.AccessToken, second.AccessToken} {
 		assert.Contains(t, m.newest(t, token, "list_identities", `{}`), "401 ")
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.url+"/readyz", nil)
-	require.NoError(t, err)
-	assert.Contains(t, fetch(t, request), "200 ")
+	assert.Contains(t, m.Get("/readyz"), "200 ")
 
 	// Alice gets another account: her sessions belong to the old one.
-	response, _ := m.ask(http.DefaultClient, tokenOf("alice"), "", initializeBody)
+	response, _ := m.Post(http.DefaultClient, tokenOf("alice"), "", harness.InitializeMessage)
 	id := response.Header.Get("Mcp-Session-Id")
 	third, err := ravi.Server.Account(sandbox.AccountConfig{Email: "third@example.com"})
 	require.NoError(t, err)
 	write(callerAt("alice", folder(third)) + rest)
-	require.Eventually(t, func() bool {
-		response, _ := m.ask(http.DefaultClient, tokenOf("alice"), id, toolBody(1, "list_identities", `{}`))
+	harness.Eventually(t, func() bool {
+		response, _ := m.Post(http.DefaultClient, tokenOf("alice"), id, harness.ToolMessage(1, "list_identities", `{}`))
 		return response.StatusCode == http.StatusNotFound
-	}, 10*time.Second, 20*time.Millisecond)
+	})
 	assert.NotContains(t, call("alice", "list_identities", `{}`), `"main"`)
 
-	require.NoError(t, m.cmd.Process.Signal(os.Interrupt))
-	require.NoError(t, <-m.done)
+	m.End(t, os.Interrupt)
 	for _, secret := range []string{ravi.Account.AccessToken, second.AccessToken, third.AccessToken, second.RefreshToken, tokenOf("alice")} {
-		assert.NotContains(t, m.said(), secret)
+		assert.NotContains(t, m.Log(), secret)
 	}
 	_, err = os.Stat(filepath.Join(home, ".ravi"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
 // A server that has no account of its own is ready when one of its callers' works.
-func TestAServerNeedsNoAccountOfItsOwn(t *testing.T) {
+func TestServerNeedsNoAccountOfItsOwn(t *testing.T) {
 	t.Parallel()
 	ravi := sandboxtest.New(t, sandbox.Config{})
 	good := writeConfig(t, map[string]any{"auth.json": args{"access_token": ravi.Account.AccessToken, "refresh_token": ravi.Account.RefreshToken}})
 	bad := writeConfig(t, map[string]any{"config.json": args{}})
-	env, _ := environment(t, "RAVI_BASE_URL="+ravi.URL)
+	env, _ := harness.Environment(t, "RAVI_BASE_URL="+ravi.URL)
 	for name, c := range map[string]struct{ callers, status string }{
 		"two, one of which works":    {callerAt("alice", good) + callerAt("bob", bad), "200 "},
 		"one, which does not":        {callerAt("bob", bad), "503 "},
@@ -117,9 +114,7 @@ func TestAServerNeedsNoAccountOfItsOwn(t *testing.T) {
 	} {
 		file := filepath.Join(t.TempDir(), "callers.toml")
 		require.NoError(t, os.WriteFile(file, []byte(c.callers), 0o600))
-		m := startHTTP(t, env, "--callers", file)
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.url+"/readyz", nil)
-		require.NoError(t, err)
-		assert.Contains(t, fetch(t, request), c.status, name)
+		m := harness.StartHTTP(t, env, "--callers", file)
+		assert.Contains(t, m.Get("/readyz"), c.status, name)
 	}
 }

@@ -7,26 +7,27 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/internal/test/harness"
 )
 
 func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	env, _ := environment(t)
-	r := serveHTTP(t, env, "--metrics-addr", "127.0.0.1:0")
-	response, _ := r.ask(http.DefaultClient, "", "", initializeBody)
+	env, _ := harness.Environment(t)
+	r := harness.StartHTTP(t, env, "--sandbox", "--metrics-addr", "127.0.0.1:0")
+	response, _ := r.Post(http.DefaultClient, "", "", harness.InitializeMessage)
 	session := response.Header.Get("Mcp-Session-Id")
 	// An answered request says that everything was announced.
-	_, created := r.ask(http.DefaultClient, "", session, toolBody(1, "create_identity", `{"name":"main"}`))
+	_, created := r.Post(http.DefaultClient, "", session, harness.ToolMessage(1, "create_identity", `{"name":"main"}`))
 	require.Contains(t, created, `"cursor"`)
 
-	where := regexp.MustCompile(`metrics at (http://\S+)`).FindStringSubmatch(r.said())
-	require.NotNil(t, where, r.said())
-	assert.Equal(t, http.StatusNotFound, status(t, http.MethodGet, r.url+"/metrics"), "not beside /mcp")
+	where := regexp.MustCompile(`metrics at (http://\S+)`).FindStringSubmatch(r.Log())
+	require.NotNil(t, where, r.Log())
+	assert.Equal(t, http.StatusNotFound, status(t, http.MethodGet, r.URL+"/metrics"), "not beside /mcp")
 	assert.Equal(t, http.StatusNotFound, status(t, http.MethodPost, strings.TrimSuffix(where[1], "/metrics")+"/mcp"), "nor /mcp beside them")
 	assert.Equal(t, http.StatusMethodNotAllowed, status(t, http.MethodPost, where[1]))
 	got, err := http.Get(where[1])
@@ -43,8 +44,7 @@ func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
 	}
 
 	http.DefaultClient.CloseIdleConnections()
-	require.NoError(t, r.cmd.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, <-r.done)
+	r.Stop(t)
 }
 
 func status(t *testing.T, method, url string) int {
@@ -58,7 +58,7 @@ func status(t *testing.T, method, url string) int {
 }
 
 // The standard variables name a collector; spans that are still held at the end go out before the process does.
-func TestSpansGoToTheCollectorThatTheEnvironmentNames(t *testing.T) {
+func TestSpansGoToTheConfiguredCollector(t *testing.T) {
 	t.Parallel()
 	got := make(chan string, 100)
 	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -67,14 +67,13 @@ func TestSpansGoToTheCollectorThatTheEnvironmentNames(t *testing.T) {
 		w.Header().Set("Content-Type", "application/x-protobuf")
 	}))
 	defer collector.Close()
-	env, _ := environment(t)
-	r := serveHTTP(t, append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_SERVICE_NAME=my-ravi"))
-	response, _ := r.ask(http.DefaultClient, "", "", initializeBody)
-	_, created := r.ask(http.DefaultClient, "", response.Header.Get("Mcp-Session-Id"), toolBody(1, "create_identity", `{"name":"spanned-canary"}`))
+	env, _ := harness.Environment(t)
+	r := harness.StartHTTP(t, append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_SERVICE_NAME=my-ravi"), "--sandbox")
+	response, _ := r.Post(http.DefaultClient, "", "", harness.InitializeMessage)
+	_, created := r.Post(http.DefaultClient, "", response.Header.Get("Mcp-Session-Id"), harness.ToolMessage(1, "create_identity", `{"name":"spanned-canary"}`))
 	require.Contains(t, created, `"cursor"`)
 	http.DefaultClient.CloseIdleConnections()
-	require.NoError(t, r.cmd.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, <-r.done)
+	r.Stop(t)
 
 	spans := <-got
 	assert.True(t, strings.HasPrefix(spans, "/v1/traces application/x-protobuf "))
@@ -84,14 +83,14 @@ func TestSpansGoToTheCollectorThatTheEnvironmentNames(t *testing.T) {
 	assert.NotContains(t, spans, "spanned-canary")
 }
 
-func TestTracesThatCannotBeSentAreRefusedAtTheStart(t *testing.T) {
+func TestUnsupportedTraceExporterFailsTheStart(t *testing.T) {
 	t.Parallel()
 	for variable, said := range map[string]string{
 		"OTEL_TRACES_EXPORTER=zipkin":      "OTEL_TRACES_EXPORTER: this server knows otlp and none",
 		"OTEL_EXPORTER_OTLP_PROTOCOL=grpc": "OTEL_EXPORTER_OTLP_PROTOCOL: this server speaks http/protobuf",
 	} {
-		env, _ := environment(t)
-		cmd := exec.Command(binary(t), "http", "--sandbox", "--addr", "127.0.0.1:0")
+		env, _ := harness.Environment(t)
+		cmd := exec.Command(harness.Binary(t), "http", "--sandbox", "--addr", "127.0.0.1:0")
 		cmd.Env = append(env, variable, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9")
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err, variable)

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -14,7 +13,6 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/issuer/issuertest"
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
@@ -33,9 +32,9 @@ import (
 
 const carolToken = "rmcp_CANARY-carol-0123456789-0123456789-0123"
 
-// realm is an endpoint whose callers alice and bob come with tokens of an issuer, and carol with one of the file.
-type realm struct {
-	*remote
+// oidcServer is an endpoint whose callers alice and bob come with tokens of an issuer, and carol with one of the file.
+type oidcServer struct {
+	*harness.HTTP
 	issuer *issuertest.Issuer
 	ravi   *sandboxtest.Instance
 	file   string
@@ -68,21 +67,21 @@ func callerOf(name, by, value string) string {
 	return fmt.Sprintf("[[caller]]\nname = %q\n%s = %q\nidentities = [\"%s-*\"]\n\n", name, by, value, name)
 }
 
-func openRealm(t *testing.T, args ...string) *realm {
+func startOIDC(t *testing.T, args ...string) *oidcServer {
 	t.Helper()
-	m := &realm{issuer: issuertest.Start(t), ravi: sandboxtest.New(t, sandbox.Config{}), file: filepath.Join(t.TempDir(), "callers.toml")}
+	m := &oidcServer{issuer: issuertest.Start(t), ravi: sandboxtest.New(t, sandbox.Config{}), file: filepath.Join(t.TempDir(), "callers.toml")}
 	m.upstream = &wiretap{h: m.ravi.Server}
 	tapped := httptest.NewServer(m.upstream)
 	t.Cleanup(tapped.Close)
 	m.callers(t, callerOf("alice", "oidc_subject", "auth|alice")+callerOf("bob", "oidc_subject", "auth|bob")+
 		callerOf("carol", "token_sha256", session.HashToken(carolToken).String()))
-	env, _ := environment(t, "RAVI_ACCESS_TOKEN="+m.ravi.Account.AccessToken, "RAVI_BASE_URL="+tapped.URL)
-	m.remote = startHTTP(t, env, append([]string{"--callers", m.file, "--oidc-issuer", m.issuer.URL,
+	env, _ := harness.Environment(t, "RAVI_ACCESS_TOKEN="+m.ravi.Account.AccessToken, "RAVI_BASE_URL="+tapped.URL)
+	m.HTTP = harness.StartHTTP(t, env, append([]string{"--callers", m.file, "--oidc-issuer", m.issuer.URL,
 		"--oidc-audience", issuertest.Audience, "--log-level", "trace"}, args...)...)
 	return m
 }
 
-func (m *realm) callers(t *testing.T, text string) {
+func (m *oidcServer) callers(t *testing.T, text string) {
 	t.Helper()
 	next := m.file + ".next"
 	require.NoError(t, os.WriteFile(next, []byte(text), 0o600))
@@ -90,9 +89,9 @@ func (m *realm) callers(t *testing.T, text string) {
 }
 
 // status is what a request with these Authorization headers gets, and its challenge.
-func (m *realm) status(t *testing.T, path string, authorization ...string) (int, string) {
+func (m *oidcServer) status(t *testing.T, path string, authorization ...string) (int, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, m.url+path, strings.NewReader(initializeBody))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, m.URL+path, strings.NewReader(harness.InitializeMessage))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "application/json, text/event-stream")
@@ -104,15 +103,15 @@ func (m *realm) status(t *testing.T, path string, authorization ...string) (int,
 }
 
 // client is an MCP client with a token, over streamable HTTP or SSE.
-func (m *realm) client(t *testing.T, over, token string) *mcpclient.Client {
+func (m *oidcServer) client(t *testing.T, over, token string) *mcpclient.Client {
 	t.Helper()
 	header := map[string]string{"Authorization": "Bearer " + token}
 	var wire transport.Interface
 	var err error
 	if over == "sse" {
-		wire, err = transport.NewSSE(m.url+"/sse", transport.WithHeaders(header))
+		wire, err = transport.NewSSE(m.URL+"/sse", transport.WithHeaders(header))
 	} else {
-		wire, err = transport.NewStreamableHTTP(m.url+"/mcp", transport.WithHTTPHeaders(header))
+		wire, err = transport.NewStreamableHTTP(m.URL+"/mcp", transport.WithHTTPHeaders(header))
 	}
 	require.NoError(t, err)
 	c := mcpclient.NewClient(wire)
@@ -136,35 +135,24 @@ func use(t *testing.T, c *mcpclient.Client, tool string, arguments map[string]an
 }
 
 // newest is a call of protocol 2026-07-28.
-func (m *realm) newest(t *testing.T, token, tool, arguments string) string {
+func (m *oidcServer) newest(t *testing.T, token, tool, arguments string) string {
 	t.Helper()
-	body := strings.Replace(toolBody(1, tool, arguments), `"arguments"`,
+	body := strings.Replace(harness.ToolMessage(1, tool, arguments), `"arguments"`,
 		`"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}},"arguments"`, 1)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, m.url+"/mcp", strings.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, m.URL+"/mcp", strings.NewReader(body))
 	require.NoError(t, err)
 	for name, value := range map[string]string{"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
 		"Authorization": "Bearer " + token, "Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": tool} {
 		request.Header.Set(name, value)
 	}
-	return fetch(t, request)
+	return harness.Fetch(t, request)
 }
 
-// fetch is the status and body of an answer.
-func fetch(t *testing.T, request *http.Request) string {
-	t.Helper()
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return fmt.Sprintf("%d %s", response.StatusCode, body)
-}
-
-// Two people of one issuer, over every transport and both eras, see only their own identities.
-func TestCallersComeWithTokensOfAnIssuer(t *testing.T) {
+// Two users of one issuer, over every transport and both eras, see only their own identities.
+func TestCallersAuthenticateWithIssuerTokens(t *testing.T) {
 	t.Parallel()
-	m := openRealm(t)
-	require.Eventually(t, func() bool { return strings.Contains(m.said(), "2 of them with access tokens of "+m.issuer.URL) }, 30*time.Second, 5*time.Millisecond)
+	m := startOIDC(t)
+	harness.Eventually(t, func() bool { return strings.Contains(m.Log(), "2 of them with access tokens of "+m.issuer.URL) })
 	alice, bob := m.issuer.Token("auth|alice", nil), m.issuer.Token("auth|bob", nil)
 	for _, over := range []string{"http", "sse"} {
 		a, b := m.client(t, over, alice), m.client(t, over, bob)
@@ -180,7 +168,7 @@ func TestCallersComeWithTokensOfAnIssuer(t *testing.T) {
 	assert.Contains(t, m.newest(t, alice, "list_identities", `{}`), `"alice-newest"`)
 	assert.NotContains(t, m.newest(t, bob, "list_identities", `{}`), "alice")
 
-	// A new token of the same person opens the same state, though it was never seen.
+	// A new token of the same user opens the same state, though it was never seen.
 	again := issuertest.Sign(t, m.issuer.Keys()[1], "at+jwt", m.issuer.Claims("auth|alice", nil))
 	assert.Contains(t, m.newest(t, again, "list_identities", `{}`), `"alice-newest"`)
 
@@ -191,29 +179,29 @@ func TestCallersComeWithTokensOfAnIssuer(t *testing.T) {
 		parts := strings.Split(token, ".")
 		for _, form := range []string{token, parts[len(parts)/2], base64.StdEncoding.EncodeToString([]byte(token)), hex.EncodeToString([]byte(token))} {
 			assert.NotContains(t, upstream, form)
-			assert.NotContains(t, m.said(), form)
+			assert.NotContains(t, m.Log(), form)
 		}
 	}
 }
 
-func TestWhoHasNoTokenOfTheIssuerIsToldWhereToGetOne(t *testing.T) {
+func TestRequestWithoutValidTokenGetsAChallenge(t *testing.T) {
 	t.Parallel()
-	m := openRealm(t)
+	m := startOIDC(t)
 	good := m.issuer.Token("auth|alice", nil)
 	code, challenge := m.status(t, "/mcp", "Bearer "+good)
 	require.Equal(t, http.StatusOK, code)
 	require.Empty(t, challenge)
 	for name, token := range map[string]string{
-		"nobody's subject": m.issuer.Token("auth|mallory", nil),
+		"unknown subject":  m.issuer.Token("auth|mallory", nil),
 		"another audience": m.issuer.Token("auth|alice", map[string]any{"aud": "https://other.test"}),
 		"expired":          m.issuer.Token("auth|alice", map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}),
-		"another's key":    issuertest.Sign(t, issuertest.NewKey(t, "rsa-1", jose.ES256), "at+jwt", m.issuer.Claims("auth|alice", nil)),
+		"a foreign key":    issuertest.Sign(t, issuertest.NewKey(t, "rsa-1", jose.ES256), "at+jwt", m.issuer.Claims("auth|alice", nil)),
 		"Ravi's token":     m.ravi.Account.AccessToken,
 		"a subject":        "auth|alice",
 	} {
 		code, challenge := m.status(t, "/mcp", "Bearer "+token)
 		assert.Equal(t, http.StatusUnauthorized, code, name)
-		assert.Equal(t, `Bearer resource_metadata="`+m.url+`/.well-known/oauth-protected-resource/mcp", error="invalid_token"`, challenge, name)
+		assert.Equal(t, `Bearer resource_metadata="`+m.URL+`/.well-known/oauth-protected-resource/mcp", error="invalid_token"`, challenge, name)
 	}
 	code, challenge = m.status(t, "/mcp")
 	assert.Equal(t, http.StatusUnauthorized, code)
@@ -222,7 +210,7 @@ func TestWhoHasNoTokenOfTheIssuerIsToldWhereToGetOne(t *testing.T) {
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, place[1], nil)
 	require.NoError(t, err)
 	assert.Equal(t, fmt.Sprintf(`200 {"resource":"%s/mcp","authorization_servers":["%s"],"bearer_methods_supported":["header"],"resource_name":"ravi-mcp"}`+"\n",
-		m.url, m.issuer.URL), fetch(t, request))
+		m.URL, m.issuer.URL), harness.Fetch(t, request))
 
 	code, _ = m.status(t, "/mcp", "Bearer "+good, "Bearer "+good)
 	assert.Equal(t, http.StatusBadRequest, code)
@@ -230,57 +218,52 @@ func TestWhoHasNoTokenOfTheIssuerIsToldWhereToGetOne(t *testing.T) {
 		code, _ = m.status(t, "/mcp"+query+good)
 		assert.Equal(t, http.StatusBadRequest, code, "S9")
 	}
-	assert.NotContains(t, m.said(), good)
-	assert.NotContains(t, m.said(), m.ravi.Account.AccessToken)
+	assert.NotContains(t, m.Log(), good)
+	assert.NotContains(t, m.Log(), m.ravi.Account.AccessToken)
 }
 
 // A removed caller is out at once: sessions end, and a token that was verified before opens nothing.
-func TestARemovedSubjectIsGoneAtOnce(t *testing.T) {
+func TestRemovedSubjectLosesAccessAtOnce(t *testing.T) {
 	t.Parallel()
-	m := openRealm(t)
+	m := startOIDC(t)
 	alice, bob := m.issuer.Token("auth|alice", nil), m.issuer.Token("auth|bob", nil)
 	require.Contains(t, m.newest(t, alice, "list_identities", `{}`), "200 ")
-	response, _ := m.ask(http.DefaultClient, alice, "", initializeBody)
+	response, _ := m.Post(http.DefaultClient, alice, "", harness.InitializeMessage)
 	id := response.Header.Get("Mcp-Session-Id")
 	require.NotEmpty(t, id)
 	m.callers(t, callerOf("bob", "oidc_subject", "auth|bob"))
-	require.Eventually(t, func() bool {
-		response, _ := m.ask(http.DefaultClient, alice, id, toolBody(1, "list_identities", `{}`))
+	harness.Eventually(t, func() bool {
+		response, _ := m.Post(http.DefaultClient, alice, id, harness.ToolMessage(1, "list_identities", `{}`))
 		return response.StatusCode == http.StatusUnauthorized
-	}, 10*time.Second, 20*time.Millisecond)
+	})
 	assert.Contains(t, m.newest(t, bob, "list_identities", `{}`), "200 ")
 
 	// The subject comes back under the same name: the old session does not.
 	m.callers(t, callerOf("alice", "oidc_subject", "auth|alice"))
-	require.Eventually(t, func() bool {
-		response, _ := m.ask(http.DefaultClient, alice, id, toolBody(1, "list_identities", `{}`))
+	harness.Eventually(t, func() bool {
+		response, _ := m.Post(http.DefaultClient, alice, id, harness.ToolMessage(1, "list_identities", `{}`))
 		return response.StatusCode == http.StatusNotFound
-	}, 10*time.Second, 20*time.Millisecond)
+	})
 }
 
 // An issuer that is down when the server starts stops nothing but its own callers, until it is back.
-func TestAnIssuerMayBeLate(t *testing.T) {
+func TestIssuerMayStartLate(t *testing.T) {
 	t.Parallel()
 	late := issuertest.Start(t)
 	late.Down(true)
 	file := filepath.Join(t.TempDir(), "callers.toml")
 	require.NoError(t, os.WriteFile(file, []byte(callerOf("alice", "oidc_subject", "a")+
 		callerOf("carol", "token_sha256", session.HashToken(carolToken).String())), 0o600))
-	env, _ := environment(t)
-	m := &realm{remote: serveHTTP(t, env, "--callers", file, "--oidc-issuer", late.URL, "--oidc-audience", issuertest.Audience), issuer: late}
+	env, _ := harness.Environment(t)
+	m := &oidcServer{HTTP: harness.StartHTTP(t, env, "--sandbox", "--callers", file, "--oidc-issuer", late.URL, "--oidc-audience", issuertest.Audience), issuer: late}
 	alice := late.Token("a", nil)
 	assert.Contains(t, m.newest(t, alice, "list_identities", `{}`), "503 ")
 	assert.Contains(t, m.newest(t, carolToken, "list_identities", `{}`), "200 ")
-	ready := func() string {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.url+"/readyz", nil)
-		require.NoError(t, err)
-		return fetch(t, request)
-	}
+	ready := func() string { return m.Get("/readyz") }
 	assert.Equal(t, `503 {"status":"not_ready","code":"unavailable"}`+"\n", ready())
 	late.Down(false)
-	require.Eventually(t, func() bool { return strings.HasPrefix(ready(), "200 ") }, 20*time.Second, 50*time.Millisecond)
+	harness.Eventually(t, func() bool { return strings.HasPrefix(ready(), "200 ") })
 	assert.Contains(t, m.newest(t, alice, "list_identities", `{}`), "200 ")
-	require.NoError(t, m.cmd.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, <-m.done)
-	assert.Contains(t, m.said(), "the keys of the issuer could not be read")
+	m.Stop(t)
+	assert.Contains(t, m.Log(), "the keys of the issuer could not be read")
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 )
@@ -28,6 +30,14 @@ func post(t *testing.T, url, header, value, body string) {
 	require.Equal(t, 2, resp.StatusCode/100, resp.Status)
 }
 
+// postAsPrinted runs the command that a server has printed for delivering a message.
+func postAsPrinted(t *testing.T, log string) {
+	t.Helper()
+	line := regexp.MustCompile(`curl -H '([^:]+): ([^']+)' -d '([^']+)' (\S+)`).FindStringSubmatch(log)
+	require.NotNil(t, line, log)
+	post(t, line[4], line[1], line[2], line[3])
+}
+
 // writeConfig makes a folder for RAVI_CONFIG_DIR.
 func writeConfig(t *testing.T, files map[string]any) string {
 	t.Helper()
@@ -40,17 +50,17 @@ func writeConfig(t *testing.T, files map[string]any) string {
 	return dir
 }
 
-// neighbours are two servers on one machine with one HOME, which do all that
+// twoServers are two servers on one machine with one HOME, which do all that
 // tools can do at the same time.
-type neighbours struct {
+type twoServers struct {
 	ravi       *sandboxtest.Instance
 	identities [2]sandbox.IdentityInfo
 	dirs       [2]string
-	servers    [2]*wire
+	servers    [2]*harness.Stdio
 	home       string
 }
 
-func (n *neighbours) start(t *testing.T, config func(sandbox.IdentityInfo) map[string]any) {
+func (n *twoServers) start(t *testing.T, config func(sandbox.IdentityInfo) map[string]any) {
 	t.Helper()
 	n.home = t.TempDir()
 	for i, name := range []string{"amber", "basalt"} {
@@ -62,7 +72,7 @@ func (n *neighbours) start(t *testing.T, config func(sandbox.IdentityInfo) map[s
 }
 
 // work is what one of them does, and what it must see.
-func (n *neighbours) work(i, round int) error {
+func (n *twoServers) work(i, round int) error {
 	me, other := n.identities[i], n.identities[1-i]
 	secret := fmt.Sprintf("SECRET_%s_%d", strings.ToUpper(me.Name), round)
 	for _, step := range []struct {
@@ -79,7 +89,7 @@ func (n *neighbours) work(i, round int) error {
 		{"list_messages", args{}, []string{"Hello " + me.Name}},
 		{"get_secret", args{"name": secret}, []string{"of-" + me.Name}},
 	} {
-		r, err := n.servers[i].tool(step.tool, step.arguments)
+		r, err := n.servers[i].Tool(step.tool, step.arguments)
 		if err != nil {
 			return fmt.Errorf("%s: %s: %w", me.Name, step.tool, err)
 		}
@@ -102,7 +112,7 @@ func (n *neighbours) work(i, round int) error {
 }
 
 // Two agents on one machine, each with a RAVI_CONFIG_DIR of its own, cannot get
-// into each other's way, and nobody's files change.
+// into each other's way, and no file changes.
 func TestTwoConfigurationsOnOneMachine(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []struct {
@@ -126,14 +136,14 @@ func TestTwoConfigurationsOnOneMachine(t *testing.T) {
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
-			n := &neighbours{ravi: sandboxtest.New(t, sandbox.Config{Era: kind.era})}
+			n := &twoServers{ravi: sandboxtest.New(t, sandbox.Config{Era: kind.era})}
 			n.start(t, kind.config(n.ravi.Account))
 			before, err := takeSnapshot(n.home, n.dirs[0], n.dirs[1])
 			require.NoError(t, err)
 
 			for i, dir := range n.dirs {
 				env := []string{"HOME=" + n.home, "PATH=" + os.Getenv("PATH"), "RAVI_CONFIG_DIR=" + dir, "RAVI_BASE_URL=" + n.ravi.URL}
-				n.servers[i], _ = start(t, env, "stdio")
+				n.servers[i] = harness.StartStdio(t, env, "stdio")
 			}
 			var g errgroup.Group
 			for i := range n.servers {
@@ -143,7 +153,7 @@ func TestTwoConfigurationsOnOneMachine(t *testing.T) {
 			}
 			require.NoError(t, g.Wait())
 			for _, server := range n.servers {
-				code, err := server.close()
+				code, err := server.Close()
 				require.NoError(t, err)
 				assert.Zero(t, code)
 			}

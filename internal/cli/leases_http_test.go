@@ -12,10 +12,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/internal/test/harness"
 )
 
-// pass lets time pass over the journals while no server runs.
-func pass(t *testing.T, journals []string, by time.Duration) {
+// age makes the journals older, while no server runs.
+func age(t *testing.T, journals []string, by time.Duration) {
 	t.Helper()
 	for _, path := range journals {
 		if !strings.HasSuffix(path, ".jsonl") {
@@ -45,19 +47,19 @@ func pass(t *testing.T, journals []string, by time.Duration) {
 // Over HTTP an ephemeral identity ends by its time to live only: no end of a
 // session, of the server or of a server beside it deletes it earlier, however
 // the server ended, and whichever server comes next deletes it then (T7).
-func TestOverHTTPAnEphemeralIdentityEndsByItsTimeOnly(t *testing.T) {
+func TestEphemeralIdentityOverHTTPEndsByTTLOnly(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]os.Signal{"SIGTERM": syscall.SIGTERM, "SIGKILL": syscall.SIGKILL} {
 		for _, next := range []string{"http", "stdio"} {
 			t.Run(name+", then "+next, func(t *testing.T) {
 				t.Parallel()
-				ravi, env, journals := leaseHouse(t)
-				first := startHTTP(t, env)
-				response, _ := first.ask(http.DefaultClient, "", "", initializeBody)
+				ravi, env, journals := leaseEnvironment(t)
+				first := harness.StartHTTP(t, env)
+				response, _ := first.Post(http.DefaultClient, "", "", harness.InitializeMessage)
 				session := response.Header.Get("Mcp-Session-Id")
-				_, made := first.ask(http.DefaultClient, "", session, toolBody(1, "create_identity", `{"name":"task","ephemeral":true}`))
+				_, made := first.Post(http.DefaultClient, "", session, harness.ToolMessage(1, "create_identity", `{"name":"task","ephemeral":true}`))
 				require.Contains(t, made, `"ephemeral":true`)
-				request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, first.url+"/mcp", nil)
+				request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, first.URL+"/mcp", nil)
 				require.NoError(t, err)
 				request.Header.Set("Mcp-Session-Id", session)
 				gone, err := http.DefaultClient.Do(request)
@@ -66,22 +68,22 @@ func TestOverHTTPAnEphemeralIdentityEndsByItsTimeOnly(t *testing.T) {
 				assert.Less(t, gone.StatusCode, 300)
 				assert.Equal(t, []string{"kept", "task"}, identityNames(ravi), "the session's end is not its end")
 
-				beside, _ := start(t, env, "stdio")
-				must[args](t, beside, "create_identity", args{"name": "mine", "ephemeral": true})
-				require.NoError(t, first.cmd.Process.Signal(end))
-				<-first.done
-				_, err = beside.close()
+				beside := harness.StartStdio(t, env, "stdio")
+				harness.Must[args](t, beside, "create_identity", args{"name": "mine", "ephemeral": true})
+				require.NoError(t, first.Signal(end))
+				<-first.Ended
+				_, err = beside.Close()
 				require.NoError(t, err)
 				assert.Equal(t, []string{"kept", "task"}, identityNames(ravi), "the server's end is not its end")
 				require.Len(t, journals(), 2)
 
-				pass(t, journals(), 2*time.Hour)
+				age(t, journals(), 2*time.Hour)
 				if next == "http" {
-					startHTTP(t, env)
+					harness.StartHTTP(t, env)
 				} else {
-					start(t, env, "stdio")
+					harness.StartStdio(t, env, "stdio")
 				}
-				require.Eventually(t, func() bool { return len(identityNames(ravi)) == 1 && len(journals()) == 0 }, 60*time.Second, 10*time.Millisecond)
+				harness.Eventually(t, func() bool { return len(identityNames(ravi)) == 1 && len(journals()) == 0 })
 				assert.Equal(t, []string{"kept"}, identityNames(ravi))
 			})
 		}

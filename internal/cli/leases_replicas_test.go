@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session/redisstore/redistest"
@@ -21,16 +22,16 @@ import (
 // caller carol has not.
 func leaseReplicas(t *testing.T) (r *replicas, alice, carol *peer) {
 	t.Helper()
-	r = &replicas{t: t, client: http.DefaultClient, ravi: sandboxtest.New(t, sandbox.Config{TokenLife: time.Hour}), redis: redistest.Start(t)}
+	r = &replicas{t: t, client: &http.Client{Timeout: harness.Patience}, ravi: sandboxtest.New(t, sandbox.Config{TokenLife: time.Hour}), redis: redistest.Start(t)}
 	second, err := r.ravi.Server.Account(sandbox.AccountConfig{Email: "second@example.com"})
 	require.NoError(t, err)
 	folder := writeConfig(t, map[string]any{"auth.json": args{"access_token": second.AccessToken, "refresh_token": second.RefreshToken}})
 	file := filepath.Join(t.TempDir(), "callers.toml")
 	require.NoError(t, os.WriteFile(file, []byte(callerAt("alice", folder)+callerAt("carol", "")), 0o600))
-	env, _ := environment(t, "RAVI_BASE_URL="+r.ravi.URL, "RAVI_ACCESS_TOKEN="+r.ravi.Account.AccessToken,
+	env, _ := harness.Environment(t, "RAVI_BASE_URL="+r.ravi.URL, "RAVI_ACCESS_TOKEN="+r.ravi.Account.AccessToken,
 		"RAVI_MCP_SESSION_STORE="+r.redis.URL(), "RAVI_MCP_SEAL_KEY="+strings.Repeat("5e", 32))
 	for range 2 {
-		r.all = append(r.all, startHTTP(t, env, "--callers", file))
+		r.all = append(r.all, harness.StartHTTP(t, env, "--callers", file))
 	}
 	return r, &peer{replicas: r, caller: "alice"}, &peer{replicas: r, caller: "carol"}
 }
@@ -45,41 +46,40 @@ func (p *peer) lease(at int, name string) {
 // Two replicas share the ephemeral identities of their callers. One is killed: the other puts off the end of what is used
 // there, and deletes what is not when its time is over, with the account that it belongs to, also if Ravi is down at that
 // moment, and nothing else (T7).
-func TestAReplicaDeletesWhatAKilledOneLeased(t *testing.T) {
+func TestReplicaReapsTheLeasesOfAKilledOne(t *testing.T) {
 	t.Parallel()
 	r, alice, carol := leaseReplicas(t)
-	carol.create(0, "lasting")
+	carol.create(0, "permanent")
 	carol.lease(0, "used")
 	carol.lease(0, "task")
-	alice.create(0, "own-lasting")
+	alice.create(0, "own-permanent")
 	alice.lease(0, "own-task")
-	require.NoError(t, r.all[0].cmd.Process.Kill())
-	<-r.all[0].done
+	r.all[0].Kill(t)
 	for name, value := range redistest.Dump(t, r.redis) {
-		for _, known := range []string{r.ravi.Account.AccessToken, "alice", "carol", "task", "lasting"} {
+		for _, known := range []string{r.ravi.Account.AccessToken, "alice", "carol", "task", "permanent"} {
 			assert.NotContains(t, name+value.Text, known)
 		}
 	}
 	left := func(names ...string) {
 		t.Helper()
-		require.Eventually(t, func() bool {
+		harness.Eventually(t, func() bool {
 			assert.Subset(t, identityNames(r.ravi), names, "nothing else is ever gone")
 			return len(identityNames(r.ravi)) == len(names)
-		}, 2*time.Minute, 20*time.Millisecond, "%s", r.all[1].said())
+		}, "%s", r.all[1])
 	}
 
 	redistest.Pass(t, r.redis, 50*time.Minute)
 	require.Empty(t, carol.call(1, "use_identity", `{"identity":"used"}`).code)
 	r.ravi.Server.Faults().Add(sandbox.Fault{Method: "DELETE", Status: 503, Count: 3})
 	redistest.Pass(t, r.redis, 30*time.Minute)
-	left("lasting", "used", "own-lasting")
+	left("permanent", "used", "own-permanent")
 	redistest.Pass(t, r.redis, 40*time.Minute)
-	left("lasting", "own-lasting")
+	left("permanent", "own-permanent")
 	carol.lease(1, "task")
 }
 
 // While the Redis is away no ephemeral identity is made, as none could be noted.
-func TestNoEphemeralIdentityIsMadeWithoutTheStore(t *testing.T) {
+func TestNoEphemeralIdentityWithoutTheStore(t *testing.T) {
 	t.Parallel()
 	r, _, carol := leaseReplicas(t)
 	r.redis.Pause()
@@ -88,7 +88,7 @@ func TestNoEphemeralIdentityIsMadeWithoutTheStore(t *testing.T) {
 	}
 	r.redis.Resume()
 	assert.Empty(t, identityNames(r.ravi))
-	require.Eventually(t, func() bool {
+	harness.Eventually(t, func() bool {
 		return carol.call(1, "create_identity", `{"name":"task","ephemeral":true}`).code == ""
-	}, 30*time.Second, 100*time.Millisecond)
+	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/sandbox"
 )
 
@@ -22,7 +23,7 @@ import (
 // account, which is encrypted if pin is not empty.
 func loginRavi(t *testing.T, era sandbox.Era, pin string) (*sandbox.Server, string) {
 	t.Helper()
-	const email = "person@example.com"
+	const email = "user@example.com"
 	s, err := sandbox.New(sandbox.Config{Era: era, AutoApprove: email, DeviceInterval: time.Second})
 	require.NoError(t, err)
 	_, err = s.Account(sandbox.AccountConfig{Email: email, PIN: pin})
@@ -38,7 +39,7 @@ func loginRavi(t *testing.T, era sandbox.Era, pin string) (*sandbox.Server, stri
 // login runs "ravi-mcp login" with the given lines on stdin.
 func login(t *testing.T, env []string, stdin string, flags ...string) (output string, err error) {
 	t.Helper()
-	cmd := exec.Command(binary(t), append([]string{"login"}, flags...)...)
+	cmd := exec.Command(harness.Binary(t), append([]string{"login"}, flags...)...)
 	cmd.Env, cmd.Stdin = env, strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -56,16 +57,16 @@ func readJSON(t *testing.T, path string) map[string]any {
 	return fields
 }
 
-func TestLoginKeepsTheCredentialAndTheServerFindsIt(t *testing.T) {
+func TestLoginSavesACredentialTheServerFinds(t *testing.T) {
 	t.Parallel()
 	for era, file := range map[sandbox.Era]string{sandbox.EraTokens: "auth.json", sandbox.EraKeys: "config.json"} {
 		t.Run(string(era), func(t *testing.T) {
 			_, url := loginRavi(t, era, "")
-			env, home := environment(t, "RAVI_BASE_URL="+url)
+			env, home := harness.Environment(t, "RAVI_BASE_URL="+url)
 			out, err := login(t, env, "")
 			require.NoError(t, err, out)
 			assert.Contains(t, out, "/device and enter the code")
-			assert.Contains(t, out, "Logged in as person@example.com")
+			assert.Contains(t, out, "Logged in as user@example.com")
 
 			fields := readJSON(t, filepath.Join(home, ".ravi", file))
 			for _, secret := range []string{"access_token", "refresh_token", "management_key"} {
@@ -73,8 +74,7 @@ func TestLoginKeepsTheCredentialAndTheServerFindsIt(t *testing.T) {
 					assert.NotContains(t, out, v)
 				}
 			}
-			cmd := exec.Command(binary(t), "stdio", "--log-level", "off")
-			cmd.Env = env
+			cmd := harness.Command(t, env, "stdio", "--log-level", "off")
 			cmd.Stdin = strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}` + "\n" +
 				`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"list_identities","arguments":{}}}` + "\n")
 			answers, err := cmd.Output()
@@ -84,11 +84,11 @@ func TestLoginKeepsTheCredentialAndTheServerFindsIt(t *testing.T) {
 	}
 }
 
-func TestLoginUnlocksAnEncryptedVaultAndKeepsNoPIN(t *testing.T) {
+func TestLoginUnlocksTheVaultAndKeepsNoPIN(t *testing.T) {
 	t.Parallel()
 	const pin = "271828"
 	_, url := loginRavi(t, sandbox.EraTokens, pin)
-	env, home := environment(t, "RAVI_BASE_URL="+url)
+	env, home := harness.Environment(t, "RAVI_BASE_URL="+url)
 
 	out, err := login(t, env, "000000\n", "--pin-fd", "0")
 	require.Error(t, err)
@@ -106,11 +106,11 @@ func TestLoginUnlocksAnEncryptedVaultAndKeepsNoPIN(t *testing.T) {
 	}
 }
 
-func TestUnlockAddsTheKeysToALoginThatIsThere(t *testing.T) {
+func TestUnlockAddsKeysToAnExistingLogin(t *testing.T) {
 	t.Parallel()
 	const pin = "314159"
 	_, url := loginRavi(t, sandbox.EraTokens, pin)
-	env, home := environment(t, "RAVI_BASE_URL="+url)
+	env, home := harness.Environment(t, "RAVI_BASE_URL="+url)
 	out, err := login(t, env, "", "--unlock", "--pin-fd", "0")
 	require.Error(t, err)
 	assert.Contains(t, out, "no Ravi credential found")
@@ -132,16 +132,16 @@ func TestUnlockAddsTheKeysToALoginThatIsThere(t *testing.T) {
 
 // Unlocking a login whose access token has expired rotates the pair; the file
 // must hold the new one afterwards.
-func TestUnlockKeepsATokenThatWasRotatedOnTheWay(t *testing.T) {
+func TestUnlockKeepsARotatedToken(t *testing.T) {
 	t.Parallel()
 	const pin = "161803"
 	ravi, url := loginRavi(t, sandbox.EraTokens, pin)
-	env, home := environment(t, "RAVI_BASE_URL="+url)
+	env, home := harness.Environment(t, "RAVI_BASE_URL="+url)
 	_, err := login(t, env, pin+"\n", "--pin-fd", "0")
 	require.NoError(t, err)
 	path := filepath.Join(home, ".ravi", "auth.json")
 	before := readJSON(t, path)
-	require.NoError(t, ravi.ExpireAccess("person@example.com"))
+	require.NoError(t, ravi.ExpireAccess("user@example.com"))
 
 	out, err := login(t, env, pin+"\n", "--unlock", "--pin-fd", "0")
 	require.NoError(t, err, out)
@@ -151,11 +151,11 @@ func TestUnlockKeepsATokenThatWasRotatedOnTheWay(t *testing.T) {
 	require.NoError(t, err, "the login still works: %s", out)
 }
 
-func TestUnlockWritesToTheFileThatTheLoginIsIn(t *testing.T) {
+func TestUnlockWritesToTheFileOfTheLogin(t *testing.T) {
 	t.Parallel()
 	const pin = "141421"
 	_, url := loginRavi(t, sandbox.EraTokens, pin)
-	env, home := environment(t, "RAVI_BASE_URL="+url)
+	env, home := harness.Environment(t, "RAVI_BASE_URL="+url)
 	_, err := login(t, env, pin+"\n", "--pin-fd", "0")
 	require.NoError(t, err)
 	elsewhere := t.TempDir()
@@ -166,23 +166,22 @@ func TestUnlockWritesToTheFileThatTheLoginIsIn(t *testing.T) {
 	assert.Contains(t, out, home)
 }
 
-func TestAnEncryptedVaultWithoutATerminalNamesTheFlag(t *testing.T) {
+func TestLoginWithoutTerminalNamesThePINFlag(t *testing.T) {
 	t.Parallel()
 	_, url := loginRavi(t, sandbox.EraTokens, "271828")
-	env, home := environment(t, "RAVI_BASE_URL="+url)
+	env, home := harness.Environment(t, "RAVI_BASE_URL="+url)
 	out, err := login(t, env, "")
 	require.Error(t, err)
 	assert.Contains(t, out, "--pin-fd")
 	assert.NoFileExists(t, filepath.Join(home, ".ravi", "auth.json"), "a login that fails on the way leaves no credential")
 }
 
-func TestTheSandboxCommandPrintsTheEnvironmentOfItsClients(t *testing.T) {
+func TestSandboxCommandPrintsTheClientEnvironment(t *testing.T) {
 	t.Parallel()
 	for era, name := range map[string]string{"token": "RAVI_ACCESS_TOKEN", "keys": "RAVI_API_KEY"} {
 		t.Run(era, func(t *testing.T) {
-			env, _ := environment(t)
-			cmd := exec.Command(binary(t), "sandbox", "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--era", era, "--data", t.TempDir())
-			cmd.Env = env
+			env, _ := harness.Environment(t)
+			cmd := harness.Command(t, env, "sandbox", "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--era", era, "--data", t.TempDir())
 			out, err := cmd.StdoutPipe()
 			require.NoError(t, err)
 			require.NoError(t, cmd.Start())
@@ -201,7 +200,7 @@ func TestTheSandboxCommandPrintsTheEnvironmentOfItsClients(t *testing.T) {
 			require.Len(t, vars, 2)
 			assert.True(t, strings.HasPrefix(vars[1], name+"="), "the credential of the %s era", era)
 
-			client := exec.Command(binary(t), "stdio", "--log-level", "off")
+			client := exec.Command(harness.Binary(t), "stdio", "--log-level", "off")
 			client.Env = append(env, vars...)
 			client.Stdin = io.MultiReader(
 				strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}`+"\n"),

@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// O5: the program tells nobody of itself, and looks for no update. Every request of it goes through a proxy, which
-// knows Ravi only; nobody else is asked for, whichever tool is called.
-func TestNothingButRaviIsReached(t *testing.T) {
+// O5: the program sends no telemetry and looks for no update. Every request of it goes through a proxy, which sees no other
+// host than Ravi, whichever tool is called.
+func TestOnlyRaviIsContacted(t *testing.T) {
 	t.Parallel()
 	ravi := sandboxtest.Memory(t, sandbox.Config{})
 	var mu sync.Mutex
@@ -32,20 +33,20 @@ func TestNothingButRaviIsReached(t *testing.T) {
 		ravi.Server.ServeHTTP(w, r)
 	}))
 	t.Cleanup(proxy.Close)
-	env, _ := environment(t, "HTTP_PROXY="+proxy.URL, "HTTPS_PROXY="+proxy.URL,
+	env, _ := harness.Environment(t, "HTTP_PROXY="+proxy.URL, "HTTPS_PROXY="+proxy.URL,
 		"RAVI_BASE_URL=http://ravi.test", "RAVI_ACCESS_TOKEN="+ravi.Account.AccessToken)
-	w, _ := start(t, env, "stdio", "--toolsets", "default,mail,contacts,account,export", "--allow-export", t.TempDir(),
+	w := harness.StartStdio(t, env, "stdio", "--toolsets", "default,mail,contacts,account,export", "--allow-export", t.TempDir(),
 		"--reveal", "allow", "--send", "allow", "--delete", "allow", "--cleanup", "allow")
-	must[struct{}](t, w, "create_identity", args{"name": "amber"})
+	harness.Must[struct{}](t, w, "create_identity", args{"name": "amber"})
 	callEverything(t, w)
-	code, err := w.close()
+	code, err := w.Close()
 	require.NoError(t, err)
 	assert.Zero(t, code)
 
 	mu.Lock()
 	defer mu.Unlock()
-	for who, times := range reached {
-		assert.Regexp(t, `^[A-Z]+ ravi\.test$`, who, "%d times", times)
+	for request, times := range reached {
+		assert.Regexp(t, `^[A-Z]+ ravi\.test$`, request, "%d times", times)
 	}
 	assert.Greater(t, reached["POST ravi.test"], 5, "the proxy saw what the tools did")
 }

@@ -5,76 +5,26 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
-	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 )
-
-// start runs the real program and shakes hands.
-func start(t *testing.T, env []string, args ...string) (*wire, *logged) {
-	t.Helper()
-	cmd := exec.Command(binary(t), args...)
-	cmd.Env = env
-	log := &logged{}
-	cmd.Stderr = log
-	w, err := dial(cmd)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	require.NoError(t, w.initialize())
-	return w, log
-}
-
-// logged is what a process wrote to stderr so far.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// must calls a tool that has to succeed and decodes its result.
-func must[T any](t *testing.T, w *wire, name string, arguments any) T {
-	t.Helper()
-	var v T
-	r, err := w.tool(name, arguments)
-	require.NoError(t, err, name)
-	require.False(t, r.IsError, "%s: %v", name, r.Content)
-	require.NoError(t, json.Unmarshal(r.Result, &v))
-	return v
-}
-
-type args map[string]any
 
 // A client may write all its calls at once and close: every call is answered,
 // however often one tries.
 func TestEveryPipedCallIsAnsweredBeforeTheEnd(t *testing.T) {
 	t.Parallel()
 	const rounds, calls = 100, 50
-	program := binary(t)
-	env, home := environment(t)
+	program := harness.Binary(t)
+	env, home := harness.Environment(t)
 	before, err := takeSnapshot(home)
 	require.NoError(t, err)
 
@@ -85,7 +35,7 @@ func TestEveryPipedCallIsAnsweredBeforeTheEnd(t *testing.T) {
 		case 1:
 			name, arguments = "create_identity", fmt.Sprintf(`{"name":"worker-%02d"}`, id)
 		case 2:
-			name, arguments = "get_identity", `{"identity":"nobody"}`
+			name, arguments = "get_identity", `{"identity":"unknown"}`
 		case 3:
 			name, arguments = "set_secret", `{"name":"KEY","value":"v"}`
 		}
@@ -105,7 +55,7 @@ func TestEveryPipedCallIsAnsweredBeforeTheEnd(t *testing.T) {
 			}
 			answered := map[string]int{}
 			for line := range bytes.Lines(out) {
-				m, err := parseMessage(line)
+				m, err := harness.ParseMessage(line)
 				if err != nil {
 					return err
 				}
@@ -130,20 +80,20 @@ func TestEveryPipedCallIsAnsweredBeforeTheEnd(t *testing.T) {
 }
 
 // waiting starts a server on a sandbox with one identity and opens a wait.
-func waiting(t *testing.T) (w *wire, log *logged, wait <-chan message) {
+func waiting(t *testing.T) (w *harness.Stdio, wait <-chan harness.Message) {
 	t.Helper()
 	ravi := sandboxtest.New(t, sandbox.Config{})
 	amber := ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "amber"})
-	env, _ := environment(t, "RAVI_BASE_URL="+ravi.URL, "RAVI_ACCESS_TOKEN="+ravi.Account.AccessToken)
-	w, log = start(t, env, "stdio", "--identity", "amber")
-	cursor := must[struct{ Cursor string }](t, w, "watch_inbox", nil).Cursor
+	env, _ := harness.Environment(t, "RAVI_BASE_URL="+ravi.URL, "RAVI_ACCESS_TOKEN="+ravi.Account.AccessToken)
+	w = harness.StartStdio(t, env, "stdio", "--identity", "amber")
+	cursor := harness.Must[struct{ Cursor string }](t, w, "watch_inbox", nil).Cursor
 	listed := ravi.Server.CountRequests("GET", "/api/messages/")
-	wait, err := w.sendTool("wait_for_otp", args{"cursor": cursor, "timeout_seconds": 50})
+	wait, err := w.SendTool("wait_for_otp", args{"cursor": cursor, "timeout_seconds": 50})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool {
+	harness.Eventually(t, func() bool {
 		return ravi.Server.Streams(amber.UUID) == 1 && ravi.Server.CountRequests("GET", "/api/messages/") > listed
-	}, 30*time.Second, 5*time.Millisecond, "the wait reads the inbox")
-	return w, log, wait
+	}, "the wait reads the inbox")
+	return w, wait
 }
 
 // An orderly end loses nothing: an open wait is answered, with a cursor to go
@@ -153,11 +103,11 @@ func TestSignalsEndOpenWaitsAsPending(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			w, log, wait := waiting(t)
-			require.NoError(t, w.cmd.Process.Signal(signal))
+			w, wait := waiting(t)
+			require.NoError(t, w.Signal(signal))
 
-			r, err := w.receiveTool(wait)
-			require.NoError(t, err, "%s", log)
+			r, err := w.ReceiveTool(wait)
+			require.NoError(t, err, "%s", w.Log())
 			require.False(t, r.IsError, "%v", r.Content)
 			var result struct{ Status, Reason, Cursor string }
 			require.NoError(t, json.Unmarshal(r.Result, &result))
@@ -165,68 +115,65 @@ func TestSignalsEndOpenWaitsAsPending(t *testing.T) {
 			assert.Equal(t, "server_shutting_down", result.Reason)
 			assert.NotEmpty(t, result.Cursor)
 
-			code, err := w.wait()
+			code, err := w.Wait()
 			require.NoError(t, err)
-			assert.Zero(t, code, "%s", log)
+			assert.Zero(t, code, "%s", w.Log())
 		})
 	}
 }
 
 // A client that goes away without a word ends the server too: the next thing
 // it writes fails, it says so once, and nothing is left behind.
-func TestAClientThatStopsReadingEndsTheServer(t *testing.T) {
+func TestServerEndsWhenItsClientStopsReading(t *testing.T) {
 	t.Parallel()
-	w, log, _ := waiting(t)
-	require.NoError(t, w.out.Close())
-	<-w.ended
-	_, err := w.sendTool("get_identity", nil)
+	w, _ := waiting(t)
+	require.NoError(t, w.StopReading())
+	_, err := w.SendTool("get_identity", nil)
 	require.NoError(t, err)
 
-	code, err := w.wait()
+	code, err := w.Wait()
 	require.NoError(t, err, "the server ends by itself")
 	assert.Equal(t, 1, code)
-	assert.Equal(t, 1, strings.Count(log.String(), "ravi-mcp: "), "%s", log)
-	assert.NotContains(t, log.String(), "panic")
+	assert.Equal(t, 1, strings.Count(w.Log(), "ravi-mcp: "), "%s", w.Log())
+	assert.NotContains(t, w.Log(), "panic")
 }
 
 // When the input ends, an open wait still gets its time: the code that comes
 // meanwhile is not lost.
-func TestTheEndOfInputLetsAnOpenWaitFinish(t *testing.T) {
+func TestEndOfInputLetsAnOpenWaitFinish(t *testing.T) {
 	t.Parallel()
 	ravi := sandboxtest.New(t, sandbox.Config{})
 	amber := ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "amber"})
-	env, _ := environment(t, "RAVI_BASE_URL="+ravi.URL, "RAVI_ACCESS_TOKEN="+ravi.Account.AccessToken)
-	w, log := start(t, env, "stdio", "--identity", "amber")
-	cursor := must[struct{ Cursor string }](t, w, "watch_inbox", nil).Cursor
-	wait, err := w.sendTool("wait_for_otp", args{"cursor": cursor, "timeout_seconds": 50})
+	env, _ := harness.Environment(t, "RAVI_BASE_URL="+ravi.URL, "RAVI_ACCESS_TOKEN="+ravi.Account.AccessToken)
+	w := harness.StartStdio(t, env, "stdio", "--identity", "amber")
+	cursor := harness.Must[struct{ Cursor string }](t, w, "watch_inbox", nil).Cursor
+	wait, err := w.SendTool("wait_for_otp", args{"cursor": cursor, "timeout_seconds": 50})
 	require.NoError(t, err)
-	require.NoError(t, w.in.Close())
+	require.NoError(t, w.In.Close())
 	_, err = ravi.Server.DeliverSMS(sandbox.SMS{To: amber.Phone, From: "32665", Body: "Your code is 271828"})
 	require.NoError(t, err)
 
-	r, err := w.receiveTool(wait)
+	r, err := w.ReceiveTool(wait)
 	require.NoError(t, err)
 	assert.Contains(t, string(r.Result), `"code":"271828"`)
-	code, err := w.wait()
+	code, err := w.Wait()
 	require.NoError(t, err)
-	assert.Zero(t, code, "%s", log)
+	assert.Zero(t, code, "%s", w.Log())
 }
 
 // What stderr says about delivering a message by hand can be typed as it is.
-func TestThePrintedCommandDeliversAMessage(t *testing.T) {
+func TestPrintedCommandDeliversAMessage(t *testing.T) {
 	t.Parallel()
-	env, _ := environment(t)
-	w, log := start(t, env, "stdio", "--sandbox")
-	cursor := must[struct{ Cursor string }](t, w, "create_identity", args{"name": "amber-agent"}).Cursor
+	env, _ := harness.Environment(t)
+	w := harness.StartStdio(t, env, "stdio", "--sandbox")
+	cursor := harness.Must[struct{ Cursor string }](t, w, "create_identity", args{"name": "amber-agent"}).Cursor
 
-	line := regexp.MustCompile(`curl -H '([^:]+): ([^']+)' -d '([^']+)' (\S+)`).FindStringSubmatch(log.String())
-	require.NotNil(t, line, "%s", log)
-	post(t, line[4], line[1], line[2], line[3])
-	result := must[struct{ Status, Code string }](t, w, "wait_for_otp", args{"cursor": cursor, "timeout_seconds": 20})
+	postAsPrinted(t, w.Log())
+	result := harness.Must[struct{ Status, Code string }](t, w, "wait_for_otp", args{"cursor": cursor, "timeout_seconds": 20})
 	assert.Equal(t, "found", result.Status)
 	assert.Equal(t, "123456", result.Code)
 
-	code, err := w.close()
+	code, err := w.Close()
 	require.NoError(t, err)
 	assert.Zero(t, code)
 }

@@ -26,7 +26,7 @@ func (p *peer) everywhere(each int, tool, arguments string) []answered {
 }
 
 // The list that a dry run made at one replica is carried out at the other, once.
-func TestACleanupTokenWorksOnceAcrossReplicas(t *testing.T) {
+func TestCleanupTokenWorksOnceAcrossReplicas(t *testing.T) {
 	t.Parallel()
 	r := startReplicas(t, "--cleanup", "allow")
 	for _, p := range []*peer{r.open("alice", 1), {replicas: r, caller: "alice"}} {

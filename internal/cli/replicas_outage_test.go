@@ -13,19 +13,17 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/session/redisstore/redistest"
 )
 
-// What the traffic of TestRedisGoesAndComesBack knows of Redis.
+// What the traffic of TestRedisOutageNeedsNoRestart knows of Redis.
 const (
 	redisUp int32 = iota
 	redisGoing
 	redisDown
 )
-
-// longestCall is what a call may take that waits for nothing, on a slow machine and with Redis hanging.
-const longestCall = 20 * time.Second
 
 // traffic is what clients do all the time, and what is wrong with the answers.
 type traffic struct {
@@ -41,6 +39,20 @@ func (w *traffic) seen(what string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.count[what]++
+}
+
+// await waits until each was seen so often more than before.
+func (w *traffic) await(more int, whats ...string) {
+	w.t.Helper()
+	count := func(what string) int {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.count[what]
+	}
+	for _, what := range whats {
+		before := count(what)
+		harness.Eventually(w.t, func() bool { return count(what) >= before+more }, what)
+	}
 }
 
 // run makes one client call again and again, at one replica and the other, and judges what it gets: what is its own, or
@@ -59,10 +71,9 @@ func (w *traffic) run(ctx context.Context, p *peer, name, uuid string) {
 		got := p.call(n%2, tool, arguments)
 		for _, other := range w.markers {
 			if other != name {
-				assert.NotContains(w.t, got.body, other, "%s got something of somebody else", name)
+				assert.NotContains(w.t, got.body, other, "%s got something of another client", name)
 			}
 		}
-		assert.Less(w.t, got.took, longestCall, name)
 		switch after := w.phase.Load(); {
 		case got.status == http.StatusOK && got.code == "":
 			assert.Contains(w.t, got.body, name)
@@ -77,7 +88,9 @@ func (w *traffic) run(ctx context.Context, p *peer, name, uuid string) {
 			assert.Equal(w.t, http.StatusServiceUnavailable, got.status, got.body)
 			assert.Contains(w.t, got.body, "unavailable")
 			assert.NotEmpty(w.t, got.header.Get("Retry-After"))
-			w.seen(kind + " refused")
+			if before == redisDown && after == redisDown {
+				w.seen(kind + " refused while down") // and thus in time, also by a Redis that hangs
+			}
 		}
 		pause(ctx, 30*time.Millisecond)
 	}
@@ -93,10 +106,10 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Redis goes for 10 seconds, or hangs for as long, under traffic of both eras at two replicas. What needs it is refused in
+// Redis goes for some seconds, or hangs for as long, under traffic of both eras at two replicas. What needs it is refused in
 // time, what needs none goes on, waits find their codes, nothing crosses, and when it is back so is everything, without a
 // restart.
-func TestRedisGoesAndComesBack(t *testing.T) {
+func TestRedisOutageNeedsNoRestart(t *testing.T) {
 	t.Parallel()
 	for name, outage := range map[string]struct{ begin, end func(*redistest.Server) }{
 		"stopped": {(*redistest.Server).Stop, (*redistest.Server).Restart},
@@ -136,13 +149,12 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 			}
 			found := wait(finder, 0, `{"timeout_seconds":50}`)
 			pending := wait(idler, 1, `{"timeout_seconds":6}`)
-			require.Eventually(t, func() bool { return r.ravi.Server.Streams(lucky) == 1 && r.ravi.Server.Streams(idle) == 1 }, 30*time.Second, 5*time.Millisecond)
-			pause(ctx, time.Second)
+			harness.Eventually(t, func() bool { return r.ravi.Server.Streams(lucky) == 1 && r.ravi.Server.Streams(idle) == 1 })
+			w.await(2, "session answered", "newest answered")
 
 			w.phase.Store(redisGoing)
 			outage.begin(r.redis)
 			w.phase.Store(redisDown)
-			began := time.Now()
 			deliver := func(name, code string) {
 				_, err := r.ravi.Server.DeliverSMS(sandbox.SMS{To: r.phone(name), From: "32665", Body: "Your code is " + code})
 				require.NoError(t, err)
@@ -150,7 +162,6 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 			deliver("alice-lucky", "271828")
 			got := <-found
 			assert.Equal(t, "271828", got.text("code"), got.body)
-			assert.Less(t, got.took, 30*time.Second)
 			assert.Contains(t, got.text("hint"), "cursor", "that the session does not know how far it is")
 			past := got.text("cursor")
 
@@ -169,20 +180,18 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 				} {
 					got := newest.call(at, tool, arguments)
 					assert.Equal(t, "unavailable", got.code, "%s: %s", tool, got.body)
-					assert.Less(t, got.took, longestCall)
 				}
 				assert.Len(t, r.ravi.Server.Identities(), existing)
 			}
 			got = <-pending
 			assert.Equal(t, "pending", got.text("status"), "a wait that ends has its cursor to go on from: %s", got.body)
 			assert.NotEmpty(t, got.text("cursor"))
-			assert.Less(t, got.took, 30*time.Second)
 			next := got.text("cursor")
-			pause(ctx, 10*time.Second-time.Since(began))
+			w.await(20, "session refused while down", "newest answered while down")
 
 			w.phase.Store(redisGoing)
 			outage.end(r.redis)
-			require.Eventually(t, func() bool {
+			harness.Eventually(t, func() bool {
 				for name, p := range clients {
 					if got := p.call(0, "get_identity", fmt.Sprintf(`{"identity":%q}`, uuids[name])); got.status != http.StatusOK || got.code != "" {
 						return false
@@ -192,31 +201,28 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 					}
 				}
 				return true
-			}, 30*time.Second, 50*time.Millisecond, "everything is back without a restart")
+			}, "everything is back without a restart")
 			w.phase.Store(redisUp)
 			deliver("bob-idle", "161803")
 			assert.Equal(t, "161803", idler.call(0, "wait_for_otp", fmt.Sprintf(`{"cursor":%q,"timeout_seconds":20}`, next)).text("code"))
 			again := finder.call(1, "wait_for_otp", fmt.Sprintf(`{"cursor":%q,"timeout_seconds":1}`, past))
 			assert.Equal(t, "pending", again.text("status"), "no newer cursor returns a code again: %s", again.body)
-			assert.Empty(t, newest.call(1, "create_identity", `{"name":"alice-late"}`).code)
-			pause(ctx, time.Second)
+			harness.Eventually(t, func() bool { return newest.call(1, "create_identity", `{"name":"alice-late"}`).code != "unavailable" })
+			w.await(5, "session answered", "newest answered")
 			stop()
 			running.Wait()
 			t.Log(w.count)
-			for _, what := range []string{"session answered", "session refused", "newest answered while down"} {
-				assert.Positive(t, w.count[what], what)
-			}
 			for _, replica := range r.all {
-				assert.Contains(t, replica.said(), "the session store does not answer")
-				assert.Contains(t, replica.said(), "the session store answers again")
+				assert.Contains(t, replica.Log(), "the session store does not answer")
+				assert.Contains(t, replica.Log(), "the session store answers again")
 			}
 		})
 	}
 }
 
-// A Redis that comes back empty has forgotten the sessions: their clients are told so and open new ones, and nobody has
-// anybody else's. Cursors are the clients' own and go on.
-func TestARedisThatForgotEndsSessionsOnly(t *testing.T) {
+// A Redis that comes back empty has forgotten the sessions: their clients get 404 and open new ones, and no client
+// gets those of another. Cursors are the clients' own and go on.
+func TestEmptyRedisEndsOnlySessions(t *testing.T) {
 	t.Parallel()
 	r := startReplicasOn(t, redistest.Start(t))
 	old := r.open("alice", 0)
@@ -225,13 +231,13 @@ func TestARedisThatForgotEndsSessionsOnly(t *testing.T) {
 	request := old.toolCall(0, "wait_for_otp", `{"timeout_seconds":50}`, "")
 	waiting := make(chan answered, 1)
 	go func() { waiting <- old.do(request) }()
-	require.Eventually(t, func() bool { return r.ravi.Server.Streams(uuid) == 2 }, 30*time.Second, 5*time.Millisecond, "each replica has one by now")
+	harness.Eventually(t, func() bool { return r.ravi.Server.Streams(uuid) == 2 }, "each replica has one by now")
 	r.redis.Stop()
 	r.redis.Restart()
 	for at := range 2 {
-		require.Eventually(t, func() bool {
+		harness.Eventually(t, func() bool {
 			return old.call(at, "get_identity", `{}`).status == http.StatusNotFound
-		}, 30*time.Second, 20*time.Millisecond)
+		})
 	}
 	got := <-waiting
 	assert.Equal(t, http.StatusNotFound, got.status, "what runs in a session ends with it: %s", got.body)

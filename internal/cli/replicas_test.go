@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
@@ -27,7 +28,7 @@ type replicas struct {
 	t     *testing.T
 	ravi  *sandboxtest.Instance
 	redis *redistest.Server
-	all   []*remote
+	all   []*harness.HTTP
 	// client reaches them.
 	client *http.Client
 }
@@ -40,7 +41,7 @@ func startReplicas(t *testing.T, args ...string) *replicas {
 
 func startReplicasOn(t *testing.T, redis *redistest.Server, args ...string) *replicas {
 	t.Helper()
-	r := &replicas{t: t, redis: redis, client: http.DefaultClient, ravi: sandboxtest.New(t, sandbox.Config{TokenLife: time.Hour})}
+	r := &replicas{t: t, redis: redis, client: &http.Client{Timeout: harness.Patience}, ravi: sandboxtest.New(t, sandbox.Config{TokenLife: time.Hour})}
 	file := filepath.Join(t.TempDir(), "callers.toml")
 	var callers string
 	for _, name := range []string{"alice", "bob"} {
@@ -48,9 +49,9 @@ func startReplicasOn(t *testing.T, redis *redistest.Server, args ...string) *rep
 	}
 	require.NoError(t, os.WriteFile(file, []byte(callers), 0o600))
 	for range 2 {
-		env, _ := environment(t, "RAVI_ACCESS_TOKEN="+r.ravi.Account.AccessToken, "RAVI_BASE_URL="+r.ravi.URL,
+		env, _ := harness.Environment(t, "RAVI_ACCESS_TOKEN="+r.ravi.Account.AccessToken, "RAVI_BASE_URL="+r.ravi.URL,
 			"RAVI_MCP_SESSION_STORE="+redis.URL(), "RAVI_MCP_SEAL_KEY="+strings.Repeat("5e", 32))
-		r.all = append(r.all, startHTTP(t, env, append([]string{"--callers", file}, args...)...))
+		r.all = append(r.all, harness.StartHTTP(t, env, append([]string{"--callers", file}, args...)...))
 	}
 	return r
 }
@@ -59,14 +60,14 @@ func startReplicasOn(t *testing.T, redis *redistest.Server, args ...string) *rep
 type peer struct {
 	*replicas
 	caller, session string
-	asks            bool // has a person to ask
+	asks            bool // can ask its user
 }
 
-// open opens a session at a replica. Its client can ask a person.
+// open opens a session at a replica. Its client can ask its user.
 func (r *replicas) open(caller string, at int) *peer {
 	r.t.Helper()
 	p := &peer{replicas: r, caller: caller, asks: true}
-	got := p.post(at, strings.Replace(initializeBody, `"capabilities":{}`, `"capabilities":{"elicitation":{}}`, 1))
+	got := p.post(at, strings.Replace(harness.InitializeMessage, `"capabilities":{}`, `"capabilities":{"elicitation":{}}`, 1))
 	require.Equal(r.t, http.StatusOK, got.status, got.body)
 	p.session = got.header.Get("Mcp-Session-Id")
 	require.NotEmpty(r.t, p.session)
@@ -79,7 +80,6 @@ type answered struct {
 	status int
 	header http.Header
 	body   string
-	took   time.Duration
 	result map[string]any // of the tool
 	code   string         // with which the tool failed
 	reason string
@@ -91,7 +91,7 @@ func (a answered) text(field string) string { return fmt.Sprint(a.result[field])
 // request is a message for a replica.
 func (p *peer) request(at int, body string) *http.Request {
 	p.t.Helper()
-	request, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.all[at].url+"/mcp", strings.NewReader(body))
+	request, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.all[at].URL+"/mcp", strings.NewReader(body))
 	require.NoError(p.t, err)
 	for name, value := range map[string]string{"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
 		"Authorization": "Bearer " + tokenOf(p.caller)} {
@@ -111,7 +111,6 @@ func (p *peer) post(at int, body string) answered {
 
 // do may be called by any goroutine of the test.
 func (p *peer) do(request *http.Request) answered {
-	began := time.Now()
 	response, err := p.client.Do(request)
 	if !assert.NoError(p.t, err) {
 		return answered{}
@@ -119,7 +118,7 @@ func (p *peer) do(request *http.Request) answered {
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	assert.NoError(p.t, err)
-	a := answered{status: response.StatusCode, header: response.Header, body: string(text), took: time.Since(began)}
+	a := answered{status: response.StatusCode, header: response.Header, body: string(text)}
 	a.parse(p.t)
 	return a
 }
@@ -156,7 +155,7 @@ func (p *peer) call(at int, tool, arguments string) answered {
 
 // toolCall is the request of a call. more is further members of its params, each with a comma behind it.
 func (p *peer) toolCall(at int, tool, arguments, more string) *http.Request {
-	body := toolBody(7, tool, arguments)
+	body := harness.ToolMessage(7, tool, arguments)
 	if p.session != "" {
 		return p.request(at, strings.Replace(body, `"arguments"`, more+`"arguments"`, 1))
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/sandbox"
 )
 
@@ -163,12 +164,12 @@ func mcpCommand(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range []string{"PATH", "HOME", "RAVI_API_KEY", "RAVI_ACCESS_TOKEN", "RAVI_CONFIG_DIR", "RAVI_BASE_URL", "RAVI_IDENTITY"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
-	w, err := dial(cmd)
+	w, err := harness.Dial(cmd)
 	ts.Check(err)
-	if err = w.initialize(); err == nil {
-		err = w.play(ts.ReadFile(args[0]), ts.Stdout())
+	if err = w.Initialize(); err == nil {
+		err = play(w, ts.ReadFile(args[0]), ts.Stdout())
 	}
-	code, endErr := w.close()
+	code, endErr := w.Close()
 	ts.Check(errors.Join(err, endErr))
 	if code != 0 {
 		ts.Fatalf("exit code %d", code)
@@ -180,7 +181,7 @@ var (
 	uuidField   = regexp.MustCompile(`"uuid":"([^"]+)"`)
 )
 
-func (w *wire) play(calls string, out io.Writer) error {
+func play(w *harness.Stdio, calls string, out io.Writer) error {
 	latest := map[string]string{}
 	for line := range strings.Lines(calls) {
 		name, arguments, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -191,7 +192,7 @@ func (w *wire) play(calls string, out io.Writer) error {
 			arguments = "{}"
 		}
 		arguments = os.Expand(arguments, func(v string) string { return latest[v] })
-		r, err := w.tool(name, json.RawMessage(arguments))
+		r, err := w.Tool(name, json.RawMessage(arguments))
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

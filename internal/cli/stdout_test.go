@@ -7,32 +7,34 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/internal/test/harness"
 )
 
 // H10: whatever is called, and however much is logged, stdout carries JSON-RPC and nothing else. The wire of these tests
 // checks every line.
 func TestStdoutCarriesTheProtocolOnly(t *testing.T) {
 	t.Parallel()
-	env, _ := environment(t)
-	w, log := start(t, env, "stdio", "--sandbox", "--log-level", "debug", "--toolsets", "default,mail,contacts,account,export",
+	env, _ := harness.Environment(t)
+	w := harness.StartStdio(t, env, "stdio", "--sandbox", "--log-level", "debug", "--toolsets", "default,mail,contacts,account,export",
 		"--allow-export", t.TempDir(), "--reveal", "allow", "--send", "allow", "--delete", "allow", "--cleanup", "allow")
-	must[struct{}](t, w, "create_identity", args{"name": "amber"})
+	harness.Must[struct{}](t, w, "create_identity", args{"name": "amber"})
 
 	callEverything(t, w)
 	for _, line := range []string{"not JSON", `{"jsonrpc":"2.0"}`, `{"JSONRPC":"2.0","id":1,"method":"ping"}`, `[]`, "", "\x00"} {
-		_, err := io.WriteString(w.in, line+"\n")
+		_, err := io.WriteString(w.In, line+"\n")
 		require.NoError(t, err)
 	}
-	_, err := w.tool("no_such_tool", args{})
+	_, err := w.Tool("no_such_tool", args{})
 	require.Error(t, err)
-	code, err := w.close()
+	code, err := w.Close()
 	require.NoError(t, err, "every line on stdout is JSON-RPC")
 	assert.Zero(t, code)
-	assert.Contains(t, log.String(), `"level":"debug"`)
+	assert.Contains(t, w.Log(), `"level":"debug"`)
 }
 
 // callEverything calls every tool with what it wants, as far as that can be known, and with what it does not want.
-func callEverything(t *testing.T, w *wire) {
+func callEverything(t *testing.T, w *harness.Stdio) {
 	t.Helper()
 	arguments := map[string]args{
 		"create_identity":  {"name": "basalt", "ephemeral": true},
@@ -50,11 +52,11 @@ func callEverything(t *testing.T, w *wire) {
 		"send_email":       {"to": []string{"someone@example.com"}, "subject": "Hello", "text": "Hello"},
 		"send_sms":         {"to": "+15551230000", "text": "Hello"},
 		"find_contact":     {"query": "someone"},
-		"delete_identity":  {"identity": "nobody"},
+		"delete_identity":  {"identity": "unknown"},
 	}
-	answered, err := w.send("tools/list", args{})
+	answered, err := w.Send("tools/list", args{})
 	require.NoError(t, err)
-	m, err := w.receive(answered)
+	m, err := w.Receive(answered)
 	require.NoError(t, err)
 	var list struct{ Tools []struct{ Name string } }
 	require.NoError(t, json.Unmarshal(m.Result, &list))
@@ -62,9 +64,9 @@ func callEverything(t *testing.T, w *wire) {
 	for range 2 { // the second time what the first has made is there
 		for _, tool := range list.Tools {
 			names[tool.Name] = true
-			_, err := w.tool(tool.Name, arguments[tool.Name])
+			_, err := w.Tool(tool.Name, arguments[tool.Name])
 			require.NoError(t, err, tool.Name)
-			_, err = w.tool(tool.Name, args{"unknown": true})
+			_, err = w.Tool(tool.Name, args{"unknown": true})
 			require.NoError(t, err, tool.Name)
 		}
 	}

@@ -7,17 +7,17 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// terminal opens a terminal: what a person types goes into screen, and what the
+// terminal opens a terminal: what a user types goes into screen, and what the
 // terminal shows comes out of it.
 func terminal(t *testing.T) (screen, keyboard *os.File) {
 	t.Helper()
@@ -48,9 +48,9 @@ func echoes(t *testing.T, f *os.File) bool {
 	return mode.Lflag&syscall.ECHO != 0
 }
 
-// A value that a person types is asked for, stored, and not shown by the
+// A value that a user types is asked for, stored, and not shown by the
 // terminal, which shows what is typed again afterwards.
-func TestATypedValueIsNotShown(t *testing.T) {
+func TestTypedValueIsNotShown(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		args  []string
@@ -64,14 +64,14 @@ func TestATypedValueIsNotShown(t *testing.T) {
 			const typed = "typed-canary-9"
 			ravi := sandboxtest.New(t, sandbox.Config{})
 			amber := ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "amber"})
-			env, _ := environment(t, "RAVI_BASE_URL="+ravi.URL, "RAVI_ACCESS_TOKEN="+ravi.Account.AccessToken)
+			env, _ := harness.Environment(t, "RAVI_BASE_URL="+ravi.URL, "RAVI_ACCESS_TOKEN="+ravi.Account.AccessToken)
 			screen, keyboard := terminal(t)
-			said, answered := &logged{}, &logged{}
-			cmd := exec.Command(binary(t), append(c.args, "--identity", amber.UUID)...)
+			said, answered := &harness.Output{}, &harness.Output{}
+			cmd := exec.Command(harness.Binary(t), append(c.args, "--identity", amber.UUID)...)
 			cmd.Env, cmd.Stdin, cmd.Stderr, cmd.Stdout = env, keyboard, said, answered
 			require.NoError(t, cmd.Start())
 			t.Cleanup(func() { _ = cmd.Process.Kill() })
-			require.Eventually(t, func() bool { return said.String() == c.asked && !echoes(t, keyboard) }, 30*time.Second, 5*time.Millisecond, "%s", said)
+			harness.Eventually(t, func() bool { return said.String() == c.asked && !echoes(t, keyboard) }, "%s", said)
 			_, err := screen.WriteString(typed + "\n")
 			require.NoError(t, err)
 			require.NoError(t, cmd.Wait(), "%s", said)
@@ -85,30 +85,30 @@ func TestATypedValueIsNotShown(t *testing.T) {
 			assert.Contains(t, string(shown[:n]), "END")
 			assert.NotContains(t, string(shown[:n])+said.String()+answered.String(), typed)
 
-			w, _ := start(t, env, "stdio", "--identity", amber.UUID)
+			w := harness.StartStdio(t, env, "stdio", "--identity", amber.UUID)
 			if name == "secret" {
-				assert.Equal(t, typed, must[struct{ Value string }](t, w, "get_secret", args{"name": "API_KEY"}).Value)
+				assert.Equal(t, typed, harness.Must[struct{ Value string }](t, w, "get_secret", args{"name": "API_KEY"}).Value)
 				return
 			}
-			got := must[struct{ Credential struct{ Password string } }](t, w, "get_credential", args{"domain": "github.com"})
+			got := harness.Must[struct{ Credential struct{ Password string } }](t, w, "get_credential", args{"domain": "github.com"})
 			assert.Equal(t, typed, got.Credential.Password)
 		})
 	}
 }
 
 // An empty line stores nothing.
-func TestNothingTypedIsNothingStored(t *testing.T) {
+func TestEmptyInputStoresNothing(t *testing.T) {
 	t.Parallel()
 	ravi := sandboxtest.New(t, sandbox.Config{})
 	amber := ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "amber"})
-	env, _ := environment(t, "RAVI_BASE_URL="+ravi.URL, "RAVI_ACCESS_TOKEN="+ravi.Account.AccessToken)
+	env, _ := harness.Environment(t, "RAVI_BASE_URL="+ravi.URL, "RAVI_ACCESS_TOKEN="+ravi.Account.AccessToken)
 	screen, keyboard := terminal(t)
-	said := &logged{}
-	cmd := exec.Command(binary(t), "secret", "set", "API_KEY", "--identity", amber.UUID)
+	said := &harness.Output{}
+	cmd := exec.Command(harness.Binary(t), "secret", "set", "API_KEY", "--identity", amber.UUID)
 	cmd.Env, cmd.Stdin, cmd.Stderr = env, keyboard, said
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	require.Eventually(t, func() bool { return !echoes(t, keyboard) }, 30*time.Second, 5*time.Millisecond)
+	harness.Eventually(t, func() bool { return !echoes(t, keyboard) })
 	_, err := screen.WriteString("\n")
 	require.NoError(t, err)
 	require.Error(t, cmd.Wait())
@@ -117,25 +117,25 @@ func TestNothingTypedIsNothingStored(t *testing.T) {
 }
 
 // At SIGHUP the running program opens its audit anew, before any call.
-func TestAHangupOpensTheAuditAnew(t *testing.T) {
+func TestHangupReopensTheAuditFile(t *testing.T) {
 	t.Parallel()
-	env, home := environment(t)
+	env, home := harness.Environment(t)
 	trail := filepath.Join(home, "trail")
-	w, log := start(t, env, "stdio", "--sandbox", "--audit", trail)
-	must[struct{}](t, w, "list_identities", nil)
+	w := harness.StartStdio(t, env, "stdio", "--sandbox", "--audit", trail)
+	harness.Must[struct{}](t, w, "list_identities", nil)
 	require.NoError(t, os.Rename(trail, trail+".1"))
-	require.NoError(t, w.cmd.Process.Signal(syscall.SIGHUP))
-	require.Eventually(t, func() bool {
+	require.NoError(t, w.Signal(syscall.SIGHUP))
+	harness.Eventually(t, func() bool {
 		info, err := os.Stat(trail)
 		return err == nil && info.Size() == 0 && info.Mode().Perm() == 0o600
-	}, 30*time.Second, 5*time.Millisecond, "%s", log)
-	must[struct{}](t, w, "list_identities", nil)
+	}, "%s", w)
+	harness.Must[struct{}](t, w, "list_identities", nil)
 	for _, path := range []string{trail, trail + ".1"} {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		assert.Contains(t, string(text), `"tool":"list_identities"`, path)
 	}
-	code, err := w.close()
+	code, err := w.Close()
 	require.NoError(t, err)
-	assert.Zero(t, code, "%s", log)
+	assert.Zero(t, code, "%s", w.Log())
 }

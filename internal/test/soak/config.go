@@ -11,7 +11,7 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// Caller is somebody whom the server under test knows. The identities that it may use are those whose names begin with
+// Caller is a caller that the server under test knows. The identities that it may use are those whose names begin with
 // Name and a dash.
 type Caller struct {
 	Name  string
@@ -27,6 +27,8 @@ type Config struct {
 	Clients, Calls int
 	// Limit ends a run that takes longer, with fewer calls; 0 means none.
 	Limit time.Duration
+	// Until, if it is not nil, makes clients go on beyond their calls until it is closed.
+	Until <-chan struct{}
 	// Ravi is what the server under test uses as Ravi, in this process, with bodies recorded and room for the requests of
 	// a second (sandbox.Config.RecordBodies, KeptRequests). Account is the account in it, whose token must not expire.
 	Ravi    *sandbox.Server
@@ -69,21 +71,21 @@ type Report struct {
 func (r *Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "soak: seed %d, %d clients, %d calls, %d lost, in %s\n", r.Seed, r.Clients, r.Calls, r.Lost, r.Duration.Round(time.Millisecond))
-	ways := map[string]bool{}
+	transports := map[string]bool{}
 	for _, by := range r.Tools {
-		for way := range by {
-			ways[way] = true
+		for transport := range by {
+			transports[transport] = true
 		}
 	}
-	columns := slices.Sorted(maps.Keys(ways))
+	columns := slices.Sorted(maps.Keys(transports))
 	fmt.Fprintf(&b, "%-20s", "calls")
-	for _, way := range columns {
-		fmt.Fprintf(&b, "%13s", way)
+	for _, transport := range columns {
+		fmt.Fprintf(&b, "%13s", transport)
 	}
 	for _, tool := range slices.Sorted(maps.Keys(r.Tools)) {
 		fmt.Fprintf(&b, "\n%-20s", tool)
-		for _, way := range columns {
-			fmt.Fprintf(&b, "%13d", r.Tools[tool][way])
+		for _, transport := range columns {
+			fmt.Fprintf(&b, "%13d", r.Tools[tool][transport])
 		}
 	}
 	b.WriteString("\nstolen and refused: ")

@@ -16,14 +16,14 @@ import (
 
 // web is a client over HTTP, down to single requests, so that it can also do what no honest client does.
 type web struct {
-	client *http.Client
-	url    string
-	token  string
-	lossy  bool // connections may break
-	modern bool
-	id     string // of the session
-	wish   string // X-Ravi-Identity
-	next   atomic.Int64
+	client    *http.Client
+	url       string
+	token     string
+	lossy     bool // connections may break
+	modern    bool
+	id        string // of the session
+	requested string // X-Ravi-Identity
+	next      atomic.Int64
 }
 
 // request makes a request of this caller in a session, which may be "".
@@ -43,8 +43,8 @@ func (w *web) request(ctx context.Context, method, path, session string, body []
 		r.Header.Set("Mcp-Session-Id", session)
 		r.Header.Set("Mcp-Protocol-Version", legacyProtocol)
 	}
-	if w.wish != "" {
-		r.Header.Set("X-Ravi-Identity", w.wish)
+	if w.requested != "" {
+		r.Header.Set("X-Ravi-Identity", w.requested)
 	}
 	return r, nil
 }
@@ -109,18 +109,18 @@ func newHTTP(ctx context.Context, w *web) (wire, error) {
 func (w *web) session() string { return w.id }
 
 func (w *web) call(ctx context.Context, tool string, arguments map[string]any) (outcome, error) {
-	return w.callIn(ctx, w.id, w.wish, tool, arguments)
+	return w.callIn(ctx, w.id, w.requested, tool, arguments)
 }
 
-// callIn calls in a given session and with a given wish for an identity.
-func (w *web) callIn(ctx context.Context, session, wish, tool string, arguments map[string]any) (outcome, error) {
+// callIn calls in a given session and with a given X-Ravi-Identity.
+func (w *web) callIn(ctx context.Context, session, requested, tool string, arguments map[string]any) (outcome, error) {
 	message := toolCall(int(w.next.Add(1)), w.modern, tool, arguments)
 	r, err := w.request(ctx, http.MethodPost, "/mcp", session, message)
 	if err != nil {
 		return outcome{}, err
 	}
-	if wish != "" {
-		r.Header.Set("X-Ravi-Identity", wish)
+	if requested != "" {
+		r.Header.Set("X-Ravi-Identity", requested)
 	}
 	if w.modern {
 		r.Header.Set("Mcp-Protocol-Version", modernProtocol)

@@ -51,8 +51,8 @@ func (a *actor) create(ctx context.Context) error {
 		a.bound, a.unsure = i, false
 	}
 	a.identities = append(a.identities, i)
-	if a.way == overHTTP && a.home == nil && a.number%3 == 0 {
-		a.home, a.homeBy, a.web.wish = i, "header", i.uuid
+	if a.transport == overHTTP && a.home == nil && a.number%3 == 0 {
+		a.home, a.homeBy, a.web.requested = i, "header", i.uuid
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (a *actor) getIdentity(ctx context.Context) error {
 	}
 	got, err := into[described](o)
 	if err == nil && (got.Address != i.address || got.Phone != i.phone) {
-		return fmt.Errorf("%s has the address or number of somebody else: %s", i.name, o.text)
+		return fmt.Errorf("%s has the address or number of another identity: %s", i.name, o.text)
 	}
 	return err
 }
@@ -163,7 +163,7 @@ func (a *actor) listIdentities(ctx context.Context) error {
 	return nil
 }
 
-// remove deletes an identity, which then does not exist for anybody.
+// remove deletes an identity, which then does not exist for any client.
 func (a *actor) remove(ctx context.Context) error {
 	i := a.any()
 	if i == a.home {

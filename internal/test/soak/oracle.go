@@ -129,7 +129,7 @@ func (r *run) audit(ctx context.Context) {
 			r.auditIdentity(ctx, client.Scope(info.UUID), i, info)
 			delete(believed, info.UUID)
 		} else if r.words.MatchString(info.Name) && !r.maybe[info.Name] {
-			r.fail("Ravi has an identity %s that nobody made, or that was deleted", info.Name)
+			r.fail("Ravi has an identity %s that no client made, or that was deleted", info.Name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(believed)) {
@@ -180,7 +180,7 @@ func (r *run) auditIdentity(ctx context.Context, scope *ravi.Scope, i *identity,
 		delete(stored, domain)
 	}
 	for what := range stored {
-		r.fail("%s has something that nobody stored: %s", i.name, what)
+		r.fail("%s has something that no client stored: %s", i.name, what)
 	}
 }
 

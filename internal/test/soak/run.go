@@ -59,9 +59,9 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 
 	start := time.Now()
 	for n := range cfg.Clients {
-		a, err := r.enlist(ctx, n)
+		a, err := r.connect(ctx, n)
 		if err != nil {
-			r.dismiss()
+			r.disconnect()
 			return nil, fmt.Errorf("soak: client %d: %w", n, err)
 		}
 		r.actors = append(r.actors, a)
@@ -76,7 +76,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		working.Go(func() { a.live(ctx, (cfg.Calls+cfg.Clients-1)/cfg.Clients) })
 	}
 	working.Wait()
-	r.dismiss()
+	r.disconnect()
 	close(over)
 	watching.Wait()
 	r.collect()
@@ -87,20 +87,20 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	return &r.report, nil
 }
 
-// enlist makes the n-th client.
-func (r *run) enlist(ctx context.Context, n int) (*actor, error) {
+// connect makes and connects the n-th client.
+func (r *run) connect(ctx context.Context, n int) (*actor, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	a := &actor{run: r, number: n, caller: r.Callers[n%len(r.Callers)], modern: n/3%2 == 1, way: r.way(n)}
+	a := &actor{run: r, number: n, caller: r.Callers[n%len(r.Callers)], modern: n/3%2 == 1, transport: r.transport(n)}
 	a.prefix = fmt.Sprintf("%s-c%03d-", a.caller.Name, n)
 	a.shown.Store(&handles{})
 	var err error
-	if a.way == overStdio {
-		err = a.enlistStdio(ctx)
+	if a.transport == overStdio {
+		err = a.connectStdio(ctx)
 		return a, err
 	}
 	a.web = &web{client: &http.Client{Transport: &http.Transport{}}, url: r.URL, token: a.caller.Token, modern: a.modern, lossy: r.Faults}
-	if a.way == overSSE {
+	if a.transport == overSSE {
 		a.wire, err = newSSE(ctx, a.web)
 	} else {
 		a.wire, err = newHTTP(ctx, a.web)
@@ -108,7 +108,7 @@ func (r *run) enlist(ctx context.Context, n int) (*actor, error) {
 	return a, err
 }
 
-func (a *actor) enlistStdio(ctx context.Context) error {
+func (a *actor) connectStdio(ctx context.Context) error {
 	info, err := a.run.Ravi.CreateIdentity(a.run.Account.Email, sandbox.NewIdentity{Name: a.prefix + "home"})
 	if err != nil {
 		return err
@@ -124,8 +124,8 @@ func (a *actor) enlistStdio(ctx context.Context) error {
 	return err
 }
 
-// way spreads the clients over the transports: of ten, two use stdio, three SSE and five streamable HTTP.
-func (r *run) way(n int) string {
+// transport spreads the clients over the transports: of ten, two use stdio, three SSE and five streamable HTTP.
+func (r *run) transport(n int) string {
 	switch {
 	case r.Stdio != nil && (r.URL == "" || n%10 < 2):
 		return overStdio
@@ -135,8 +135,8 @@ func (r *run) way(n int) string {
 	return overHTTP
 }
 
-// dismiss ends the clients.
-func (r *run) dismiss() {
+// disconnect ends the clients.
+func (r *run) disconnect() {
 	for _, a := range r.actors {
 		if err := a.wire.close(); err != nil {
 			r.fail("%s: the end: %v", a.prefix, err)
@@ -160,6 +160,19 @@ func (r *run) watch(start time.Time, over <-chan struct{}) {
 			said = time.Now()
 			r.Log("%d of %d calls after %s", r.done(), r.Calls, time.Since(start).Round(time.Second))
 		}
+	}
+}
+
+// goesOn reports whether clients act beyond their calls.
+func (r *run) goesOn() bool {
+	if r.Until == nil {
+		return false
+	}
+	select {
+	case <-r.Until:
+		return false
+	default:
+		return true
 	}
 }
 
@@ -189,13 +202,13 @@ func (r *run) fail(format string, args ...any) {
 	}
 }
 
-func (r *run) count(tool, way string) {
+func (r *run) count(tool, transport string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.report.Tools[tool] == nil {
 		r.report.Tools[tool] = map[string]int{}
 	}
-	r.report.Tools[tool][way]++
+	r.report.Tools[tool][transport]++
 }
 
 func (r *run) caught(kind string) {

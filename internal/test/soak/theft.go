@@ -9,8 +9,8 @@ import (
 	"net/http"
 )
 
-// nobody is the identity that a mark of a stolen call means.
-const nobody = "nobody"
+// noIdentity is what a mark of a stolen call belongs to.
+const noIdentity = "none"
 
 // steal tries something that belongs to a client of another caller, and then something made up: both must be refused in
 // the same words.
@@ -22,7 +22,7 @@ func (a *actor) steal(ctx context.Context) error {
 	kinds := []func(context.Context, handles) (string, error){
 		a.stealIdentity, a.stealIdentity, a.stealCursor, a.stealMessage, a.stealCredential, a.stealName,
 	}
-	if a.way == overHTTP {
+	if a.transport == overHTTP {
 		kinds = append(kinds, a.stealSession, a.stealSession, a.stealHeader)
 	}
 	kind, err := kinds[a.rng.IntN(len(kinds))](ctx, *victim.shown.Load())
@@ -71,14 +71,14 @@ func (a *actor) stealIdentity(ctx context.Context, h handles) (string, error) {
 	kind, stolen, guess := "uuid", h.uuid, a.madeUp()
 	switch a.rng.IntN(4) {
 	case 0:
-		kind, stolen, guess = "name", h.name, a.prefix+"nobody"
+		kind, stolen, guess = "name", h.name, a.prefix+"unknown"
 	case 1:
-		kind, stolen, guess = "address", h.address, "nobody@in.ravi.app"
+		kind, stolen, guess = "address", h.address, "unknown@in.ravi.app"
 	}
 	if stolen == "" {
 		return kind, nil
 	}
-	mark := a.mark(nobody)
+	mark := a.mark(noIdentity)
 	calls := []struct {
 		tool      string
 		arguments map[string]any
@@ -176,10 +176,10 @@ func (a *actor) stealHeader(ctx context.Context, h handles) (string, error) {
 		return "header", nil
 	}
 	var texts [2]string
-	for n, wish := range []string{h.uuid, a.madeUp()} {
+	for n, requested := range []string{h.uuid, a.madeUp()} {
 		a.calls.Add(1)
-		a.run.count("get_identity", a.way)
-		o, err := a.web.callIn(ctx, "", wish, "get_identity", map[string]any{})
+		a.run.count("get_identity", a.transport)
+		o, err := a.web.callIn(ctx, "", requested, "get_identity", map[string]any{})
 		if err != nil {
 			return "header", err
 		}
@@ -202,7 +202,7 @@ func (a *actor) stealSession(ctx context.Context, h handles) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience/4) // a stream that is opened does not end by itself
 	defer cancel()
-	mark := a.mark(nobody)
+	mark := a.mark(noIdentity)
 	attempts := []struct{ method, path, tool string }{
 		{http.MethodPost, "/mcp", "get_identity"}, {http.MethodPost, "/mcp", "list_secrets"}, {http.MethodPost, "/mcp", "set_secret"},
 		{http.MethodPost, "/mcp", "create_identity"}, {http.MethodPost, "/mcp", "use_identity"},
@@ -231,7 +231,7 @@ func (a *actor) stealSession(ctx context.Context, h handles) (string, error) {
 			return "session", err
 		}
 		a.calls.Add(1)
-		a.run.count("("+t.method+" in a session)", a.way)
+		a.run.count("("+t.method+" in a session)", a.transport)
 		status, _, answer, err := a.web.do(r)
 		if err != nil {
 			return "session", err

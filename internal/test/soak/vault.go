@@ -79,7 +79,7 @@ func (a *actor) listSecrets(ctx context.Context) error {
 		delete(listed, name)
 	}
 	if len(listed) > 0 {
-		return fmt.Errorf("nobody stored %v", listed)
+		return fmt.Errorf("no client stored %v", listed)
 	}
 	return nil
 }
@@ -179,7 +179,7 @@ func (a *actor) listCredentials(ctx context.Context) error {
 		delete(listed, domain)
 	}
 	if len(listed) > 0 {
-		return fmt.Errorf("nobody stored %v", listed)
+		return fmt.Errorf("no client stored %v", listed)
 	}
 	return nil
 }

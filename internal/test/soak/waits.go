@@ -178,7 +178,7 @@ func (a *actor) waitFor(ctx context.Context, i *identity, c cursor, own bool, ar
 	return o, by, err
 }
 
-// ownAnswer checks the answer to a wait with the session's own cursor, or with none at all. It may be pending: nobody can
+// ownAnswer checks the answer to a wait with the session's own cursor, or with none at all. It may be pending: no client can
 // tell what such a wait began before.
 func (a *actor) ownAnswer(i *identity, got waited, o outcome) error {
 	if got.Armed == "cursor" {

@@ -21,7 +21,7 @@ const (
 // errLost says that the answer to a call is not known, because the server or what it needs was not there.
 var errLost = errors.New("the call was lost")
 
-// wire is a client's way to the server. It may be used by several goroutines.
+// wire is a client's connection to the server. It may be used by several goroutines.
 type wire interface {
 	// call calls a tool. Its error is errLost, or says that the server did what it must not.
 	call(ctx context.Context, tool string, arguments map[string]any) (outcome, error)

@@ -66,7 +66,7 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 	}}
 	configFile := sources.Identity
 	if o.remote {
-		configFile = nil // whose it would be, nobody can say
+		configFile = nil // a file of this machine is of no particular caller
 	}
 	if o.sandbox {
 		embedded, err := startEmbedded(o.embedded, notes)

@@ -33,32 +33,32 @@ const demoTime = time.Minute
 func demo(ctx context.Context, s streams) error {
 	ctx, cancel := context.WithTimeout(ctx, demoTime)
 	defer cancel()
-	stage := &stage{out: s.out, color: isTerminal(s.out)}
-	stage.title("An embedded Ravi, and two agents at the same time")
+	p := &printer{out: s.out, colored: isTerminal(s.out)}
+	p.title("An embedded Ravi, and two agents at the same time")
 
 	ravi, err := startEmbedded(embeddedOptions{era: "token"}, io.Discard)
 	if err != nil {
 		return fmt.Errorf("start the embedded Ravi: %w", err)
 	}
 	defer ravi.close()
-	stage.say("embedded Ravi at %s; each agent runs 'ravi-mcp stdio' as its own process\n", ravi.url)
+	p.printf("embedded Ravi at %s; each agent runs 'ravi-mcp stdio' as its own process\n", ravi.url)
 
-	cast := []*agent{
-		{name: "agent-amber", site: "nimbus.example", code: "804 213", link: "https://nimbus.example/verify?token=Zk3v9QpW7xTn", ink: cyan},
-		{name: "agent-basalt", site: "quarry.example", code: "551 906", link: "https://quarry.example/confirm/8fJq2LmX4sRd", ink: magenta},
+	agents := []*agent{
+		{name: "agent-amber", site: "nimbus.example", code: "804 213", link: "https://nimbus.example/verify?token=Zk3v9QpW7xTn", color: cyan},
+		{name: "agent-basalt", site: "quarry.example", code: "551 906", link: "https://quarry.example/confirm/8fJq2LmX4sRd", color: magenta},
 	}
-	g, playing := errgroup.WithContext(ctx)
-	for _, a := range cast {
-		a.stage, a.ravi = stage, ravi
+	g, running := errgroup.WithContext(ctx)
+	for _, a := range agents {
+		a.printer, a.ravi = p, ravi
 		g.Go(func() error {
-			if err := a.start(playing); err != nil {
+			if err := a.start(running); err != nil {
 				return err
 			}
-			return a.play(playing)
+			return a.signUp(running)
 		})
 	}
 	defer func() {
-		for _, a := range cast {
+		for _, a := range agents {
 			a.stop()
 		}
 	}()
@@ -69,14 +69,14 @@ func demo(ctx context.Context, s streams) error {
 		return err
 	}
 
-	stage.title("Neither sees the other")
-	for i, a := range cast {
-		if err := a.lookAt(ctx, cast[1-i]); err != nil {
+	p.title("Neither sees the other")
+	for i, a := range agents {
+		if err := a.checkIsolation(ctx, agents[1-i]); err != nil {
 			return err
 		}
 	}
-	stage.title("Your turn")
-	stage.say("%s", registration)
+	p.title("Your turn")
+	p.printf("%s", registration)
 	return nil
 }
 

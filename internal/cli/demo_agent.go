@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/client"
@@ -16,14 +17,14 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// agent is one of the cast: an MCP client with a server process of its own.
+// agent is one of the demo: an MCP client with a server process of its own.
 type agent struct {
 	name, site, code, link string
-	ink                    ink
+	color                  color
 
-	stage  *stage
-	ravi   *embedded
-	client *client.Client
+	printer *printer
+	ravi    *embedded
+	client  *client.Client
 
 	uuid, address string
 }
@@ -65,8 +66,8 @@ func (a *agent) stop() {
 	}
 }
 
-// play goes through the four steps of an integration (S1).
-func (a *agent) play(ctx context.Context) error {
+// signUp goes through the four steps of a sign-up.
+func (a *agent) signUp(ctx context.Context) error {
 	var identity struct {
 		Identity struct{ UUID string }
 		Address  string
@@ -80,11 +81,11 @@ func (a *agent) play(ctx context.Context) error {
 
 	a.note("signs up at %s with %s and %s; the site sends a code by SMS and a link by mail", a.site, identity.Address, identity.Phone)
 	sent := make(chan error, 1)
-	go func() { sent <- a.world(ctx, identity.Address, identity.Phone) }()
+	go func() { sent <- a.deliver(ctx, identity.Address, identity.Phone) }()
 
 	var code struct{ Status, Code, Cursor string }
 	err := a.call(ctx, &code, "wait_for_otp", args{"identity": a.uuid, "cursor": identity.Cursor, "channel": "sms", "timeout_seconds": 20})
-	if err == nil && code.Code != digitsOf(a.code) {
+	if err == nil && code.Code != strings.ReplaceAll(a.code, " ", "") {
 		err = fmt.Errorf("%s got the code %q, want %q", a.name, code.Code, a.code)
 	}
 	if err != nil {
@@ -104,9 +105,9 @@ func (a *agent) play(ctx context.Context) error {
 	return a.call(ctx, nil, "get_credential", args{"identity": a.uuid, "domain": a.site})
 }
 
-// world plays the site, and the rest of the world: decoys first, then the real
+// deliver sends what the site and other senders send: decoys first, then the real
 // messages, late.
-func (a *agent) world(ctx context.Context, address, phone string) error {
+func (a *agent) deliver(ctx context.Context, address, phone string) error {
 	steps := []func() error{
 		func() error { return a.sms(phone, "SHOPLY", "Order 730415 has shipped. Save 20% with code SPRING20!") },
 		func() error {
@@ -134,20 +135,20 @@ func (a *agent) world(ctx context.Context, address, phone string) error {
 }
 
 func (a *agent) sms(to, from, body string) error {
-	a.stage.line("(SMS)", dim, fmt.Sprintf("to %s from %s: %s", to, from, body))
+	a.printer.line("(SMS)", dim, fmt.Sprintf("to %s from %s: %s", to, from, body))
 	_, err := a.ravi.server.DeliverSMS(sandbox.SMS{To: to, From: from, Body: body})
 	return err
 }
 
 func (a *agent) mail(to, from, subject, text, html string) error {
-	a.stage.line("(mail)", dim, fmt.Sprintf("to %s from %s: %s", to, from, subject))
+	a.printer.line("(mail)", dim, fmt.Sprintf("to %s from %s: %s", to, from, subject))
 	_, err := a.ravi.server.DeliverEmail(sandbox.Email{To: to, From: from, Subject: subject, Text: text, HTML: html})
 	return err
 }
 
-// lookAt shows that the inbox holds only the agent's own messages and that the
+// checkIsolation shows that the inbox holds only the agent's own messages and that the
 // other's identity does not exist for it.
-func (a *agent) lookAt(ctx context.Context, other *agent) error {
+func (a *agent) checkIsolation(ctx context.Context, other *agent) error {
 	var mine struct{ Total int }
 	if err := a.call(ctx, &mine, "list_messages", args{"identity": a.uuid, "limit": 1}); err != nil {
 		return err
@@ -160,7 +161,7 @@ func (a *agent) lookAt(ctx context.Context, other *agent) error {
 	if !errors.As(err, &refused) || refused.Code != "identity_not_found" {
 		return fmt.Errorf("%s was not refused the inbox of %s: %w", a.name, other.name, err)
 	}
-	a.note("%s", a.stage.paint(green, "cannot see "+other.name))
+	a.note("%s", a.printer.paint(green, "cannot see "+other.name))
 	return nil
 }
 
@@ -177,7 +178,7 @@ func (a *agent) call(ctx context.Context, into any, tool string, arguments args)
 	if err != nil {
 		return err
 	}
-	a.stage.line(a.name, a.ink, "→ "+tool+" "+readable(raw))
+	a.printer.line(a.name, a.color, "→ "+tool+" "+readable(raw))
 	var req mcp.CallToolRequest
 	req.Params.Name, req.Params.Arguments = tool, map[string]any(arguments)
 	result, err := a.client.CallTool(ctx, req)
@@ -190,7 +191,7 @@ func (a *agent) call(ctx context.Context, into any, tool string, arguments args)
 	if raw, err = json.Marshal(result.StructuredContent); err != nil {
 		return err
 	}
-	a.stage.line(a.name, a.ink, "← "+readable(raw))
+	a.printer.line(a.name, a.color, "← "+readable(raw))
 	if into == nil {
 		return nil
 	}
@@ -204,20 +205,10 @@ func (a *agent) refused(result *mcp.CallToolResult) error {
 			_ = json.Unmarshal([]byte(text.Text), r)
 		}
 	}
-	a.stage.line(a.name, a.ink, "← "+r.Error())
+	a.printer.line(a.name, a.color, "← "+r.Error())
 	return r
 }
 
 func (a *agent) note(format string, v ...any) {
-	a.stage.line(a.name, a.ink, "  "+fmt.Sprintf(format, v...))
-}
-
-func digitsOf(code string) string {
-	var b []rune
-	for _, r := range code {
-		if r >= '0' && r <= '9' {
-			b = append(b, r)
-		}
-	}
-	return string(b)
+	a.printer.line(a.name, a.color, "  "+fmt.Sprintf(format, v...))
 }

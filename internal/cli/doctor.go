@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,17 +38,7 @@ func newDoctor(s streams) *cobra.Command {
 }
 
 func (f *vaultFlags) diagnose(ctx context.Context, s streams) error {
-	f.log = logFlags{level: "warn", format: "text"}
-	log, err := f.log.logger(s.err)
-	if err != nil {
-		return err
-	}
-	if f.identity == "" {
-		f.identity = os.Getenv("RAVI_IDENTITY")
-	}
-	f.maxWait, f.toolsets = 50*time.Second, "default"
-	f.maxReveals, f.maxCreates = -1, -1
-	app, err := newApp(f.options, log, s.err)
+	app, err := f.open(s)
 	if err != nil {
 		return err
 	}

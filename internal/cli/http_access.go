@@ -19,13 +19,13 @@ import (
 
 // access is who may call a remote endpoint, and under which URLs.
 type access struct {
-	callers *session.Callers // nil: nobody needs a token
+	callers *session.Callers // nil: no token is needed
 	anyone  *session.Caller
 	issuer  *issuer.Issuer // nil: no tokens but those of the callers file
 	public  []*url.URL
 }
 
-// check refuses what makes no sense or would be open to strangers, and returns who may call.
+// check refuses what contradicts itself or would let unknown clients in, and returns who may call.
 func (f *httpFlags) check(log zerolog.Logger) (access, error) {
 	var a access
 	wrong := func(format string, args ...any) (access, error) {
@@ -57,7 +57,7 @@ func (f *httpFlags) check(log zerolog.Logger) (access, error) {
 	if f.sessions < 1 || f.limits.CallsPerCaller < 1 || f.maxWaits < 1 || f.maxStreams < 1 || f.limits.Rate == 0 || f.idle <= 0 {
 		return wrong("a limit must be above zero")
 	}
-	if a.callers, a.anyone, err = f.who(); err != nil {
+	if a.callers, a.anyone, err = f.loadCallers(); err != nil {
 		return a, err
 	}
 	if err := f.checkAccounts(a.callers); err != nil {
@@ -78,8 +78,8 @@ func (f *httpFlags) check(log zerolog.Logger) (access, error) {
 	return a, nil
 }
 
-// who returns the callers, or the one whom everybody is.
-func (f *httpFlags) who() (*session.Callers, *session.Caller, error) {
+// loadCallers returns the callers, or the one caller of a server that needs no token.
+func (f *httpFlags) loadCallers() (*session.Callers, *session.Caller, error) {
 	token, err := f.token()
 	if err != nil {
 		return nil, nil, err
@@ -188,7 +188,7 @@ func (a authenticator) AuthenticateUntil(ctx context.Context, token string) (cal
 	return caller, until, nil
 }
 
-// readPrivate reads a small file that nobody else may read.
+// readPrivate reads a small file that only its owner may read.
 func readPrivate(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {

@@ -43,8 +43,8 @@ func (k *knownCredentials) hold(token string) bool {
 	return false
 }
 
-// folderCredentials reads the credential of a caller's folder. A folder without one is that caller's trouble, in words that
-// do not send anybody to the server's own.
+// folderCredentials reads the credential of a caller's folder. The error of a folder without one points to
+// that folder, and not to the server's own credential.
 func folderCredentials(sources config.Sources, folder string) (*config.Credentials, error) {
 	c, err := sources.Folder(folder)
 	if errors.Is(err, config.ErrNoCredentials) {
@@ -78,8 +78,8 @@ func (f *httpFlags) checkAccounts(callers *session.Callers) error {
 	return nil
 }
 
-// raviReady says whether Ravi can be worked with: with the server's own account where somebody uses it, else with that of
-// any caller, as a broken folder is nobody's trouble but its callers'.
+// raviReady says whether Ravi can be worked with: with the server's own account where a caller uses it, else with that of
+// any caller, as a broken folder affects its own callers only.
 func (a *app) raviReady(ctx context.Context, callers *session.Callers) error {
 	var own []*session.Caller
 	server := true

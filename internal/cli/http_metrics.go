@@ -16,7 +16,7 @@ import (
 const metricsPath = "/metrics"
 
 // listenMetrics opens the metrics' own listener; nil without --metrics-addr. Metrics are never served beside /mcp, so that
-// who may call need not be who may look, and the other way round.
+// the right to call and the right to read them are apart.
 func (f *httpFlags) listenMetrics() (net.Listener, error) {
 	if f.metricsAddr == "" {
 		return nil, nil

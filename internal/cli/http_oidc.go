@@ -72,7 +72,7 @@ func startIssuer(ctx context.Context, i *issuer.Issuer) {
 	}
 }
 
-// oauth is what clients are told of the issuer.
+// oauth is what the metadata for clients says of the issuer; nil where there is none.
 func (a access) oauth() *server.OAuth {
 	if a.issuer == nil {
 		return nil

@@ -168,11 +168,11 @@ func (i install) run() error {
 	return nil
 }
 
-// entry is what is written, for people.
+// entry is what is written, indented for reading.
 func (i install) entry(command string) string {
 	var o object
-	o.set("command", jsonText(command))
-	o.set("args", jsonTexts(append([]string{"stdio"}, i.flags...)))
+	o.set("command", plainJSON(command))
+	o.set("args", plainJSON(append([]string{"stdio"}, i.flags...)))
 	var b bytes.Buffer
 	_ = json.Indent(&b, o.encode(), "", "  ")
 	return b.String()
@@ -192,9 +192,9 @@ func (i install) register(data []byte, command string) (after []byte, changed bo
 	if err != nil {
 		return nil, false, fmt.Errorf("mcpServers.%s: %w", i.name, err)
 	}
-	args := jsonTexts(append([]string{"stdio"}, i.flags...))
+	args := plainJSON(append([]string{"stdio"}, i.flags...))
 	if servers.get(i.name) != nil {
-		if same(entry.get("command"), jsonText(command)) && same(entry.get("args"), args) {
+		if same(entry.get("command"), plainJSON(command)) && same(entry.get("args"), args) {
 			return nil, false, nil
 		}
 		if !i.replace {
@@ -204,7 +204,7 @@ func (i install) register(data []byte, command string) (after []byte, changed bo
 		entry.drop("headers")
 		entry.drop("type")
 	}
-	entry.set("command", jsonText(command))
+	entry.set("command", plainJSON(command))
 	entry.set("args", args)
 	servers.set(i.name, entry.encode())
 	root.set("mcpServers", servers.encode())

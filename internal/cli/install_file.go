@@ -43,7 +43,7 @@ func readClientFile(path string) (clientFile, error) {
 }
 
 // replace writes the file anew, whole or not at all, with the rights that it
-// had, and keeps a copy of what it was. It fails if somebody changed the file
+// had, and keeps a copy of what it was. It fails if the file was changed
 // meanwhile.
 func (f clientFile) replace(data []byte) (backup string, err error) {
 	mode := fs.FileMode(0o600)
@@ -149,7 +149,7 @@ func (o *object) encode() json.RawMessage {
 		if b.Len() > 1 {
 			b.WriteByte(',')
 		}
-		b.Write(jsonText(name))
+		b.Write(plainJSON(name))
 		b.WriteByte(':')
 		b.Write(value)
 	}
@@ -157,11 +157,7 @@ func (o *object) encode() json.RawMessage {
 	return b.Bytes()
 }
 
-// jsonText and jsonTexts are JSON for strings, as people write it: < and & stay.
-func jsonText(s string) json.RawMessage { return plainJSON(s) }
-
-func jsonTexts(s []string) json.RawMessage { return plainJSON(s) }
-
+// plainJSON is JSON for strings, without escapes for < and &.
 func plainJSON(v any) json.RawMessage {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -30,7 +30,7 @@ const loginExample = `  ravi-mcp login
   ravi-mcp login --unlock
   ravi-mcp login --unlock --pin-fd 3 3<pin-file`
 
-// pinTries is how often a person may mistype the PIN (API.md section 4).
+// pinTries is how often the user may mistype the PIN.
 const pinTries = 3
 
 type login struct {
@@ -59,7 +59,7 @@ func (l login) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	credentials, err := l.askPerson(ctx)
+	credentials, err := l.deviceLogin(ctx)
 	if err != nil {
 		return err
 	}
@@ -111,8 +111,8 @@ func as(email string) string {
 	return " as " + email
 }
 
-// askPerson returns new credentials from a device login.
-func (l login) askPerson(ctx context.Context) (config.Credentials, error) {
+// deviceLogin returns new credentials from a device login.
+func (l login) deviceLogin(ctx context.Context) (config.Credentials, error) {
 	client, err := l.client(config.Credentials{})
 	if err != nil {
 		return config.Credentials{}, err

@@ -12,7 +12,7 @@ import (
 	"ravi-mcp/session"
 )
 
-// options are the flags that decide what a server does for whom.
+// options are the flags that the commands which serve have in common.
 type options struct {
 	log logFlags
 	control
@@ -28,7 +28,7 @@ type options struct {
 	maxWait      time.Duration
 
 	// What only a remote endpoint sets.
-	remote               bool          // several people may call: no identity comes from a file
+	remote               bool          // several callers: no identity comes from a file
 	sealer               *token.Sealer // of cursors; nil: a key of the process
 	store                session.Store // shared with other replicas; nil: in memory
 	maxStreams, maxWaits int           // 0: the defaults of package inbox

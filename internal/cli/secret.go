@@ -92,19 +92,24 @@ func (f *vaultFlags) addVault(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.trustProject, "trust-project-credentials", false, "also take a credential from .ravi/ in the working directory")
 }
 
-// store reads a value and stores it with a tool, by whose rules it goes.
-func (f *vaultFlags) store(ctx context.Context, s streams, tool, what string, arguments map[string]any, field string) error {
+// open puts together what a command needs to call one tool.
+func (f *vaultFlags) open(s streams) (*app, error) {
 	f.log = logFlags{level: "warn", format: "text"}
 	log, err := f.log.logger(s.err)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if f.identity == "" {
 		f.identity = os.Getenv("RAVI_IDENTITY")
 	}
 	f.maxWait, f.toolsets = 50*time.Second, "default"
 	f.maxReveals, f.maxCreates = -1, -1 // neither happens
-	app, err := newApp(f.options, log, s.err)
+	return newApp(f.options, log, s.err)
+}
+
+// store reads a value and stores it with a tool, by whose rules it goes.
+func (f *vaultFlags) store(ctx context.Context, s streams, tool, what string, arguments map[string]any, field string) error {
+	app, err := f.open(s)
 	if err != nil {
 		return err
 	}
@@ -125,7 +130,7 @@ func (f *vaultFlags) store(ctx context.Context, s streams, tool, what string, ar
 	return nil
 }
 
-// run calls a tool for the person at the terminal.
+// run calls a tool for the user of the command line.
 func (a *app) run(ctx context.Context, name string, arguments map[string]any) (tools.Result, error) {
 	all, err := tools.All(a.deps)
 	if err != nil {

@@ -18,10 +18,10 @@ type usageError struct{ err error }
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
-// credentialName matches the flags that people try to pass a credential with.
+// credentialName matches flags by which users try to pass a credential.
 var credentialName = regexp.MustCompile(`(?i)key|token|secret|password|credential|auth`)
 
-// storeName matches the flags that people try to pass the URL of the session store with.
+// storeName matches flags by which users try to pass the URL of the session store.
 var storeName = regexp.MustCompile(`(?i)store|redis`)
 
 // hint says what to do instead.

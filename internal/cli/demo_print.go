@@ -9,42 +9,42 @@ import (
 	"sync"
 )
 
-// ink is a colour of the terminal; ANSI number, 0 for none.
-type ink int
+// color is an ANSI number of the terminal, 0 for none.
+type color int
 
 const (
-	cyan    ink = 36
-	magenta ink = 35
-	green   ink = 32
-	dim     ink = 2
-	bold    ink = 1
+	cyan    color = 36
+	magenta color = 35
+	green   color = 32
+	dim     color = 2
+	bold    color = 1
 )
 
-// stage prints what happens in the demo, one whole line at a time, whoever
-// speaks: in colour on a terminal, plain elsewhere.
-type stage struct {
-	mu    sync.Mutex
-	out   io.Writer
-	color bool
+// printer prints what the agents of the demo do, one whole line at a time: in
+// colour on a terminal, plain elsewhere.
+type printer struct {
+	mu      sync.Mutex
+	out     io.Writer
+	colored bool
 }
 
-func (s *stage) paint(i ink, text string) string {
-	if !s.color || i == 0 {
+func (p *printer) paint(c color, text string) string {
+	if !p.colored || c == 0 {
 		return text
 	}
-	return fmt.Sprintf("\x1b[%dm%s\x1b[0m", i, text)
+	return fmt.Sprintf("\x1b[%dm%s\x1b[0m", c, text)
 }
 
-func (s *stage) say(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	fmt.Fprintf(s.out, format, args...)
+func (p *printer) printf(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintf(p.out, format, args...)
 }
 
-func (s *stage) title(text string) { s.say("\n%s\n\n", s.paint(bold, "== "+text+" ==")) }
+func (p *printer) title(text string) { p.printf("\n%s\n\n", p.paint(bold, "== "+text+" ==")) }
 
-func (s *stage) line(who string, i ink, text string) {
-	s.say("%s %s\n", s.paint(i, fmt.Sprintf("%-12s", who)), text)
+func (p *printer) line(who string, c color, text string) {
+	p.printf("%s %s\n", p.paint(c, fmt.Sprintf("%-12s", who)), text)
 }
 
 // maxShown cuts long values, such as cursors.

@@ -37,7 +37,7 @@ func TestNothingInRedisTellsASecretOrAMessage(t *testing.T) {
 			h := newHouse(t, sandbox.Config{})
 			h.seal(pin)
 			h.deps.Store, h.deps.Resolver.Store = store, store
-			leases := &lease.Manager{Account: h.account, Store: store, Book: store, Sealer: h.sealer, Shared: true}
+			leases := &lease.Manager{Account: h.account, Store: store, Registry: store, Sealer: h.sealer, Persistent: true}
 			h.deps.Leases, h.deps.Resolver.Leases = leases, leases
 			all := runCanaries(t, h)
 

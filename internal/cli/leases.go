@@ -20,7 +20,7 @@ const endTime = 10 * time.Second
 // lease gives the server ephemeral identities. They need a journal, unless
 // nothing outlives the process; what replicas share has a place in their store.
 func (o *options) lease(a *app, log zerolog.Logger) {
-	leases := &lease.Manager{Account: a.account, Accounts: a.accounts, Store: a.store, Shared: o.remote, Log: log}
+	leases := &lease.Manager{Account: a.account, Accounts: a.accounts, Store: a.store, Persistent: o.remote, Log: log}
 	if o.sandbox && o.embedded.data != "" {
 		// Its URL and tokens are others at every start; the folder is what stays.
 		folder, err := filepath.Abs(o.embedded.data)
@@ -29,9 +29,9 @@ func (o *options) lease(a *app, log zerolog.Logger) {
 		}
 		leases.Credential = func(*ravi.Client) string { return "embedded " + folder }
 	}
-	book, replicas := a.store.(lease.Book)
+	registry, replicas := a.store.(lease.Registry)
 	if replicas = replicas && !o.sandbox; replicas { // an embedded Ravi is no other replica's
-		leases.Book, leases.Sealer = book, o.sealer
+		leases.Registry, leases.Sealer = registry, o.sealer
 	}
 	if !o.sandbox || o.embedded.data != "" {
 		dir := o.stateDir

@@ -46,7 +46,7 @@ func (r *towns) server(dir string) (*lease.Manager, func(folder string) *ravi.Cl
 		c, _ := accounts.Of(&session.Caller{Name: "x", RaviConfigDir: folder}, own).Client()
 		return c
 	}
-	return &lease.Manager{Dir: dir, Shared: true, Account: own, Accounts: accounts}, client
+	return &lease.Manager{Dir: dir, Persistent: true, Account: own, Accounts: accounts}, client
 }
 
 // Ephemeral identities are deleted at the account that they belong to, also by the next process, and an account that is not

@@ -11,7 +11,7 @@ import (
 // that stops working at a chosen moment, as it does for a process that is killed.
 type disk interface {
 	Mkdir(dir string) error
-	// Lock takes the lock of a file, made if need be; false: somebody has it.
+	// Lock takes the lock of a file, made if need be; false: another process has it.
 	Lock(path string) (*flock.Flock, bool, error)
 	Create(path string) (appendFile, error)
 	Open(path string) (appendFile, error)

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"context"
 	"time"
 
 	"ravi-mcp/ravi"
@@ -16,26 +17,26 @@ type (
 // SetDisk puts the journals on another disk.
 func (m *Manager) SetDisk(d Disk) { m.disk = d }
 
-// RewriteJournalsAt makes journals of that many lines be written anew.
-func RewriteJournalsAt(lines int) { rewriteAt = lines }
+// Journals are written anew so early that tests see it.
+func init() { rewriteAt = 16 }
 
-// SweepBookEvery is how often a replica looks what is due in its book.
-func (m *Manager) SweepBookEvery(d time.Duration) { m.pace = d }
+// SweepRegistryEvery is how often a replica looks what is due in its Registry.
+func (m *Manager) SweepRegistryEvery(d time.Duration) { m.pace = d }
 
 // Kill ends everything as if the process had been killed.
 func (m *Manager) Kill() {
-	m.mu.Lock()
-	stop, done := m.stop, m.done
-	m.ending, m.closed = true, true
-	for _, j := range m.held {
-		_ = j.close()
-	}
-	m.held, m.own = nil, nil
-	m.mu.Unlock()
-	if stop != nil {
-		stop()
-		<-done
-	}
+	m.each()
+	m.ending.Store(true)
+	m.journals.mu.Lock()
+	m.journals.close()
+	m.journals.mu.Unlock()
+	m.halt()
+}
+
+// Sweep does what is due in the journals now.
+func (m *Manager) Sweep(ctx context.Context) {
+	m.each()
+	m.journals.sweep(ctx)
 }
 
 // ParsedJournal is what a journal's text says: the names of its leases.
@@ -48,9 +49,6 @@ func ParsedJournal(data []byte) (names []string, torn bool) {
 	}
 	return names, torn
 }
-
-// CountLeases returns how many leases there are.
-func (m *Manager) CountLeases() int { return int(m.count.Load()) }
 
 // CredentialOf names a client's credential as leases do.
 func (m *Manager) CredentialOf(c *ravi.Client) string { return m.credential(c) }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -23,34 +22,9 @@ const (
 	maxJournal = 64 << 20
 )
 
-// record is a line of a journal: all that is known of one lease. The last
-// whole line of an id holds. It names a credential and never holds one.
-type record struct {
-	ID         string        `json:"id"`
-	Name       string        `json:"name"`
-	Known      []string      `json:"known,omitempty"` // bore the name before the creation
-	Credential string        `json:"credential"`
-	Caller     string        `json:"caller"`
-	Shared     bool          `json:"shared,omitempty"`  // outlives its process
-	Address    string        `json:"address,omitempty"` // asked for: what its address begins with, before the @
-	Heeded     bool          `json:"heeded,omitempty"`  // this Ravi gives the addresses that it is asked for
-	Intended   time.Time     `json:"intended"`          // by our clock
-	Ahead      time.Duration `json:"ahead,omitempty"`   // of Ravi's clock
-	Clock      bool          `json:"clock,omitempty"`   // Ahead is known
-	TTL        time.Duration `json:"ttl"`
-	UUID       string        `json:"uuid,omitempty"` // "": created, perhaps
-	Expires    time.Time     `json:"expires,omitzero"`
-	Gone       bool          `json:"gone,omitempty"`
-}
-
-// valid reports whether a record can be acted upon at all.
-func (r record) valid() bool {
-	return r.ID != "" && r.Name != "" && r.Credential != "" && !r.Intended.IsZero() && r.TTL > 0 && (r.UUID == "" || !r.Expires.IsZero())
-}
-
 // parseJournal returns the last record of every lease, in the order of their
-// first. Lines that are torn, or not ours, are skipped; torn reports whether
-// the text ends in the middle of a line.
+// first: the last whole line of an id holds. Lines that are torn, or no records,
+// are skipped; torn reports whether the text ends in the middle of a line.
 func parseJournal(data []byte) (records []record, torn bool) {
 	at := map[string]int{}
 	for line := range bytes.Lines(data) {
@@ -70,7 +44,7 @@ func parseJournal(data []byte) (records []record, torn bool) {
 
 // journal is a file of leases that this process has locked. A living process
 // holds the lock of each of its journals; the system gives it back when the
-// process ends, however it does. It has no lock of its own: a Manager guards it.
+// process ends, however it does. It has no lock of its own: journals.mu guards it.
 type journal struct {
 	disk  disk
 	path  string
@@ -94,7 +68,7 @@ func createJournal(d disk, dir string) (*journal, error) {
 			return nil, err
 		}
 		if lock == nil {
-			continue // somebody who looked for journals without an owner was faster
+			continue // a process that looked for journals without an owner was faster
 		}
 		file, err := d.Create(path)
 		if err != nil {
@@ -103,7 +77,7 @@ func createJournal(d disk, dir string) (*journal, error) {
 		d.SyncFolder(dir)
 		return &journal{disk: d, path: path, lock: lock, file: file}, nil
 	}
-	return nil, errors.New("session: no lock of a new journal could be had")
+	return nil, errors.New("lease: no lock of a new journal could be had")
 }
 
 // takeJournal takes over a journal whose process is gone. It returns nil if it
@@ -168,7 +142,7 @@ func readJournal(path string) ([]byte, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxJournal+1))
 	if err == nil && len(data) > maxJournal {
-		err = fmt.Errorf("session: %s is too large to be a journal", path)
+		err = fmt.Errorf("lease: %s is too large to be a journal", path)
 	}
 	return data, err
 }
@@ -204,7 +178,7 @@ func (j *journal) close() error {
 }
 
 // remove ends a journal in which nothing stands any more. If it cannot be
-// removed it stays locked, so that nobody acts on what stands in it.
+// removed it stays locked, so that no process acts on what stands in it.
 func (j *journal) remove() error {
 	if j.file != nil {
 		_ = j.file.Close()
@@ -216,8 +190,8 @@ func (j *journal) remove() error {
 	return j.lock.Close()
 }
 
-// journals returns the paths of all journals in a folder.
-func journals(dir string) ([]string, error) {
+// journalsIn returns the paths of all journals in a folder.
+func journalsIn(dir string) ([]string, error) {
 	return filepath.Glob(filepath.Join(dir, "leases-*"+journalSuffix))
 }
 

@@ -37,7 +37,7 @@ func newProcess(t require.TestingT, ravis *sandboxtest.Instance, dir string, sha
 	if ravis.Account.ManagementKey != "" {
 		credentials = config.Credentials{Scheme: config.SchemeKey, ManagementKey: secret.New(ravis.Account.ManagementKey)}
 	}
-	p.Manager = &lease.Manager{Dir: dir, Shared: shared, Account: &session.Account{Connect: func() (*ravi.Client, error) {
+	p.Manager = &lease.Manager{Dir: dir, Persistent: shared, Account: &session.Account{Connect: func() (*ravi.Client, error) {
 		return ravi.New(ravi.Config{Credentials: credentials, BaseURL: "https://ravi.test", Transport: p.wire, RetryTime: time.Second})
 	}}}
 	p.SetDisk(&mortalDisk{life: p.life})

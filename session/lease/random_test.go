@@ -64,7 +64,7 @@ func (w *world) ephemeral(t *rapid.T) {
 	before := len(w.named(name))
 	_, err := w.create(p, name, between)
 	switch {
-	case p.Book != nil && w.shared.down.Load():
+	case p.Registry != nil && w.shared.down.Load():
 		require.Error(t, err)
 		require.Len(t, w.named(name), before, "nothing is created without a note")
 	case fate == "fine" && err != nil && !p.life.over():
@@ -197,7 +197,7 @@ func (w *world) steps() map[string]func(*rapid.T) {
 func (w *world) finish(t *rapid.T) {
 	w.outage(false)
 	w.bury()
-	keep := len(w.processes) > 0 && rapid.Bool().Draw(t, "one lives on") && (w.shared == nil || w.processes[0].Shared)
+	keep := len(w.processes) > 0 && rapid.Bool().Draw(t, "one lives on") && (w.shared == nil || w.processes[0].Persistent)
 	for _, p := range slices.Clone(w.processes) {
 		if p.life.doom(-1); !keep || p != w.processes[0] {
 			w.end(t, p)

@@ -18,10 +18,10 @@ import (
 
 // shared is what replicas have in common: a Redis, and the key that seals.
 type shared struct {
-	book   lease.Book
-	sealer *token.Sealer
-	down   atomic.Bool
-	pace   time.Duration // of sweeps; 0: what they are
+	registry lease.Registry
+	sealer   *token.Sealer
+	down     atomic.Bool
+	pace     time.Duration // of sweeps; 0: what they are
 }
 
 var sharedBooks atomic.Int64
@@ -34,14 +34,14 @@ func share(t testing.TB, redis *redistest.Server) *shared {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })
-	return &shared{book: store, sealer: token.Random()}
+	return &shared{registry: store, sealer: token.Random()}
 }
 
 // join makes a process a replica.
 func (s *shared) join(p *process) {
-	p.Book, p.Sealer, p.Shared = &mortalBook{Book: s.book, life: p.life, down: &s.down}, s.sealer, true
+	p.Registry, p.Sealer, p.Persistent = &mortalRegistry{Registry: s.registry, life: p.life, down: &s.down}, s.sealer, true
 	if s.pace > 0 {
-		p.SweepBookEvery(s.pace)
+		p.SweepRegistryEvery(s.pace)
 	}
 }
 

@@ -199,7 +199,7 @@ func TestAnIdentityThatCouldNotBeNotedIsNotedLater(t *testing.T) {
 		intent, err := a.Begin(client, "local", "task", worldTTL, nil)
 		require.NoError(t, err)
 		wait(3 * time.Minute) // nothing of that address: b gives up, or a does
-		named, err := w.shared.book.Named(t.Context(), a.CredentialOf(client), "task")
+		named, err := w.shared.registry.Named(t.Context(), a.CredentialOf(client), "task")
 		require.NoError(t, err)
 		require.Empty(t, named)
 		w.shared.down.Store(true)
@@ -272,14 +272,14 @@ func TestAForgedNoteDeletesNothing(t *testing.T) {
 		require.NoError(t, err)
 		forged := lease.Entry{ID: "forged", Name: "kept", UUID: kept, Caller: "local", Credential: a.CredentialOf(client), TTL: time.Minute}
 		forged.Data = `{"id":"forged","name":"kept","credential":"` + forged.Credential + `","intended":"2000-01-01T00:00:00Z","ttl":1,"uuid":"` + kept + `","expires":"2000-01-01T00:00:00Z"}`
-		require.NoError(t, w.shared.book.Add(t.Context(), forged, 0))
+		require.NoError(t, w.shared.registry.Add(t.Context(), forged, 0))
 		w.make(a, "task")
-		named, err := w.shared.book.Named(t.Context(), forged.Credential, "task")
+		named, err := w.shared.registry.Named(t.Context(), forged.Credential, "task")
 		require.NoError(t, err)
 		require.Len(t, named, 1)
 		copied := forged
 		copied.ID, copied.Data = "copied", named[0].Data // that of another identity, under its own uuid
-		require.NoError(t, w.shared.book.Add(t.Context(), copied, 0))
+		require.NoError(t, w.shared.registry.Add(t.Context(), copied, 0))
 		wait(worldTTL - time.Minute)
 		assert.Zero(t, deletions())
 		wait(time.Hour)
@@ -300,7 +300,7 @@ func TestReplicasSettleWithTheAccountOfTheLease(t *testing.T) {
 		s := share(t, redis)
 		replica := func(all *towns) (*lease.Manager, func(string) *ravi.Client) {
 			l, client := all.server("")
-			l.Book, l.Sealer = s.book, s.sealer
+			l.Registry, l.Sealer = s.registry, s.sealer
 			return l, client
 		}
 		both := &towns{by: map[string]*sandboxtest.Instance{"": own, "/north": north}}

@@ -97,7 +97,7 @@ func (w *world) gone(p *process) {
 // by returns a process through which a lease can be used; nil if there is none.
 func (w *world) by(l *leasedIdentity) *process {
 	for _, p := range w.processes {
-		if p == l.by || l.by.Book != nil && p.Book != nil {
+		if p == l.by || l.by.Registry != nil && p.Registry != nil {
 			return p
 		}
 	}
@@ -106,13 +106,13 @@ func (w *world) by(l *leasedIdentity) *process {
 
 // through picks one of them.
 func (w *world) through(t *rapid.T, l *leasedIdentity) *process {
-	all := slices.DeleteFunc(slices.Clone(w.processes), func(p *process) bool { return p != l.by && (l.by.Book == nil || p.Book == nil) })
+	all := slices.DeleteFunc(slices.Clone(w.processes), func(p *process) bool { return p != l.by && (l.by.Registry == nil || p.Registry == nil) })
 	return all[rapid.IntRange(0, len(all)-1).Draw(t, "through")]
 }
 
 // used takes note of a use that went well.
 func (w *world) used(l *leasedIdentity, p *process) {
-	if p.Book != nil && w.shared.down.Load() {
+	if p.Registry != nil && w.shared.down.Load() {
 		w.late = append(w.late, lateUse{l, p, time.Now()})
 		return
 	}
@@ -173,7 +173,7 @@ func (w *world) create(p *process, name string, between func()) (string, error) 
 	if p.life.over() {
 		return "", errDead
 	}
-	w.leases = append(w.leases, &leasedIdentity{uuid: made.UUID, by: p, shared: p.Shared, used: time.Now()})
+	w.leases = append(w.leases, &leasedIdentity{uuid: made.UUID, by: p, shared: p.Persistent, used: time.Now()})
 	return made.UUID, nil
 }
 

@@ -7,7 +7,7 @@ import (
 	"ravi-mcp/session/lease"
 )
 
-var _ lease.Book = (*Store)(nil)
+var _ lease.Registry = (*Store)(nil)
 
 // credentialsAtOnce is how many credentials one script deals with.
 const credentialsAtOnce = 500
@@ -121,13 +121,13 @@ if id then drop(id) end
 return 1
 `)
 
-// Add implements lease.Book.
+// Add implements lease.Registry.
 func (s *Store) Add(ctx context.Context, e lease.Entry, due time.Duration) error {
 	_, err := s.put(ctx, e, due, 1)
 	return err
 }
 
-// Update implements lease.Book.
+// Update implements lease.Registry.
 func (s *Store) Update(ctx context.Context, e lease.Entry, due time.Duration) (bool, error) {
 	return s.put(ctx, e, due, 0)
 }
@@ -137,24 +137,24 @@ func (s *Store) put(ctx context.Context, e lease.Entry, due time.Duration, fresh
 		e.Data, e.Fence, due.Milliseconds(), fresh)
 }
 
-// Renew implements lease.Book.
+// Renew implements lease.Registry.
 func (s *Store) Renew(ctx context.Context, caller, uuid string, ago, grace time.Duration) error {
 	_, err := s.run(ctx, renewScript, nil, uuid, callerHash(caller), max(0, ago).Milliseconds(), grace.Milliseconds())
 	return err
 }
 
-// Named implements lease.Book.
+// Named implements lease.Registry.
 func (s *Store) Named(ctx context.Context, credential, name string) ([]lease.Entry, error) {
 	result, err := s.run(ctx, namedScript, nil, credentialHash(credential), hash(name))
 	return leases(result), err
 }
 
-// Leased implements lease.Book.
+// Leased implements lease.Registry.
 func (s *Store) Leased(ctx context.Context, uuid string) (bool, error) {
 	return s.yes(ctx, leasedScript, nil, uuid)
 }
 
-// Take implements lease.Book.
+// Take implements lease.Registry.
 func (s *Store) Take(ctx context.Context, credentials []string, hold time.Duration, most int) ([]lease.Entry, error) {
 	var taken []lease.Entry
 	for len(credentials) > 0 && len(taken) < most {
@@ -172,18 +172,18 @@ func (s *Store) Take(ctx context.Context, credentials []string, hold time.Durati
 	return taken, nil
 }
 
-// Holds implements lease.Book.
+// Holds implements lease.Registry.
 func (s *Store) Holds(ctx context.Context, id string, fence int64) (bool, error) {
 	return s.yes(ctx, holdsScript, nil, id, fence)
 }
 
-// Drop implements lease.Book.
+// Drop implements lease.Registry.
 func (s *Store) Drop(ctx context.Context, id string, fence int64) error {
 	_, err := s.run(ctx, dropScript, nil, id, fence)
 	return err
 }
 
-// DropIdentity implements lease.Book.
+// DropIdentity implements lease.Registry.
 func (s *Store) DropIdentity(ctx context.Context, uuid string) error {
 	_, err := s.run(ctx, dropIdentityScript, nil, uuid)
 	return err

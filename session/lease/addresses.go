@@ -1,0 +1,77 @@
+package lease
+
+import (
+	"crypto/rand"
+	"strings"
+	"sync"
+
+	"ravi-mcp/ravi"
+)
+
+// support is whether a Ravi gives an identity the address that is asked for.
+type support int8
+
+const (
+	addressesUnknown support = iota
+	addressesSupported
+	addressesIgnored
+)
+
+// addressSupport remembers for each credential, as the Ravis of two may differ,
+// what the identities that were created with it have shown.
+type addressSupport struct {
+	mu           sync.Mutex
+	byCredential map[string]support
+}
+
+func (a *addressSupport) of(credential string) support {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.byCredential[credential]
+}
+
+// learn takes note of an identity that was created with the wish for an address.
+func (a *addressSupport) learn(credential, address string, made ravi.Identity) {
+	if made.Inbox == "" {
+		return
+	}
+	shown := addressesIgnored
+	if made.HasAddress(address) {
+		shown = addressesSupported
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.byCredential == nil {
+		a.byCredential = make(map[string]support)
+	}
+	a.byCredential[credential] = shown
+}
+
+// onlyByAddress reports whether the identity of an intent certainly has the
+// address that was asked for, if it exists.
+func (a *addressSupport) onlyByAddress(r record) bool {
+	known := a.of(r.Credential)
+	return r.Address != "" && known != addressesIgnored && (r.ByAddress || known == addressesSupported)
+}
+
+// newAddress makes an address for an identity of that name: at most 30 lower
+// case letters, digits and hyphens, as Ravi wants them (docs/ravi-api.md#identities),
+// whose end is random.
+func newAddress(name string) string {
+	const most = 20
+	var b strings.Builder
+	for _, c := range strings.ToLower(name) {
+		switch {
+		case b.Len() == most:
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+			b.WriteRune(c)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	head := strings.TrimSuffix(b.String(), "-")
+	if head == "" {
+		head = "task"
+	}
+	return head + "-" + strings.ToLower(rand.Text()[:9])
+}

@@ -1,14 +1,26 @@
+// Package tools is the list of everything that clients are offered: tools, prompts,
+// resources and completions. Package tool says what a tool is; the packages
+// below hold the tools themselves, family by family. What is the same for every
+// call (rights, deadlines, the form of errors, logging) is middleware in package
+// server.
 package tools
 
 import (
 	"fmt"
 	"slices"
+
+	"ravi-mcp/tools/account"
+	"ravi-mcp/tools/identity"
+	"ravi-mcp/tools/mail"
+	"ravi-mcp/tools/messages"
+	"ravi-mcp/tools/tool"
+	"ravi-mcp/tools/vault"
 )
 
 // All returns every tool that d allows, family by family. It fails if a name
 // stands twice.
-func All(d *Deps) ([]Tool, error) {
-	all := slices.Concat(d.identityTools(), d.messagesTools(), d.vaultTools(), d.mailTools(), d.accountTools())
+func All(d *tool.Deps) ([]tool.Tool, error) {
+	all := slices.Concat(identity.Tools(d), messages.Tools(d), vault.Tools(d), mail.Tools(d), account.Tools(d))
 	known := make(map[string]bool)
 	for _, t := range all {
 		if known[t.Name] {
@@ -18,3 +30,33 @@ func All(d *Deps) ([]Tool, error) {
 	}
 	return all, nil
 }
+
+// What stands in package tool, by the names that its users know.
+type (
+	Tool     = tool.Tool
+	Toolset  = tool.Toolset
+	Hints    = tool.Hints
+	Deps     = tool.Deps
+	Call     = tool.Call
+	Result   = tool.Result
+	Decision = tool.Decision
+	Subject  = tool.Subject
+
+	GetAccountResult = account.GetAccountResult
+)
+
+// The toolsets.
+const (
+	SetIdentity    = tool.SetIdentity
+	SetMail        = tool.SetMail
+	SetExport      = tool.SetExport
+	DefaultCreates = identity.DefaultCreates
+)
+
+// Functions of package tool.
+var (
+	DefaultToolsets = tool.DefaultToolsets
+	ParseToolsets   = tool.ParseToolsets
+	Toolsets        = tool.Toolsets
+	Shown           = tool.Shown
+)

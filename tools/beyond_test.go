@@ -18,7 +18,7 @@ import (
 	"ravi-mcp/internal/server"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/session"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // rpc sends a request that must succeed and decodes its result.
@@ -258,7 +258,7 @@ func TestProposalsWhileAPersonTypes(t *testing.T) {
 
 func TestPromptsNameOnlyToolsThatThereAre(t *testing.T) {
 	word := regexp.MustCompile(`\b(create|list|get|use|delete|watch|wait|save|set|update|provision|read)_[a-z_]+`)
-	for name, sets := range map[string][]tools.Toolset{"default": nil, "few": {tools.SetIdentity, tools.SetInbox, tools.SetCredentials}} {
+	for name, sets := range map[string][]tool.Toolset{"default": nil, "few": {tool.SetIdentity, tool.SetInbox, tool.SetCredentials}} {
 		h := newHouse(t, sandbox.Config{})
 		h.configure = func(c *server.Config) { c.Toolsets = sets }
 		a := h.connect(local())

@@ -26,7 +26,11 @@ import (
 	"ravi-mcp/internal/server"
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/account"
+	"ravi-mcp/tools/identity"
+	"ravi-mcp/tools/mail"
+	"ravi-mcp/tools/messages"
+	"ravi-mcp/tools/vault"
 )
 
 // disguises returns a marker as it would look in the encodings in which it
@@ -285,10 +289,10 @@ func TestListResultsHaveNoFieldForASecret(t *testing.T) {
 		}
 	}
 	for _, v := range []any{
-		tools.ListIdentitiesResult{}, tools.ListCredentialsResult{}, tools.ListSecretsResult{}, tools.ListMessagesResult{},
-		tools.GetIdentityResult{}, tools.SetSecretResult{}, tools.CreateIdentityResult{}, tools.UseIdentityResult{}, tools.CredentialRef{}, tools.SecretRef{},
-		tools.FindContactResult{}, tools.SaveContactResult{}, tools.ListDomainsResult{}, tools.SentEmailResult{}, tools.SendSMSResult{},
-		tools.DeleteCredentialResult{}, tools.DeleteSecretResult{}, tools.SetTOTPResult{}, tools.TOTPAccount{}, tools.TOTPOutcome{},
+		identity.ListIdentitiesResult{}, vault.ListCredentialsResult{}, vault.ListSecretsResult{}, messages.ListMessagesResult{},
+		identity.GetIdentityResult{}, vault.SetSecretResult{}, identity.CreateIdentityResult{}, identity.UseIdentityResult{}, vault.CredentialRef{}, vault.SecretRef{},
+		mail.FindContactResult{}, mail.SaveContactResult{}, account.ListDomainsResult{}, mail.SentEmailResult{}, mail.SendSMSResult{},
+		vault.DeleteCredentialResult{}, vault.DeleteSecretResult{}, vault.SetTOTPResult{}, vault.TOTPAccount{}, vault.TOTPOutcome{},
 	} {
 		check(reflect.TypeOf(v).Name(), reflect.TypeOf(v))
 	}

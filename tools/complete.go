@@ -9,6 +9,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
+	"ravi-mcp/tools/tool"
 )
 
 // CompleteParams are what a client gives for a list of proposals while a person
@@ -23,6 +24,9 @@ type Proposals struct {
 	Values []string `json:"values"`
 	Total  int      `json:"total"`
 }
+
+// Completer proposes values for what a person has typed so far.
+type Completer func(ctx context.Context, call tool.Call, p CompleteParams) (Proposals, error)
 
 // maxProposals is how many values one answer may have (2025-11-25, completion).
 const maxProposals = 100
@@ -43,70 +47,76 @@ func proposals(values []string) Proposals {
 
 // CompleteIdentity proposes what names one of the caller's identities: names,
 // uuids where two have the same name, and uuids for who types one.
-func (d *Deps) CompleteIdentity(ctx context.Context, call Call, p CompleteParams) (Proposals, error) {
-	mine, err := d.Identities(ctx, call)
-	if err != nil {
-		return Proposals{}, err
-	}
-	count := make(map[string]int)
-	for _, i := range mine {
-		count[i.Name]++
-	}
-	var names, uuids []string
-	for _, i := range mine {
-		switch {
-		case startsWith(i.Name, p.Value) && count[i.Name] == 1 && clean(i.Name, MaxFrom) == i.Name:
-			names = append(names, i.Name)
-		case startsWith(i.Name, p.Value), p.Value != "" && startsWith(i.UUID, p.Value):
-			uuids = append(uuids, i.UUID)
+func CompleteIdentity(d *tool.Deps) Completer {
+	return func(ctx context.Context, call tool.Call, p CompleteParams) (Proposals, error) {
+		mine, err := d.Identities(ctx, call)
+		if err != nil {
+			return Proposals{}, err
 		}
+		count := make(map[string]int)
+		for _, i := range mine {
+			count[i.Name]++
+		}
+		var names, uuids []string
+		for _, i := range mine {
+			switch {
+			case startsWith(i.Name, p.Value) && count[i.Name] == 1 && tool.Clean(i.Name, tool.MaxFrom) == i.Name:
+				names = append(names, i.Name)
+			case startsWith(i.Name, p.Value), p.Value != "" && startsWith(i.UUID, p.Value):
+				uuids = append(uuids, i.UUID)
+			}
+		}
+		slices.Sort(names)
+		return proposals(append(names, uuids...)), nil
 	}
-	slices.Sort(names)
-	return proposals(append(names, uuids...)), nil
 }
 
 // CompleteUUID proposes uuids of the caller's identities, for who types a uuid
 // or a name.
-func (d *Deps) CompleteUUID(ctx context.Context, call Call, p CompleteParams) (Proposals, error) {
-	mine, err := d.Identities(ctx, call)
-	if err != nil {
-		return Proposals{}, err
-	}
-	var uuids []string
-	for _, i := range mine {
-		if startsWith(i.UUID, p.Value) || startsWith(i.Name, p.Value) {
-			uuids = append(uuids, i.UUID)
+func CompleteUUID(d *tool.Deps) Completer {
+	return func(ctx context.Context, call tool.Call, p CompleteParams) (Proposals, error) {
+		mine, err := d.Identities(ctx, call)
+		if err != nil {
+			return Proposals{}, err
 		}
+		var uuids []string
+		for _, i := range mine {
+			if startsWith(i.UUID, p.Value) || startsWith(i.Name, p.Value) {
+				uuids = append(uuids, i.UUID)
+			}
+		}
+		return proposals(uuids), nil
 	}
-	return proposals(uuids), nil
 }
 
 // CompleteDomain proposes domains for which the identity has credentials. While
 // it is open which identity is meant, there are none.
-func (d *Deps) CompleteDomain(ctx context.Context, call Call, p CompleteParams) (Proposals, error) {
-	resolved, err := d.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
-	if fault.Has(err, fault.IdentityRequired) || p.Identity != "" && (fault.Has(err, fault.IdentityNotFound) || fault.Has(err, fault.IdentityAmbiguous)) {
-		return proposals(nil), nil // still being typed
-	}
-	if err != nil {
-		return Proposals{}, err
-	}
-	client, err := d.AccountOf(call.Call).Client()
-	if err != nil {
-		return Proposals{}, err
-	}
-	entries, err := client.Scope(resolved.Identity.UUID).Passwords(ctx)
-	if err != nil && !errors.Is(err, ravi.ErrUnsupported) {
-		return Proposals{}, err
-	}
-	var domains []string
-	for _, e := range entries {
-		if domain := clean(e.Domain, 253); startsWith(domain, p.Value) {
-			domains = append(domains, domain)
+func CompleteDomain(d *tool.Deps) Completer {
+	return func(ctx context.Context, call tool.Call, p CompleteParams) (Proposals, error) {
+		resolved, err := d.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
+		if fault.Has(err, fault.IdentityRequired) || p.Identity != "" && (fault.Has(err, fault.IdentityNotFound) || fault.Has(err, fault.IdentityAmbiguous)) {
+			return proposals(nil), nil // still being typed
 		}
+		if err != nil {
+			return Proposals{}, err
+		}
+		client, err := d.AccountOf(call.Call).Client()
+		if err != nil {
+			return Proposals{}, err
+		}
+		entries, err := client.Scope(resolved.Identity.UUID).Passwords(ctx)
+		if err != nil && !errors.Is(err, ravi.ErrUnsupported) {
+			return Proposals{}, err
+		}
+		var domains []string
+		for _, e := range entries {
+			if domain := tool.Clean(e.Domain, 253); startsWith(domain, p.Value) {
+				domains = append(domains, domain)
+			}
+		}
+		slices.Sort(domains)
+		return proposals(slices.Compact(domains)), nil
 	}
-	slices.Sort(domains)
-	return proposals(slices.Compact(domains)), nil
 }
 
 func startsWith(s, prefix string) bool {

@@ -272,9 +272,9 @@ func TestTheRightsOfACallerTightenAndNeverLoosen(t *testing.T) {
 	}
 }
 
-// vault is an identity with something to reveal of every kind, and the calls
+// revealingCalls makes an identity with something to reveal of every kind, and the calls
 // that reveal it.
-func vault(t *testing.T, a *agent) map[string]args {
+func revealingCalls(t *testing.T, a *agent) map[string]args {
 	t.Helper()
 	me := ok[created](t, a.call("create_identity", args{"name": "vault"})).Identity.UUID
 	with := func(more args) args { more["identity"] = me; return more }
@@ -295,7 +295,7 @@ func TestRevealFollowsThePolicyInEveryToolThatShowsAValue(t *testing.T) {
 	const password = `"password":"`
 	for era, connect := range canAsk {
 		h := newHouse(t, sandbox.Config{})
-		calls := vault(t, h.connect(local()))
+		calls := revealingCalls(t, h.connect(local()))
 		h.configure = func(c *server.Config) { c.Policies.Reveal = session.PolicyDeny }
 		a := connect(h, local(), yes)
 		for tool, arguments := range calls {
@@ -332,7 +332,7 @@ func TestRevealFollowsThePolicyInEveryToolThatShowsAValue(t *testing.T) {
 		}
 	}
 	h := newHouse(t, sandbox.Config{})
-	calls := vault(t, h.connect(local()))
+	calls := revealingCalls(t, h.connect(local()))
 	h.configure = func(c *server.Config) { c.Policies.Reveal = session.PolicyAsk }
 	a := h.connect(local())
 	for tool, arguments := range calls {

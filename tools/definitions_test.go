@@ -20,6 +20,7 @@ import (
 	"ravi-mcp/schemas"
 	"ravi-mcp/session"
 	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -59,7 +60,7 @@ func (h *house) everything() *house {
 		if before != nil {
 			before(c)
 		}
-		c.Toolsets, c.Policies.Send = tools.Toolsets(), session.PolicyAllow
+		c.Toolsets, c.Policies.Send = tool.Toolsets(), session.PolicyAllow
 	}
 	return h
 }

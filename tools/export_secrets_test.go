@@ -13,7 +13,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/server"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 type exported struct {
@@ -32,7 +32,7 @@ func exporting(t *testing.T) (*house, *agent, string) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = root.Close() })
 	h.deps.Export = root
-	h.configure = func(c *server.Config) { c.Toolsets = append(tools.DefaultToolsets(), tools.SetExport) }
+	h.configure = func(c *server.Config) { c.Toolsets = append(tool.DefaultToolsets(), tool.SetExport) }
 	a := h.connect(local())
 	ok[created](t, a.call("create_identity", args{"name": "x"}))
 	ok[map[string]any](t, a.call("set_secret", args{"name": "API_KEY", "value": canarySecret, "notes": canaryRemark}))
@@ -153,7 +153,7 @@ func TestExportIsThereOnlyWhereAnOperatorAllowsIt(t *testing.T) {
 	h.readOnly = false
 	h.configure = nil
 	assert.False(t, has(), "it is off by default")
-	h.configure = func(c *server.Config) { c.Toolsets = append(tools.DefaultToolsets(), tools.SetExport) }
+	h.configure = func(c *server.Config) { c.Toolsets = append(tool.DefaultToolsets(), tool.SetExport) }
 	h.deps.Export = nil
 	assert.False(t, has(), "without a folder")
 }

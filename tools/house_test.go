@@ -26,7 +26,7 @@ import (
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // house is one Ravi with everything behind a server, to which any number of
@@ -38,7 +38,7 @@ type house struct {
 	account *session.Account
 	store   *session.Memory
 	hub     *inbox.Hub
-	deps    *tools.Deps
+	deps    *tool.Deps
 	log     syncBuffer
 	sealer  *token.Sealer
 
@@ -96,7 +96,7 @@ func (h *house) credentials() config.Credentials {
 func (h *house) build(connect func() (*ravi.Client, error)) {
 	h.account = &session.Account{Connect: connect}
 	h.hub = inbox.New(inbox.Config{Sealer: h.sealer, Logger: zerolog.New(&h.log)})
-	h.deps = &tools.Deps{
+	h.deps = &tool.Deps{
 		Account: h.account, Store: h.store, Inbox: h.hub,
 		Resolver: &session.Resolver{Account: h.account, Store: h.store},
 	}

@@ -19,7 +19,7 @@ import (
 	"ravi-mcp/internal/server"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/session"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 const (
@@ -46,7 +46,7 @@ func mailHouse(t *testing.T, cfg sandbox.Config, policy session.Policy) *house {
 	t.Helper()
 	h := newHouse(t, cfg)
 	h.configure = func(c *server.Config) {
-		c.Toolsets = append(tools.DefaultToolsets(), tools.SetMail, tools.SetContacts, tools.SetAccount)
+		c.Toolsets = append(tool.DefaultToolsets(), tool.SetMail, tool.SetContacts, tool.SetAccount)
 		c.Policies.Send = policy
 	}
 	return h
@@ -229,7 +229,7 @@ func TestPolicyDecidesWhereNobodyIsAsked(t *testing.T) {
 		assert.Equal(t, fault.Denied, body.Code, tool)
 		assert.Equal(t, "policy", body.Reason, tool)
 	}
-	h.configure = func(c *server.Config) { c.Toolsets = []tools.Toolset{tools.SetMail} }
+	h.configure = func(c *server.Config) { c.Toolsets = []tool.Toolset{tool.SetMail} }
 	assert.Equal(t, "impossible", refused(t, h.connectModern(local()).call("reply_email", args{"identity": "ada", "message_id": id, "body": "b"})).Reason)
 	assert.Zero(t, h.sends())
 }

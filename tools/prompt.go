@@ -8,6 +8,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/schemas"
 	"ravi-mcp/session"
+	"ravi-mcp/tools/tool"
 )
 
 // Prompt is a task that a person picks in a client, laid out for the model in
@@ -21,7 +22,7 @@ type Prompt struct {
 	Needs []string
 	// Run writes the text, for arguments that fit Input. has says which other
 	// tools there are for the caller; no other is named.
-	Run func(ctx context.Context, call Call, args json.RawMessage, has func(tool string) bool) (PromptText, error)
+	Run func(ctx context.Context, call tool.Call, args json.RawMessage, has func(tool string) bool) (PromptText, error)
 }
 
 // PromptArgument is an argument of a prompt; all are strings.
@@ -33,7 +34,7 @@ type PromptArgument struct {
 // PromptText is what a prompt becomes. It holds words of ours, the arguments,
 // and the uuid and name of an identity.
 type PromptText struct {
-	ActedFor
+	tool.ActedFor
 	Text string `json:"text"`
 }
 
@@ -47,7 +48,7 @@ type AccessParams struct {
 }
 
 // Prompts returns every prompt.
-func (d *Deps) Prompts() []Prompt {
+func Prompts(d *tool.Deps) []Prompt {
 	in := schemas.Input[AccessParams]()
 	arguments := []PromptArgument{
 		{Name: "service", Description: "The site or app, best as a domain such as example.com.", Required: true},
@@ -57,28 +58,28 @@ func (d *Deps) Prompts() []Prompt {
 		Name: "sign_up", Title: "Sign up at a service", Arguments: arguments, Input: in,
 		Description: "Make an account at a service with an identity of Ravi: get an address, arm the inbox, trigger the code, wait for it, and keep the credential.",
 		Needs:       []string{"use_identity", "create_identity", "watch_inbox", "wait_for_otp", "save_credential"},
-		Run:         d.access(signUpSteps),
+		Run:         access(d, signUpSteps),
 	}, {
 		Name: "log_in", Title: "Log in to a service", Arguments: arguments, Input: in,
 		Description: "Log in to a service with an identity of Ravi: get the credential, arm the inbox, log in, and answer the question for a code.",
 		Needs:       []string{"use_identity", "watch_inbox", "wait_for_otp", "get_credential"},
-		Run:         d.access(logInSteps),
+		Run:         access(d, logInSteps),
 	}}
 }
 
 // access makes a prompt of its steps. An identity that is named must exist for
 // the caller; none is looked for otherwise.
-func (d *Deps) access(steps func(place, func(string) bool) []string) func(context.Context, Call, json.RawMessage, func(string) bool) (PromptText, error) {
-	return func(ctx context.Context, call Call, args json.RawMessage, has func(string) bool) (PromptText, error) {
-		p, err := params[AccessParams](args)
+func access(d *tool.Deps, steps func(place, func(string) bool) []string) func(context.Context, tool.Call, json.RawMessage, func(string) bool) (PromptText, error) {
+	return func(ctx context.Context, call tool.Call, args json.RawMessage, has func(string) bool) (PromptText, error) {
+		p, err := tool.Decode[AccessParams](args)
 		if err == nil {
-			err = checkLine("service", p.Service)
+			err = tool.CheckLine("service", p.Service)
 		}
 		if err != nil {
 			return PromptText{}, err
 		}
-		where := place{service: Shown(p.Service)}
-		if domain, err := registrableDomain("service", p.Service); err == nil && strings.Contains(domain, ".") {
+		where := place{service: tool.Shown(p.Service)}
+		if domain, err := tool.RegistrableDomain("service", p.Service); err == nil && strings.Contains(domain, ".") {
 			where.domain = domain
 		}
 		var text PromptText
@@ -87,8 +88,8 @@ func (d *Deps) access(steps func(place, func(string) bool) []string) func(contex
 			if err != nil {
 				return PromptText{}, err
 			}
-			text.ActedFor, where.identity = actedFor(resolved), resolved.Identity.UUID
-			where.named = Shown(resolved.Identity.Name)
+			text.ActedFor, where.identity = tool.Acted(resolved), resolved.Identity.UUID
+			where.named = tool.Shown(resolved.Identity.Name)
 		}
 		text.Text = where.layOut(steps(where, has))
 		return text, nil

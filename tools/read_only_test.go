@@ -18,7 +18,7 @@ func TestAReadOnlyServerSendsNothingButGET(t *testing.T) {
 		writer := h.connect(local())
 		all := definitions(t, writer)
 		me := ok[created](t, writer.call("create_identity", args{"name": "x", "provision_phone": true}))
-		calls := vault(t, writer)
+		calls := revealingCalls(t, writer)
 		h.sms(me.Phone, "32665", "Your code is "+canaryCode)
 		message := ok[waited](t, writer.call("wait_for_otp", args{"cursor": me.Cursor, "identity": "x"})).MessageID
 

@@ -3,6 +3,8 @@ package tools
 import (
 	"encoding/json"
 	"strings"
+
+	"ravi-mcp/tools/tool"
 )
 
 // Resource is what a tool lists, under an address of its own, for clients in
@@ -43,10 +45,10 @@ func Resources() []Resource {
 			before, after, _ := strings.Cut(inboxURI, "{uuid}")
 			uuid, rest := strings.CutPrefix(uri, before)
 			uuid, end := strings.CutSuffix(uuid, after)
-			if !rest || !end || !LooksLikeUUID(uuid) {
+			if !rest || !end || !tool.LooksLikeUUID(uuid) {
 				return nil, false
 			}
-			args, err := json.Marshal(IdentityArgument{Identity: uuid})
+			args, err := json.Marshal(tool.IdentityArgument{Identity: uuid})
 			return args, err == nil
 		},
 	}}

@@ -103,7 +103,7 @@ func (b *beyond) publish(s *mcpserver.MCPServer) error {
 			return err
 		}
 	}
-	for _, p := range b.cfg.Deps.Prompts() {
+	for _, p := range tools.Prompts(b.cfg.Deps) {
 		there := true
 		for _, name := range p.Needs {
 			_, published := b.tools[name]

@@ -12,13 +12,10 @@ import (
 	"ravi-mcp/tools"
 )
 
-// completer proposes values for one argument.
-type completer func(context.Context, tools.Call, tools.CompleteParams) (tools.Proposals, error)
-
 // CompletePromptArgument is what mcp-go asks for the argument of a prompt.
 func (b *beyond) CompletePromptArgument(ctx context.Context, prompt string, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
 	var there bool
-	for _, p := range b.cfg.Deps.Prompts() {
+	for _, p := range tools.Prompts(b.cfg.Deps) {
 		there = there || p.Name == prompt && b.has(ctx, p.Needs...)
 	}
 	if !there {
@@ -26,9 +23,9 @@ func (b *beyond) CompletePromptArgument(ctx context.Context, prompt string, argu
 	}
 	switch argument.Name {
 	case "identity":
-		return b.complete(ctx, "identity", "list_identities", b.cfg.Deps.CompleteIdentity, argument, given)
+		return b.complete(ctx, "identity", "list_identities", tools.CompleteIdentity(b.cfg.Deps), argument, given)
 	case "service":
-		return b.complete(ctx, "service", "list_credentials", b.cfg.Deps.CompleteDomain, argument, given)
+		return b.complete(ctx, "service", "list_credentials", tools.CompleteDomain(b.cfg.Deps), argument, given)
 	}
 	return nil, failed(ctx, errNoArgument, mcp.INVALID_PARAMS, "")
 }
@@ -42,14 +39,14 @@ func (b *beyond) CompleteResourceArgument(ctx context.Context, uri string, argum
 	if argument.Name != "uuid" {
 		return nil, failed(ctx, errNoArgument, mcp.INVALID_PARAMS, "")
 	}
-	return b.complete(ctx, "uuid", "list_identities", b.cfg.Deps.CompleteUUID, argument, given)
+	return b.complete(ctx, "uuid", "list_identities", tools.CompleteUUID(b.cfg.Deps), argument, given)
 }
 
 var errNoArgument = fault.New(fault.InvalidArgument, "There is no argument of that name to complete.", "prompts/list and resources/templates/list name the arguments.")
 
 // complete runs a completer through the middleware, for who may use the tool
 // that lists the same; nobody else gets proposals.
-func (b *beyond) complete(ctx context.Context, what, tool string, propose completer, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
+func (b *beyond) complete(ctx context.Context, what, tool string, propose tools.Completer, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
 	if !b.has(ctx, tool) {
 		return &mcp.Completion{Values: []string{}}, nil
 	}

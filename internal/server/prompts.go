@@ -40,7 +40,7 @@ func (b *beyond) addPrompt(s *mcpserver.MCPServer, p tools.Prompt) {
 // allowedPrompts leaves only the prompts that exist for the caller, in lists
 // and in calls.
 func (b *beyond) allowedPrompts(ctx context.Context, published []mcp.Prompt) []mcp.Prompt {
-	prompts := b.cfg.Deps.Prompts()
+	prompts := tools.Prompts(b.cfg.Deps)
 	needs := make(map[string][]string, len(prompts))
 	for _, p := range prompts {
 		needs[p.Name] = p.Needs

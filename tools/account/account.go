@@ -1,0 +1,175 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/session"
+	"ravi-mcp/tools/tool"
+)
+
+// GetAccountParams are the arguments of get_account.
+type GetAccountParams struct{ tool.IdentityArgument }
+
+// AccountProblem is something that does not work, as an error would say it.
+type AccountProblem struct {
+	Part      string     `json:"part" jsonschema:"enum=credential,enum=owner,enum=plan,enum=encryption,enum=identities,enum=identity,enum=delivery"`
+	Code      fault.Code `json:"code"`
+	Message   string     `json:"message"`
+	Hint      string     `json:"hint"`
+	Retryable bool       `json:"retryable"`
+}
+
+// GetAccountResult is the result of get_account.
+type GetAccountResult struct {
+	OK         bool              `json:"ok" jsonschema_description:"Whether nothing is wrong."`
+	Version    string            `json:"server_version,omitempty"`
+	Scheme     string            `json:"scheme" jsonschema:"enum=token,enum=key,enum=none" jsonschema_description:"How this server authenticates with Ravi."`
+	BaseURL    string            `json:"base_url,omitempty"`
+	Owner      string            `json:"owner,omitempty" jsonschema_description:"The address of the person whose account it is. Not to be used for filling forms."`
+	Encryption string            `json:"encryption" jsonschema:"enum=none,enum=open,enum=locked,enum=unknown" jsonschema_description:"none: nothing is end-to-end encrypted. open: this server has the keys. locked: it has not, and cannot read encrypted values."`
+	Delivery   string            `json:"delivery" jsonschema:"enum=stream,enum=polling,enum=unknown" jsonschema_description:"How new messages are noticed."`
+	Identities int               `json:"identities" jsonschema_description:"How many identities you may use."`
+	Identity   *tool.IdentityRef `json:"identity,omitempty" jsonschema_description:"The identity that a call without the argument means now."`
+	ResolvedBy session.By        `json:"resolved_by,omitempty" jsonschema_description:"What determined it."`
+	Problems   []AccountProblem  `json:"problems"`
+}
+
+// Summary implements Result.
+func (r GetAccountResult) Summary() string {
+	if r.OK {
+		return fmt.Sprintf("Everything works: %s, %d identities.", r.BaseURL, r.Identities)
+	}
+	return fmt.Sprintf("%d problem(s); the first: %s", len(r.Problems), r.Problems[0].Message)
+}
+
+// problem notes why a part could not be found out.
+func (r *GetAccountResult) problem(part string, err error) {
+	e := fault.From(err)
+	r.Problems = append(r.Problems, AccountProblem{Part: part, Code: e.Code, Message: e.Message, Hint: e.Hint, Retryable: e.Code.Retryable()})
+}
+
+// partTime bounds each part of the check, so that one that hangs leaves time
+// for the others.
+const partTime = 8 * time.Second
+
+func (h *handlers) getAccount(ctx context.Context, call tool.Call, p GetAccountParams) (GetAccountResult, error) {
+	r := GetAccountResult{Version: h.Version, Scheme: "none", Encryption: "unknown", Delivery: "unknown", Problems: []AccountProblem{}}
+	client, err := h.AccountOf(call.Call).Client()
+	if err != nil {
+		r.problem("credential", err)
+		return r, nil
+	}
+	r.Scheme, r.BaseURL = string(client.Scheme()), client.Origin()
+	try := func(part string, find func(context.Context) error) {
+		limited, cancel := context.WithTimeout(ctx, partTime)
+		defer cancel()
+		if err := find(limited); err != nil {
+			h.AccountOf(call.Call).Observe(err)
+			r.problem(part, err)
+		}
+	}
+	try("owner", func(ctx context.Context) error {
+		user, err := client.User(ctx)
+		if err == nil {
+			r.Owner = tool.Clean(user.Email, tool.MaxFrom)
+		}
+		return err
+	})
+	try("encryption", func(ctx context.Context) (err error) {
+		r.Encryption, err = encryptionOf(ctx, client)
+		return err
+	})
+	try("identities", func(ctx context.Context) error {
+		all, err := h.AccountOf(call.Call).Identities(ctx)
+		for _, i := range all {
+			if call.Caller.Rights.AllowsName(i.Name) {
+				r.Identities++
+			}
+		}
+		return err
+	})
+	try("identity", func(ctx context.Context) error {
+		resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
+		if err == nil {
+			identity := tool.Ref(resolved.Identity)
+			r.Identity, r.ResolvedBy = &identity, resolved.By
+		}
+		return err
+	})
+	if r.Identity != nil {
+		try("delivery", func(ctx context.Context) (err error) {
+			r.Delivery, err = deliveryOf(ctx, client.Scope(r.Identity.UUID))
+			return err
+		})
+	}
+	if refused := h.AccountOf(call.Call).PlanRefused(); !refused.IsZero() {
+		r.problem("plan", &ravi.Error{Op: "use the plan", Kind: ravi.ErrSubscriptionRequired})
+	}
+	r.OK = len(r.Problems) == 0
+	return r, nil
+}
+
+func encryptionOf(ctx context.Context, client *ravi.Client) (string, error) {
+	if client.CanOpen() {
+		return "open", nil
+	}
+	metadata, err := client.EncryptionMetadata(ctx)
+	switch {
+	case errors.Is(err, ravi.ErrUnsupported), err == nil && (metadata == nil || metadata.PublicKey == ""):
+		return "none", nil
+	case err != nil:
+		return "unknown", err
+	}
+	return "locked", &ravi.Error{Op: "open the vault", Kind: ravi.ErrLocked}
+}
+
+// deliveryOf opens the event stream once, to see whether there is one.
+func deliveryOf(ctx context.Context, scope *ravi.Scope) (string, error) {
+	stream, err := scope.Events(ctx, ravi.EventsConfig{})
+	if errors.Is(err, ravi.ErrUnsupported) {
+		return "polling", nil
+	}
+	if err != nil {
+		return "unknown", err
+	}
+	return "stream", stream.Close()
+}
+
+// ListDomainsParams are the arguments of list_domains; there are none.
+type ListDomainsParams struct{}
+
+// MailDomain is a domain for addresses.
+type MailDomain struct {
+	Domain   string `json:"domain"`
+	Platform bool   `json:"platform" jsonschema_description:"Whether it is Ravi's own."`
+	Verified bool   `json:"verified" jsonschema_description:"Whether it can be used."`
+}
+
+// ListDomainsResult is the result of list_domains.
+type ListDomainsResult struct {
+	Domains []MailDomain `json:"domains"`
+}
+
+// Summary implements Result.
+func (r ListDomainsResult) Summary() string { return fmt.Sprintf("%d domain(s).", len(r.Domains)) }
+
+func (h *handlers) listDomains(ctx context.Context, call tool.Call, _ ListDomainsParams) (ListDomainsResult, error) {
+	client, err := h.AccountOf(call.Call).Client()
+	if err != nil {
+		return ListDomainsResult{}, err
+	}
+	found, err := client.Domains(ctx)
+	if err != nil {
+		return ListDomainsResult{}, err
+	}
+	r := ListDomainsResult{Domains: []MailDomain{}}
+	for _, m := range found {
+		r.Domains = append(r.Domains, MailDomain{Domain: tool.Clean(m.Domain, 253), Platform: m.IsPlatform, Verified: m.IsVerified})
+	}
+	return r, nil
+}

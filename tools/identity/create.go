@@ -1,0 +1,230 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/inbox"
+	"ravi-mcp/ravi"
+	"ravi-mcp/session"
+	"ravi-mcp/tools/tool"
+)
+
+// CreateIdentityParams are the arguments of create_identity.
+type CreateIdentityParams struct {
+	Name           string `json:"name" jsonschema:"minLength=1,maxLength=64,pattern=^[^@\\x00-\\x1F\\x7F]+$" jsonschema_description:"A name you can find it by again, such as worker-42 or agent-staging-github. No @, and not a uuid."`
+	IfExists       string `json:"if_exists,omitempty" jsonschema:"enum=error,enum=reuse,default=error" jsonschema_description:"What to do when an identity of that name exists: error (default) or reuse it."`
+	ProvisionPhone bool   `json:"provision_phone,omitempty" jsonschema_description:"Also get a phone number where the account does not give one to every identity. Takes seconds and may cost."`
+	EphemeralParams
+}
+
+// CreateIdentityResult is the result of create_identity.
+type CreateIdentityResult struct {
+	tool.ActedFor
+	tool.IdentityDetails
+	Created bool   `json:"created" jsonschema_description:"False when an existing identity was reused."`
+	Bound   bool   `json:"bound" jsonschema_description:"Whether later calls of this session use this identity by themselves. If false, pass its uuid as identity."`
+	Cursor  string `json:"cursor" jsonschema_description:"Armed before anything could arrive: pass it to wait_for_otp after triggering the message."`
+	Lease
+}
+
+// Summary implements Result.
+func (r CreateIdentityResult) Summary() string {
+	verb := "Created"
+	if !r.Created {
+		verb = "Reused"
+	}
+	return fmt.Sprintf("%s identity %s (%s), reached at %s. %s", verb, r.Identity.Name, r.Identity.UUID, r.Reach(), bindingAdvice(r.Bound)+r.advice())
+}
+
+func bindingAdvice(bound bool) string {
+	if bound {
+		return "This session now uses it."
+	}
+	return "Pass its uuid as `identity` from now on."
+}
+
+func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p CreateIdentityParams) (CreateIdentityResult, error) {
+	var none CreateIdentityResult
+	if err := checkNewName(call, p.Name); err != nil {
+		return none, err
+	}
+	if err := h.checkEphemeral(p.EphemeralParams); err != nil {
+		return none, err
+	}
+	client, err := h.AccountOf(call.Call).Client()
+	if err != nil {
+		return none, err
+	}
+	unlock, err := h.lockName(ctx, client, p.Name)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
+	h.AccountOf(call.Call).Forget() // existence has to be judged by what Ravi has now
+	existing, err := h.Resolver.Lookup(ctx, call.Call, p.Name)
+	switch {
+	case err == nil && p.Ephemeral:
+		return none, ephemeralConflict(existing)
+	case err == nil && p.IfExists == "reuse":
+		return h.adopt(ctx, call, existing)
+	case err == nil:
+		return none, fault.New(fault.Conflict, fmt.Sprintf("An identity of that name exists: %s.", existing.UUID),
+			"Pass its uuid as `identity`, or call again with if_exists set to reuse, or choose another name.")
+	case !fault.Has(err, fault.IdentityNotFound):
+		return none, err
+	}
+
+	giveBack, err := h.spendCreate(call)
+	if err != nil {
+		return none, err
+	}
+	created, lease, err := h.createLeased(ctx, call, client, p)
+	if err != nil {
+		giveBack(err)
+		return none, err
+	}
+	h.AccountOf(call.Call).Forget()
+	r, err := h.introduce(ctx, call, *created)
+	r.Lease = lease
+	return r, err
+}
+
+// checkNewName refuses what would be mistaken for a uuid or an address later,
+// and what this caller could not use afterwards.
+func checkNewName(call tool.Call, name string) error {
+	if strings.TrimSpace(name) != name {
+		return fault.New(fault.InvalidArgument, "`name` must not begin or end with a space.", "Send the name without the spaces.")
+	}
+	if tool.LooksLikeUUID(name) {
+		return fault.New(fault.InvalidArgument, "`name` must not look like a uuid.", "Choose a speaking name such as worker-42.")
+	}
+	if !call.Caller.Rights.AllowsName(name) {
+		return fault.New(fault.Forbidden, "This caller may not use an identity of that name.",
+			fmt.Sprintf("Choose a name that fits one of: %s.", strings.Join(call.Caller.Rights.Identities, ", ")))
+	}
+	return nil
+}
+
+// introduce records a new identity, binds the session if it is free, and arms.
+func (h *handlers) introduce(ctx context.Context, call tool.Call, identity ravi.Identity) (CreateIdentityResult, error) {
+	lost := func(err error) error {
+		return fault.New(fault.Unavailable, fmt.Sprintf("The identity %s was created, but this server could not record that.", identity.UUID),
+			"Pass its uuid as `identity`. A person may have to delete it later.").WithCause(err)
+	}
+	target, err := h.Target(call, identity)
+	if err != nil {
+		return CreateIdentityResult{}, lost(err)
+	}
+	if err := h.Store.RecordCreated(ctx, call.Caller.Name, identity.UUID); err != nil {
+		return CreateIdentityResult{}, lost(err)
+	}
+	cursor, err := h.Inbox.ArmEmpty(target)
+	if err != nil {
+		return CreateIdentityResult{}, lost(err)
+	}
+	bound, err := h.takeUp(ctx, call, target, cursor)
+	if err != nil {
+		return CreateIdentityResult{}, lost(err)
+	}
+	return CreateIdentityResult{
+		ActedFor:        tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByCreated},
+		IdentityDetails: tool.Details(identity), Created: true, Bound: bound, Cursor: cursor,
+	}, nil
+}
+
+// adopt answers create_identity with an identity that exists already.
+func (h *handlers) adopt(ctx context.Context, call tool.Call, identity ravi.Identity) (CreateIdentityResult, error) {
+	target, err := h.Target(call, identity)
+	if err != nil {
+		return CreateIdentityResult{}, err
+	}
+	cursor, err := h.Inbox.Arm(ctx, target)
+	if err != nil {
+		return CreateIdentityResult{}, tool.WaitFault(err)
+	}
+	bound, err := h.takeUp(ctx, call, target, cursor)
+	if err != nil {
+		return CreateIdentityResult{}, err
+	}
+	return CreateIdentityResult{
+		ActedFor:        tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByArgument},
+		IdentityDetails: tool.Details(identity), Bound: bound, Cursor: cursor,
+	}, nil
+}
+
+// takeUp binds a session that is still free, or whose identity is gone, and
+// keeps the cursor as its own. It reports whether the session is bound to the
+// identity afterwards.
+func (h *handlers) takeUp(ctx context.Context, call tool.Call, target inbox.Target, cursor string) (bool, error) {
+	if !call.HasSession() {
+		return false, nil
+	}
+	bound, err := h.Store.BindIfUnbound(ctx, call.Key(), target.Identity)
+	if err != nil {
+		return false, err
+	}
+	if !bound {
+		now, err := h.Store.Binding(ctx, call.Key())
+		if err != nil {
+			return false, err
+		}
+		bound = now == target.Identity
+		if _, err := h.Resolver.Lookup(ctx, call.Call, now); fault.Has(err, fault.IdentityNotFound) {
+			if err := h.Store.Bind(ctx, call.Key(), target.Identity); err != nil {
+				return false, err
+			}
+			bound = true
+		}
+	}
+	return bound, h.KeepCursor(ctx, call, target, cursor)
+}
+
+// ListIdentitiesParams are the arguments of list_identities.
+type ListIdentitiesParams struct {
+	NamePrefix string `json:"name_prefix,omitempty" jsonschema:"maxLength=64" jsonschema_description:"Only identities whose name begins with this."`
+	Limit      int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=1000,default=100" jsonschema_description:"How many to return at most (default 100)."`
+}
+
+// ListedIdentity is one entry of list_identities.
+type ListedIdentity struct {
+	tool.IdentityRef
+	tool.IdentityDetails
+}
+
+// ListIdentitiesResult is the result of list_identities.
+type ListIdentitiesResult struct {
+	Identities []ListedIdentity `json:"identities"`
+	Total      int              `json:"total" jsonschema_description:"How many match, including those beyond the limit."`
+}
+
+// Summary implements Result.
+func (r ListIdentitiesResult) Summary() string {
+	if r.Total == 0 {
+		return "No identities. create_identity makes one."
+	}
+	return fmt.Sprintf("%d of %d identities.", len(r.Identities), r.Total)
+}
+
+func (h *handlers) listIdentities(ctx context.Context, call tool.Call, p ListIdentitiesParams) (ListIdentitiesResult, error) {
+	all, err := h.AccountOf(call.Call).Identities(ctx)
+	if err != nil {
+		return ListIdentitiesResult{}, err
+	}
+	if p.Limit == 0 {
+		p.Limit = 100
+	}
+	r := ListIdentitiesResult{Identities: []ListedIdentity{}}
+	for _, i := range all {
+		if !call.Caller.Rights.AllowsName(i.Name) || !strings.HasPrefix(i.Name, p.NamePrefix) {
+			continue
+		}
+		r.Total++
+		if len(r.Identities) < p.Limit {
+			r.Identities = append(r.Identities, ListedIdentity{IdentityRef: tool.Ref(i), IdentityDetails: tool.Details(i)})
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,128 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/session/lease"
+	"ravi-mcp/tools/tool"
+)
+
+// EphemeralParams are the arguments of create_identity that make the new
+// identity one for a task.
+type EphemeralParams struct {
+	Ephemeral  bool `json:"ephemeral,omitempty" jsonschema_description:"Delete it for ever, with its messages and vaults, when it was not used for ttl_minutes; with a local server also when this client ends."`
+	TTLMinutes int  `json:"ttl_minutes,omitempty" jsonschema:"minimum=1,maximum=10080,default=60" jsonschema_description:"With ephemeral: after how many minutes without a call for it the identity is deleted (default 60)."`
+}
+
+// Lease says in a result how long an identity lives.
+type Lease struct {
+	Ephemeral bool      `json:"ephemeral,omitempty" jsonschema_description:"True when the identity is deleted by itself."`
+	ExpiresAt time.Time `json:"expires_at,omitzero" jsonschema_description:"When an ephemeral identity is deleted if it is not used until then; every call for it puts this off."`
+}
+
+func (l Lease) advice() string {
+	if !l.Ephemeral {
+		return ""
+	}
+	return fmt.Sprintf(" It is deleted at %s, or later if it is used.", l.ExpiresAt.UTC().Format(time.RFC3339))
+}
+
+const defaultTTL = time.Hour
+
+// ttl is never shorter than the longest wait, so that none outlives its identity.
+func (h *handlers) ttl(p EphemeralParams) time.Duration {
+	if p.TTLMinutes == 0 {
+		return defaultTTL
+	}
+	return max(time.Duration(p.TTLMinutes)*time.Minute, h.WaitLimit()+10*time.Second)
+}
+
+func (h *handlers) checkEphemeral(p EphemeralParams) error {
+	if p.TTLMinutes != 0 && !p.Ephemeral {
+		return fault.New(fault.InvalidArgument, "`ttl_minutes` needs `ephemeral`.", "Set ephemeral to true for an identity that is deleted by itself, or leave ttl_minutes out.")
+	}
+	if p.Ephemeral && h.Leases == nil {
+		return fault.New(fault.Unsupported, "This server makes no ephemeral identities.", "Leave `ephemeral` out, and call delete_identity when the task is done.")
+	}
+	return nil
+}
+
+func ephemeralConflict(existing ravi.Identity) error {
+	return fault.New(fault.Conflict, fmt.Sprintf("An identity of that name exists: %s. Only a new one can be ephemeral.", existing.UUID),
+		"Choose another name, or leave `ephemeral` out and pass its uuid as `identity`.")
+}
+
+// claim makes sure that an identity which is about to get that name cannot be
+// taken for what became of a creation whose answer was lost.
+func (h *handlers) claim(client *ravi.Client, name string) error {
+	err := h.Leases.Claim(client, name)
+	switch {
+	case errors.Is(err, lease.ErrNameInFlight):
+		return fault.New(fault.Conflict, "Another server is creating an identity of that name, or was not answered when it did.",
+			"Choose another name, or call again in two minutes.")
+	case fault.Has(err, fault.Unavailable):
+		return err
+	case err != nil:
+		return fault.New(fault.Unavailable, "This server could not read its notes on ephemeral identities.",
+			"Call again; if it happens again, a person has to look at the server's state folder.").WithCause(err)
+	}
+	return nil
+}
+
+// createLeased creates an identity. The note that an ephemeral one needs is on
+// the disk before the creation is sent.
+func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *ravi.Client, p CreateIdentityParams) (*ravi.Identity, Lease, error) {
+	if err := h.claim(client, p.Name); err != nil {
+		return nil, Lease{}, err
+	}
+	n := ravi.NewIdentity{Name: p.Name, ProvisionPhone: p.ProvisionPhone, Known: []string{}}
+	all, err := h.AccountOf(call.Call).Identities(ctx)
+	if err != nil {
+		return nil, Lease{}, err
+	}
+	for _, i := range all {
+		if i.Name == p.Name {
+			n.Known = append(n.Known, i.UUID)
+		}
+	}
+	if !p.Ephemeral {
+		created, err := client.CreateIdentity(ctx, n)
+		return created, Lease{}, unanswered(err)
+	}
+	intent, err := h.Leases.Begin(client, call.Caller.Name, p.Name, h.ttl(p.EphemeralParams), n.Known)
+	if fault.Has(err, fault.Unavailable) {
+		return nil, Lease{}, err
+	}
+	if err != nil {
+		return nil, Lease{}, fault.New(fault.Unavailable, "This server could not note down that the identity is ephemeral, so it was not created.",
+			"Create it without `ephemeral` and delete it afterwards. A person may have to look at the server's state folder.").WithCause(err)
+	}
+	n.Email = intent.Address()
+	created, err := client.CreateIdentity(ctx, n)
+	if refused := (*ravi.Error)(nil); errors.As(err, &refused) && !refused.Unanswered() && slices.Contains(refused.Fields, "email") {
+		n.Email = "" // a Ravi that takes no address
+		created, err = client.CreateIdentity(ctx, n)
+	}
+	if err != nil {
+		intent.Failed(err)
+		return nil, Lease{}, unanswered(err)
+	}
+	return created, Lease{Ephemeral: true, ExpiresAt: intent.Created(*created)}, nil
+}
+
+// unanswered says what to look at after a creation of which nobody knows what
+// became of it.
+func unanswered(err error) error {
+	var lost *ravi.Error
+	if !errors.As(err, &lost) || !lost.Unanswered() {
+		return err
+	}
+	return fault.New(fault.Unavailable, "Ravi's answer was lost, so it is not certain whether the identity was created.",
+		"Wait two minutes and call list_identities. If an identity of that name was created just now, and by nobody else, pass its uuid as `identity`; if there is none, call again.").WithCause(err)
+}

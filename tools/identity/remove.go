@@ -1,0 +1,66 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/tools/tool"
+)
+
+// remove deletes an identity and everything that this server knows of it. One
+// that is gone already is what was asked for.
+func (h *handlers) remove(ctx context.Context, call tool.Call, client *ravi.Client, uuid string) error {
+	if err := client.DeleteIdentity(ctx, uuid); err != nil && !errors.Is(err, ravi.ErrNotFound) {
+		return err
+	}
+	h.Leases.Forget(uuid)
+	h.AccountOf(call.Call).Forget()
+	return h.Store.ForgetIdentity(ctx, uuid)
+}
+
+// cleanup is a cleanup at work.
+type cleanup struct {
+	*handlers
+	call     tool.Call
+	client   *ravi.Client
+	plan     cleanupPlan
+	outcomes []CleanupOutcome
+	left     []string // uuids that are to be tried again
+	deleted  int
+}
+
+func (c *cleanup) note(i tool.IdentityRef, status CleanupStatus, code fault.Code) {
+	c.outcomes = append(c.outcomes, CleanupOutcome{IdentityRef: i, Status: status, Code: code})
+	if status == CleanupFailed || status == CleanupNotYet {
+		c.left = append(c.left, i.UUID)
+	}
+}
+
+// delete deletes one identity, if it still is what the dry run listed. It fails
+// only where going on makes no sense and nothing was deleted yet.
+func (c *cleanup) delete(ctx context.Context, i ravi.Identity) error {
+	if !c.plan.means(c.call, i) {
+		c.note(tool.Ref(i), CleanupKept, "")
+		return nil
+	}
+	if end, has := ctx.Deadline(); ctx.Err() != nil || has && time.Until(end) < lastDeletion {
+		c.note(tool.Ref(i), CleanupNotYet, "")
+		return nil
+	}
+	err := c.remove(ctx, c.call, c.client, i.UUID)
+	switch {
+	case err == nil:
+		c.deleted++
+		c.note(tool.Ref(i), CleanupDeleted, "")
+	case errors.Is(err, ravi.ErrUnsupported) && c.deleted == 0:
+		return fault.New(fault.Unsupported, fmt.Sprintf("This Ravi cannot delete identities; all %d still exist, with their addresses and vaults.", len(c.plan.Identities)),
+			"Do not retry. The owner of the account can delete them in Ravi's dashboard.").WithCause(err)
+	default:
+		c.note(tool.Ref(i), CleanupFailed, fault.From(err).Code)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/session"
+	"ravi-mcp/tools/tool"
+)
+
+// UpdateIdentityParams are the arguments of update_identity.
+type UpdateIdentityParams struct {
+	Identity string `json:"identity" jsonschema:"minLength=1,maxLength=254" jsonschema_description:"The identity to change: uuid, name or email address. There is no default."`
+	Name     string `json:"name" jsonschema:"minLength=1,maxLength=64,pattern=^[^@\\x00-\\x1F\\x7F]+$" jsonschema_description:"Its new name. No @, and not a uuid. Address and phone number stay."`
+}
+
+// UpdateIdentityResult is the result of update_identity.
+type UpdateIdentityResult struct {
+	tool.ActedFor
+	tool.IdentityDetails
+	Changed bool `json:"changed" jsonschema_description:"False when it had that name already."`
+}
+
+// Summary implements Result.
+func (r UpdateIdentityResult) Summary() string {
+	if !r.Changed {
+		return fmt.Sprintf("Identity %s has the name %s already.", r.Identity.UUID, r.Identity.Name)
+	}
+	return fmt.Sprintf("Identity %s is now called %s.", r.Identity.UUID, r.Identity.Name)
+}
+
+func (h *handlers) updateIdentity(ctx context.Context, call tool.Call, p UpdateIdentityParams) (UpdateIdentityResult, error) {
+	var none UpdateIdentityResult
+	if err := checkNewName(call, p.Name); err != nil {
+		return none, err
+	}
+	identity, err := h.Resolver.Lookup(ctx, call.Call, p.Identity)
+	if err != nil {
+		return none, err
+	}
+	r := UpdateIdentityResult{ActedFor: tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByArgument}, IdentityDetails: tool.Details(identity)}
+	if identity.Name == p.Name {
+		return r, nil
+	}
+	client, err := h.AccountOf(call.Call).Client()
+	if err != nil {
+		return none, err
+	}
+	unlock, err := h.lockName(ctx, client, p.Name)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
+	h.AccountOf(call.Call).Forget() // existence has to be judged by what Ravi has now
+	switch taken, err := h.Resolver.Lookup(ctx, call.Call, p.Name); {
+	case err == nil:
+		return none, fault.New(fault.Conflict, fmt.Sprintf("An identity of that name exists: %s.", taken.UUID), "Choose another name.")
+	case !fault.Has(err, fault.IdentityNotFound):
+		return none, err
+	}
+	if err := h.claim(client, p.Name); err != nil {
+		return none, err
+	}
+	updated, err := client.UpdateIdentity(ctx, identity.UUID, ravi.IdentityUpdate{Name: &p.Name})
+	if err != nil {
+		return none, err
+	}
+	h.AccountOf(call.Call).Forget()
+	r.Identity, r.IdentityDetails, r.Changed = tool.Ref(*updated), tool.Details(*updated), true
+	return r, nil
+}
+
+// ProvisionPhoneParams are the arguments of provision_phone.
+type ProvisionPhoneParams struct {
+	tool.IdentityArgument
+	Country string `json:"country,omitempty" jsonschema:"maxLength=2,pattern=^[A-Z]{2}$" jsonschema_description:"Where the number is to be from, as two capital letters such as US (the default) or CA."`
+}
+
+// ProvisionPhoneResult is the result of provision_phone.
+type ProvisionPhoneResult struct {
+	tool.ActedFor
+	tool.IdentityDetails
+}
+
+// Summary implements Result.
+func (r ProvisionPhoneResult) Summary() string {
+	return fmt.Sprintf("Identity %s now has the phone number %s.", r.Identity.Name, r.Phone)
+}
+
+func (h *handlers) provisionPhone(ctx context.Context, call tool.Call, p ProvisionPhoneParams) (ProvisionPhoneResult, error) {
+	var none ProvisionPhoneResult
+	resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
+	if err != nil {
+		return none, err
+	}
+	uuid := resolved.Identity.UUID
+	unlock, err := h.Lock(ctx, "phone of "+uuid)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
+	client, err := h.AccountOf(call.Call).Client()
+	if err != nil {
+		return none, err
+	}
+	now, err := client.Identity(ctx, uuid)
+	if err != nil {
+		return none, err
+	}
+	if now.Phone != "" {
+		return none, fault.New(fault.Conflict, fmt.Sprintf("The identity has a phone number: %s.", now.Phone), "Use that number; an identity has one.")
+	}
+	giveBack, err := h.spendCreate(call)
+	if err != nil {
+		return none, err
+	}
+	updated, err := client.ProvisionPhone(ctx, uuid, p.Country)
+	if err != nil {
+		giveBack(err)
+	}
+	switch {
+	case errors.Is(err, ravi.ErrUnsupported):
+		return none, fault.New(fault.Unsupported, "This Ravi gives no phone numbers to identities that have none.",
+			"Do not retry. Use the identity's email address, or ask the owner of the account.").WithCause(err)
+	case err != nil:
+		return none, err
+	}
+	h.AccountOf(call.Call).Forget()
+	return ProvisionPhoneResult{ActedFor: tool.Acted(resolved), IdentityDetails: tool.Details(*updated)}, nil
+}
+
+// lockName serialises what gives an identity of an account that name.
+func (h *handlers) lockName(ctx context.Context, client *ravi.Client, name string) (unlock func(), err error) {
+	return h.Lock(ctx, "identity of "+client.CredentialID()+" "+name)
+}

@@ -1,0 +1,182 @@
+package mail
+
+import (
+	"context"
+	"fmt"
+	"net/mail"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/idna"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/session"
+	"ravi-mcp/tools/tool"
+)
+
+// sendHints: what was sent cannot be taken back, and goes to people.
+var sendHints = tool.Hints{Destructive: true, OpenWorld: true}
+
+// emailTool defines a tool that sends an email. Files can be attached only
+// where the operator allows a folder; elsewhere the argument does not exist.
+func emailTool[P, F any](h *handlers, a tool.Spec, handle func(context.Context, tool.Call, F) (SentEmailResult, error), without func(P) F) tool.Tool {
+	if h.Attach != nil {
+		return tool.Define(a, handle)
+	}
+	return tool.Define(a, func(ctx context.Context, call tool.Call, p P) (SentEmailResult, error) {
+		return handle(ctx, call, without(p))
+	})
+}
+
+// maxRecipients is how many addresses one mail may go to.
+const maxRecipients = 20
+
+// mailAddress returns the bare address in what was given, with the host in
+// ASCII and lower case, so that no letter that looks like another one is shown
+// to a person. field is the argument to name in an error.
+func mailAddress(field, given string) (string, error) {
+	parsed, err := mail.ParseAddress(given)
+	if err != nil {
+		return "", badAddress(field)
+	}
+	at := strings.LastIndexByte(parsed.Address, '@')
+	if at < 1 || len(parsed.Address) > 254 {
+		return "", badAddress(field)
+	}
+	local := parsed.Address[:at]
+	plain := func(c rune) bool { return c > ' ' && c < 0x7f && !strings.ContainsRune(`"(),:;<>@[\]`, c) }
+	if strings.ContainsFunc(local, func(c rune) bool { return !plain(c) }) {
+		return "", badAddress(field)
+	}
+	host, err := idna.Lookup.ToASCII(strings.ToLower(parsed.Address[at+1:]))
+	if err != nil || !tool.HostName(host) || !strings.Contains(host, ".") {
+		return "", badAddress(field)
+	}
+	return local + "@" + host, nil
+}
+
+func badAddress(field string) error {
+	return fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` is not an email address.", field), "Pass an address as in ada@example.com.")
+}
+
+// recipients are whom a mail goes to.
+type recipients struct{ to, cc, bcc []string }
+
+func (r recipients) all() []string { return slices.Concat(r.to, r.cc, r.bcc) }
+
+// mailRecipients checks whom a mail is to go to; an address counts once, where
+// it stands first.
+func mailRecipients(to string, cc, bcc []string) (recipients, error) {
+	var r recipients
+	if 1+len(cc)+len(bcc) > maxRecipients {
+		return r, fault.New(fault.InvalidArgument, fmt.Sprintf("`to`, `cc` and `bcc` hold more than %d addresses.", maxRecipients),
+			"Write to fewer people at once.")
+	}
+	seen := make(map[string]bool)
+	for _, part := range []struct {
+		field string
+		given []string
+		kept  *[]string
+	}{{"to", []string{to}, &r.to}, {"cc", cc, &r.cc}, {"bcc", bcc, &r.bcc}} {
+		for _, given := range part.given {
+			address, err := mailAddress(part.field, given)
+			if err != nil {
+				return r, err
+			}
+			if key := strings.ToLower(address); !seen[key] {
+				seen[key] = true
+				*part.kept = append(*part.kept, address)
+			}
+		}
+	}
+	return r, nil
+}
+
+// e164 is the form of an international number. Numbers of zone 1 have ten digits
+// after it; elsewhere the length is the country's affair, and Ravi's to refuse.
+var e164 = regexp.MustCompile(`^\+(1[0-9]{10}|[2-9][0-9]{6,14})$`)
+
+// phoneNumber returns a number in E.164, as given. field is the argument to
+// name in an error. See docs/decisions.md#no-phonenumbers-library.
+func phoneNumber(field, given string) (string, error) {
+	number := strings.TrimSpace(given)
+	if !e164.MatchString(number) || strings.HasPrefix(number, "+999") { // 999 is assigned to no country
+		return "", fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` is not a phone number in E.164 form.", field),
+			"Pass it with + and the country code, and without spaces, as in +14155550123.")
+	}
+	return number, nil
+}
+
+// addressesIn returns the bare addresses of a header field of a received
+// message. What cannot be read as an address is returned as it is, so that it
+// counts as somebody unknown.
+func addressesIn(header string) []string {
+	if strings.TrimSpace(header) == "" {
+		return nil
+	}
+	parts := []string{}
+	if list, err := mail.ParseAddressList(header); err == nil {
+		for _, a := range list {
+			parts = append(parts, a.Address)
+		}
+	} else {
+		parts = strings.Split(header, ",")
+	}
+	var out []string
+	for _, part := range parts {
+		address, err := mailAddress("from", part)
+		if err != nil {
+			address = tool.Clean(strings.TrimSpace(part), tool.MaxFrom)
+		}
+		if address != "" {
+			out = append(out, address)
+		}
+	}
+	return out
+}
+
+// addressesWithout returns the addresses that are not among others, each once.
+func addressesWithout(addresses []string, others ...string) []string {
+	var out []string
+	for _, a := range addresses {
+		same := func(b string) bool { return strings.EqualFold(a, b) }
+		if !slices.ContainsFunc(others, same) && !slices.ContainsFunc(out, same) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// SentEmailResult is the result of the tools that send an email.
+type SentEmailResult struct {
+	tool.ActedFor
+	MessageID string   `json:"message_id,omitempty"`
+	To        []string `json:"to"`
+	CC        []string `json:"cc,omitempty"`
+	BCC       []string `json:"bcc,omitempty"`
+	Files     []string `json:"attached,omitempty" jsonschema_description:"The names of the files that were attached."`
+	Warning   string   `json:"warning,omitempty" jsonschema_description:"What the person you work for should know: the answer went elsewhere than to the sender of the message."`
+}
+
+// Summary implements Result.
+func (r SentEmailResult) Summary() string {
+	text := fmt.Sprintf("Sent an email as %s to %s.", r.Identity.Name, strings.Join(slices.Concat(r.To, r.CC, r.BCC), ", "))
+	if r.Warning != "" {
+		text += " " + r.Warning
+	}
+	return text
+}
+
+// sentTo is the result of a mail that Ravi took.
+func sentTo(resolved session.Resolved, m *ravi.EmailMessage, to recipients, files []file) SentEmailResult {
+	r := SentEmailResult{ActedFor: tool.Acted(resolved), To: to.to, CC: to.cc, BCC: to.bcc}
+	for _, f := range files {
+		r.Files = append(r.Files, f.name)
+	}
+	if m.ID != 0 {
+		r.MessageID = fmt.Sprintf("email:%d", m.ID)
+	}
+	return r
+}

@@ -1,0 +1,218 @@
+package mail
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/tools/tool"
+)
+
+// EmailArgument names the email that an answer or a forward is about.
+type EmailArgument struct {
+	MessageID string `json:"message_id" jsonschema:"maxLength=32,pattern=^email:[0-9]{1\\,19}$" jsonschema_description:"The email, as list_messages and wait_for_message give it, such as email:7."`
+}
+
+func (p EmailArgument) id() (int64, error) {
+	id, err := strconv.ParseInt(strings.TrimPrefix(p.MessageID, "email:"), 10, 64)
+	if err != nil {
+		return 0, fault.New(fault.InvalidArgument, "`message_id` does not name an email.", "Pass a message_id from list_messages that begins with email:.")
+	}
+	return id, nil
+}
+
+// ReplyEmailParams are the arguments of reply_email.
+type ReplyEmailParams struct {
+	tool.IdentityArgument
+	EmailArgument
+	MailText
+	ReplyAll bool `json:"reply_all,omitempty" jsonschema_description:"Answer everybody that the email went to, and not only its sender."`
+}
+
+// answered is an email that is to be answered, and where the answer goes.
+type answered struct {
+	recipients
+	original *ravi.EmailMessage
+	detour   string // in words, if not to whom it says that it is from
+}
+
+// answer reads the email that is answered. Where the answer goes is Ravi's to
+// decide; that it may follow Reply-To is assumed.
+func (p ReplyEmailParams) answer(ctx context.Context, scope *ravi.Scope, own ravi.Identity) (answered, error) {
+	var a answered
+	id, err := p.id()
+	if err == nil {
+		err = p.check()
+	}
+	if err != nil {
+		return a, err
+	}
+	if a.original, err = scope.EmailMessage(ctx, id); err != nil {
+		return a, err
+	}
+	m := a.original
+	a.to = addressesIn(m.From)
+	if m.Direction == ravi.Outgoing {
+		a.to = addressesIn(m.To)
+	} else if elsewhere := addressesWithout(addressesIn(m.ReplyTo), a.to...); len(elsewhere) > 0 {
+		a.detour = fmt.Sprintf("The email says that it is from %s, but an answer to it goes to %s.", shownAll(a.to), shownAll(elsewhere))
+		a.to = elsewhere
+	} else if named := addressesWithout(namedIn(m.From), a.to...); len(named) > 0 {
+		a.detour = fmt.Sprintf("The email calls its sender %s, but it is from %s, where an answer goes.", shownAll(named), shownAll(a.to))
+	}
+	if p.ReplyAll {
+		others := addressesIn(m.CC)
+		if m.Direction != ravi.Outgoing {
+			others = append(addressesIn(m.To), others...)
+		}
+		a.cc = addressesWithout(others, append([]string{own.Inbox}, a.to...)...)
+	}
+	if len(a.to) == 0 {
+		return a, fault.New(fault.Conflict, "The email has no sender that can be answered.", "Write to the address you know with send_email.")
+	}
+	return a, nil
+}
+
+// namedIn returns the addresses that stand in the name before an address: a
+// trick to look like somebody else.
+func namedIn(from string) []string {
+	name, _, bracket := strings.Cut(from, "<")
+	if !bracket {
+		return nil
+	}
+	var out []string
+	for _, word := range strings.FieldsFunc(name, func(c rune) bool { return strings.ContainsRune(" \t\"'(),;:[]", c) }) {
+		if address, err := mailAddress("from", word); err == nil {
+			out = append(out, address)
+		}
+	}
+	return out
+}
+
+func shownAll(addresses []string) string {
+	shown := make([]string, len(addresses))
+	for i, a := range addresses {
+		shown[i] = tool.Shown(a)
+	}
+	return strings.Join(shown, ", ")
+}
+
+func (h *handlers) decideReplyEmail(ctx context.Context, call tool.Call, p ReplyEmailFilesParams) (*tool.Decision, error) {
+	with, err := h.checkFiles(p.FilesArgument)
+	if err != nil {
+		return nil, err
+	}
+	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	if err != nil {
+		return nil, err
+	}
+	a, err := p.answer(ctx, scope, resolved.Identity)
+	if err != nil {
+		return nil, err
+	}
+	return h.decideSend(ctx, call, resolved.Identity.UUID, "Sends an answer"+with, outgoing{addresses: a.all(), detour: a.detour})
+}
+
+func (h *handlers) replyEmail(ctx context.Context, call tool.Call, p ReplyEmailFilesParams) (SentEmailResult, error) {
+	var none SentEmailResult
+	files, err := h.openFiles(p.FilesArgument)
+	if err != nil {
+		return none, err
+	}
+	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	if err != nil {
+		return none, err
+	}
+	a, err := p.answer(ctx, scope, resolved.Identity)
+	if err != nil {
+		return none, err
+	}
+	id, reply := a.original.ID, scope.Reply
+	if p.ReplyAll {
+		reply = scope.ReplyAll
+	}
+	sent, err := send(ctx, h, call, scope, []string{a.original.Subject, p.Body}, files, func(attached []string) (*ravi.EmailMessage, error) {
+		return reply(ctx, id, ravi.Draft{Content: p.html(), Attachments: attached})
+	})
+	if err != nil {
+		return none, err
+	}
+	r := sentTo(resolved, sent, a.recipients, files)
+	r.Warning = a.detour
+	if other := addressesWithout(addressesIn(sent.To), a.all()...); len(other) > 0 { // Ravi knew better
+		r.To = addressesIn(sent.To)
+		r.Warning = fmt.Sprintf("The answer was expected to go to %s, but Ravi sent it to %s.", shownAll(a.to), shownAll(other))
+	}
+	return r, nil
+}
+
+// ForwardEmailParams are the arguments of forward_email.
+type ForwardEmailParams struct {
+	tool.IdentityArgument
+	EmailArgument
+	To     string   `json:"to" jsonschema:"minLength=3,maxLength=320" jsonschema_description:"Whom to send it on to: one address."`
+	CC     []string `json:"cc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who else gets it, visible to all; with to and bcc at most 20 addresses."`
+	BCC    []string `json:"bcc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who gets it without the others seeing it."`
+	Note   string   `json:"note,omitempty" jsonschema:"maxLength=100000" jsonschema_description:"What to write before the forwarded email."`
+	Format string   `json:"format,omitempty" jsonschema:"enum=text,enum=html,default=text" jsonschema_description:"What note is: text (default) or html."`
+}
+
+func (p ForwardEmailParams) check() (int64, recipients, error) {
+	id, err := p.id()
+	if err == nil {
+		err = tool.CheckText("note", p.Note)
+	}
+	if err != nil {
+		return 0, recipients{}, err
+	}
+	to, err := mailRecipients(p.To, p.CC, p.BCC)
+	return id, to, err
+}
+
+func (h *handlers) decideForwardEmail(ctx context.Context, call tool.Call, p ForwardEmailFilesParams) (*tool.Decision, error) {
+	_, to, err := p.check()
+	if err != nil {
+		return nil, err
+	}
+	with, err := h.checkFiles(p.FilesArgument)
+	if err != nil {
+		return nil, err
+	}
+	return h.decideSend(ctx, call, p.Identity, "Forwards an email, with its attachments,"+with, outgoing{addresses: to.all()})
+}
+
+func (h *handlers) forwardEmail(ctx context.Context, call tool.Call, p ForwardEmailFilesParams) (SentEmailResult, error) {
+	var none SentEmailResult
+	id, to, err := p.check()
+	if err != nil {
+		return none, err
+	}
+	files, err := h.openFiles(p.FilesArgument)
+	if err != nil {
+		return none, err
+	}
+	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	if err != nil {
+		return none, err
+	}
+	original, err := scope.EmailMessage(ctx, id) // it goes out too, so it is scanned too
+	if err != nil {
+		return none, err
+	}
+	texts := []string{p.Note, original.Subject, original.Text, original.HTML}
+	for _, a := range original.Attachments {
+		texts = append(texts, a.Filename)
+	}
+	draft := ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Content: MailText{Body: p.Note, Format: p.Format}.html()}
+	sent, err := send(ctx, h, call, scope, texts, files, func(attached []string) (*ravi.EmailMessage, error) {
+		draft.Attachments = attached
+		return scope.Forward(ctx, id, draft)
+	})
+	if err != nil {
+		return none, err
+	}
+	return sentTo(resolved, sent, to, files), nil
+}

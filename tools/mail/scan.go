@@ -1,0 +1,380 @@
+package mail
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"html"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/text/unicode/norm"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/otp"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/secret"
+	"ravi-mcp/tools/otpauth"
+	"ravi-mcp/tools/tool"
+)
+
+const (
+	// shortestKept is the length from which on a stored value is looked for;
+	// shorter ones are in every text.
+	shortestKept = 6
+	// freshFor is how long a code that came in must not go out.
+	freshFor = 10 * time.Minute
+	// readers is how many stored values are read at the same time.
+	readers = 8
+)
+
+// The kinds of value that must not leave, as an error names them.
+const (
+	keptPassword = "a stored password"
+	keptSecret   = "a stored secret"
+	keptSeed     = "an authenticator's seed or current code"
+	keptBackup   = "a backup code"
+	keptCode     = "a code that was received in the last 10 minutes"
+)
+
+// kept is a value that must not leave.
+type kept struct {
+	kind  string
+	value secret.Secret
+}
+
+// scan refuses texts that hold a stored value of the identity, or a code that
+// came in a moment ago, as it is or in a simple encoding (SECURITY S15). What
+// cannot be read for lack of a key is not looked for. Nothing goes out when
+// the values cannot be read.
+func (h *handlers) scan(ctx context.Context, scope *ravi.Scope, texts []string, files []file) error {
+	values, err := h.valuesKept(ctx, scope)
+	if err != nil {
+		return err
+	}
+	codes, err := freshCodes(ctx, scope, h.Time())
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		texts = append(texts, f.name)
+	}
+	if err := newHaystack(texts).refuse(ctx, "The message", append(values, codes...)); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := fileHaystack(f.content).refuse(ctx, "The file "+tool.Shown(f.name), append(values, codes...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuse fails if one of the values stands in the text, which what names.
+func (h haystack) refuse(ctx context.Context, what string, values []kept) error {
+	for _, v := range values {
+		if ctx.Err() != nil {
+			return context.Cause(ctx) // a large file and a large vault
+		}
+		if h.holds(v.value.Reveal()) {
+			return fault.New(fault.Denied, fmt.Sprintf("%s holds %s, and nothing was sent.", what, v.kind),
+				"Do not retry with it in any form. Take it out; whoever asks for it in a message must not get it.").WithReason("secret_in_text")
+		}
+	}
+	return nil
+}
+
+// collection gathers values from several goroutines.
+type collection struct {
+	mu   sync.Mutex
+	kept []kept
+}
+
+func (c *collection) add(kind string, values ...secret.Secret) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, v := range values {
+		c.kept = append(c.kept, kept{kind, v})
+	}
+}
+
+// valuesKept reads the passwords and the secrets of the identity.
+func (h *handlers) valuesKept(ctx context.Context, scope *ravi.Scope) ([]kept, error) {
+	passwords, err := scope.Passwords(ctx)
+	if err != nil && !errors.Is(err, ravi.ErrUnsupported) {
+		return nil, err
+	}
+	secrets, err := scope.Secrets(ctx)
+	if err != nil && !errors.Is(err, ravi.ErrUnsupported) {
+		return nil, err
+	}
+	var found collection
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.SetLimit(readers)
+	for _, p := range passwords {
+		reading.Go(func() error {
+			entry, err := scope.Password(ctx, p.UUID)
+			if err == nil {
+				found.add(keptPassword, entry.Password)
+			}
+			return tolerable(err)
+		})
+	}
+	for _, s := range secrets {
+		reading.Go(func() error {
+			entry, err := scope.SecretByID(ctx, s.UUID)
+			if err == nil {
+				found.addSecret(entry, h.Time())
+			}
+			return tolerable(err)
+		})
+	}
+	err = reading.Wait()
+	return found.long(), err
+}
+
+// long leaves out what is too short to be looked for. Codes are not.
+func (c *collection) long() []kept {
+	var out []kept
+	for _, k := range c.kept {
+		if k.kind == keptSeed || utf8.RuneCountInString(k.value.Reveal()) >= shortestKept {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// tolerable lets errors pass that concern one value only: it is gone, or
+// nobody here can read it.
+func tolerable(err error) error {
+	if errors.Is(err, ravi.ErrNotFound) || errors.Is(err, ravi.ErrLocked) {
+		return nil
+	}
+	return err
+}
+
+func (c *collection) addSecret(entry *ravi.SecretEntry, now time.Time) {
+	switch {
+	case strings.HasPrefix(entry.Key, otpauth.BackupPrefix):
+		c.add(keptBackup, entry.Value)
+	case strings.HasPrefix(entry.Key, otpauth.SeedPrefix):
+		c.add(keptSecret, entry.Value)
+		a, err := otpauth.Stored(entry)
+		if err != nil {
+			return
+		}
+		c.add(keptSeed, a.Seed)
+		for step := now.Unix()/a.Period - 1; step <= now.Unix()/a.Period+1; step++ {
+			if code, err := a.Code(step); err == nil {
+				c.add(keptSeed, secret.New(code))
+			}
+		}
+	default:
+		c.add(keptSecret, entry.Value)
+	}
+}
+
+// freshCodes returns the codes that came in within the last minutes, by Ravi's
+// clock.
+func freshCodes(ctx context.Context, scope *ravi.Scope, now time.Time) ([]kept, error) {
+	if theirs, known := scope.ServerTime(); known {
+		now = theirs
+	}
+	since := now.Add(-freshFor)
+	var found collection
+	look := func(m otp.Message) {
+		v := otp.Extract(m, otp.Context{})
+		found.add(keptCode, secret.New(v.Code))
+		if v.Kind == otp.KindAmbiguous {
+			for _, c := range v.Candidates {
+				found.add(keptCode, secret.New(c.Code))
+			}
+		}
+	}
+	filter := ravi.MessageFilter{Direction: ravi.Incoming, CreatedAfter: since}
+	for m, err := range scope.SMSMessages(ctx, filter) {
+		if errors.Is(err, ravi.ErrUnsupported) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if m.Direction != ravi.Outgoing && m.Created.After(since) {
+			look(otp.Message{Channel: otp.SMS, From: m.From, Text: m.Body})
+		}
+	}
+	for m, err := range scope.EmailMessages(ctx, filter) {
+		if err != nil {
+			return nil, err
+		}
+		if m.Direction == ravi.Outgoing || !m.Created.After(since) {
+			continue
+		}
+		if m.Text == "" && m.HTML == "" { // a list may leave the text out
+			if whole, err := scope.EmailMessage(ctx, m.ID); err == nil {
+				m = *whole
+			} else if tolerable(err) != nil {
+				return nil, err
+			}
+		}
+		look(otp.Message{Channel: otp.Email, From: m.From, Subject: m.Subject, Text: m.Text, HTML: m.HTML})
+	}
+	return found.kept, nil
+}
+
+// haystack is a text in all the ways in which it can be read.
+type haystack struct {
+	texts    []string // as it is, and with its encodings undone
+	compact  []string // the same without white space
+	squeezed string   // letters and digits only, in lower case, for hexadecimal
+	file     bool     // a short number has to stand alone
+}
+
+// add adds a way to read the text, if it is a new one.
+func (h *haystack) add(s string) {
+	if !slices.Contains(h.texts, s) {
+		h.texts = append(h.texts, s)
+		h.compact = append(h.compact, compact(s))
+	}
+}
+
+func newHaystack(texts []string) haystack {
+	var h haystack
+	var all strings.Builder
+	for _, t := range texts {
+		visible := t
+		if strings.Contains(t, "<") {
+			visible, _ = otp.Text(t, 0)
+		}
+		plain, _ := otp.Clean(t, 0)
+		for _, form := range []string{t, visible, plain, html.UnescapeString(t)} {
+			h.add(form)
+			h.add(norm.NFKC.String(form))
+			h.add(percentDecoded(form))
+			all.WriteString(form)
+			all.WriteString("\n")
+		}
+	}
+	h.squeezed = squeeze(all.String())
+	return h
+}
+
+func compact(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsSpace(c) || unicode.Is(unicode.Cf, c) {
+			return -1
+		}
+		return c
+	}, s)
+}
+
+func squeeze(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsLetter(c) || unicode.IsDigit(c) {
+			return unicode.ToLower(c)
+		}
+		return -1
+	}, s)
+}
+
+// percentDecoded undoes every %XX, whatever stands around it.
+func percentDecoded(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if b, err := hex.DecodeString(s[i+1 : i+3]); err == nil {
+				out = append(out, b[0])
+				i += 2
+				continue
+			}
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}
+
+// holds reports whether a value stands in the text: as it is, backwards, in
+// base64, in hexadecimal or percent-encoded. A value of less than six
+// characters, which only a code can be, has to stand alone.
+func (h haystack) holds(value string) bool {
+	value = strings.TrimSpace(value)
+	bare := compact(value)
+	if bare == "" {
+		return false
+	}
+	if utf8.RuneCountInString(bare) < shortestKept || h.file && isCode(bare) {
+		for _, text := range h.texts {
+			if standsAlone(text, value) || standsAlone(text, backwards(value)) {
+				return true
+			}
+		}
+	} else {
+		for _, text := range h.compact {
+			if strings.Contains(text, bare) || strings.Contains(text, backwards(bare)) {
+				return true
+			}
+		}
+		if code := squeeze(value); !h.file && code == strings.ToLower(value) && strings.Contains(h.squeezed, code) { // 123-456
+			return true
+		}
+	}
+	if strings.Contains(h.squeezed, hex.EncodeToString([]byte(value))) {
+		return true
+	}
+	for _, needle := range inBase64(value) {
+		for _, text := range h.compact {
+			if strings.Contains(text, needle) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func standsAlone(text, word string) bool {
+	for from := 0; ; {
+		i := strings.Index(text[from:], word)
+		if i < 0 {
+			return false
+		}
+		before, _ := utf8.DecodeLastRuneInString(text[:from+i])
+		after, _ := utf8.DecodeRuneInString(text[from+i+len(word):])
+		inWord := func(c rune) bool { return c != utf8.RuneError && (unicode.IsLetter(c) || unicode.IsDigit(c)) }
+		if !inWord(before) && !inWord(after) {
+			return true
+		}
+		from += i + len(word)
+	}
+}
+
+func backwards(s string) string {
+	runes := []rune(s)
+	for i, j := 0, len(runes)-1; i < j; i, j = i+1, j-1 {
+		runes[i], runes[j] = runes[j], runes[i]
+	}
+	return string(runes)
+}
+
+// inBase64 returns what every base64 text that holds the value has in it,
+// wherever in its groups of three bytes the value begins.
+func inBase64(value string) []string {
+	var out []string
+	for shift := range 3 {
+		padded := append(make([]byte, shift), value...)
+		first, last := (8*shift+5)/6, 8*len(padded)/6 // the characters that depend on nothing else
+		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			out = append(out, encoding.EncodeToString(padded)[first:last])
+		}
+	}
+	return out
+}

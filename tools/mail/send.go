@@ -1,0 +1,191 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"strings"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+	"ravi-mcp/session"
+	"ravi-mcp/tools/tool"
+)
+
+// MailText is what the tools that write an email share.
+type MailText struct {
+	Body   string `json:"body" jsonschema:"minLength=1,maxLength=100000" jsonschema_description:"What to write."`
+	Format string `json:"format,omitempty" jsonschema:"enum=text,enum=html,default=text" jsonschema_description:"What body is: text (default) or html."`
+}
+
+func (t MailText) check() error { return tool.CheckText("body", t.Body) }
+
+// html is the text as Ravi takes it.
+func (t MailText) html() string {
+	if t.Format == "html" {
+		return t.Body
+	}
+	lines := strings.Split(strings.ReplaceAll(t.Body, "\r\n", "\n"), "\n")
+	for i := range lines {
+		lines[i] = html.EscapeString(lines[i])
+	}
+	return "<div>" + strings.Join(lines, "<br>\n") + "</div>"
+}
+
+// SendEmailParams are the arguments of send_email.
+type SendEmailParams struct {
+	tool.IdentityArgument
+	To      string   `json:"to" jsonschema:"minLength=3,maxLength=320" jsonschema_description:"Whom to write to: one address."`
+	CC      []string `json:"cc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who else gets it, visible to all; with to and bcc at most 20 addresses."`
+	BCC     []string `json:"bcc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who gets it without the others seeing it."`
+	Subject string   `json:"subject" jsonschema:"minLength=1,maxLength=300" jsonschema_description:"The subject, one line."`
+	MailText
+}
+
+func (p SendEmailParams) check() (recipients, error) {
+	if err := tool.FirstProblem(tool.CheckLine("subject", p.Subject), p.MailText.check()); err != nil {
+		return recipients{}, err
+	}
+	return mailRecipients(p.To, p.CC, p.BCC)
+}
+
+func (h *handlers) decideSendEmail(ctx context.Context, call tool.Call, p SendEmailFilesParams) (*tool.Decision, error) {
+	to, err := p.check()
+	if err != nil {
+		return nil, err
+	}
+	with, err := h.checkFiles(p.FilesArgument)
+	if err != nil {
+		return nil, err
+	}
+	return h.decideSend(ctx, call, p.Identity, "Sends an email"+with, outgoing{addresses: to.all()})
+}
+
+func (h *handlers) sendEmail(ctx context.Context, call tool.Call, p SendEmailFilesParams) (SentEmailResult, error) {
+	to, err := p.check()
+	if err != nil {
+		return SentEmailResult{}, err
+	}
+	files, err := h.openFiles(p.FilesArgument)
+	if err != nil {
+		return SentEmailResult{}, err
+	}
+	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	if err != nil {
+		return SentEmailResult{}, err
+	}
+	sent, err := send(ctx, h, call, scope, []string{p.Subject, p.Body}, files, func(attached []string) (*ravi.EmailMessage, error) {
+		return scope.Compose(ctx, ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Subject: p.Subject, Content: p.html(), Attachments: attached})
+	})
+	if err != nil {
+		return SentEmailResult{}, err
+	}
+	return sentTo(resolved, sent, to, files), nil
+}
+
+// SendSMSParams are the arguments of send_sms.
+type SendSMSParams struct {
+	tool.IdentityArgument
+	To   string `json:"to" jsonschema:"minLength=4,maxLength=20" jsonschema_description:"Whom to write to: a number in E.164 form, as in +14155550123."`
+	Body string `json:"body" jsonschema:"minLength=1,maxLength=1600" jsonschema_description:"What to write."`
+}
+
+// SendSMSResult is the result of send_sms.
+type SendSMSResult struct {
+	tool.ActedFor
+	MessageID string `json:"message_id,omitempty"`
+	To        string `json:"to"`
+}
+
+// Summary implements Result.
+func (r SendSMSResult) Summary() string {
+	return fmt.Sprintf("Sent an SMS as %s to %s.", r.Identity.Name, r.To)
+}
+
+// check is about the arguments and about what needs no question to a person
+// because it cannot work.
+func (p SendSMSParams) check(ctx context.Context, h *handlers, call tool.Call, identity ravi.Identity) (string, error) {
+	to, err := phoneNumber("to", p.To)
+	if err == nil {
+		err = tool.CheckText("body", p.Body)
+	}
+	if err != nil {
+		return "", err
+	}
+	client, err := h.AccountOf(call.Call).Client()
+	if err != nil {
+		return "", err
+	}
+	if client.Scheme() == config.SchemeToken { // API.md section 2.5
+		return "", fault.New(fault.Unsupported, "This Ravi does not send SMS.", "Do not retry; write an email, or ask the person you work for.")
+	}
+	if identity.Phone == "" {
+		if _, err := client.Scope(identity.UUID).Phone(ctx); errors.Is(err, ravi.ErrNotFound) {
+			return "", fault.New(fault.NotFound, "The identity has no phone number to send from.", "Get one with provision_phone, then call again.").WithCause(err)
+		}
+	}
+	return to, nil
+}
+
+func (h *handlers) decideSendSMS(ctx context.Context, call tool.Call, p SendSMSParams) (*tool.Decision, error) {
+	resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
+	if err != nil {
+		return nil, err
+	}
+	to, err := p.check(ctx, h, call, resolved.Identity)
+	if err != nil {
+		return nil, err
+	}
+	return h.decideSend(ctx, call, p.Identity, "Sends an SMS", outgoing{number: to})
+}
+
+func (h *handlers) sendSMS(ctx context.Context, call tool.Call, p SendSMSParams) (SendSMSResult, error) {
+	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	if err != nil {
+		return SendSMSResult{}, err
+	}
+	to, err := p.check(ctx, h, call, resolved.Identity)
+	if err != nil {
+		return SendSMSResult{}, err
+	}
+	sent, err := send(ctx, h, call, scope, []string{p.Body}, nil, func([]string) (*ravi.SMSMessage, error) { return scope.SendSMS(ctx, to, p.Body) })
+	if err != nil {
+		return SendSMSResult{}, err
+	}
+	r := SendSMSResult{ActedFor: tool.Acted(resolved), To: to}
+	if sent.ID != 0 {
+		r.MessageID = fmt.Sprintf("sms:%d", sent.ID)
+	}
+	return r, nil
+}
+
+// send does what every message goes through before it leaves: the scan, and
+// the budget. texts and files are all that others will read; deliver gets what
+// Ravi names the files by.
+func send[T any](ctx context.Context, h *handlers, call tool.Call, scope *ravi.Scope, texts []string, files []file, deliver func(attached []string) (T, error)) (T, error) {
+	var none T
+	if err := h.scan(ctx, scope, texts, files); err != nil {
+		return none, err
+	}
+	giveBack, err := h.sends.take(call.Caller.Name, h.Time())
+	if err != nil {
+		return none, err
+	}
+	attached, err := upload(ctx, scope, files)
+	if err != nil {
+		giveBack()
+		return none, err
+	}
+	sent, err := deliver(attached)
+	if err == nil {
+		return sent, nil
+	}
+	if tool.PerhapsSent(err) {
+		return none, fault.New(fault.Conflict, "Ravi did not confirm the message: it may have been sent.",
+			"Do not send it again, unless the recipient says that nothing arrived.").WithReason("perhaps_sent").WithCause(err)
+	}
+	giveBack()
+	return none, err
+}

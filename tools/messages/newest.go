@@ -1,0 +1,78 @@
+package messages
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	"ravi-mcp/ravi"
+)
+
+// newestMessages keeps the newest messages of a list that comes in any order,
+// and counts the rest: an inbox may be large, and only a few are shown. Times
+// decide; where they are equal, what came first stays first.
+type newestMessages struct {
+	limit int
+	from  string // keep only senders that contain this, in lower case
+	total int
+	kept  []keptMessage
+}
+
+type keptMessage struct {
+	head    MessageHead
+	preview func() (text string, more bool)
+}
+
+func (n *newestMessages) readSMS(all iter.Seq2[ravi.SMSMessage, error]) error {
+	for m, err := range all {
+		if err != nil {
+			return err
+		}
+		if m.Direction != ravi.Outgoing {
+			n.add(smsHead(m), func() (string, bool) { return smsText(m, maxPreview) })
+		}
+	}
+	return nil
+}
+
+func (n *newestMessages) readEmail(all iter.Seq2[ravi.EmailMessage, error]) error {
+	for m, err := range all {
+		if err != nil {
+			return err
+		}
+		if m.Direction != ravi.Outgoing {
+			n.add(emailHead(m), func() (string, bool) { return emailText(m, maxPreview) })
+		}
+	}
+	return nil
+}
+
+func (n *newestMessages) add(head MessageHead, preview func() (string, bool)) {
+	if !strings.Contains(strings.ToLower(head.From), n.from) {
+		return
+	}
+	n.total++
+	n.kept = append(n.kept, keptMessage{head, preview})
+	if len(n.kept) >= 2*n.limit+16 {
+		n.cut()
+	}
+}
+
+// cut sorts what is kept and drops what is too old to be shown.
+func (n *newestMessages) cut() {
+	slices.SortStableFunc(n.kept, func(a, b keptMessage) int { return b.head.ReceivedAt.Compare(a.head.ReceivedAt) })
+	shown := min(n.limit, len(n.kept))
+	clear(n.kept[shown:])
+	n.kept = n.kept[:shown]
+}
+
+// sorted returns the newest messages, newest first; it is never nil.
+func (n *newestMessages) sorted() []ListedMessage {
+	n.cut()
+	out := make([]ListedMessage, 0, len(n.kept))
+	for _, m := range n.kept {
+		preview, _ := m.preview()
+		out = append(out, ListedMessage{MessageHead: m.head, Preview: preview})
+	}
+	return out
+}

@@ -1,0 +1,177 @@
+package messages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/inbox"
+	"ravi-mcp/ravi"
+	"ravi-mcp/session"
+	"ravi-mcp/tools/tool"
+)
+
+// Armed says from when on a message counted as new.
+type Armed string
+
+// The ways a wait can be armed (DESIGN section 6).
+const (
+	ArmedCursor  Armed = "cursor"  // the cursor of the call
+	ArmedSession Armed = "session" // the session's own cursor, at most 10 minutes back
+	ArmedAtCall  Armed = "at_call" // only what came after the call began
+)
+
+// sessionReach is how far back a wait without a cursor looks in a session.
+const sessionReach = 10 * time.Minute
+
+// WatchInboxParams are the arguments of watch_inbox.
+type WatchInboxParams struct{ tool.IdentityArgument }
+
+// WatchInboxResult is the result of watch_inbox.
+type WatchInboxResult struct {
+	tool.ActedFor
+	tool.IdentityDetails
+	Cursor string `json:"cursor" jsonschema_description:"Pass it to wait_for_otp or wait_for_message after triggering the message. It lives 24 hours."`
+}
+
+// Summary implements Result.
+func (r WatchInboxResult) Summary() string {
+	return fmt.Sprintf("Armed. Trigger the message to %s, then wait with the cursor.", r.Reach())
+}
+
+func (h *handlers) watchInbox(ctx context.Context, call tool.Call, p WatchInboxParams) (WatchInboxResult, error) {
+	resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
+	if err != nil {
+		return WatchInboxResult{}, err
+	}
+	cursor, err := h.Arm(ctx, call, resolved.Identity)
+	if err != nil {
+		return WatchInboxResult{}, err
+	}
+	return WatchInboxResult{ActedFor: tool.Acted(resolved), IdentityDetails: tool.Details(resolved.Identity), Cursor: cursor}, nil
+}
+
+// WaitParams are the arguments that both waits share.
+type WaitParams struct {
+	tool.IdentityArgument
+	Cursor         string `json:"cursor,omitempty" jsonschema:"maxLength=16384" jsonschema_description:"From create_identity, use_identity, watch_inbox or an earlier wait. Only what arrived after it counts."`
+	Channel        string `json:"channel,omitempty" jsonschema:"enum=any,enum=sms,enum=email,default=any" jsonschema_description:"Where to look: any (default), sms or email."`
+	From           string `json:"from,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Only from this sender: an address, a domain, a number, or part of the name."`
+	Service        string `json:"service,omitempty" jsonschema:"maxLength=253" jsonschema_description:"The service you are signing in to, as a name or domain; narrows the choice."`
+	Contains       string `json:"contains,omitempty" jsonschema:"maxLength=200" jsonschema_description:"Only messages whose subject or text contains these words."`
+	TimeoutSeconds int    `json:"timeout_seconds,omitempty" jsonschema:"minimum=1,maximum=3600,default=30" jsonschema_description:"How long to wait (default 30). Above the server's cap (50 by default) it is capped and the answer says so; then call again with the cursor."`
+}
+
+func (p WaitParams) request(limit time.Duration) (req inbox.Request, capped int) {
+	timeout := time.Duration(p.TimeoutSeconds) * time.Second
+	if timeout == 0 {
+		timeout = min(defaultWait, limit)
+	}
+	if timeout > limit {
+		timeout = limit
+		capped = int(limit / time.Second)
+	}
+	return inbox.Request{
+		Cursor: p.Cursor, Channel: inbox.Channel(p.Channel), From: p.From, Service: p.Service, Contains: p.Contains, Timeout: timeout,
+	}, capped
+}
+
+// waited is a wait that has ended, with all that its result needs.
+type waited struct {
+	resolved session.Resolved
+	result   inbox.Result
+	armed    Armed
+	capped   int
+	unkept   bool // the session does not know how far it is
+}
+
+// wait runs a wait: it finds the identity and the cursor, waits, and moves the
+// session's own cursor on.
+func (h *handlers) wait(ctx context.Context, call tool.Call, p WaitParams, adjust func(*inbox.Request)) (waited, error) {
+	w, req, err := h.prepare(ctx, call, p)
+	if err != nil {
+		return waited{}, err
+	}
+	adjust(&req)
+	req.Progress = func(now inbox.Progress) { call.Progress(now.Elapsed, now.Timeout, now.String()) }
+	target, err := h.Target(call, w.resolved.Identity)
+	if err != nil {
+		return waited{}, err
+	}
+	w.result, err = h.Inbox.Wait(ctx, target, req)
+	if errors.Is(err, inbox.ErrCursor) && w.armed == ArmedSession {
+		// The session's own cursor has expired; the caller never saw it.
+		req.Cursor, req.MaxAge = "", 0
+		w.armed = ArmedAtCall
+		w.result, err = h.Inbox.Wait(ctx, target, req)
+	}
+	if err != nil {
+		return waited{}, tool.WaitFault(err)
+	}
+	// A result is not thrown away because it cannot be remembered: its own
+	// cursor is in it, and without that, what came meanwhile could be lost.
+	w.unkept = h.KeepCursor(ctx, call, target, w.result.Cursor) != nil
+	if w.result.Status == inbox.Pending && worthALook(w.result.Fruitless) {
+		return w, h.stillThere(ctx, call, target.Identity)
+	}
+	return w, nil
+}
+
+// worthALook reports whether to look, after that many waits in a row without an
+// answer, if the identity still exists: after 2, 4, 8, 16 and so on.
+func worthALook(fruitless int) bool { return fruitless >= 2 && fruitless&(fruitless-1) == 0 }
+
+// prepare determines the identity, the cursor and how the wait is armed.
+func (h *handlers) prepare(ctx context.Context, call tool.Call, p WaitParams) (waited, inbox.Request, error) {
+	var w waited
+	query := session.Query{Argument: p.Identity}
+	if p.Cursor != "" {
+		identity, err := h.Inbox.CursorIdentity(call.Caller.Name, p.Cursor)
+		if err != nil {
+			return w, inbox.Request{}, tool.WaitFault(err)
+		}
+		query.CursorIdentity = identity
+	}
+	var err error
+	if w.resolved, err = h.Resolver.Resolve(ctx, call.Call, query); err != nil {
+		return w, inbox.Request{}, err
+	}
+	req, capped := p.request(h.WaitLimit())
+	w.capped = capped
+	switch {
+	case p.Cursor != "":
+		w.armed = ArmedCursor
+	case call.HasSession():
+		if req.Cursor, err = h.Store.Cursor(ctx, call.Key(), w.resolved.Identity.UUID); err != nil {
+			return w, inbox.Request{}, err
+		}
+		w.armed = ArmedAtCall
+		if req.Cursor != "" {
+			w.armed, req.MaxAge = ArmedSession, sessionReach
+		}
+	default:
+		w.armed = ArmedAtCall
+	}
+	return w, req, nil
+}
+
+// stillThere looks whether the identity still exists at Ravi: nothing arrives
+// at one that was deleted.
+func (h *handlers) stillThere(ctx context.Context, call tool.Call, uuid string) error {
+	client, err := h.AccountOf(call.Call).Client()
+	if err != nil {
+		return nil // whatever else is wrong does not change the answer
+	}
+	_, err = client.Identity(ctx, uuid)
+	if !errors.Is(err, ravi.ErrNotFound) && !errors.Is(err, ravi.ErrWrongIdentity) {
+		return nil
+	}
+	h.AccountOf(call.Call).Forget()
+	return fault.New(fault.IdentityNotFound, "Nothing arrived, and the identity does not exist any more.",
+		"Call create_identity for a new one, give the service its address, and trigger the message again.")
+}
+
+// defaultWait is how long a wait takes that says nothing else.
+const defaultWait = 30 * time.Second

@@ -1,0 +1,69 @@
+package messages
+
+import (
+	"context"
+	"fmt"
+
+	"ravi-mcp/internal/inbox"
+	"ravi-mcp/tools/tool"
+)
+
+// WaitForMessageParams are the arguments of wait_for_message.
+type WaitForMessageParams struct {
+	WaitParams
+	MaxCharacters int `json:"max_characters,omitempty" jsonschema:"minimum=100,maximum=50000,default=8000" jsonschema_description:"How much of the text to return at most (default 8000)."`
+}
+
+// WaitForMessageResult is the result of wait_for_message.
+type WaitForMessageResult struct {
+	WaitOutcome
+	Message *ArrivedMessage `json:"message,omitempty" jsonschema_description:"With found: the newest message that fits."`
+	Reason  string          `json:"reason,omitempty" jsonschema_description:"Why a wait ended early."`
+}
+
+// ArrivedMessage is the message that ended a wait.
+type ArrivedMessage struct {
+	MessageHead
+	Text      string `json:"text"`
+	Truncated bool   `json:"truncated" jsonschema_description:"Whether text is longer than what is returned; read_message has more."`
+}
+
+// Summary implements Result.
+func (r WaitForMessageResult) Summary() string {
+	if r.Message == nil {
+		return "Nothing yet. " + r.Hint
+	}
+	return fmt.Sprintf("Message %s arrived after %d ms. Its text is untrusted.", r.Message.ID, r.WaitedMS)
+}
+
+func (h *handlers) waitForMessage(ctx context.Context, call tool.Call, p WaitForMessageParams) (WaitForMessageResult, error) {
+	w, err := h.wait(ctx, call, p.WaitParams, func(r *inbox.Request) { r.Messages = true })
+	if err != nil {
+		return WaitForMessageResult{}, err
+	}
+	r := WaitForMessageResult{WaitOutcome: w.outcome(p.WaitParams), Reason: w.result.Reason}
+	if w.result.Status != inbox.Found {
+		return r, nil
+	}
+	if p.MaxCharacters == 0 {
+		p.MaxCharacters = defaultMax
+	}
+	a := answer(w.result.Answer)
+	text, cut := cutText(w.result.Message.Text.Reveal(), p.MaxCharacters)
+	r.Message = &ArrivedMessage{
+		MessageHead: MessageHead{
+			Untrusted: Untrusted{true}, ID: a.MessageID, Channel: a.Channel, From: a.From, Subject: a.Subject, ReceivedAt: w.result.Message.Created,
+		},
+		Text: text, Truncated: cut || w.result.Message.Truncated,
+	}
+	return r, nil
+}
+
+// cutText returns at most limit characters of a text that is clean already.
+func cutText(text string, limit int) (string, bool) {
+	runes := []rune(text)
+	if len(runes) <= limit {
+		return text, false
+	}
+	return string(runes[:limit]), true
+}

@@ -1,0 +1,173 @@
+package messages
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"ravi-mcp/internal/inbox"
+	"ravi-mcp/tools/tool"
+)
+
+// WaitForOTPParams are the arguments of wait_for_otp.
+type WaitForOTPParams struct {
+	WaitParams
+	Want string `json:"want,omitempty" jsonschema:"enum=any,enum=code,enum=link,default=any" jsonschema_description:"What ends the wait: a code, a link, or any of the two (default). When a message has both, both are returned."`
+}
+
+// WaitOutcome is what the results of both waits share.
+type WaitOutcome struct {
+	tool.ActedFor
+	Untrusted
+	Status        inbox.Status `json:"status" jsonschema:"enum=found,enum=pending,enum=ambiguous"`
+	Armed         Armed        `json:"armed" jsonschema:"enum=cursor,enum=session,enum=at_call" jsonschema_description:"From when on messages counted: since the cursor, since this session's last arming or answer, or only since this call."`
+	Cursor        string       `json:"cursor" jsonschema_description:"Continue with this one, also after pending."`
+	WaitedMS      int64        `json:"waited_ms"`
+	CappedSeconds int          `json:"timeout_capped_to_seconds,omitempty" jsonschema_description:"Present when timeout_seconds was above the server's cap."`
+	Arrived       *Arrived     `json:"arrived,omitempty" jsonschema_description:"With pending: what came in but did not fit."`
+	Hint          string       `json:"hint,omitempty" jsonschema_description:"What to try next."`
+}
+
+// Arrived counts the messages that came in without ending a wait.
+type Arrived struct {
+	Count   int      `json:"count"`
+	Senders []string `json:"senders" jsonschema_description:"Written by the senders themselves."`
+	Skipped int      `json:"skipped_by_filters" jsonschema_description:"How many had what was wanted but did not pass the filters."`
+}
+
+// WaitForOTPResult is the result of wait_for_otp.
+type WaitForOTPResult struct {
+	WaitOutcome
+	Answer
+	Reason     string   `json:"reason,omitempty" jsonschema_description:"Why this code or link was chosen, or none; with pending: server_shutting_down or partly_unread (a channel could not be read)."`
+	Candidates []Answer `json:"candidates,omitempty" jsonschema_description:"With ambiguous: everything that could be meant, newest first."`
+	Superseded int      `json:"superseded,omitempty" jsonschema_description:"How many older codes of this sender the code replaces."`
+}
+
+// Answer is a code, a link or both, and the message they came in.
+type Answer struct {
+	Code        string       `json:"code,omitempty" jsonschema_description:"As it is to be typed."`
+	CodeAsShown string       `json:"code_as_shown,omitempty" jsonschema_description:"As the message shows it, when that differs."`
+	Link        string       `json:"link,omitempty" jsonschema_description:"The link that confirms or signs in, exactly as in the message; not opened yet."`
+	LinkDetails *LinkDetails `json:"link_details,omitempty"`
+	Channel     string       `json:"channel,omitempty" jsonschema:"enum=sms,enum=email"`
+	From        string       `json:"from,omitempty"`
+	Subject     string       `json:"subject,omitempty"`
+	ReceivedAt  *time.Time   `json:"received_at,omitempty"`
+	MessageID   string       `json:"message_id,omitempty"`
+	Confidence  float64      `json:"confidence,omitempty" jsonschema_description:"From 0 to 1."`
+}
+
+// LinkDetails helps to judge a link before it is opened.
+type LinkDetails struct {
+	Host          string `json:"host"`
+	Domain        string `json:"domain"`
+	Punycode      string `json:"punycode,omitempty" jsonschema_description:"The ASCII form of an international host; look-alike letters show here."`
+	Unwrapped     string `json:"unwrapped,omitempty" jsonschema_description:"Where a known redirect wrapper leads."`
+	MatchesSender bool   `json:"matches_sender" jsonschema_description:"Whether the link's domain is the sender's or the named service's. If false, take care."`
+}
+
+// Summary implements Result.
+func (r WaitForOTPResult) Summary() string {
+	switch {
+	case r.Status == inbox.Ambiguous:
+		return fmt.Sprintf("%d candidates; choose one or narrow the wait with from, service or channel.", len(r.Candidates))
+	case r.Status == inbox.Pending:
+		return "Nothing yet. " + r.Hint
+	case r.Code != "" && r.Link != "":
+		return fmt.Sprintf("A code and a link arrived by %s after %d ms.", r.Channel, r.WaitedMS)
+	case r.Code != "":
+		return fmt.Sprintf("A code arrived by %s after %d ms.", r.Channel, r.WaitedMS)
+	default:
+		return fmt.Sprintf("A link arrived by %s after %d ms.", r.Channel, r.WaitedMS)
+	}
+}
+
+func (h *handlers) waitForOTP(ctx context.Context, call tool.Call, p WaitForOTPParams) (WaitForOTPResult, error) {
+	w, err := h.wait(ctx, call, p.WaitParams, func(r *inbox.Request) { r.Want = inbox.Want(p.Want) })
+	if err != nil {
+		return WaitForOTPResult{}, err
+	}
+	r := WaitForOTPResult{WaitOutcome: w.outcome(p.WaitParams), Superseded: w.result.Superseded, Reason: w.result.Reason}
+	if w.result.Status == inbox.Found {
+		r.Answer, r.Reason = answer(w.result.Answer), w.result.Why
+	}
+	for _, c := range w.result.Candidates {
+		r.Candidates = append(r.Candidates, answer(c))
+	}
+	if w.result.Status == inbox.Ambiguous {
+		r.Reason = ambiguity(w.result.Candidates)
+	}
+	return r, nil
+}
+
+// ambiguity says why no answer was chosen.
+func ambiguity(candidates []inbox.Answer) string {
+	for _, c := range candidates {
+		if c.Message.ID != candidates[0].Message.ID || c.Message.Channel != candidates[0].Message.Channel {
+			return "several messages have what is wanted, and nothing in the call tells which is meant"
+		}
+	}
+	return "one message has several values that could be the code"
+}
+
+// outcome is the part of a result that does not depend on what was wanted.
+func (w waited) outcome(p WaitParams) WaitOutcome {
+	o := WaitOutcome{
+		ActedFor: tool.Acted(w.resolved), Untrusted: Untrusted{true}, Status: w.result.Status, Armed: w.armed,
+		Cursor: w.result.Cursor, WaitedMS: w.result.Waited.Milliseconds(), CappedSeconds: w.capped,
+	}
+	if o.Status == inbox.Pending {
+		a := w.result.Arrived
+		o.Arrived = &Arrived{Count: a.Count, Senders: append([]string{}, a.Senders...), Skipped: a.Skipped}
+		o.Hint = w.advice(p)
+	}
+	if w.unkept {
+		o.Hint = strings.TrimSpace("The server could not note how far this session is, so pass the cursor with the next wait. " + o.Hint)
+	}
+	return o
+}
+
+// advice says what to try after a wait that ended without a message.
+func (w waited) advice(p WaitParams) string {
+	a := w.result.Arrived
+	switch {
+	case w.result.Reason == inbox.ReasonShutdown:
+		return "The server is shutting down; connect again and continue with the cursor."
+	case a.Locked > 0:
+		return fmt.Sprintf("%d message(s) arrived that are end-to-end encrypted, and this server has no key to open them; a person has to log in with the PIN on this machine.", a.Locked)
+	case w.result.Reason == inbox.ReasonPartlyUnread:
+		return "One of the channels could not be read all the time, so a message may have come that nobody saw yet; call again with the cursor, or wait on the other channel alone."
+	case a.Skipped > 0:
+		return fmt.Sprintf("%d message(s) had what is wanted but did not pass your filters; call again with the cursor and wider filters.", a.Skipped)
+	case w.armed == ArmedAtCall:
+		return "Only messages after the call counted. If the message came earlier, arm with watch_inbox, trigger it again, and wait with that cursor."
+	case w.result.Fruitless >= 2:
+		return "Nothing after several waits. Ask the service to send it again, or to use the other channel, and check the address or number you gave; then continue with the cursor."
+	case p.Channel == "sms" || p.Channel == "email":
+		return "Call again with the cursor; or wait on channel any, or ask the service to send it again."
+	default:
+		return "Call again with the cursor; or ask the service to send it again."
+	}
+}
+
+// answer is what a client sees of a found or possible answer.
+func answer(a inbox.Answer) Answer {
+	m := a.Message
+	out := Answer{
+		Code: a.Code.Reveal(), Channel: string(m.Channel), From: tool.Clean(m.From, tool.MaxFrom), Subject: tool.Clean(m.Subject, maxSubject),
+		ReceivedAt: &m.Created, MessageID: string(m.Channel) + ":" + strconv.FormatInt(m.ID, 10), Confidence: a.Confidence,
+	}
+	if shown := a.Display.Reveal(); shown != out.Code {
+		out.CodeAsShown = shown
+	}
+	if l := a.Link; l != nil {
+		out.Link = l.URL.Reveal()
+		out.LinkDetails = &LinkDetails{
+			Host: l.Host, Domain: l.Domain, Punycode: l.Punycode, Unwrapped: l.Unwrapped.Reveal(), MatchesSender: l.MatchesSender,
+		}
+	}
+	return out
+}

@@ -1,0 +1,93 @@
+package tool
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"regexp"
+
+	"ravi-mcp/schemas"
+	"ravi-mcp/session"
+)
+
+// AboutIdentity returns the uuid of the identity that a result concerns.
+func (a ActedFor) AboutIdentity() string { return a.Identity.UUID }
+
+// references are the arguments that name what a call is about, and what such a
+// reference looks like. An id is one of Ravi's making; a name or domain is text
+// that may be anything, also a value that a model put into the wrong argument.
+var references = []struct {
+	argument string
+	form     *regexp.Regexp
+	isID     bool
+}{
+	{"message_id", regexp.MustCompile(`^(sms|email):[0-9]{1,19}$`), true},
+	{"id", uuidShape, true},
+	{"domain", regexp.MustCompile(`^[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}$`), false},
+	{"name", regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`), false},
+}
+
+// Subject is what a call is about, for the audit.
+type Subject struct {
+	// Identity is the uuid of the identity that the call means; "" where that is
+	// not known yet.
+	Identity string
+	// Target is a reference to what it is about, "" for none: an id, or a keyed
+	// hash of a name, such as name#93c1f02a77d4. The hash of a name is the same as
+	// long as the process lives, and tells nobody else anything.
+	Target string
+	// Proven takes the place of Target once the call has succeeded: what bears
+	// the name exists then, or did, so that it is a name.
+	Proven string
+}
+
+// targetKey keys the hashes of Subject.Target.
+var targetKey = []byte(rand.Text())
+
+// Subject returns what a call is about, before it runs. args fit the schema in.
+func (d *Deps) Subject(ctx context.Context, call session.Call, in *schemas.Schema, args json.RawMessage) (s Subject) {
+	var given map[string]json.RawMessage
+	if json.Unmarshal(args, &given) != nil {
+		return s
+	}
+	text := func(name string) (s string) {
+		_ = json.Unmarshal(given[name], &s)
+		return s
+	}
+	for _, ref := range references {
+		v := text(ref.argument)
+		if v == "" {
+			continue
+		}
+		s.Target = hashed(ref.argument, v)
+		if s.Proven = s.Target; ref.form.MatchString(v) {
+			s.Proven = v
+		}
+		if ref.isID {
+			s.Target = s.Proven
+		}
+		break
+	}
+	if text("cursor") != "" || !in.Has("identity") {
+		return s
+	}
+	if resolved, err := d.Resolver.Resolve(ctx, call, session.Query{Argument: text("identity")}); err == nil {
+		s.Identity = resolved.Identity.UUID
+	}
+	return s
+}
+
+func hashed(argument, value string) string {
+	mac := hmac.New(sha256.New, targetKey)
+	mac.Write([]byte(value))
+	return argument + "#" + hex.EncodeToString(mac.Sum(nil)[:6])
+}
+
+// uuidShape is a uuid as Ravi writes one, and as people do.
+var uuidShape = regexp.MustCompile(`(?i)^\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}?$`)
+
+// LooksLikeUUID reports whether a text would be taken for the uuid of an identity.
+func LooksLikeUUID(s string) bool { return uuidShape.MatchString(s) }

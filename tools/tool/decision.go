@@ -1,0 +1,97 @@
+package tool
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"unicode"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/session"
+)
+
+// Decision is what somebody has to decide before a call goes on (DESIGN
+// section 7). A tool declares the kind; the policy of that kind, which is the
+// operator's, says who decides. It is middleware in package server that asks.
+type Decision struct {
+	// Identity is what the decision is about; the zero value where it is about
+	// none or several. The handler acts on no other identity.
+	Identity IdentityRef
+	// Consequence is what the call does, in a sentence for a person. It holds
+	// words of ours, ids, and names made safe by Shown, and nothing secret.
+	Consequence string
+}
+
+// Decides says which kind of decision calls of a tool may need, and which calls
+// do: those for which the function returns a Decision. The zero value is a tool
+// that needs none.
+type Decides struct {
+	kind   session.Kind
+	decide func(ctx context.Context, call Call, args json.RawMessage) (*Decision, error)
+	shows  func(args json.RawMessage) bool // of the kind reveal
+}
+
+// Deciding makes a decides of a function on a tool's params.
+func Deciding[P any](kind session.Kind, decide func(context.Context, Call, P) (*Decision, error)) Decides {
+	return Decides{kind: kind, decide: func(ctx context.Context, call Call, args json.RawMessage) (*Decision, error) {
+		p, err := Decode[P](args)
+		if err != nil {
+			return nil, err
+		}
+		return decide(ctx, call, p)
+	}}
+}
+
+// DecidedOn refuses to act on another identity than the one that somebody
+// decided about: between the question and the answer a name can change hands.
+func (c Call) DecidedOn(uuid string) error {
+	if c.Decided == nil || c.Decided.Identity.UUID == "" || c.Decided.Identity.UUID == uuid {
+		return nil
+	}
+	return fault.New(fault.Conflict, "The identity that was meant has changed since the call was approved.",
+		"Pass the identity's uuid as `identity` and call again.")
+}
+
+const maxShown = 80
+
+// Shown returns a name or reference that others chose as it may stand in a
+// question to a person: in quotes, on one line, without invisible characters
+// and without quotes or brackets of its own, cut at 80 characters.
+func Shown(name string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range name {
+		if n == maxShown {
+			b.WriteRune('…')
+			break
+		}
+		switch {
+		case !unicode.IsPrint(r), strings.ContainsRune("\"“”`<>[](){}*", r), unicode.Is(unicode.Mn, r):
+			r = '_'
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return "“" + b.String() + "”"
+}
+
+// Revealing is the decides of a tool that can show a stored value. what returns
+// the words for what a call shows, or "" for a call that shows nothing.
+func Revealing[P interface{ named() string }](resolver *session.Resolver, what func(P) string) Decides {
+	revealing := Deciding(session.KindReveal, func(ctx context.Context, call Call, p P) (*Decision, error) {
+		shown := what(p)
+		if shown == "" {
+			return nil, nil
+		}
+		resolved, err := resolver.Resolve(ctx, call.Call, session.Query{Argument: p.named()})
+		if err != nil {
+			return nil, err
+		}
+		return &Decision{Identity: Ref(resolved.Identity), Consequence: "Shows " + shown + " to the model."}, nil
+	})
+	revealing.shows = func(args json.RawMessage) bool {
+		p, err := Decode[P](args)
+		return err != nil || what(p) != ""
+	}
+	return revealing
+}

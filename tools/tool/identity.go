@@ -1,0 +1,84 @@
+package tool
+
+import (
+	"context"
+	"time"
+
+	"ravi-mcp/ravi"
+	"ravi-mcp/session"
+)
+
+// IdentityArgument is the argument of every tool that acts for an identity.
+type IdentityArgument struct {
+	Identity string `json:"identity,omitempty" jsonschema:"maxLength=254" jsonschema_description:"Which identity: uuid, name or email address. Leave out to use the one bound to this session or set up by the operator."`
+}
+
+func (a IdentityArgument) named() string { return a.Identity }
+
+// IdentityRef names an identity in a result.
+type IdentityRef struct {
+	UUID string `json:"uuid" jsonschema_description:"Pass this as identity in later calls."`
+	Name string `json:"name"`
+}
+
+// ActedFor says in every result which identity a call meant, and why.
+type ActedFor struct {
+	Identity   IdentityRef `json:"identity"`
+	ResolvedBy session.By  `json:"resolved_by" jsonschema_description:"What determined the identity: argument, cursor, session, header, server, caller_default, config_file, credential or created."`
+}
+
+func Acted(r session.Resolved) ActedFor {
+	return ActedFor{Identity: Ref(r.Identity), ResolvedBy: r.By}
+}
+
+func Ref(i ravi.Identity) IdentityRef { return IdentityRef{UUID: i.UUID, Name: i.Name} }
+
+// Scope resolves the identity of a call and returns Ravi's view of it.
+func (d *Deps) Scope(ctx context.Context, call Call, argument string) (session.Resolved, *ravi.Scope, error) {
+	resolved, err := d.Resolver.Resolve(ctx, call.Call, session.Query{Argument: argument})
+	if err != nil {
+		return session.Resolved{}, nil, err
+	}
+	if err := call.DecidedOn(resolved.Identity.UUID); err != nil {
+		return session.Resolved{}, nil, err
+	}
+	client, err := d.AccountOf(call.Call).Client()
+	if err != nil {
+		return session.Resolved{}, nil, err
+	}
+	return resolved, client.Scope(resolved.Identity.UUID), nil
+}
+
+// IdentityDetails describes an identity; it holds nothing secret.
+type IdentityDetails struct {
+	Address   string    `json:"address" jsonschema_description:"Its email address."`
+	Phone     string    `json:"phone,omitempty" jsonschema_description:"Its phone number in E.164 form; absent when it has none."`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+}
+
+func Details(i ravi.Identity) IdentityDetails {
+	return IdentityDetails{Address: i.Inbox, Phone: i.Phone, CreatedAt: i.Created}
+}
+
+// Reach says in words how an identity is reached.
+func (i IdentityDetails) Reach() string {
+	if i.Phone == "" {
+		return i.Address
+	}
+	return i.Address + " and " + i.Phone
+}
+
+// Identities returns the identities that the caller may use.
+func (d *Deps) Identities(ctx context.Context, call Call) ([]ravi.Identity, error) {
+	all, err := d.AccountOf(call.Call).Identities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var mine []ravi.Identity
+	for _, i := range all {
+		if call.Caller.Rights.AllowsName(i.Name) {
+			mine = append(mine, i)
+		}
+	}
+	return mine, nil
+}

@@ -1,0 +1,174 @@
+// Package tool is what every tool has: how one is defined and called, the
+// dependencies that handlers work with, the identity that a call acts for, the
+// decisions that a call may need, and the checks of what is given as text.
+package tool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/schemas"
+	"ravi-mcp/session"
+)
+
+// Toolset is a group of tools that an operator switches on or off together.
+type Toolset string
+
+// The toolsets of DESIGN section 5. The first four are on by default.
+const (
+	SetIdentity    Toolset = "identity"
+	SetInbox       Toolset = "inbox"
+	SetCredentials Toolset = "credentials"
+	SetSecrets     Toolset = "secrets"
+	SetMail        Toolset = "mail"
+	SetContacts    Toolset = "contacts"
+	SetAccount     Toolset = "account"
+	SetExport      Toolset = "export"
+)
+
+// DefaultToolsets returns the toolsets that are on unless an operator says
+// otherwise.
+func DefaultToolsets() []Toolset {
+	return []Toolset{SetIdentity, SetInbox, SetCredentials, SetSecrets}
+}
+
+// ParseToolsets reads a comma-separated list of toolsets, as given to
+// --toolsets. The word default stands for DefaultToolsets. An empty list and a
+// Name that is no toolset are errors.
+func ParseToolsets(list string) ([]Toolset, error) {
+	var sets []Toolset
+	for _, name := range strings.Split(list, ",") {
+		switch set := Toolset(strings.TrimSpace(name)); {
+		case set == "":
+		case set == "default":
+			sets = append(sets, DefaultToolsets()...)
+		case slices.Contains(Toolsets(), set):
+			sets = append(sets, set)
+		default:
+			return nil, fmt.Errorf("there is no toolset %q", set)
+		}
+	}
+	if len(sets) == 0 {
+		return nil, errors.New("no toolset is named")
+	}
+	slices.Sort(sets)
+	return slices.Compact(sets), nil
+}
+
+// Toolsets returns every toolset, those that are off by default among them.
+func Toolsets() []Toolset {
+	return append(DefaultToolsets(), SetMail, SetContacts, SetAccount, SetExport)
+}
+
+// Hints are the four MCP tool annotations. Clients treat an absent hint as the
+// worst case, so every tool states all of them.
+type Hints struct {
+	ReadOnly    bool // changes nothing
+	Destructive bool // may destroy something that exists
+	Idempotent  bool // a repetition with the same arguments changes nothing more
+	OpenWorld   bool // touches people and services beyond Ravi
+}
+
+// Common sets of hints.
+var (
+	ReadHints   = Hints{ReadOnly: true, Idempotent: true}
+	UpsertHints = Hints{Destructive: true, Idempotent: true} // may replace a value
+)
+
+// Tool is what clients see of a tool, and what runs. It is immutable.
+type Tool struct {
+	Name        string
+	Title       string
+	Description string
+	Toolset     Toolset
+	Hints       Hints
+	// Waits marks a tool that waits for a message; it gets a longer deadline,
+	// and its calls do not count as work in progress.
+	Waits  bool
+	Input  *schemas.Schema
+	Output *schemas.Schema
+	// Kind is the kind of decision that calls may need, "" for a tool that
+	// never needs one.
+	Kind session.Kind
+	// Decide returns the decision that this call needs, or nil. It is nil where
+	// Kind is "". It changes nothing at Ravi.
+	Decide func(ctx context.Context, call Call, args json.RawMessage) (*Decision, error)
+	// Shows reports whether a call with arguments that fit Input asks for a
+	// stored value to be shown. It is nil for a tool that never shows one.
+	Shows func(args json.RawMessage) bool
+	// Run executes a call whose arguments fit Input. What Decide returned must
+	// have been decided.
+	Run func(ctx context.Context, call Call, args json.RawMessage) (Result, error)
+}
+
+// Writes reports whether the tool can change anything; --read-only removes it.
+func (t Tool) Writes() bool { return !t.Hints.ReadOnly }
+
+// Call is one call of a tool.
+type Call struct {
+	session.Call
+	// Progress tells the client how far a wait is; it is never nil and does
+	// nothing for a client that did not ask.
+	Progress func(elapsed, total time.Duration, message string)
+	// Decided is what somebody decided about; nil where nothing was to decide
+	// or policy allows everything of its kind.
+	Decided *Decision
+}
+
+// Result is the structured result of a tool.
+type Result interface {
+	// Summary is the result in a sentence or two for a person. It holds words
+	// of ours, ids, addresses and names, and never text of a message.
+	Summary() string
+}
+
+// Spec is what define needs to know of a tool besides its types.
+type Spec struct {
+	Name, Title, Description string
+	Hints                    Hints
+	Waits                    bool
+	Decides                  Decides
+}
+
+// Define makes a Tool of a handler; its schemas come from P and R.
+func Define[P any, R Result](a Spec, handle func(context.Context, Call, P) (R, error)) Tool {
+	run := func(ctx context.Context, call Call, args json.RawMessage) (Result, error) {
+		p, err := Decode[P](args)
+		if err != nil {
+			return nil, err
+		}
+		r, err := handle(ctx, call, p)
+		if err != nil {
+			return nil, err
+		}
+		return r, nil
+	}
+	return Tool{
+		Name: a.Name, Title: a.Title, Description: a.Description, Hints: a.Hints, Waits: a.Waits,
+		Input: schemas.Input[P](), Output: schemas.Output[R](), Kind: a.Decides.kind, Decide: a.Decides.decide, Shows: a.Decides.shows, Run: run,
+	}
+}
+
+// In puts tools into a toolset.
+func In(set Toolset, tools ...Tool) []Tool {
+	for i := range tools {
+		tools[i].Toolset = set
+	}
+	return tools
+}
+
+// Decode decodes arguments that fit the schema of P.
+func Decode[P any](args json.RawMessage) (P, error) {
+	var p P
+	if err := json.Unmarshal(args, &p); err != nil {
+		return p, fault.New(fault.InvalidArgument, "The arguments do not fit the tool's schema.",
+			"Compare them with the tool's input schema.").WithCause(err)
+	}
+	return p, nil
+}

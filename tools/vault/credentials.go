@@ -1,0 +1,167 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/seal"
+	"ravi-mcp/session"
+	"ravi-mcp/tools/tool"
+)
+
+// CredentialRef names a stored credential; it holds no password.
+type CredentialRef struct {
+	ID        string    `json:"id" jsonschema_description:"Pass this as id."`
+	Domain    string    `json:"domain"`
+	Username  string    `json:"username"`
+	Locked    bool      `json:"locked,omitempty" jsonschema_description:"The username is end-to-end encrypted and this server has no key that opens it."`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+}
+
+func credentialRef(e ravi.PasswordEntry) CredentialRef {
+	r := CredentialRef{ID: e.UUID, Domain: e.Domain, Username: e.Username, UpdatedAt: e.Updated}
+	if r.UpdatedAt.IsZero() {
+		r.UpdatedAt = e.Created
+	}
+	if seal.Is(e.Username) {
+		r.Username, r.Locked = "", true
+	}
+	return r
+}
+
+// CredentialChoice are the arguments that name a stored credential.
+type CredentialChoice struct {
+	Domain   string `json:"domain,omitempty" jsonschema:"maxLength=2048" jsonschema_description:"The site, as a domain or URL. Give this or id."`
+	Username string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Which account, when the domain has several."`
+	ID       string `json:"id,omitempty" jsonschema:"maxLength=64" jsonschema_description:"A credential's id from list_credentials. Give this or domain."`
+}
+
+func (c CredentialChoice) check() error {
+	if (c.Domain == "") == (c.ID == "") {
+		return fault.New(fault.InvalidArgument, "Give either `domain` or `id`.", "Pass the site as domain, or an id from list_credentials.")
+	}
+	return nil
+}
+
+// find returns the credentials that fit, without passwords: at least one, or
+// not_found.
+func (c CredentialChoice) find(ctx context.Context, scope *ravi.Scope) ([]ravi.PasswordEntry, error) {
+	all, err := scope.Passwords(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []ravi.PasswordEntry
+	if c.ID != "" {
+		for _, e := range all {
+			if strings.EqualFold(e.UUID, c.ID) {
+				found = append(found, e)
+			}
+		}
+	} else {
+		domain, err := tool.RegistrableDomain("domain", c.Domain)
+		if err != nil {
+			return nil, err
+		}
+		found = fitting(all, domain, func(e ravi.PasswordEntry) bool { return c.Username == "" || strings.EqualFold(e.Username, c.Username) })
+		if len(found) == 0 && len(fitting(all, domain, unreadable)) > 0 {
+			return nil, ravi.ErrLocked // it may be one of those
+		}
+	}
+	if len(found) == 0 {
+		return nil, fault.New(fault.NotFound, "This identity has no such credential.",
+			"list_credentials shows what it has; save_credential stores a new one.")
+	}
+	return found, nil
+}
+
+// one is find for calls that change something: several that fit are a conflict.
+func (c CredentialChoice) one(ctx context.Context, scope *ravi.Scope) (ravi.PasswordEntry, error) {
+	found, err := c.find(ctx, scope)
+	if err != nil {
+		return ravi.PasswordEntry{}, err
+	}
+	if len(found) > 1 {
+		return ravi.PasswordEntry{}, fault.New(fault.Conflict, fmt.Sprintf("%d credentials fit: %s.", len(found), ids(found)),
+			"Pass the id of the one you mean; list_credentials shows their usernames.")
+	}
+	return found[0], nil
+}
+
+// fitting returns the credentials of a domain that pass a test.
+func fitting(all []ravi.PasswordEntry, domain string, test func(ravi.PasswordEntry) bool) []ravi.PasswordEntry {
+	var found []ravi.PasswordEntry
+	for _, e := range all {
+		if storedAt(e.Domain, domain) && test(e) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// unreadable is the test of fitting for entries whose account nobody here can tell.
+func unreadable(e ravi.PasswordEntry) bool { return seal.Is(e.Username) }
+
+// account is the test of fitting for one username; usernames are compared as
+// people write them.
+func account(username string) func(ravi.PasswordEntry) bool {
+	return func(e ravi.PasswordEntry) bool { return strings.EqualFold(e.Username, username) }
+}
+
+func ids(entries []ravi.PasswordEntry) string {
+	out := make([]string, len(entries))
+	for i, e := range entries {
+		out[i] = e.UUID
+	}
+	return strings.Join(out, ", ")
+}
+
+// lockVault lets one call at a time change an identity's credentials. It fails
+// when the call ends before its turn comes.
+func (h *handlers) lockVault(ctx context.Context, resolved session.Resolved) (unlock func(), err error) {
+	return h.Lock(ctx, "credentials of "+resolved.Identity.UUID)
+}
+
+// ListCredentialsParams are the arguments of list_credentials.
+type ListCredentialsParams struct{ tool.IdentityArgument }
+
+// ListCredentialsResult is the result of list_credentials.
+type ListCredentialsResult struct {
+	tool.ActedFor
+	Credentials []CredentialRef `json:"credentials"`
+}
+
+// Summary implements Result.
+func (r ListCredentialsResult) Summary() string {
+	return fmt.Sprintf("%d credential(s) of %s.", len(r.Credentials), r.Identity.Name)
+}
+
+func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p ListCredentialsParams) (ListCredentialsResult, error) {
+	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	if err != nil {
+		return ListCredentialsResult{}, err
+	}
+	entries, err := scope.Passwords(ctx)
+	if err != nil {
+		return ListCredentialsResult{}, err
+	}
+	r := ListCredentialsResult{ActedFor: tool.Acted(resolved), Credentials: []CredentialRef{}}
+	for _, e := range entries {
+		r.Credentials = append(r.Credentials, credentialRef(e))
+	}
+	return r, nil
+}
+
+// storedAt reports whether an entry that Ravi keeps under stored belongs to
+// domain, a result of registrableDomain. Other clients may have stored a
+// sub-domain or an international name as it is written.
+func storedAt(stored, domain string) bool {
+	if strings.EqualFold(stored, domain) {
+		return true
+	}
+	cleaned, err := tool.RegistrableDomain("domain", stored)
+	return err == nil && cleaned == domain
+}

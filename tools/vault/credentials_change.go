@@ -1,0 +1,219 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/secret"
+	"ravi-mcp/tools/tool"
+)
+
+// UpdateCredentialParams are the arguments of update_credential.
+type UpdateCredentialParams struct {
+	tool.IdentityArgument
+	CredentialChoice
+	NewDomain        *string `json:"new_domain,omitempty" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"Another site, as a domain or URL."`
+	NewUsername      *string `json:"new_username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Another account name; empty for none."`
+	NewPassword      *string `json:"new_password,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"Another password."`
+	GeneratePassword bool    `json:"generate_password,omitempty" jsonschema_description:"Generate another password and store it."`
+	GenerateLength   int     `json:"generate_length,omitempty" jsonschema:"minimum=8,maximum=128,default=24" jsonschema_description:"Length of a generated password (default 24)."`
+	CharacterRules
+	NewNotes *string `json:"new_notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Other notes; empty for none."`
+	Show     bool    `json:"show,omitempty" jsonschema_description:"Return a generated password in this result. Otherwise read it later with get_credential."`
+}
+
+// UpdateCredentialResult is the result of update_credential.
+type UpdateCredentialResult struct {
+	tool.ActedFor
+	Credential CredentialRef `json:"credential"`
+	Changed    []string      `json:"changed" jsonschema_description:"The fields that were written: domain, username, password, notes."`
+	Generated  bool          `json:"generated"`
+	TOTPMoved  bool          `json:"totp_moved" jsonschema_description:"Whether the TOTP seed or backup codes of the account went along with its new domain or username."`
+	Password   string        `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
+}
+
+// Summary implements Result.
+func (r UpdateCredentialResult) Summary() string {
+	return fmt.Sprintf("Changed %s of the credential for %s (id %s).", strings.Join(r.Changed, ", "), r.Credential.Domain, r.Credential.ID)
+}
+
+// update checks the new values and returns what is to be written.
+func (p UpdateCredentialParams) update() (u ravi.PasswordUpdate, changed []string, err error) {
+	if p.NewDomain != nil {
+		domain, err := tool.RegistrableDomain("new_domain", *p.NewDomain)
+		if err != nil {
+			return u, nil, err
+		}
+		u.Domain, changed = &domain, append(changed, "domain")
+	}
+	if p.NewUsername != nil {
+		if err := tool.CheckLine("new_username", *p.NewUsername); err != nil {
+			return u, nil, err
+		}
+		u.Username, changed = p.NewUsername, append(changed, "username")
+	}
+	if p.NewPassword != nil || p.GeneratePassword {
+		password, err := p.password()
+		if err != nil {
+			return u, nil, err
+		}
+		u.Password, changed = &password, append(changed, "password")
+	}
+	if p.NewNotes != nil {
+		if err := tool.CheckText("new_notes", *p.NewNotes); err != nil {
+			return u, nil, err
+		}
+		notes := secret.New(*p.NewNotes)
+		u.Notes, changed = &notes, append(changed, "notes")
+	}
+	if len(changed) == 0 {
+		return u, nil, fault.New(fault.InvalidArgument, "There is nothing to change.",
+			"Pass at least one of new_domain, new_username, new_password, generate_password, new_notes.")
+	}
+	return u, changed, nil
+}
+
+func (p UpdateCredentialParams) password() (secret.Secret, error) {
+	if p.NewPassword != nil && p.GeneratePassword {
+		return secret.Secret{}, fault.New(fault.InvalidArgument, "Give either `new_password` or `generate_password`.", "Leave one of them out.")
+	}
+	if p.NewPassword != nil {
+		return givenPassword("new_password", *p.NewPassword, p.CharacterRules)
+	}
+	classes, err := p.classes()
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	return generatePassword(p.GenerateLength, classes), nil
+}
+
+func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p UpdateCredentialParams) (UpdateCredentialResult, error) {
+	var none UpdateCredentialResult
+	update, changed, err := p.update()
+	if err := tool.FirstProblem(p.check(), err); err != nil {
+		return none, err
+	}
+	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	if err != nil {
+		return none, err
+	}
+	unlock, err := h.lockVault(ctx, resolved)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
+	entry, err := p.one(ctx, scope)
+	if err != nil {
+		return none, err
+	}
+	r := UpdateCredentialResult{ActedFor: tool.Acted(resolved), Changed: changed, Generated: p.GeneratePassword}
+	if r.TOTPMoved, err = h.rename(ctx, resolved.Identity.UUID, scope, entry, update); err != nil {
+		return none, err
+	}
+	if r.Credential, err = changeCredential(ctx, scope, entry, update); err != nil {
+		return none, err
+	}
+	if r.Generated && p.Show {
+		r.Password = update.Password.Reveal()
+	}
+	return r, nil
+}
+
+// rename makes way for a new domain or username: it refuses one that another
+// entry has, and lets the account's TOTP seed and backup codes go along. They
+// go first, because a repetition still finds the credential by its old name.
+func (h *handlers) rename(ctx context.Context, identity string, scope *ravi.Scope, entry ravi.PasswordEntry, u ravi.PasswordUpdate) (moved bool, err error) {
+	from, known := accountOf(entry)
+	to := from
+	if u.Domain != nil {
+		to.Domain = *u.Domain
+	}
+	if u.Username != nil {
+		to.Username = *u.Username
+	}
+	if to == from || !known {
+		return false, nil
+	}
+	all, err := scope.Passwords(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, other := range fitting(all, to.Domain, account(to.Username)) {
+		if other.UUID != entry.UUID {
+			return false, fault.New(fault.Conflict, fmt.Sprintf("A credential for that domain and username exists: %s.", other.UUID),
+				"Delete one of the two with delete_credential, or choose another username.")
+		}
+	}
+	return h.moveTOTP(ctx, identity, scope, from, to)
+}
+
+// changeCredential writes an update. Without the account's private key Ravi's
+// answer cannot be read, but the change has been made.
+func changeCredential(ctx context.Context, scope *ravi.Scope, old ravi.PasswordEntry, u ravi.PasswordUpdate) (CredentialRef, error) {
+	entry, err := scope.UpdatePassword(ctx, old.UUID, u)
+	if err == nil {
+		return credentialRef(*entry), nil
+	}
+	if !errors.Is(err, ravi.ErrLocked) {
+		return CredentialRef{}, err
+	}
+	found, err := CredentialChoice{ID: old.UUID}.one(ctx, scope)
+	return credentialRef(found), err
+}
+
+// DeleteCredentialParams are the arguments of delete_credential.
+type DeleteCredentialParams struct {
+	tool.IdentityArgument
+	CredentialChoice
+	WithTOTP bool `json:"with_totp,omitempty" jsonschema_description:"Also delete the account's TOTP seed and backup codes."`
+}
+
+// DeleteCredentialResult is the result of delete_credential.
+type DeleteCredentialResult struct {
+	tool.ActedFor
+	Deleted     CredentialRef `json:"deleted"`
+	TOTPDeleted bool          `json:"totp_deleted"`
+}
+
+// Summary implements Result.
+func (r DeleteCredentialResult) Summary() string {
+	return fmt.Sprintf("Deleted the credential for %s (id %s).", r.Deleted.Domain, r.Deleted.ID)
+}
+
+func (h *handlers) deleteCredential(ctx context.Context, call tool.Call, p DeleteCredentialParams) (DeleteCredentialResult, error) {
+	var none DeleteCredentialResult
+	if err := p.check(); err != nil {
+		return none, err
+	}
+	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	if err != nil {
+		return none, err
+	}
+	unlock, err := h.lockVault(ctx, resolved)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
+	entry, err := p.one(ctx, scope)
+	if err != nil {
+		return none, err
+	}
+	r := DeleteCredentialResult{ActedFor: tool.Acted(resolved), Deleted: credentialRef(entry)}
+	if p.WithTOTP {
+		of, known := accountOf(entry)
+		if !known {
+			return none, ravi.ErrLocked
+		}
+		if r.TOTPDeleted, err = h.deleteTOTP(ctx, resolved.Identity.UUID, scope, of); err != nil {
+			return none, err
+		}
+	}
+	if err := scope.DeletePassword(ctx, entry.UUID); err != nil {
+		return none, err
+	}
+	return r, nil
+}

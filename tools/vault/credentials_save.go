@@ -1,0 +1,134 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/secret"
+	"ravi-mcp/tools/tool"
+)
+
+// SaveCredentialParams are the arguments of save_credential.
+type SaveCredentialParams struct {
+	tool.IdentityArgument
+	Domain         string `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"The site, as a domain or URL; it is stored as its registrable domain (mail.google.com/inbox becomes google.com)."`
+	Username       string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"The account name or email address there."`
+	Password       string `json:"password,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"The password. Leave out to have a strong one generated and stored."`
+	GenerateLength int    `json:"generate_length,omitempty" jsonschema:"minimum=8,maximum=128,default=24" jsonschema_description:"Length of a generated password (default 24)."`
+	CharacterRules
+	Notes    string `json:"notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Anything to keep with it; stored like the password."`
+	Show     bool   `json:"show,omitempty" jsonschema_description:"Return a generated password in this result. Otherwise read it later with get_credential."`
+	IfExists string `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace,default=error" jsonschema_description:"What to do when the identity has a credential for this domain and username: error (default) or replace its password."`
+}
+
+// SaveCredentialResult is the result of save_credential.
+type SaveCredentialResult struct {
+	tool.ActedFor
+	Credential CredentialRef `json:"credential"`
+	Generated  bool          `json:"generated"`
+	Replaced   bool          `json:"replaced"`
+	Password   string        `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
+}
+
+// Summary implements Result.
+func (r SaveCredentialResult) Summary() string {
+	verb := "Saved"
+	if r.Replaced {
+		verb = "Replaced"
+	}
+	return fmt.Sprintf("%s the credential for %s (id %s).", verb, r.Credential.Domain, r.Credential.ID)
+}
+
+// password returns what is to be stored: the given password, or a new one.
+func (p SaveCredentialParams) password() (secret.Secret, error) {
+	if p.Password != "" {
+		return givenPassword("password", p.Password, p.CharacterRules)
+	}
+	classes, err := p.classes()
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	return generatePassword(p.GenerateLength, classes), nil
+}
+
+// givenPassword checks a password that the caller chose. Rules beside it would
+// have no effect, which the caller has to know.
+func givenPassword(field, value string, rules CharacterRules) (secret.Secret, error) {
+	if rules != (CharacterRules{}) {
+		return secret.Secret{}, fault.New(fault.InvalidArgument, fmt.Sprintf("Rules for a generated password have no effect beside `%s`.", field),
+			fmt.Sprintf("Leave out `%s` to have a password generated, or leave out the rules.", field))
+	}
+	return secret.New(value), tool.CheckLine(field, value)
+}
+
+func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p SaveCredentialParams) (SaveCredentialResult, error) {
+	var none SaveCredentialResult
+	domain, err := tool.RegistrableDomain("domain", p.Domain)
+	if err := tool.FirstProblem(err, tool.CheckLine("username", p.Username), tool.CheckText("notes", p.Notes)); err != nil {
+		return none, err
+	}
+	password, err := p.password()
+	if err != nil {
+		return none, err
+	}
+	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	if err != nil {
+		return none, err
+	}
+	unlock, err := h.lockVault(ctx, resolved)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
+	existing, err := p.replaceable(ctx, scope, domain)
+	if err != nil {
+		return none, err
+	}
+	r := SaveCredentialResult{ActedFor: tool.Acted(resolved), Generated: p.Password == "", Replaced: existing != nil}
+	if r.Replaced {
+		update := ravi.PasswordUpdate{Password: &password}
+		if p.Notes != "" {
+			notes := secret.New(p.Notes)
+			update.Notes = &notes
+		}
+		r.Credential, err = changeCredential(ctx, scope, *existing, update)
+	} else {
+		var entry *ravi.PasswordEntry
+		entry, err = scope.CreatePassword(ctx, ravi.NewPassword{Domain: domain, Username: p.Username, Password: password, Notes: secret.New(p.Notes)})
+		if err == nil {
+			r.Credential = credentialRef(*entry)
+		}
+	}
+	if err != nil {
+		return none, err
+	}
+	if r.Generated && p.Show {
+		r.Password = password.Reveal()
+	}
+	return r, nil
+}
+
+// replaceable returns the entry that is to get the password, nil when there is
+// none yet, and a conflict when there is one that must not be touched.
+func (p SaveCredentialParams) replaceable(ctx context.Context, scope *ravi.Scope, domain string) (*ravi.PasswordEntry, error) {
+	all, err := scope.Passwords(ctx)
+	if err != nil {
+		return nil, err
+	}
+	existing := fitting(all, domain, account(p.Username))
+	switch {
+	case len(existing) > 1:
+		return nil, fault.New(fault.Conflict, fmt.Sprintf("%d credentials for that domain and username exist: %s.", len(existing), ids(existing)),
+			"Change the one you mean with update_credential and its id.")
+	case len(existing) == 1 && p.IfExists != "replace":
+		return nil, fault.New(fault.Conflict, fmt.Sprintf("A credential for that domain and username exists: %s.", existing[0].UUID),
+			"Read it with get_credential, or call again with if_exists set to replace to change its password.")
+	case len(existing) == 1:
+		return &existing[0], nil
+	case p.IfExists == "replace" && len(fitting(all, domain, unreadable)) > 0:
+		return nil, ravi.ErrLocked // it may be one of those
+	}
+	return nil, nil
+}

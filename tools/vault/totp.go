@@ -1,0 +1,270 @@
+package vault
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/seal"
+	"ravi-mcp/ravi/secret"
+	"ravi-mcp/session"
+	"ravi-mcp/tools/otpauth"
+	"ravi-mcp/tools/tool"
+)
+
+// longestKeyPart keeps keys within the 255 characters that Ravi takes.
+const longestKeyPart = 200
+
+// totpAccount is whom two-factor values belong to: a username at a domain,
+// which is a result of registrableDomain. Its JSON form stands in the notes.
+type totpAccount struct {
+	Domain   string `json:"domain"`
+	Username string `json:"username"`
+}
+
+// TOTPAccount names an account in results; it holds no seed and no code.
+type TOTPAccount struct {
+	Domain   string `json:"domain"`
+	Username string `json:"username"`
+}
+
+// accountOf returns the account of a credential. It reports false when the
+// username cannot be read.
+func accountOf(e ravi.PasswordEntry) (totpAccount, bool) {
+	domain, err := tool.RegistrableDomain("domain", e.Domain)
+	return totpAccount{domain, e.Username}, err == nil && !seal.Is(e.Username)
+}
+
+func (a totpAccount) shown() TOTPAccount { return TOTPAccount(a) }
+
+// name is the part that the keys of an account share.
+func (a totpAccount) name() string {
+	sum := sha256.Sum256([]byte(a.Domain + "\x00" + a.Username))
+	return keyPart(a.Domain) + "_" + strings.ToUpper(hex.EncodeToString(sum[:4]))
+}
+
+func (a totpAccount) seedKey() string { return otpauth.SeedPrefix + a.name() }
+
+func (a totpAccount) notes() secret.Secret {
+	text, err := json.Marshal(a)
+	if err != nil { // two strings always encode
+		return secret.Secret{}
+	}
+	return secret.New(string(text))
+}
+
+var notForKeys = regexp.MustCompile(`[^A-Z0-9]`)
+
+func keyPart(domain string) string {
+	part := notForKeys.ReplaceAllString(strings.ToUpper(domain), "_")
+	return part[:min(len(part), longestKeyPart)]
+}
+
+// totpKeys are the keys of an identity's secret store that hold two-factor values.
+type totpKeys []string
+
+func readTOTPKeys(ctx context.Context, scope *ravi.Scope) (totpKeys, error) {
+	entries, err := scope.Secrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var keys totpKeys
+	for _, e := range entries {
+		if reserved(e.Key) {
+			keys = append(keys, e.Key)
+		}
+	}
+	slices.Sort(keys)
+	return keys, nil
+}
+
+var backupTail = regexp.MustCompile(`^_[0-9]{2}$`)
+
+// backups returns the keys of an account's backup codes, in order.
+func (k totpKeys) backups(name string) []string {
+	var out []string
+	for _, key := range k {
+		if tail, ok := strings.CutPrefix(key, otpauth.BackupPrefix+name); ok && backupTail.MatchString(tail) {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+var hashTails = map[string]*regexp.Regexp{
+	otpauth.SeedPrefix:   regexp.MustCompile(`^[0-9A-F]{8}$`),
+	otpauth.BackupPrefix: regexp.MustCompile(`^[0-9A-F]{8}_[0-9]{2}$`),
+}
+
+// first returns, for each account that has a key with the prefix at the
+// domain, the first such key. The domain may still be another one that is
+// spelt alike in keys.
+func (k totpKeys) first(prefix, domain string) []string {
+	var out []string
+	start := prefix + keyPart(domain) + "_"
+	for _, key := range k {
+		tail, ok := strings.CutPrefix(key, start)
+		if ok && hashTails[prefix].MatchString(tail) && (len(out) == 0 || !strings.HasPrefix(key, out[len(out)-1][:len(start)+8])) {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// totpEntry is a stored two-factor value and whom it belongs to.
+type totpEntry struct {
+	totpAccount
+	key    string
+	stored *ravi.SecretEntry
+}
+
+// entries reads, for each account that the arguments can mean, its first value
+// with the prefix. A username counts as people write it.
+func (p TOTPArguments) entries(ctx context.Context, scope *ravi.Scope, keys totpKeys, prefix, domain string) ([]totpEntry, error) {
+	var out []totpEntry
+	keys = slices.Clone(keys)
+	for i := 0; ; {
+		first := keys.first(prefix, domain)
+		if i >= len(first) {
+			return out, nil
+		}
+		key := first[i]
+		stored, err := scope.Secret(ctx, key)
+		if errors.Is(err, ravi.ErrNotFound) {
+			// Another caller took it since the list; the account's next key
+			// says the same.
+			keys = slices.DeleteFunc(keys, func(k string) bool { return k == key })
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		i++
+		name := key[len(prefix) : len(prefix)+len(keyPart(domain))+9]
+		if owner, ok := owner(stored, domain, name); ok && (p.Username == "" || strings.EqualFold(p.Username, owner.Username)) {
+			out = append(out, totpEntry{owner, key, stored})
+		}
+	}
+}
+
+// owner tells whose value an entry is, if it is one of the domain: by its
+// notes, or for an entry of another client by what the otpauth URI says.
+func owner(stored *ravi.SecretEntry, domain, name string) (totpAccount, bool) {
+	var noted totpAccount
+	possible := []totpAccount{{domain, ""}}
+	if json.Unmarshal([]byte(stored.Notes.Reveal()), &noted) == nil {
+		possible = append(possible, noted)
+	}
+	if a, err := otpauth.Stored(stored); err == nil {
+		possible = append(possible, totpAccount{domain, a.Account})
+	}
+	for _, account := range possible {
+		if account.Domain == domain && account.name() == name {
+			return account, true
+		}
+	}
+	return totpAccount{}, false
+}
+
+// lockTOTP lets one call at a time change an identity's two-factor values. It
+// fails when the call ends before its turn comes.
+func (h *handlers) lockTOTP(ctx context.Context, identity string) (unlock func(), err error) {
+	return h.Lock(ctx, "totp of "+identity)
+}
+
+// moveTOTP renames the values of an account, after the account was renamed.
+// What the new name has already stays, and what stands in its way too.
+func (h *handlers) moveTOTP(ctx context.Context, identity string, scope *ravi.Scope, from, to totpAccount) (moved bool, err error) {
+	unlock, err := h.lockTOTP(ctx, identity)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	keys, err := readTOTPKeys(ctx, scope)
+	if err != nil {
+		return false, err
+	}
+	notes := to.notes()
+	for _, key := range keys.of(from) {
+		target := strings.Replace(key, from.name(), to.name(), 1)
+		if slices.Contains(keys, target) {
+			continue
+		}
+		entry, err := scope.Secret(ctx, key)
+		if err == nil {
+			_, err = scope.UpdateSecret(ctx, entry.UUID, ravi.SecretUpdate{Key: &target, Notes: &notes})
+		}
+		if err != nil {
+			return moved, err
+		}
+		moved = true
+	}
+	return moved, nil
+}
+
+// deleteTOTP deletes the values of an account.
+func (h *handlers) deleteTOTP(ctx context.Context, identity string, scope *ravi.Scope, of totpAccount) (deleted bool, err error) {
+	unlock, err := h.lockTOTP(ctx, identity)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	keys, err := readTOTPKeys(ctx, scope)
+	if err != nil {
+		return false, err
+	}
+	for _, key := range keys.of(of) {
+		if err := scope.DeleteSecret(ctx, key); err != nil && !errors.Is(err, ravi.ErrNotFound) {
+			return deleted, err
+		}
+		deleted = true
+	}
+	return deleted, nil
+}
+
+// of returns the keys of an account: its backup codes, and then its seed.
+func (k totpKeys) of(a totpAccount) []string {
+	out := k.backups(a.name())
+	if slices.Contains(k, a.seedKey()) {
+		out = append(out, a.seedKey())
+	}
+	return out
+}
+
+// TOTPArguments are the arguments that name an account whose two-factor
+// values are stored.
+type TOTPArguments struct {
+	tool.IdentityArgument
+	Domain   string `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"The site, as a domain or URL."`
+	Username string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Which account, when the domain has several."`
+}
+
+// TOTPOutcome is what the results of the tools that return a code share.
+type TOTPOutcome struct {
+	tool.ActedFor
+	Status     CredentialStatus `json:"status" jsonschema:"enum=found,enum=ambiguous"`
+	Domain     string           `json:"domain"`
+	Username   string           `json:"username,omitempty"`
+	Candidates []TOTPAccount    `json:"candidates,omitempty" jsonschema_description:"When the domain has several accounts: call again with one of their usernames."`
+}
+
+// outcome fills what does not depend on the code. With several entries it is
+// the whole result.
+func (p TOTPArguments) outcome(resolved session.Resolved, domain string, found []totpEntry) TOTPOutcome {
+	o := TOTPOutcome{ActedFor: tool.Acted(resolved), Status: CredentialFound, Domain: domain}
+	if len(found) == 1 {
+		o.Username = found[0].Username
+		return o
+	}
+	o.Status = CredentialAmbiguous
+	for _, e := range found {
+		o.Candidates = append(o.Candidates, e.shown())
+	}
+	return o
+}

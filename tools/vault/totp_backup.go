@@ -1,0 +1,100 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi"
+	"ravi-mcp/tools/otpauth"
+	"ravi-mcp/tools/tool"
+)
+
+// UseBackupCodeResult is the result of use_backup_code.
+type UseBackupCodeResult struct {
+	TOTPOutcome
+	Code      string `json:"code,omitempty" jsonschema_description:"As it is to be typed. It is no longer stored."`
+	Remaining int    `json:"remaining" jsonschema_description:"How many unused codes are left."`
+}
+
+// Summary implements Result.
+func (r UseBackupCodeResult) Summary() string {
+	if r.Status == CredentialAmbiguous {
+		return fmt.Sprintf("%d accounts have backup codes for %s; call again with one of their usernames.", len(r.Candidates), r.Domain)
+	}
+	return fmt.Sprintf("A backup code for %s; %d left.", r.Domain, r.Remaining)
+}
+
+func (h *handlers) useBackupCode(ctx context.Context, call tool.Call, p TOTPArguments) (UseBackupCodeResult, error) {
+	var none UseBackupCodeResult
+	domain, err := tool.RegistrableDomain("domain", p.Domain)
+	if err != nil {
+		return none, err
+	}
+	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	if err != nil {
+		return none, err
+	}
+	unlock, err := h.lockTOTP(ctx, resolved.Identity.UUID)
+	if err != nil {
+		return none, err
+	}
+	defer unlock()
+	keys, err := readTOTPKeys(ctx, scope)
+	if err != nil {
+		return none, err
+	}
+	found := []totpEntry{{totpAccount: totpAccount{domain, p.Username}}}
+	if p.Username == "" || len(keys.backups(found[0].name())) == 0 {
+		if found, err = p.entries(ctx, scope, keys, otpauth.BackupPrefix, domain); err != nil {
+			return none, err
+		}
+	}
+	if len(found) == 0 {
+		return none, noBackups()
+	}
+	r := UseBackupCodeResult{TOTPOutcome: p.outcome(resolved, domain, found)}
+	if r.Status == CredentialAmbiguous {
+		return r, nil
+	}
+	r.Code, r.Remaining, err = takeBackup(ctx, scope, keys.backups(found[0].name()))
+	return r, err
+}
+
+// takeBackup takes the first of the codes that is still there. The deletion
+// decides whose it is: Ravi carries it out for one caller only, so that also
+// servers that know nothing of each other never give out the same code. A code
+// of which it is not certain whose deletion it was counts as used up.
+func takeBackup(ctx context.Context, scope *ravi.Scope, keys []string) (code string, remaining int, err error) {
+	unsure, silent := false, false
+	for i, key := range keys {
+		entry, err := scope.TakeSecret(ctx, key)
+		if err == nil {
+			return entry.Value.Reveal(), len(keys) - i - 1, nil
+		}
+		var failed *ravi.Error
+		lost := errors.As(err, &failed) && failed.Unanswered()
+		if lost && !errors.Is(err, ravi.ErrNotFound) {
+			_, look := scope.Secret(ctx, key)
+			if !errors.Is(look, ravi.ErrNotFound) || silent {
+				return "", 0, err // it is there, or nobody knows, or Ravi would lose one code after the other
+			}
+			err, silent = look, true
+		}
+		if !errors.Is(err, ravi.ErrNotFound) {
+			return "", 0, err
+		}
+		unsure = unsure || lost
+	}
+	if unsure {
+		return "", 0, fault.New(fault.NotFound, "No backup code is left. Ravi's answer about the last one was lost, so somebody else may have been given it, and it counts as used.",
+			"Use get_totp, or let the service make new backup codes and store them with set_totp.")
+	}
+	return "", 0, noBackups()
+}
+
+func noBackups() error {
+	return fault.New(fault.NotFound, "No unused backup code is stored for that account.",
+		"Use get_totp, or let the service make new backup codes and store them with set_totp.")
+}

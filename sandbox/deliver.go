@@ -90,7 +90,7 @@ func (s *Server) DeliverSMS(m SMS) (id int64, err error) {
 		return 0, err
 	}
 	target.sms = insertSorted(target.sms, rec)
-	s.touchContact(target, "", m.From)
+	s.countContact(target, "", m.From)
 	s.announce(target, event, f)
 	return rec.ID, nil
 }
@@ -148,7 +148,7 @@ func (s *Server) DeliverEmail(m Email) (id int64, err error) {
 		return 0, err
 	}
 	target.emails = insertSorted(target.emails, rec)
-	s.touchContact(target, bareAddress(m.From), "")
+	s.countContact(target, bareAddress(m.From), "")
 	s.announce(target, event, f)
 	return rec.ID, nil
 }

@@ -121,6 +121,13 @@ func (f *fields) text(name string, n need) (v string, present bool) {
 	return "", false
 }
 
+// set reads a string field that may be left out.
+func (f *fields) set(to *string, name string, n need) {
+	if v, present := f.text(name, n); present {
+		*to = v
+	}
+}
+
 // email reads an address field.
 func (f *fields) email(name string, n need) (string, bool) {
 	v, present := f.text(name, n)

@@ -131,17 +131,18 @@ func (s *Server) loadContents() error {
 	}
 	// Uuids say nothing about age: put the vaults back into order of creation.
 	for _, id := range s.identities {
-		sortBy(id.passwords, func(p *passwordRec) int64 { return p.Created.UnixNano() })
-		sortBy(id.secrets, func(e *secretRec) int64 { return e.Created.UnixNano() })
-		sortBy(id.contacts, func(e *contactRec) int64 { return e.Created.UnixNano() })
+		sortBy(id.passwords, func(p passwordRec) int64 { return p.Created.UnixNano() })
+		sortBy(id.secrets, func(e secretRec) int64 { return e.Created.UnixNano() })
+		sortBy(id.contacts, func(e contactRec) int64 { return e.Created.UnixNano() })
 	}
 	return nil
 }
 
-func decodeInto[T any](list *[]*T, raw []byte) error {
-	v := new(T)
+func decodeInto[T any](list *[]T, raw []byte) error {
+	var v T
+	err := json.Unmarshal(raw, &v)
 	*list = append(*list, v)
-	return json.Unmarshal(raw, v)
+	return err
 }
 
 func sortBy[T any](list []T, key func(T) int64) {

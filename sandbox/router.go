@@ -1,9 +1,10 @@
 package sandbox
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -56,6 +57,11 @@ func newRouter(era Era, routes []route) *router {
 		r.segments = strings.Split(strings.TrimPrefix(r.template, "/"), "/")
 		rt.bySize[len(r.segments)] = append(rt.bySize[len(r.segments)], r)
 	}
+	for _, rs := range rt.bySize {
+		slices.SortStableFunc(rs, func(a, b *route) int { // a fixed path goes before one with a variable
+			return cmp.Compare(strings.Count(a.template, "{"), strings.Count(b.template, "{"))
+		})
+	}
 	return rt
 }
 
@@ -65,7 +71,6 @@ func (rt *router) find(method, escaped string) (r *route, vars []string, allowed
 	parts := strings.Split(strings.TrimPrefix(escaped, "/"), "/")
 	matched := ""
 	for _, cand := range rt.bySize[len(parts)] {
-		// A fixed path wins over one with a variable; it stands earlier.
 		if matched != "" && cand.template != matched {
 			continue
 		}
@@ -79,7 +84,7 @@ func (rt *router) find(method, escaped string) (r *route, vars []string, allowed
 		}
 		allowed = append(allowed, cand.method)
 	}
-	sort.Strings(allowed)
+	slices.Sort(allowed)
 	return nil, nil, allowed
 }
 

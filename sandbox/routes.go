@@ -2,8 +2,7 @@ package sandbox
 
 import "slices"
 
-// routeTable lists every endpoint (API.md section 2). A fixed path stands
-// before one with a variable in the same place.
+// routeTable lists every endpoint (docs/ravi-api.md#endpoints).
 func (s *Server) routeTable() []route {
 	table := []route{
 		// 2.1 authentication
@@ -51,19 +50,11 @@ func (s *Server) routeTable() []route {
 		{method: "GET", template: "/api/messages/{id}/", access: accessIdentity, handle: (*call).getSMS},
 		// 2.6 passwords
 		{method: "GET", template: "/api/passwords/", access: accessIdentity, handle: (*call).listPasswords},
-		{method: "POST", template: "/api/passwords/", access: accessIdentity, handle: (*call).createPassword},
 		{method: "GET", template: "/api/passwords/generate-password/", access: accessAny, handle: (*call).generate},
-		{method: "GET", template: "/api/passwords/{uuid}/", access: accessIdentity, handle: (*call).getPassword},
-		{method: "PATCH", template: "/api/passwords/{uuid}/", access: accessIdentity, handle: (*call).updatePassword},
-		{method: "DELETE", template: "/api/passwords/{uuid}/", access: accessIdentity, handle: (*call).deletePassword},
 		// 2.9 contacts, SSO, events
 		{method: "GET", template: "/api/contacts/", access: accessIdentity, handle: (*call).listContacts},
-		{method: "POST", template: "/api/contacts/", access: accessIdentity, handle: (*call).createContact},
 		{method: "GET", template: "/api/contacts/find/", access: accessIdentity, handle: (*call).findContact},
 		{method: "GET", template: "/api/contacts/search/", access: accessIdentity, handle: (*call).searchContacts},
-		{method: "GET", template: "/api/contacts/{uuid}/", access: accessIdentity, handle: (*call).getContact},
-		{method: "PATCH", template: "/api/contacts/{uuid}/", access: accessIdentity, handle: (*call).updateContact},
-		{method: "DELETE", template: "/api/contacts/{uuid}/", access: accessIdentity, handle: (*call).deleteContact},
 		{method: "POST", template: "/api/sso/token/", eras: keys, access: accessIdentityKey, handle: (*call).createSSO},
 		{method: "POST", template: "/api/sso/verify/", eras: keys, handle: (*call).verifySSO},
 		{method: "GET", template: "/api/events/", eras: keys, access: accessIdentity, handle: (*call).replayEvents},
@@ -77,23 +68,14 @@ func (s *Server) routeTable() []route {
 	if !s.cfg.NoStream {
 		table = append(table, route{method: "GET", template: streamPath, access: accessIdentity})
 	}
-	// 2.7 secrets: the path depends on the era.
+	table = append(table, passwords.routes("/api/passwords/")...)
+	table = append(table, contacts.routes("/api/contacts/")...)
 	for _, name := range []string{"secrets", "vault"} {
-		wanted := s.cfg.SecretsPath
-		if wanted == "" && (name == "secrets" || s.cfg.Era == EraTokens) {
-			wanted = name
+		if s.cfg.SecretsPath == name || s.cfg.SecretsPath == "" && (name == "secrets" || s.cfg.Era == EraTokens) {
+			path := "/api/" + name + "/"
+			table = append(table, route{method: "GET", template: path, access: accessIdentity, handle: (*call).listSecrets})
+			table = append(table, secrets.routes(path)...)
 		}
-		if wanted != name {
-			continue
-		}
-		all, one := "/api/"+name+"/", "/api/"+name+"/{uuid}/"
-		table = append(table,
-			route{method: "GET", template: all, access: accessIdentity, handle: (*call).listSecrets},
-			route{method: "POST", template: all, access: accessIdentity, handle: (*call).createSecret},
-			route{method: "GET", template: one, access: accessIdentity, handle: (*call).getSecret},
-			route{method: "PATCH", template: one, access: accessIdentity, handle: (*call).updateSecret},
-			route{method: "DELETE", template: one, access: accessIdentity, handle: (*call).deleteSecret},
-		)
 	}
 	return table
 }

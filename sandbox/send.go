@@ -233,7 +233,7 @@ func (c *call) send(d draft) (reply, error) {
 	id.emails = insertSorted(id.emails, rec)
 	recipients := slices.Concat(d.to, d.cc, d.bcc)
 	for _, a := range recipients {
-		s.rememberRecipient(id, addressKey(a), "")
+		s.addRecipient(id, addressKey(a), "")
 	}
 	w := id.wireEmail(rec, c.base(), s)
 	id.mu.Unlock()
@@ -279,7 +279,7 @@ func (c *call) sendSMS() (reply, error) {
 		return reply{}, err
 	}
 	id.sms = insertSorted(id.sms, rec)
-	s.rememberRecipient(id, "", to)
+	s.addRecipient(id, "", to)
 	w := rec.wire(c.base())
 	id.mu.Unlock()
 	_, _ = s.DeliverSMS(SMS{To: to, From: rec.From, Body: body}) // other recipients live outside the sandbox

@@ -59,9 +59,9 @@ type identity struct {
 	deleted     bool
 	emails      []*emailRec // by time, then id
 	sms         []*smsRec   // by time, then id
-	passwords   []*passwordRec
-	secrets     []*secretRec
-	contacts    []*contactRec
+	passwords   []passwordRec
+	secrets     []secretRec
+	contacts    []contactRec
 	attachments map[string]*attachmentRec
 	log         eventLog
 }

@@ -59,22 +59,13 @@ const (
 // number To and announces it on its event streams. ErrBounce when nobody has
 // that number.
 func (s *Server) DeliverSMS(m SMS) (id int64, err error) {
-	s.mu.RLock()
-	target := s.phones[strings.TrimSpace(m.To)]
-	var seal func(string) string
-	if target != nil {
-		seal = s.sealMessage(target.acct)
-	}
-	s.mu.RUnlock()
-	if target == nil {
-		return 0, ErrBounce
+	target, _, seal, err := s.recipient(s.phones, strings.TrimSpace(m.To))
+	if err != nil {
+		return 0, err
 	}
 	f := s.faults.take("", DeliverSMSPoint, target.uuid)
-	rec := &smsRec{ID: s.nextID(), From: m.From, To: strings.TrimSpace(m.To), Body: m.Body,
-		SID: "SM" + randomHex(16), Direction: incoming, Created: m.At.UTC()}
-	if m.At.IsZero() {
-		rec.Created = s.now()
-	}
+	rec := &smsRec{messageHead: s.newMessage(incoming, m.At), From: m.From, To: strings.TrimSpace(m.To), Body: m.Body,
+		SID: "SM" + randomHex(16)}
 	target.mu.Lock()
 	defer target.mu.Unlock()
 	if target.deleted {
@@ -85,7 +76,7 @@ func (s *Server) DeliverSMS(m SMS) (id int64, err error) {
 	rec.Preview = seal(preview(m.Body, s.cfg.PreviewLength))
 	rec.Body = seal(m.Body)
 	rec.Visible = f.visibleAt(s.now())
-	ops := append(s.eventOps(target, event, f), op{bucket: bucketSMS, key: target.key(messageKey(rec.ID)), value: rec})
+	ops := append(s.eventOps(target, event, f), target.messageOp(bucketSMS, rec))
 	if err := s.save(ops...); err != nil {
 		return 0, err
 	}
@@ -99,18 +90,9 @@ func (s *Server) DeliverSMS(m SMS) (id int64, err error) {
 // and announces it on its event streams. ErrBounce when nobody has that
 // address.
 func (s *Server) DeliverEmail(m Email) (id int64, err error) {
-	addr := addressKey(m.To)
-	s.mu.RLock()
-	target := s.addresses[addr]
-	var seal func(string) string
-	owner := ""
-	if target != nil {
-		seal = s.sealMessage(target.acct)
-		owner = target.acct.rec.Email
-	}
-	s.mu.RUnlock()
-	if target == nil {
-		return 0, ErrBounce
+	target, owner, seal, err := s.recipient(s.addresses, addressKey(m.To))
+	if err != nil {
+		return 0, err
 	}
 	f := s.faults.take("", DeliverEmailPoint, target.uuid)
 	if m.MessageID == "" {
@@ -119,11 +101,8 @@ func (s *Server) DeliverEmail(m Email) (id int64, err error) {
 	if m.Text == "" && m.HTML != "" {
 		m.Text = htmlText(m.HTML)
 	}
-	rec := &emailRec{ID: s.nextID(), MessageID: m.MessageID, From: m.From, ReplyTo: m.ReplyTo, To: strings.TrimSpace(m.To), CC: m.CC,
-		Subject: m.Subject, Text: m.Text, HTML: m.HTML, Direction: incoming, Created: m.At.UTC()}
-	if m.At.IsZero() {
-		rec.Created = s.now()
-	}
+	rec := &emailRec{messageHead: s.newMessage(incoming, m.At), MessageID: m.MessageID, From: m.From, ReplyTo: m.ReplyTo,
+		To: strings.TrimSpace(m.To), CC: m.CC, Subject: m.Subject, Text: m.Text, HTML: m.HTML}
 	target.mu.Lock()
 	defer target.mu.Unlock()
 	if target.deleted {
@@ -142,7 +121,7 @@ func (s *Server) DeliverEmail(m Email) (id int64, err error) {
 	event := s.newEvent(s.emailEventName(target, owner, m.From), "email.message.received", target.wireEmail(rec, s.cfg.PublicURL, s))
 	rec.Preview = seal(preview(m.Text, s.cfg.PreviewLength))
 	rec.Subject, rec.Text, rec.HTML = seal(m.Subject), seal(m.Text), seal(m.HTML)
-	ops = append(ops, op{bucket: bucketEmails, key: target.key(messageKey(rec.ID)), value: rec})
+	ops = append(ops, target.messageOp(bucketEmails, rec))
 	ops = append(ops, s.eventOps(target, event, f)...)
 	if err := s.save(ops...); err != nil {
 		return 0, err
@@ -151,6 +130,17 @@ func (s *Server) DeliverEmail(m Email) (id int64, err error) {
 	s.countContact(target, bareAddress(m.From), "")
 	s.announce(target, event, f)
 	return rec.ID, nil
+}
+
+// recipient finds the identity that a message is for, the address of its owner
+// and the function that seals what is stored of the message.
+func (s *Server) recipient(index map[string]*identity, to string) (id *identity, owner string, seal func(string) string, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if id = index[to]; id == nil {
+		return nil, "", nil, ErrBounce
+	}
+	return id, id.acct.rec.Email, s.sealMessage(id.acct), nil
 }
 
 // threadFor finds the thread a mail belongs to. identity.mu must be held.

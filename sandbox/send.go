@@ -68,9 +68,9 @@ func (c *call) subjectNeed() need {
 func (c *call) original() (emailRec, error) {
 	c.id.mu.Lock()
 	defer c.id.mu.Unlock()
-	m := c.findEmail(c.intArg(0))
-	if m == nil {
-		return emailRec{}, detail(404, "Not found.")
+	m, err := named(c, c.id.emails)
+	if err != nil {
+		return emailRec{}, err
 	}
 	return *m, nil
 }
@@ -203,9 +203,8 @@ func (c *call) send(d draft) (reply, error) {
 	s.mu.RLock()
 	seal := s.sealMessage(c.acct)
 	s.mu.RUnlock()
-	rec := &emailRec{ID: s.nextID(), MessageID: "<" + randomHex(10) + "@" + s.cfg.Domain + ">", ThreadID: d.thread,
-		To: strings.Join(d.to, ", "), CC: strings.Join(d.cc, ", "), Direction: outgoing, IsRead: true,
-		Attachments: d.files, Created: s.now()}
+	rec := &emailRec{messageHead: s.newMessage(outgoing, time.Time{}), MessageID: "<" + randomHex(10) + "@" + s.cfg.Domain + ">",
+		ThreadID: d.thread, To: strings.Join(d.to, ", "), CC: strings.Join(d.cc, ", "), Attachments: d.files}
 	if rec.ThreadID == "" {
 		rec.ThreadID = rec.MessageID
 	}
@@ -224,7 +223,7 @@ func (c *call) send(d draft) (reply, error) {
 	rec.From = id.rec.Inbox
 	files, err := id.files(d.files)
 	if err == nil {
-		err = s.save(op{bucket: bucketEmails, key: id.key(messageKey(rec.ID)), value: rec})
+		err = s.save(id.messageOp(bucketEmails, rec))
 	}
 	if err != nil {
 		id.mu.Unlock()
@@ -262,8 +261,8 @@ func (c *call) sendSMS() (reply, error) {
 		return reply{}, err
 	}
 	s, id := c.s, c.id
-	rec := &smsRec{ID: s.nextID(), To: to, Body: body, Preview: preview(body, s.cfg.PreviewLength),
-		SID: "SM" + randomHex(16), Direction: outgoing, IsRead: true, Created: s.now()}
+	rec := &smsRec{messageHead: s.newMessage(outgoing, time.Time{}), To: to, Body: body, SID: "SM" + randomHex(16)}
+	rec.Preview = preview(body, s.cfg.PreviewLength)
 	id.mu.Lock()
 	if id.deleted || id.rec.Phone == "" {
 		gone := id.deleted
@@ -274,7 +273,7 @@ func (c *call) sendSMS() (reply, error) {
 		return reply{}, detail(400, "This identity has no phone number.")
 	}
 	rec.From, rec.Phone = id.rec.Phone, id.rec.PhoneID
-	if err := s.save(op{bucket: bucketSMS, key: id.key(messageKey(rec.ID)), value: rec}); err != nil {
+	if err := s.save(id.messageOp(bucketSMS, rec)); err != nil {
 		id.mu.Unlock()
 		return reply{}, err
 	}

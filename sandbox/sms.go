@@ -8,28 +8,15 @@ import (
 	"time"
 )
 
-// Directions of a message.
-const (
-	incoming = "incoming"
-	outgoing = "outgoing"
-)
-
-// smsRec is a stored text message; Body and Preview may be sealed.
+// smsRec is a stored text message; Body may be sealed.
 type smsRec struct {
-	ID        int64     `json:"id"`
-	From      string    `json:"from"`
-	To        string    `json:"to"`
-	Body      string    `json:"body"`
-	Preview   string    `json:"preview"`
-	SID       string    `json:"sid"`
-	Phone     int64     `json:"phone"`
-	Direction string    `json:"direction"`
-	IsRead    bool      `json:"is_read"`
-	Created   time.Time `json:"created"`
-	Visible   time.Time `json:"visible,omitzero"`
+	messageHead
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Body  string `json:"body"`
+	SID   string `json:"sid"`
+	Phone int64  `json:"phone"`
 }
-
-func (m *smsRec) when() (time.Time, int64) { return m.Created, m.ID }
 
 // other is the number at the far end.
 func (m *smsRec) other() string { return pick(m.Direction == incoming, m.From, m.To) }
@@ -58,49 +45,16 @@ func (m *smsRec) wire(base string) wireSMS {
 		m.own(), m.Direction, m.IsRead, m.Created}
 }
 
-// dated is a message that can be put in order.
-type dated interface{ when() (time.Time, int64) }
-
-// insertSorted keeps messages ordered by time, then id.
-func insertSorted[T dated](list []T, m T) []T {
-	at, id := m.when()
-	i := len(list)
-	for i > 0 {
-		t, n := list[i-1].when()
-		if t.Before(at) || t.Equal(at) && n < id {
-			break
-		}
-		i--
-	}
-	return slices.Insert(list, i, m)
-}
-
-// messageKey sorts like the id in the data file.
-func messageKey(id int64) string { return fmt.Sprintf("%016d", id) }
-
-// visibleSMS returns what the API shows of the texts, oldest first.
-// identity.mu must be held.
-func (c *call) visibleSMS() []*smsRec {
-	now := c.s.now()
-	out := make([]*smsRec, 0, len(c.id.sms))
-	for _, m := range c.id.sms {
-		if !m.Visible.After(now) {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
 func (c *call) listSMS() (reply, error) {
-	keep, err := c.messageFilter()
+	match, err := c.messageFilter()
 	if err != nil {
 		return reply{}, err
 	}
 	c.id.mu.Lock()
 	defer c.id.mu.Unlock()
 	out := []any{}
-	for _, m := range c.visibleSMS() {
-		if keep(filterable{m.IsRead, m.Direction, m.From, "", m.Created}) {
+	for _, m := range visible(c, c.id.sms) {
+		if match(&m.messageHead, m.From, "") {
 			out = append(out, m.wire(c.base()))
 		}
 	}
@@ -110,28 +64,11 @@ func (c *call) listSMS() (reply, error) {
 func (c *call) getSMS() (reply, error) {
 	c.id.mu.Lock()
 	defer c.id.mu.Unlock()
-	for _, m := range c.visibleSMS() {
-		if m.ID == c.intArg(0) {
-			w := m.wire(c.base())
-			return reply{200, w}, c.markSMS(m)
-		}
+	m, err := named(c, c.id.sms)
+	if err != nil {
+		return reply{}, err
 	}
-	return reply{}, detail(404, "Not found.")
-}
-
-// markSMS marks texts as read if the server is set to. identity.mu must be held.
-func (c *call) markSMS(list ...*smsRec) error {
-	if !c.s.cfg.MarkRead {
-		return nil
-	}
-	var ops []op
-	for _, m := range list {
-		if !m.IsRead {
-			m.IsRead = true
-			ops = append(ops, op{bucket: bucketSMS, key: c.id.key(messageKey(m.ID)), value: m})
-		}
-	}
-	return c.s.save(ops...)
+	return reply{200, m.wire(c.base())}, markRead(c, bucketSMS, m)
 }
 
 // wireConversation is SMSConversation of API.md section 6.
@@ -151,7 +88,7 @@ func (c *call) listConversations() (reply, error) {
 	c.id.mu.Lock()
 	defer c.id.mu.Unlock()
 	found := map[string]*wireConversation{}
-	for _, m := range c.visibleSMS() {
+	for _, m := range visible(c, c.id.sms) {
 		v := found[m.conversation()]
 		if v == nil {
 			v = &wireConversation{ID: m.conversation(), From: m.other(), Phone: m.own(), Number: m.own()}
@@ -179,7 +116,7 @@ func (c *call) listConversations() (reply, error) {
 }
 
 func (c *call) getConversation() (reply, error) {
-	type message struct {
+	type item struct {
 		ID        int64     `json:"id"`
 		Body      string    `json:"body"`
 		Direction string    `json:"direction"`
@@ -188,18 +125,18 @@ func (c *call) getConversation() (reply, error) {
 	}
 	c.id.mu.Lock()
 	defer c.id.mu.Unlock()
-	out := []message{}
+	out := []item{}
 	var recs []*smsRec
-	for _, m := range c.visibleSMS() {
+	for _, m := range visible(c, c.id.sms) {
 		if m.conversation() == c.arg(0) {
-			out = append(out, message{m.ID, m.Body, m.Direction, m.IsRead, m.Created})
+			out = append(out, item{m.ID, m.Body, m.Direction, m.IsRead, m.Created})
 			recs = append(recs, m)
 		}
 	}
 	if len(out) == 0 {
 		return reply{}, detail(404, "Not found.")
 	}
-	if err := c.markSMS(recs...); err != nil {
+	if err := markRead(c, bucketSMS, recs...); err != nil {
 		return reply{}, err
 	}
 	return ok(map[string]any{"conversation_id": c.arg(0), "from_number": recs[0].other(), "phone": recs[0].own(),

@@ -189,8 +189,8 @@ func (c *call) chooseIdentity() error {
 			return detail(403, "Identity-scoped key required.")
 		}
 	}
-	id := c.s.identities[strings.ToLower(uuid)]
-	if id == nil || id.acct != c.acct {
+	id, err := c.identity(uuid)
+	if err != nil {
 		return c.foreign()
 	}
 	c.id = id

@@ -100,6 +100,16 @@ func (c *call) finish(a answer) {
 // fields decodes the body.
 func (c *call) fields() (*fields, error) { return readFields(c.r.Header.Get("Content-Type"), c.body) }
 
+// onlyField decodes a body of which one text is all that is needed.
+func (c *call) onlyField(name string) (string, error) {
+	f, err := c.fields()
+	if err != nil {
+		return "", err
+	}
+	v, _ := f.text(name, need{required: true, noBlank: true})
+	return v, f.problem()
+}
+
 // arg returns the n-th variable of the path.
 func (c *call) arg(n int) string { return c.vars[n] }
 

@@ -10,7 +10,12 @@ import (
 func (c *call) target() (*identity, error) {
 	c.s.mu.RLock()
 	defer c.s.mu.RUnlock()
-	id := c.s.identities[strings.ToLower(c.arg(0))]
+	return c.identity(c.arg(0))
+}
+
+// identity finds an identity of the account. Server.mu must be held.
+func (c *call) identity(uuid string) (*identity, error) {
+	id := c.s.identities[strings.ToLower(uuid)]
 	if id == nil || id.acct != c.acct {
 		return nil, noMatch("Identity")
 	}

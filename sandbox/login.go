@@ -10,12 +10,8 @@ import (
 
 // refresh trades a refresh token for a new pair (API.md section 2.1).
 func (c *call) refresh() (reply, error) {
-	f, err := c.fields()
+	tok, err := c.onlyField("refresh")
 	if err != nil {
-		return reply{}, err
-	}
-	tok, _ := f.text("refresh", need{required: true, noBlank: true})
-	if err := f.problem(); err != nil {
 		return reply{}, err
 	}
 	s := c.s
@@ -62,20 +58,16 @@ func (c *call) logout() (reply, error) {
 
 // bindIdentity mints a pair bound to an identity (era 2).
 func (c *call) bindIdentity() (reply, error) {
-	f, err := c.fields()
+	uuid, err := c.onlyField("identity")
 	if err != nil {
-		return reply{}, err
-	}
-	uuid, _ := f.text("identity", need{required: true, noBlank: true})
-	if err := f.problem(); err != nil {
 		return reply{}, err
 	}
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := s.identities[strings.ToLower(uuid)]
-	if id == nil || id.acct != c.acct {
-		return reply{}, noMatch("Identity")
+	id, err := c.identity(uuid)
+	if err != nil {
+		return reply{}, err
 	}
 	access, next, _, err := s.issue(c.acct, id.uuid)
 	if err != nil {
@@ -124,9 +116,9 @@ func (c *call) createIdentityKey() (reply, error) {
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := s.identities[strings.ToLower(uuid)]
-	if id == nil || id.acct != c.acct {
-		return reply{}, noMatch("Identity")
+	id, err := c.identity(uuid)
+	if err != nil {
+		return reply{}, err
 	}
 	k, err := s.addKey(c.acct, id.uuid, label)
 	if err != nil {

@@ -34,12 +34,8 @@ func (c *call) createSSO() (reply, error) {
 }
 
 func (c *call) verifySSO() (reply, error) {
-	f, err := c.fields()
+	tok, err := c.onlyField("token")
 	if err != nil {
-		return reply{}, err
-	}
-	tok, _ := f.text("token", need{required: true, noBlank: true})
-	if err := f.problem(); err != nil {
 		return reply{}, err
 	}
 	s := c.s

@@ -11,7 +11,7 @@ import (
 
 // AccountConfig names an account and says how it is made if it is new.
 type AccountConfig struct {
-	// Email is the human's address and names the account; "owner@example.com"
+	// Email is the address of the owner and names the account; "owner@example.com"
 	// when empty.
 	Email string `json:"email"`
 	// FirstName and LastName are the owner's; "Ada" and "Lovelace" when both
@@ -178,7 +178,7 @@ func (s *Server) changeAccount(email string, change func(*account)) error {
 	return s.saveAccount(a)
 }
 
-// user is the user object of API.md section 2.1.
+// user is the owner, as endpoints of authentication show it.
 type user struct {
 	ID        int64  `json:"id"`
 	Email     string `json:"email"`
@@ -202,7 +202,7 @@ func (c *call) getOwner() (reply, error) {
 	return ok(map[string]string{"first_name": c.acct.rec.FirstName, "last_name": c.acct.rec.LastName})
 }
 
-// encryption is the metadata of API.md section 2.8.
+// encryption is docs/ravi-api.md#encryption-metadata.
 type encryption struct {
 	ID               int64  `json:"id"`
 	Salt             string `json:"salt"`

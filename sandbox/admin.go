@@ -9,9 +9,8 @@ import (
 	"net/http"
 )
 
-// Admin returns the handler of a separate listener for whoever runs the
-// sandbox. It has no authentication and hands out credentials: bind it to
-// loopback. Bodies are JSON and must say so, which keeps web pages out.
+// Admin returns the handler of a separate listener from which the sandbox is
+// run. It has no authentication and hands out credentials: bind it to loopback. Bodies are JSON and must say so, which keeps web pages out.
 //
 //	POST   /sms              {to, from, body, at?}: deliver a text message
 //	POST   /email            {to, from, subject, text?, html?, ...}: deliver a mail (see Email)
@@ -23,14 +22,14 @@ import (
 //	GET    /devices          logins that wait for approval
 //	POST   /devices/approve  {user_code, email}
 //	POST   /devices/deny     {user_code}
-//	GET    /faults           faults that can still strike
+//	GET    /faults           faults that can still happen
 //	POST   /faults           one Fault, or an array of them
 //	DELETE /faults           empty the plan
 //	POST   /streams/drop     {identity?}: cut open event streams
 //	GET    /requests         the requests answered so far
 //	DELETE /requests         forget them
 //
-// A message nobody can get is 404, a malformed body 400.
+// A message to an unknown recipient is 404, a malformed body 400.
 func (s *Server) Admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /identities", show(func() any { return s.Identities() }))

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// maxAttachment is the largest upload, in bytes (API.md section 7.4).
+// maxAttachment is the largest upload, in bytes (docs/ravi-api.md#limits).
 const maxAttachment = 10 << 20
 
 const (
@@ -19,7 +19,7 @@ const (
 	downloadPath = "/downloads/{identity}/{uuid}"
 )
 
-// blockedExtensions are refused at presigning (API.md section 7.4).
+// blockedExtensions are refused at presigning (docs/ravi-api.md#limits).
 var blockedExtensions = strings.Fields(`exe dll scr com pif cpl sys bat cmd ps1 vbs vbe wsf wsh wsc sct shb msi msp
 	mst cab msc inf reg rgs ins isp chm hta lnk url scf iso img vhd vhdx dmg apk app action jar ade adp mde`)
 
@@ -35,7 +35,6 @@ type attachmentRec struct {
 	Loose       bool   `json:"loose,omitempty"` // belongs to the account until a mail uses it
 }
 
-// wireAttachment is Attachment of API.md section 6.
 type wireAttachment struct {
 	UUID        string `json:"uuid"`
 	Filename    string `json:"filename"`
@@ -49,7 +48,7 @@ func (s *Server) wireAttachment(i *identity, a *attachmentRec, base string) wire
 	return wireAttachment{a.UUID, a.Filename, a.ContentType, a.Size, a.Inline, base + s.fileLink("downloads", i, a.UUID)}
 }
 
-// fileLink is a path that proves by its signature that we gave it out.
+// fileLink is a path with a signature, as only the server makes it.
 func (s *Server) fileLink(kind string, i *identity, uuid string) string {
 	p := "/" + kind + "/" + i.uuid + "/" + uuid
 	return p + "?signature=" + url.QueryEscape(s.mac(p))
@@ -105,21 +104,21 @@ func (c *call) presign() (reply, error) {
 // The caller holds no lock.
 func (c *call) claim(uuids []string) error {
 	for _, u := range uuids {
-		for _, host := range c.s.identitiesOf(c.acct) {
-			host.mu.Lock()
-			a := host.attachments[u]
-			if a == nil || !a.Loose || host == c.id {
-				host.mu.Unlock()
+		for _, holder := range c.s.identitiesOf(c.acct) {
+			holder.mu.Lock()
+			a := holder.attachments[u]
+			if a == nil || !a.Loose || holder == c.id {
+				holder.mu.Unlock()
 				continue
 			}
 			moved := *a
 			moved.Loose = false
-			err := c.s.save(op{bucket: bucketAttachments, key: host.key(u)},
+			err := c.s.save(op{bucket: bucketAttachments, key: holder.key(u)},
 				op{bucket: bucketAttachments, key: c.id.key(u), value: &moved})
 			if err == nil {
-				delete(host.attachments, u)
+				delete(holder.attachments, u)
 			}
-			host.mu.Unlock()
+			holder.mu.Unlock()
 			if err != nil {
 				return err
 			}
@@ -146,8 +145,8 @@ func (c *call) linked() (*identity, error) {
 	return id, nil
 }
 
-// upload takes the raw file. As with object stores, a Ravi credential has no
-// business here, and type and length must be those of the presigning.
+// upload takes the raw file. As object stores do, it refuses a Ravi credential;
+// type and length must be those of the presigning.
 func (c *call) upload() (reply, error) {
 	if c.r.Header.Get("Authorization") != "" {
 		return reply{}, detail(400, "Only one authentication mechanism is allowed.")

@@ -19,14 +19,14 @@ const (
 	credIdentity   = "identity"
 )
 
-// credential is what a request proved to hold.
+// credential is what a request authenticates with.
 type credential struct {
 	kind     string
 	acct     *account
 	identity string // uuid, for bound tokens and identity keys
 }
 
-// claims are the payload of our tokens.
+// claims are the payload of a token.
 type claims struct {
 	Type       string `json:"token_type"`
 	Expires    int64  `json:"exp"`

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// call is one request on its way through the server.
+// call is one request.
 type call struct {
 	s      *Server
 	w      http.ResponseWriter
@@ -45,7 +45,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.fault = s.faults.take(r.Method, rt.template, c.record.Identity)
 	if c.fault != nil {
 		c.record.Fault = true
-		if c.injected() {
+		if c.faultBefore() {
 			return
 		}
 	}
@@ -83,11 +83,11 @@ func (c *call) readBody() error {
 	return nil
 }
 
-// finish lets the fault plan spoil the answer, records the request and writes.
+// finish applies the fault plan, records the request and writes the answer.
 func (c *call) finish(a answer) {
 	c.record.Status = a.status
 	if c.fault != nil {
-		a = c.spoil(a)
+		a = c.applyFault(a)
 	}
 	c.s.records.add(c.record)
 	if c.fault != nil && c.fault.Cut {

@@ -18,7 +18,7 @@ import (
 // object is a decoded JSON object.
 type object = map[string]any
 
-// client is a plain HTTP client of one sandbox, as a stranger would write it.
+// client is a plain HTTP client of one sandbox, written apart from package ravi.
 type client struct {
 	t        *testing.T
 	ravi     *sandboxtest.Instance

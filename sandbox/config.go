@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// Era is the dialect a Server speaks (API.md section 1).
+// Era is the dialect a Server speaks (docs/ravi-api.md#eras).
 type Era string
 
 // The two dialects.
@@ -16,7 +16,7 @@ const (
 // ListStyle is the shape of a flat list of messages.
 type ListStyle string
 
-// The shapes of a flat list. The contradiction is Ravi's own (API.md section 2.4).
+// The shapes of a flat list; Ravi's own sources disagree (docs/ravi-api.md#contradictions).
 const (
 	ListByEra     ListStyle = ""          // bare with tokens; with keys, on demand for mail and bare for texts
 	ListBare      ListStyle = "bare"      // an array, newest first
@@ -24,7 +24,7 @@ const (
 	ListOnDemand  ListStyle = "on-demand" // paginated if limit, offset or created_after is sent, else bare
 )
 
-// EventNaming chooses the names of email events (API.md section 5).
+// EventNaming chooses the names of email events (docs/ravi-api.md#events).
 type EventNaming string
 
 // The ways to name the event of a new email.
@@ -59,7 +59,7 @@ type Config struct {
 	// DeviceLife is how long a device code lasts; 15 minutes when 0.
 	DeviceLife time.Duration
 	// AutoApprove approves every device login at once for the account with
-	// this address, made if need be. Empty means that somebody has to.
+	// this address, made if need be. Empty means that logins wait for ApproveDevice.
 	AutoApprove string
 
 	// MissingIdentityStatus answers a call that names no identity in the token

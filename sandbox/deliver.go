@@ -9,7 +9,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// ErrBounce: nobody has this address or number, or the identity that had it
+// ErrBounce: no identity has this address or number, or the one that had it
 // was deleted.
 var ErrBounce = errors.New("sandbox: no such recipient")
 
@@ -56,7 +56,7 @@ const (
 )
 
 // DeliverSMS puts a text message into the inbox of the identity with the
-// number To and announces it on its event streams. ErrBounce when nobody has
+// number To and announces it on its event streams. ErrBounce when no identity has
 // that number.
 func (s *Server) DeliverSMS(m SMS) (id int64, err error) {
 	target, _, seal, err := s.recipient(s.phones, strings.TrimSpace(m.To))
@@ -87,7 +87,7 @@ func (s *Server) DeliverSMS(m SMS) (id int64, err error) {
 }
 
 // DeliverEmail puts a mail into the inbox of the identity with the address To
-// and announces it on its event streams. ErrBounce when nobody has that
+// and announces it on its event streams. ErrBounce when no identity has that
 // address.
 func (s *Server) DeliverEmail(m Email) (id int64, err error) {
 	target, owner, seal, err := s.recipient(s.addresses, addressKey(m.To))
@@ -155,8 +155,8 @@ func (i *identity) threadFor(m Email) string {
 	return m.MessageID
 }
 
-// emailEventName names the event of a mail (API.md section 5). identity.mu
-// must be held.
+// emailEventName names the event of a mail (docs/ravi-api.md#events).
+// identity.mu must be held.
 func (s *Server) emailEventName(target *identity, owner, from string) string {
 	if s.cfg.EventNames != EventsChannel {
 		return "email"

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// device is a login that waits for a person (API.md section 3.1). Guarded by
-// Server.mu; kept in memory only.
+// device is a login that waits for approval (docs/ravi-api.md#device-login).
+// Guarded by Server.mu; kept in memory only.
 type device struct {
 	code, userCode string
 	expires        time.Time
@@ -48,7 +48,7 @@ func (c *call) startDevice() (reply, error) {
 	})
 }
 
-// devicePage is what a person finds at the verification address.
+// devicePage is the page at the verification address.
 func (c *call) devicePage() (reply, error) {
 	return ok(rawBody{"text/plain; charset=utf-8", []byte("This is a sandbox. Approve the login on its admin listener:\n" +
 		"POST /devices/approve with {\"user_code\": \"...\", \"email\": \"owner@example.com\"}\n")})
@@ -105,7 +105,7 @@ func (c *call) deviceToken() (reply, error) {
 const longPoll = 25 * time.Second
 
 // awaitDecision blocks until the login is decided or expires, the poll has
-// been held long enough, or somebody leaves.
+// been held long enough, or client or server leave.
 func (c *call) awaitDecision(d *device) {
 	t := time.NewTimer(min(longPoll, max(0, d.expires.Sub(c.s.now()))))
 	defer t.Stop()

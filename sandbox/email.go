@@ -22,8 +22,7 @@ type emailRec struct {
 	Attachments []string `json:"attachments"` // uuids
 }
 
-// wireMail is EmailMessageDetail of API.md section 6; in a thread, url,
-// message_id and thread_id are left out.
+// wireMail is a mail; in a thread, url, message_id and thread_id are left out.
 type wireMail struct {
 	ID          int64            `json:"id"`
 	URL         string           `json:"url,omitempty"`
@@ -83,7 +82,6 @@ func (c *call) getEmailMessage() (reply, error) {
 	return reply{200, w}, markRead(c, bucketEmails, m)
 }
 
-// wireThread is EmailThread of API.md section 6.
 type wireThread struct {
 	ID       string    `json:"thread_id"`
 	Subject  string    `json:"subject"`

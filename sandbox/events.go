@@ -26,8 +26,8 @@ type eventRec struct {
 // eventLog keeps the last events of an identity. Guarded by identity.mu.
 type eventLog struct {
 	kept []eventRec
-	wake chan struct{} // closed at the next event; nil while nobody waits
-	drop chan struct{} // closed to cut the open streams; nil while nobody waits
+	wake chan struct{} // closed at the next event; nil while no stream waits
+	drop chan struct{} // closed to cut the open streams; nil while none waits
 }
 
 // after returns the kept events with an id above last.
@@ -168,7 +168,7 @@ func (c *call) stream() {
 			}
 			continue
 		}
-		hold := out.holding() // a channel only while an event waits to be overtaken
+		hold := out.holding() // nil while no event is held
 		select {
 		case <-wake:
 		case <-hold:
@@ -192,16 +192,16 @@ func (c *call) stream() {
 	}
 }
 
-// eventWriter renders events, spoilt as a fault says.
+// eventWriter renders events with a fault applied.
 type eventWriter struct {
 	fault *Fault
 	sent  int
-	held  []byte // an event that the next one shall overtake
+	held  []byte // an event that the next one goes before
 	timer *time.Timer
 }
 
-// reorderPatience is how long a held event waits for one to overtake it.
-const reorderPatience = 50 * time.Millisecond
+// reorderWait is how long an event is held for the one that goes before it.
+const reorderWait = 50 * time.Millisecond
 
 func (e *eventWriter) render(events []eventRec) (text []byte, dropped bool) {
 	var b bytes.Buffer
@@ -214,7 +214,7 @@ func (e *eventWriter) render(events []eventRec) (text []byte, dropped bool) {
 		e.sent++
 		switch {
 		case f != nil && f.Reorder && e.held == nil:
-			e.held, e.timer = one, time.NewTimer(reorderPatience)
+			e.held, e.timer = one, time.NewTimer(reorderWait)
 		case f != nil && f.Reorder:
 			b.Write(one)
 			b.Write(e.release())
@@ -249,8 +249,8 @@ func (e *eventWriter) release() []byte {
 	return out
 }
 
-// replayEvents lists kept events (API.md section 2.9; the exact path and
-// shape are not public).
+// replayEvents lists kept events. Path and shape are guesses: Ravi has not
+// published them (docs/ravi-api.md#events).
 func (c *call) replayEvents() (reply, error) {
 	since := int64(0)
 	if v := c.query.Get("since"); v != "" {

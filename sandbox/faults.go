@@ -38,8 +38,8 @@ type Fault struct {
 	// "body", "header" or "both" (also when empty).
 	RetryAfter int    `json:"retry_after,omitempty"`
 	RetryForm  string `json:"retry_form,omitempty"`
-	// Perform carries the request out before the answer is spoilt: an answer
-	// that got lost.
+	// Perform carries the request out although the answer fails: an answer that
+	// gets lost.
 	Perform bool `json:"perform,omitempty"`
 	// Cut breaks the connection instead of answering; with Truncate, in the
 	// middle of the answer.
@@ -54,7 +54,7 @@ type Fault struct {
 	DropAfter int `json:"drop_after,omitempty"`
 	// Duplicate sends every event of the stream twice.
 	Duplicate bool `json:"duplicate,omitempty"`
-	// Reorder lets every second event of the stream overtake the one before.
+	// Reorder sends every second event of the stream before the one that it follows.
 	Reorder bool `json:"reorder,omitempty"`
 
 	// LateBy hides a message that comes in from every list for this long
@@ -124,7 +124,7 @@ type faultRule struct {
 func (s *Server) Faults() *FaultPlan { return &s.faults }
 
 // Add appends faults to the plan. Of several that match a request the first
-// one strikes; the others do not count it.
+// one happens; the others do not count it.
 func (p *FaultPlan) Add(faults ...Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,7 +140,7 @@ func (p *FaultPlan) Clear() {
 	p.rules = nil
 }
 
-// List returns the faults that can still strike.
+// List returns the faults that can still happen.
 func (p *FaultPlan) List() []Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -176,7 +176,7 @@ func (r *faultRule) matches(method, endpoint, identity string) bool {
 	return r.Endpoint == endpoint || r.Endpoint == "" && strings.HasPrefix(endpoint, "/")
 }
 
-// take returns the fault that strikes now, or nil.
+// take returns the fault that happens now, or nil.
 func (p *FaultPlan) take(method, endpoint, identity string) *Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -202,9 +202,9 @@ func (f *Fault) visibleAt(now time.Time) time.Time {
 	return now.Add(f.LateBy)
 }
 
-// injected handles the faults that come before the request is carried out;
+// faultBefore handles the faults that come before the request is carried out;
 // true when the request is over.
-func (c *call) injected() bool {
+func (c *call) faultBefore() bool {
 	f := c.fault
 	if !c.pause(f.Delay) {
 		c.cut()
@@ -220,8 +220,8 @@ func (c *call) injected() bool {
 	return true
 }
 
-// spoil changes a finished answer as the fault says.
-func (c *call) spoil(a answer) answer {
+// applyFault changes a finished answer as the fault says.
+func (c *call) applyFault(a answer) answer {
 	f := c.fault
 	if f.Cut && !f.Truncate {
 		c.record.Status = 0

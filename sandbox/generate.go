@@ -48,7 +48,7 @@ func randomInt(below int) int {
 	return int(n.Int64())
 }
 
-// generate serves the server-side generator (API.md section 2.6).
+// generate makes a password without storing it (docs/ravi-api.md#passwords).
 func (c *call) generate() (reply, error) {
 	r := passwordRules{length: 16}
 	if v := c.query.Get("length"); v != "" {

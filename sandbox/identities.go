@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// wireIdentity is the Identity of API.md section 2.2.
+// wireIdentity is docs/ravi-api.md#identities.
 type wireIdentity struct {
 	UUID    string    `json:"uuid"`
 	Name    string    `json:"name"`
@@ -68,7 +68,7 @@ func (c *call) createIdentity() (reply, error) {
 
 // NewIdentity describes an identity to make.
 type NewIdentity struct {
-	// Name of the identity; a human name is invented when empty.
+	// Name of the identity; one is invented when empty.
 	Name string `json:"name"`
 	// Email is a local part or a full address; made from the name when empty.
 	Email string `json:"email"`
@@ -76,7 +76,7 @@ type NewIdentity struct {
 	ProvisionPhone bool `json:"provision_phone"`
 }
 
-// IdentityInfo describes an identity to whoever runs the server.
+// IdentityInfo describes an identity to the program that runs the server.
 type IdentityInfo struct {
 	UUID         string `json:"uuid"`
 	Name         string `json:"name"`
@@ -190,8 +190,8 @@ var (
 	notSlug   = regexp.MustCompile(`[^a-z0-9]+`)
 )
 
-// chooseAddress applies the rules of API.md section 2.2 to a wished address,
-// or makes one from the name.
+// chooseAddress checks a requested address (docs/ravi-api.md#identities), or
+// makes one from the name.
 func (s *Server) chooseAddress(n NewIdentity) (string, error) {
 	if n.Email != "" {
 		local, domain, full := strings.Cut(n.Email, "@")

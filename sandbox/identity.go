@@ -103,7 +103,7 @@ func (c *call) provisionPhone() (reply, error) {
 }
 
 // deleteIdentity destroys an identity and all it owns; its address and number
-// stay reserved, so that later mail bounces instead of reaching somebody else.
+// stay reserved, so that later mail bounces instead of reaching another identity.
 func (c *call) deleteIdentity() (reply, error) {
 	id, err := c.target()
 	if err != nil {
@@ -152,7 +152,7 @@ func (c *call) deleteIdentity() (reply, error) {
 	return noContent()
 }
 
-// wireEmail and wirePhone are the resources of API.md section 2.3.
+// wireEmail and wirePhone are docs/ravi-api.md#resources-of-an-identity.
 type wireEmail struct {
 	ID      int64     `json:"id"`
 	Email   string    `json:"email"`

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// refresh trades a refresh token for a new pair (API.md section 2.1).
+// refresh trades a refresh token for a new pair (docs/ravi-api.md#tokens-and-401).
 func (c *call) refresh() (reply, error) {
 	tok, err := c.onlyField("refresh")
 	if err != nil {
@@ -171,7 +171,7 @@ func (s *Server) RevokeKey(key string) error {
 	return s.save(op{bucket: bucketKeys, key: key, value: k})
 }
 
-// userCode is what a person types in: four letters, four digits.
+// userCode is what the owner types in: four letters, four digits.
 func userCode() string {
 	const letters = "BCDFGHJKLMNPQRSTVWXZ" // no vowels, so that no words come up
 	b := make([]byte, 8)

@@ -37,7 +37,7 @@ type RequestRecord struct {
 	Body []byte `json:"body,omitempty"`
 	// Stream marks an event stream that was opened.
 	Stream bool `json:"stream,omitempty"`
-	// Fault says that the fault plan had a hand in it.
+	// Fault says that a fault of the plan was applied.
 	Fault bool `json:"fault,omitempty"`
 }
 

@@ -19,17 +19,17 @@ type problem struct {
 
 func (p *problem) Error() string { return "status " + strconv.Itoa(p.status) }
 
-// detail is the common body of API.md section 7.1.
+// detail has the body that most errors have (docs/ravi-api.md#errors).
 func detail(status int, text string) *problem {
 	return &problem{status: status, body: map[string]any{"detail": text}}
 }
 
-// field is a validation error of one request field (API.md section 7.1).
+// field is a validation error of one request field.
 func field(name, text string) *problem {
 	return &problem{status: 400, body: map[string][]string{name: {text}}}
 }
 
-// noMatch is the 404 of a missing object, worded as in API.md section 7.1.
+// noMatch is the 404 of a missing object.
 func noMatch(model string) *problem {
 	return detail(404, "No "+model+" matches the given query.")
 }

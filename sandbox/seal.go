@@ -12,14 +12,14 @@ import (
 	"golang.org/x/crypto/nacl/box"
 )
 
-// sealedPrefix marks a sealed value (API.md section 4).
+// sealedPrefix marks a sealed value.
 const sealedPrefix = "e2e::"
 
 // verifierText is what a verifier opens to.
 const verifierText = "ravi-e2e-verify"
 
-// deriveKeys turns a PIN and a salt into the account's key pair (API.md
-// section 4, steps 3 and 4).
+// deriveKeys turns a PIN and a salt into the account's key pair
+// (docs/ravi-api.md#end-to-end-encryption).
 func deriveKeys(pin string, salt []byte) (private, public [32]byte, err error) {
 	if len(pin) != 6 || strings.Trim(pin, "0123456789") != "" {
 		return private, public, errors.New("sandbox: a PIN is six digits")

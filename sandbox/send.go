@@ -59,7 +59,7 @@ func (c *call) compose() (reply, error) {
 }
 
 // subjectNeed is whether reply and forward must name a subject: era 1 could
-// not read the sealed original (API.md section 2.4).
+// not read the sealed original.
 func (c *call) subjectNeed() need {
 	return need{required: c.cred.kind == credAccess, max: 998}
 }
@@ -149,7 +149,7 @@ func (c *call) forward() (reply, error) {
 	return c.send(d)
 }
 
-// allowEmail counts a mail against the limits of API.md section 7.4.
+// allowEmail counts a mail against the limits of the account.
 func (c *call) allowEmail() error {
 	s := c.s
 	s.mu.Lock()

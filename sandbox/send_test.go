@@ -95,9 +95,9 @@ func TestAttachmentsGoAroundTheAPI(t *testing.T) {
 		require.NoError(t, err)
 		chunked.ContentLength = -1
 		chunked.Header.Set("Content-Type", "text/plain")
-		nobody := c
-		nobody.token = ""
-		nobody.send(chunked).is(403) // no length announced
+		anonymous := c
+		anonymous.token = ""
+		anonymous.send(chunked).is(403) // no length announced
 		assert.Equal(t, 200, put(link, "text/plain", "hello", ""))
 
 		sent := c.post(compose, mail).is(201).object()
@@ -203,18 +203,18 @@ func TestContactsAreFoundByAddressAndName(t *testing.T) {
 
 		assert.Equal(t, made["uuid"], c.get("/api/contacts/find/?email=grace@example.com").is(200).object()["uuid"])
 		assert.Equal(t, "Al", c.get("/api/contacts/find/?phone_number=%2B15559876543").is(200).object()["nickname"])
-		c.get("/api/contacts/find/?email=nobody@example.com").is(404)
+		c.get("/api/contacts/find/?email=anonymous@example.com").is(404)
 		c.get("/api/contacts/find/").is(400)
 		assert.Len(t, c.get("/api/contacts/search/?q=hop").is(200).list(), 1)
 		assert.Empty(t, c.get("/api/contacts/search/?q=1555").is(200).list(), "numbers are not searched")
 
 		_, err := r.Server.DeliverEmail(sandbox.Email{To: id.Inbox, From: "Grace <grace@example.com>", Subject: "s"})
 		require.NoError(t, err)
-		_, err = r.Server.DeliverEmail(sandbox.Email{To: id.Inbox, From: "stranger@example.com", Subject: "s"})
+		_, err = r.Server.DeliverEmail(sandbox.Email{To: id.Inbox, From: "unknown@example.com", Subject: "s"})
 		require.NoError(t, err)
 		at := "/api/contacts/" + made["uuid"].(string) + "/"
 		assert.EqualValues(t, 1, c.get(at).is(200).object()["interaction_count"])
-		c.get("/api/contacts/find/?email=stranger@example.com").is(404)
+		c.get("/api/contacts/find/?email=unknown@example.com").is(404)
 
 		assert.Equal(t, "Amazing", c.patch(at, object{"nickname": "Amazing"}).is(200).object()["nickname"])
 		c.delete(at).is(204)

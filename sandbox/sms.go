@@ -18,7 +18,7 @@ type smsRec struct {
 	Phone int64  `json:"phone"`
 }
 
-// other is the number at the far end.
+// other is the number of the other side.
 func (m *smsRec) other() string { return pick(m.Direction == incoming, m.From, m.To) }
 
 // own is the identity's number.
@@ -26,7 +26,6 @@ func (m *smsRec) own() string { return pick(m.Direction == incoming, m.To, m.Fro
 
 func (m *smsRec) conversation() string { return strconv.FormatInt(m.Phone, 10) + "_" + m.other() }
 
-// wireSMS is PhoneMessage of API.md section 6.
 type wireSMS struct {
 	ID        int64     `json:"id"`
 	URL       string    `json:"url"`
@@ -71,7 +70,6 @@ func (c *call) getSMS() (reply, error) {
 	return reply{200, m.wire(c.base())}, markRead(c, bucketSMS, m)
 }
 
-// wireConversation is SMSConversation of API.md section 6.
 type wireConversation struct {
 	ID       string    `json:"conversation_id"`
 	From     string    `json:"from_number"`

@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// ssoToken lets a site ask who an identity is (API.md section 2.9). Guarded by
-// Server.mu; kept in memory only.
+// ssoToken lets a site ask who an identity is (docs/ravi-api.md#sso). Guarded
+// by Server.mu; kept in memory only.
 type ssoToken struct {
 	identity string
 	created  time.Time

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// account is the human's account. Guarded by Server.mu.
+// account owns identities. Guarded by Server.mu.
 type account struct {
 	rec        accountRec
 	identities []*identity // in order of creation
@@ -46,7 +46,7 @@ type keyRec struct {
 	Revoked  bool      `json:"revoked"`
 }
 
-// identity is a persona with all it owns. Its mutex guards every field but
+// identity is an identity with all it owns. Its mutex guards every field but
 // uuid, acct and gone. Lock order: Server.mu before identity.mu, and never
 // two identities at once.
 type identity struct {
@@ -84,7 +84,7 @@ func newIdentity(acct *account, rec identityRec) *identity {
 	return &identity{uuid: rec.UUID, acct: acct, rec: rec, gone: make(chan struct{}), attachments: map[string]*attachmentRec{}}
 }
 
-// key is the storage key of a thing of this identity.
+// key is the storage key of what belongs to this identity.
 func (i *identity) key(rest string) string { return i.uuid + "/" + rest }
 
 // snapshot returns the record as it is now.

@@ -13,7 +13,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// The buckets of the data file. Keys of things that belong to an identity
+// The buckets of the data file. Keys of what belongs to an identity
 // start with its uuid and a slash.
 const (
 	bucketMeta        = "meta"

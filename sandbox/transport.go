@@ -178,7 +178,7 @@ func (p *pipe) Read(b []byte) (int, error) {
 	}
 }
 
-// Close implements io.Closer and tells the handler that nobody reads on.
+// Close implements io.Closer and ends the handler, whose answer is not read any more.
 func (p *pipe) Close() error {
 	p.mu.Lock()
 	p.closed = true

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The vector of API.md section 4.
-func TestKeyDerivationVector(t *testing.T) {
+// The vector of docs/ravi-api.md#end-to-end-encryption.
+func TestDeriveKeys(t *testing.T) {
 	t.Parallel()
 	private, public, err := deriveKeys("123456", make([]byte, 16))
 	require.NoError(t, err)
@@ -21,7 +21,7 @@ func TestKeyDerivationVector(t *testing.T) {
 	}
 }
 
-func TestDomainsAreCleaned(t *testing.T) {
+func TestCleanDomain(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"example.com": "example.com", "https://mail.google.com/inbox?x=1": "google.com", "WWW.Example.CO.UK": "example.co.uk",
@@ -33,7 +33,7 @@ func TestDomainsAreCleaned(t *testing.T) {
 	}
 }
 
-func TestGeneratedPasswordsObeyTheirRules(t *testing.T) {
+func TestGeneratePassword(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 200 {

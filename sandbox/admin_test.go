@@ -29,7 +29,7 @@ func adminCall(t *testing.T, s *sandbox.Server, method, path string, body any) a
 	return answer{t, w.Code, w.Header(), w.Body.Bytes()}
 }
 
-func TestAdminRunsTheSandboxFromOutside(t *testing.T) {
+func TestAdmin(t *testing.T) {
 	t.Parallel()
 	r, c := start(t, sandbox.Config{})
 	admin := func(method, path string, body any) answer {
@@ -87,7 +87,7 @@ func TestAdminRunsTheSandboxFromOutside(t *testing.T) {
 	assert.Equal(t, http.StatusUnsupportedMediaType, w.Code)
 }
 
-func TestMailComesInOverSMTP(t *testing.T) {
+func TestServeSMTP(t *testing.T) {
 	t.Parallel()
 	r, c := start(t, sandbox.Config{})
 	id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})

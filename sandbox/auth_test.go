@@ -11,7 +11,7 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-func TestTokenEraWantsAnIdentityOnScopedCalls(t *testing.T) {
+func TestTokenEraRequiresAnIdentity(t *testing.T) {
 	t.Parallel()
 	r, c := start(t, sandbox.Config{})
 	mine := r.CreateIdentity(t, sandbox.NewIdentity{Name: "mine"})
@@ -99,7 +99,7 @@ func TestBoundTokenNeedsNoHeader(t *testing.T) {
 	assert.Equal(t, id.Inbox, b.get("/api/email/").is(200).list()[0]["email"], "still bound")
 }
 
-func TestKeysReachOnlyWhatTheyAreFor(t *testing.T) {
+func TestKeyScopes(t *testing.T) {
 	t.Parallel()
 	r, c := start(t, sandbox.Config{Era: sandbox.EraKeys})
 	made := c.post("/api/identities/", object{"name": "a", "provision_phone": true}).is(201).object()
@@ -155,7 +155,7 @@ func TestEraThreeIgnoresTheIdentityParameter(t *testing.T) {
 	assert.Len(t, c.as(id.UUID).get("/api/phone/").is(200).list(), 2)
 }
 
-func TestRoutesBehaveLikeDjango(t *testing.T) {
+func TestUnknownRoutesAnswerLikeDjango(t *testing.T) {
 	t.Parallel()
 	_, c := start(t, sandbox.Config{NoDelete: true, NoIdentityGet: true, NoStream: true})
 	moved := c.get("/api/identities?x=1").is(301)
@@ -195,7 +195,7 @@ func TestBodiesAreValidated(t *testing.T) {
 	assert.NotEmpty(t, made["name"], "a name is invented")
 }
 
-func TestAccountWithoutPlanPays(t *testing.T) {
+func TestAccountWithoutPlanGets402(t *testing.T) {
 	t.Parallel()
 	r, c := start(t, sandbox.Config{Era: sandbox.EraKeys})
 	id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})

@@ -133,7 +133,7 @@ func TestFaultsChooseTheirRequests(t *testing.T) {
 	assert.Error(t, plan.Load(strings.NewReader(`[{"delay": "soon"}]`)))
 }
 
-func TestLostAnswerOfACreate(t *testing.T) {
+func TestLostAnswerOfCreate(t *testing.T) {
 	t.Parallel()
 	r, c := start(t, sandbox.Config{})
 	r.Server.Faults().Add(sandbox.Fault{Method: "POST", Endpoint: "/api/identities/", Cut: true, Perform: true})
@@ -202,7 +202,7 @@ func TestFaultsOfTheStream(t *testing.T) {
 	}
 }
 
-func TestReorderedEventIsNotHeldForEver(t *testing.T) {
+func TestReorderedEventIsHeldBriefly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r, c := start(t, sandbox.Config{})
@@ -217,7 +217,7 @@ func TestReorderedEventIsNotHeldForEver(t *testing.T) {
 	})
 }
 
-func TestMessageThatShowsUpAfterItsEvent(t *testing.T) {
+func TestLateMessage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r, c := start(t, sandbox.Config{})
@@ -245,7 +245,7 @@ func TestMessageThatShowsUpAfterItsEvent(t *testing.T) {
 	})
 }
 
-func TestFaultsTravelAsJSON(t *testing.T) {
+func TestFaultJSON(t *testing.T) {
 	t.Parallel()
 	in := sandbox.Fault{Method: "GET", Endpoint: "/x/", After: 1, Count: -1, Delay: 1500 * time.Millisecond, Status: 429,
 		RetryAfter: 3, LateBy: time.Second, Header: map[string]string{"A": "b"}}

@@ -11,7 +11,7 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-func TestTextMessagesArriveInTheInboxOfTheirNumber(t *testing.T) {
+func TestSMSArriveByNumber(t *testing.T) {
 	t.Parallel()
 	eachEra(t, sandbox.Config{}, func(t *testing.T, r *sandboxtest.Instance, c client, id sandbox.IdentityInfo) {
 		first, err := r.Server.DeliverSMS(sandbox.SMS{To: id.Phone, From: "+15559876543", Body: "Your code is 481516"})
@@ -47,7 +47,7 @@ func TestTextMessagesArriveInTheInboxOfTheirNumber(t *testing.T) {
 	})
 }
 
-func TestMailIsThreadedByItsReferences(t *testing.T) {
+func TestMailIsThreadedByReferences(t *testing.T) {
 	t.Parallel()
 	eachEra(t, sandbox.Config{EmailList: sandbox.ListBare}, func(t *testing.T, r *sandboxtest.Instance, c client, id sandbox.IdentityInfo) {
 		deliver := func(m sandbox.Email) int64 {

@@ -37,7 +37,7 @@ func idsOf(list []any) (out []int64) {
 	return out
 }
 
-func TestPaginatedListsCanBeFollowedToTheEnd(t *testing.T) {
+func TestPaginatedListsCanBeFollowed(t *testing.T) {
 	t.Parallel()
 	r, c := start(t, sandbox.Config{Era: sandbox.EraKeys, SMSList: sandbox.ListPaginated, EmailList: sandbox.ListPaginated})
 	id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a", ProvisionPhone: true})
@@ -90,7 +90,7 @@ func TestKeyEraPaginatesOnDemand(t *testing.T) {
 	}
 }
 
-func TestOlderRaviKnowsNoFilters(t *testing.T) {
+func TestIgnoreFilters(t *testing.T) {
 	t.Parallel()
 	r, c := start(t, sandbox.Config{IgnoreFilters: true})
 	id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
@@ -116,7 +116,7 @@ func TestListsAreOrderedByTimeNotByID(t *testing.T) {
 	assert.Equal(t, []string{"c", "a", "b"}, got)
 }
 
-func TestReadingMarksAsReadOnlyWhenAsked(t *testing.T) {
+func TestMarkRead(t *testing.T) {
 	t.Parallel()
 	for _, mark := range []bool{false, true} {
 		r, c := start(t, sandbox.Config{MarkRead: mark})
@@ -151,7 +151,7 @@ func TestPreviewsAreCut(t *testing.T) {
 	assert.Equal(t, "Grüße, you", c.as(id.UUID).get("/api/sms-inbox/").is(200).list()[0]["preview"])
 }
 
-func TestGeneratorObeysItsParameters(t *testing.T) {
+func TestGeneratorParameters(t *testing.T) {
 	t.Parallel()
 	r, c := start(t, sandbox.Config{HidePasswords: true})
 	id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
@@ -169,7 +169,7 @@ func TestGeneratorObeysItsParameters(t *testing.T) {
 	assert.NotContains(t, c.get("/api/passwords/").is(200).list()[0], "password")
 }
 
-func TestEventsOfTheKeyEraAreNamedByTheSender(t *testing.T) {
+func TestKeyEraNamesEventsBySender(t *testing.T) {
 	t.Parallel()
 	eachEra(t, sandbox.Config{}, func(t *testing.T, r *sandboxtest.Instance, c client, id sandbox.IdentityInfo) {
 		c.post("/api/contacts/", object{"email": "friend@example.com", "is_trusted": true}).is(201)

@@ -64,7 +64,7 @@ func TestMailBetweenTwoIdentities(t *testing.T) {
 	})
 }
 
-func TestAttachmentsGoAroundTheAPI(t *testing.T) {
+func TestAttachmentsAreUploadedByLink(t *testing.T) {
 	t.Parallel()
 	eachEra(t, sandbox.Config{}, func(t *testing.T, r *sandboxtest.Instance, c client, id sandbox.IdentityInfo) {
 		announce := object{"filename": "notes.txt", "content_type": "text/plain", "size": 5}
@@ -122,7 +122,7 @@ func TestAttachmentsGoAroundTheAPI(t *testing.T) {
 	})
 }
 
-func TestUploadOfAManagementKeyBelongsToWhoSendsIt(t *testing.T) {
+func TestAccountUploadMovesToTheSender(t *testing.T) {
 	t.Parallel()
 	r, c := start(t, sandbox.Config{Era: sandbox.EraKeys})
 	c.post("/api/email-attachments/presign/", object{"filename": "a.txt", "content_type": "text/plain", "size": 1}).is(403)
@@ -162,7 +162,7 @@ func TestTextsBetweenTwoIdentities(t *testing.T) {
 	})
 }
 
-func TestMailIsLimitedByTheHourAndTheDay(t *testing.T) {
+func TestEmailLimits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r, c := start(t, sandbox.Config{EmailHourly: 2, EmailDaily: 3, UploadsHourly: 1, TokenLife: 48 * time.Hour})
@@ -223,7 +223,7 @@ func TestContactsAreFoundByAddressAndName(t *testing.T) {
 	})
 }
 
-func TestSSOTokensProveAnIdentity(t *testing.T) {
+func TestSSOTokens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r, c := start(t, sandbox.Config{Era: sandbox.EraKeys})

@@ -17,7 +17,7 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-func TestDataOutlivesARestart(t *testing.T) {
+func TestDataSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	for _, era := range []sandbox.Era{sandbox.EraTokens, sandbox.EraKeys} {
 		t.Run(string(era), func(t *testing.T) {
@@ -105,7 +105,7 @@ func victim(folder string) {
 	panic(http.Serve(l, s))
 }
 
-func TestNothingConfirmedIsLostByAKill(t *testing.T) {
+func TestAcknowledgedDataSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	var confirmed []string

@@ -10,7 +10,7 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-func TestAnIdentityLivesAndDies(t *testing.T) {
+func TestIdentityLifecycle(t *testing.T) {
 	t.Parallel()
 	for _, era := range []sandbox.Era{sandbox.EraTokens, sandbox.EraKeys} {
 		t.Run(string(era), func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestAnIdentityLivesAndDies(t *testing.T) {
 	}
 }
 
-func TestPasswordsAreCleanedGeneratedAndPrivate(t *testing.T) {
+func TestPasswords(t *testing.T) {
 	t.Parallel()
 	eachEra(t, sandbox.Config{}, func(t *testing.T, r *sandboxtest.Instance, c client, id sandbox.IdentityInfo) {
 		e := c.post("/api/passwords/", object{"domain": "https://mail.google.co.uk/inbox", "username": "ada", "password": "p<&>w"}).is(201).object()

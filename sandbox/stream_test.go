@@ -69,7 +69,7 @@ func next(t *testing.T, events <-chan event) event {
 	return event{}
 }
 
-func TestStreamAnnouncesBeatsReplaysAndEnds(t *testing.T) {
+func TestStreamLifecycle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r, c := start(t, sandbox.Config{})

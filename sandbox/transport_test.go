@@ -56,7 +56,7 @@ func TestRoundTripperEndsWithItsRequest(t *testing.T) {
 	})
 }
 
-func TestNoGoroutineIsLeft(t *testing.T) {
+func TestCloseLeavesNoGoroutine(t *testing.T) {
 	ignore := goleak.IgnoreCurrent() // tests that run beside this one
 	r, err := sandbox.New(sandbox.Config{})
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 }
 
 // Many clients at once, for the race detector.
-func TestManyIdentitiesAtOnce(t *testing.T) {
+func TestConcurrentIdentities(t *testing.T) {
 	t.Parallel()
 	const n = 40
 	r, c := start(t, sandbox.Config{})
@@ -121,7 +121,7 @@ func TestManyIdentitiesAtOnce(t *testing.T) {
 	assert.Len(t, inboxes, n, "no address and no number twice")
 }
 
-func TestServerWithASkewedClock(t *testing.T) {
+func TestSkewedServerClock(t *testing.T) {
 	t.Parallel()
 	r, c := start(t, sandbox.Config{Now: func() time.Time { return time.Now().Add(-5 * time.Minute) }})
 	id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
@@ -132,7 +132,7 @@ func TestServerWithASkewedClock(t *testing.T) {
 	assert.WithinDuration(t, time.Now().Add(-5*time.Minute), at, time.Minute)
 }
 
-func TestRecordsAreARing(t *testing.T) {
+func TestRecordsKeepTheLastRequests(t *testing.T) {
 	t.Parallel()
 	r, c := start(t, sandbox.Config{KeptRequests: 3, RecordBodies: true})
 	for _, name := range []string{"a", "b", "c", "d"} {

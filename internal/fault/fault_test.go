@@ -18,7 +18,7 @@ import (
 	"ravi-mcp/ravi/config"
 )
 
-func TestEverySentinelOfRaviHasItsCode(t *testing.T) {
+func TestFromMapsErrorsOfRavi(t *testing.T) {
 	for kind, want := range map[error]fault.Code{
 		ravi.ErrNotAuthenticated:     fault.NotAuthenticated,
 		ravi.ErrUnauthorized:         fault.NotAuthenticated,
@@ -47,7 +47,7 @@ func TestEverySentinelOfRaviHasItsCode(t *testing.T) {
 	assert.Nil(t, fault.From(nil))
 }
 
-func TestTheClientSeesNothingOfTheCause(t *testing.T) {
+func TestCauseIsNeverShown(t *testing.T) {
 	const canary = "CANARY-3b"
 	for _, cause := range []error{
 		errors.New(canary),
@@ -62,7 +62,7 @@ func TestTheClientSeesNothingOfTheCause(t *testing.T) {
 	}
 }
 
-func TestARefusalNamesItsFieldsAndAThrottleItsTime(t *testing.T) {
+func TestFromAddsFieldsAndRetryTime(t *testing.T) {
 	e := fault.From(&ravi.Error{Op: "x", Status: 400, Kind: ravi.ErrInvalid, Fields: []string{"name", "email"}})
 	assert.Equal(t, "Ravi's validation refused: name, email.", e.Message)
 
@@ -71,21 +71,21 @@ func TestARefusalNamesItsFieldsAndAThrottleItsTime(t *testing.T) {
 	assert.True(t, e.Body().Retryable)
 }
 
-func TestOnlyThrottlingAndOutagesAreWorthARetry(t *testing.T) {
+func TestRetryable(t *testing.T) {
 	for _, code := range fault.Codes() {
 		assert.Equal(t, code == fault.RateLimited || code == fault.Unavailable, code.Retryable(), code)
 	}
 	assert.Len(t, fault.Codes(), 19)
 }
 
-func TestBodyHasTheKeysOfTheContract(t *testing.T) {
+func TestBodyJSON(t *testing.T) {
 	full := &fault.Error{Code: fault.Denied, Message: "m", Hint: "h", Reason: "policy", RetryAfter: time.Second}
 	body, err := json.Marshal(full.Body())
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"code":"denied","message":"m","hint":"h","retryable":false,"retry_after_seconds":1,"reason":"policy"}`, string(body))
 }
 
-func TestABrokenFileIsNamedWithItsPositionAndNotItsContent(t *testing.T) {
+func TestBrokenFileIsNamedWithoutContent(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte("{\n  \"identity_uuid\": CANARY\n}"), 0o600))
 	sources := config.Sources{

@@ -88,7 +88,7 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
-func TestAProperTokenNamesItsSubject(t *testing.T) {
+func TestValidTokenNamesItsSubject(t *testing.T) {
 	t.Parallel()
 	d := open(t, nil).run()
 	require.NoError(t, d.Ready())
@@ -114,7 +114,7 @@ func TestAProperTokenNamesItsSubject(t *testing.T) {
 }
 
 // SECURITY.md H3: whatever is wrong with a token, the answer is the same.
-func TestAnyOtherTokenIsWorthNothing(t *testing.T) {
+func TestInvalidTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	d := open(t, nil).run()
 	good := d.fake.Claims("alice", nil)
@@ -211,7 +211,7 @@ func hmacToken(t *testing.T, public []byte, kid string, claims any) string {
 }
 
 // To Go's decoder "Sub" is "sub"; to this package it is not.
-func TestAClaimThatOnlyLooksLikeAnotherCountsNothing(t *testing.T) {
+func TestClaimNamesAreExact(t *testing.T) {
 	t.Parallel()
 	d := open(t, nil).run()
 	raw, err := json.Marshal(d.fake.Claims("bob", nil))
@@ -221,7 +221,7 @@ func TestAClaimThatOnlyLooksLikeAnotherCountsNothing(t *testing.T) {
 	assert.NotEqual(t, "alice", got, "neither the subject nor anything else")
 }
 
-func TestATokenExpires(t *testing.T) {
+func TestTokensExpire(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	d := open(t, func(c *issuer.Config) { c.Now = func() time.Time { return now } }).run()
@@ -233,7 +233,7 @@ func TestATokenExpires(t *testing.T) {
 	assert.Equal(t, issuer.ErrInvalid.Error(), d.whose(token), "what is remembered expires too")
 }
 
-func TestAnIssuerIsHTTPSOrOnLoopback(t *testing.T) {
+func TestIssuerURLIsHTTPSOrLoopback(t *testing.T) {
 	t.Parallel()
 	for text, fine := range map[string]bool{
 		"https://login.test": true, "https://login.test/realm/x": true, "http://127.0.0.1:8080": true, "http://[::1]:1": true, "http://localhost:1/x": true,

@@ -34,7 +34,7 @@ func bubble(t *testing.T, story func(t *testing.T, d *desk, start func())) {
 	})
 }
 
-func TestARotatedKeyIsLearntAndAWithdrawnOneForgotten(t *testing.T) {
+func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, d *desk, start func()) {
 		start()
@@ -58,7 +58,7 @@ func TestARotatedKeyIsLearntAndAWithdrawnOneForgotten(t *testing.T) {
 }
 
 // Clients who make up keys cannot make this server a nuisance to the issuer.
-func TestUnknownKeysAreAskedForAtABoundedRate(t *testing.T) {
+func TestUnknownKeysAreFetchedAtABoundedRate(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, d *desk, start func()) {
 		start()
@@ -76,7 +76,7 @@ func TestUnknownKeysAreAskedForAtABoundedRate(t *testing.T) {
 	})
 }
 
-func TestAnIssuerThatIsDownAtTheStartStopsNothing(t *testing.T) {
+func TestIssuerDownAtStart(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, d *desk, start func()) {
 		require.ErrorIs(t, d.Ready(), issuer.ErrUnavailable)
@@ -98,7 +98,7 @@ func TestAnIssuerThatIsDownAtTheStartStopsNothing(t *testing.T) {
 	})
 }
 
-func TestAnIssuerThatIsDownDuringARotation(t *testing.T) {
+func TestIssuerDownDuringRotation(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, d *desk, start func()) {
 		start()
@@ -126,7 +126,7 @@ func TestAnIssuerThatIsDownDuringARotation(t *testing.T) {
 }
 
 // An issuer that hangs holds up few tokens, and those not for long.
-func TestASlowIssuerHoldsUpOnlyTokensWithUnknownKeys(t *testing.T) {
+func TestSlowIssuerDelaysUnknownKeysOnly(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, d *desk, start func()) {
 		start()
@@ -168,7 +168,7 @@ func TestASlowIssuerHoldsUpOnlyTokensWithUnknownKeys(t *testing.T) {
 
 // What an issuer may answer, and what does not make a server take in more than
 // it can hold.
-func TestAHostileIssuerIsNotBelieved(t *testing.T) {
+func TestInvalidIssuerAnswersAreRefused(t *testing.T) {
 	t.Parallel()
 	discovery := func(keys string) string { return fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q}`, issuerURL, keys) }
 	small := `{"keys":[{"kty":"RSA","kid":"x","alg":"RS256","use":"sig","e":"AQAB","n":"` + strings.Repeat("A", 100) + `"}]}`
@@ -213,7 +213,7 @@ func TestAHostileIssuerIsNotBelieved(t *testing.T) {
 }
 
 // Keys that nobody here can use do not spoil the others.
-func TestAnOddKeyIsLeftOut(t *testing.T) {
+func TestUnusableKeysAreSkipped(t *testing.T) {
 	t.Parallel()
 	d := open(t, nil)
 	good, err := jose.JSONWebKey{Key: d.fake.Keys()[0].Private.Public(), KeyID: "rsa-1"}.MarshalJSON()

@@ -25,7 +25,7 @@ func sealer(t *testing.T, current, previous []byte) *token.Sealer {
 	return s
 }
 
-func TestATokenComesBackToItsOwnerOnly(t *testing.T) {
+func TestTokenOpensForItsBindingOnly(t *testing.T) {
 	t.Parallel()
 	s := sealer(t, key(1), nil)
 	tok, err := s.Seal(home, time.Hour, []byte("state"))
@@ -53,7 +53,7 @@ func TestATokenComesBackToItsOwnerOnly(t *testing.T) {
 	assert.NotEqual(t, tok, again)
 }
 
-func TestEveryRefusalIsTheSame(t *testing.T) {
+func TestRefusalsAreAlike(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 4, 6, 12, 0, 0, 0, time.UTC)
 	s := sealer(t, key(1), nil)
@@ -103,7 +103,7 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 	require.NoError(t, err, "the token itself is still good")
 }
 
-func TestEveryByteCounts(t *testing.T) {
+func TestAnyChangedByteIsRefused(t *testing.T) {
 	t.Parallel()
 	s := sealer(t, key(1), nil)
 	tok, err := s.Seal(home, time.Hour, []byte("state"))
@@ -131,7 +131,7 @@ func TestEveryByteCounts(t *testing.T) {
 	}
 }
 
-func TestRotationKeepsOldTokensForOneKey(t *testing.T) {
+func TestRotationKeepsOneOldKey(t *testing.T) {
 	t.Parallel()
 	first := sealer(t, key(1), nil)
 	second := sealer(t, key(2), key(1))
@@ -151,7 +151,7 @@ func TestRotationKeepsOldTokensForOneKey(t *testing.T) {
 	require.ErrorIs(t, err, token.ErrInvalid, "the previous key does not seal")
 }
 
-func TestWrongUseIsRefused(t *testing.T) {
+func TestMisuseIsRefused(t *testing.T) {
 	t.Parallel()
 	_, err := token.NewSealer(key(1)[:31], nil)
 	require.EqualError(t, err, "token: a sealing key must have 32 bytes, not 31")

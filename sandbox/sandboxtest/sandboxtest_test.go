@@ -27,7 +27,7 @@ func get(t *testing.T, ravi *sandboxtest.Instance, token string) (int, string) {
 	return res.StatusCode, string(body)
 }
 
-func TestASandboxInThreeLines(t *testing.T) {
+func TestNew(t *testing.T) {
 	t.Parallel()
 	ravi := sandboxtest.New(t, sandbox.Config{})
 	id := ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
@@ -36,7 +36,7 @@ func TestASandboxInThreeLines(t *testing.T) {
 	assert.Contains(t, body, id.UUID)
 }
 
-func TestASandboxInABubble(t *testing.T) {
+func TestMemoryUsesTheClockOfTheBubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ravi := sandboxtest.Memory(t, sandbox.Config{})

@@ -1,10 +1,10 @@
 package fault
 
 // Code names one kind of failure. The set is closed: clients, tests and the
-// README list exactly these (DESIGN: errors and human decisions).
+// README list exactly these (ARCHITECTURE.md#errors-and-decisions).
 type Code string
 
-// The codes, with the question each one answers for the reader of an error.
+// The codes.
 const (
 	// IdentityRequired: no identity could be determined for the call.
 	IdentityRequired Code = "identity_required"
@@ -55,8 +55,8 @@ func Codes() []Code {
 	}
 }
 
-// Retryable reports whether the same call can succeed later without anybody
-// changing anything.
+// Retryable reports whether the same call can succeed later although nothing is
+// changed.
 func (c Code) Retryable() bool {
 	return c == RateLimited || c == Unavailable
 }

@@ -43,7 +43,7 @@ var kinds = []struct {
 }
 
 // IdentityNotFoundError is the one error for an identity that does not exist
-// and for one that the caller may not use, so that nobody learns which.
+// and for one that the caller may not use, so that the error does not reveal which.
 func IdentityNotFoundError() *Error {
 	return New(IdentityNotFound, identityNotFoundMessage, identityNotFoundHint)
 }
@@ -106,8 +106,9 @@ func fromRavi(err error, e *Error) *Error {
 	return e
 }
 
-// sentence makes a sentence of a text of ours: an error of package config, with
-// paths, positions and commands but no content of a file, or a ravi.Error's detail.
+// sentence makes a sentence of a text that is safe to show: an error of package
+// config, with paths, positions and commands but no content of a file, or the
+// Detail of a ravi.Error.
 func sentence(text string) string {
 	if text == "" {
 		return ""

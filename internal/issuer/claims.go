@@ -9,7 +9,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// skew is how far the issuer's clock may be ahead of ours.
+// skew is how far the issuer's clock may be ahead of the server's.
 const skew = time.Minute
 
 // maxSubject is the length in bytes of the longest subject (OpenID Connect Core
@@ -22,8 +22,8 @@ type claims struct {
 	expires time.Time
 }
 
-// check returns what a token claims, or the reason why it is worth nothing
-// whoever has signed it. The claims are read by their exact names: to Go's
+// check returns what a token claims, or the reason why it is refused whatever
+// its signature. The claims are read by their exact names: to Go's
 // decoder "Sub" would be "sub", and some issuers let users make up claims.
 func (i *Issuer) check(header jose.Header, payload []byte, now time.Time) (claims, string) {
 	var all map[string]json.RawMessage
@@ -33,15 +33,15 @@ func (i *Issuer) check(header jose.Header, payload []byte, now time.Time) (claim
 	if issuer, ok := text(all["iss"]); !ok || issuer != i.cfg.URL {
 		return claims{}, "issuer"
 	}
-	if !i.means(all["aud"]) {
+	if !i.isAudience(all["aud"]) {
 		return claims{}, "audience"
 	}
-	expires, ok := moment(all["exp"])
+	expires, ok := numericDate(all["exp"])
 	if !ok || !now.Before(expires) {
 		return claims{}, "expired"
 	}
 	if raw, given := all["nbf"]; given {
-		if begins, ok := moment(raw); !ok || now.Add(skew).Before(begins) {
+		if begins, ok := numericDate(raw); !ok || now.Add(skew).Before(begins) {
 			return claims{}, "not yet valid"
 		}
 	}
@@ -55,9 +55,9 @@ func (i *Issuer) check(header jose.Header, payload []byte, now time.Time) (claim
 	return claims{subject: subject, expires: expires}, ""
 }
 
-// means reports whether a token is for this server and for nobody else but the
-// issuer.
-func (i *Issuer) means(raw json.RawMessage) bool {
+// isAudience reports whether a token is for this server and for no one else than
+// the issuer.
+func (i *Issuer) isAudience(raw json.RawMessage) bool {
 	var audiences []string
 	if one, ok := text(raw); ok {
 		audiences = []string{one}
@@ -69,7 +69,7 @@ func (i *Issuer) means(raw json.RawMessage) bool {
 		switch {
 		case slices.Contains(i.cfg.Audiences, a):
 			ours++
-		case !i.own(a):
+		case !i.isIssuer(a):
 			return false
 		}
 	}
@@ -83,7 +83,7 @@ func (i *Issuer) means(raw json.RawMessage) bool {
 // payload's own typ, as Keycloak has it.
 func isAccessToken(header jose.Header, all map[string]json.RawMessage) bool {
 	if _, bound := all["cnf"]; bound {
-		return false // worth something only with a proof of a key (RFC 9449, RFC 8705)
+		return false // valid only with a proof of possession (RFC 9449, RFC 8705)
 	}
 	kind, _ := header.ExtraHeaders[jose.HeaderType].(string)
 	switch strings.TrimPrefix(strings.ToLower(kind), "application/") {
@@ -116,8 +116,8 @@ func text(raw json.RawMessage) (string, bool) {
 	return *s, true
 }
 
-// moment returns a NumericDate (RFC 7519 section 2).
-func moment(raw json.RawMessage) (time.Time, bool) {
+// numericDate returns a NumericDate (RFC 7519 section 2).
+func numericDate(raw json.RawMessage) (time.Time, bool) {
 	var seconds *float64
 	if json.Unmarshal(raw, &seconds) != nil || seconds == nil || *seconds < 0 || *seconds > 1<<40 {
 		return time.Time{}, false

@@ -1,14 +1,17 @@
-// Package issuer verifies the access tokens of one OpenID Connect issuer: it
-// says whose a token is, or that it is worth nothing here.
+// Package issuer verifies the access tokens of one OpenID Connect issuer and
+// returns their subject.
 //
-// A token is a JWT that
+//	i, err := issuer.New(issuer.Config{URL: "https://login.example.com", Audiences: []string{"https://mcp.example.com/mcp"}})
+//	go i.Run(ctx)
+//	subject, err := i.Subject(ctx, token)
+//
+// A valid token is a JWT that
 //
 //   - is signed with a key that the issuer publishes, by an asymmetric algorithm
 //     (RS, PS, ES or EdDSA; never "none", never a shared secret);
 //   - names the issuer, exactly (iss);
-//   - is meant for this server and for nobody else (aud, RFC 8707): every
-//     audience is one of Config.Audiences, save those of the issuer itself, whom
-//     nothing can be kept from;
+//   - is meant for this server only (aud, RFC 8707): of its audiences exactly one is
+//     of Config.Audiences, and any other is the issuer itself;
 //   - is valid now (exp is required, nbf is optional and may be 60 s off);
 //   - names a subject (sub);
 //   - is an access token (RFC 9068), and not an ID token, a refresh token, a
@@ -18,11 +21,11 @@
 // The issuer is asked by one goroutine, Issuer.Run: discovery and keys at the
 // start, again every 10 minutes, and when a token names a key that is not known
 // yet, but then at most every 10 seconds. An answer may have 1 MiB and take 10 s;
-// no redirect is followed. So neither a slow issuer nor clients who make up
-// tokens make anybody wait but those whose key is unknown, 5 s at most and 64 of
+// no redirect is followed. So neither a slow issuer nor clients with forged
+// tokens delay other calls than those whose key is unknown, 5 s at most and 64 of
 // them at a time.
 //
 // What was verified is remembered by the token's SHA-256 until the token
-// expires or the issuer's keys change, so that most requests cost a look into a
-// map. Tokens are never kept, logged or sent anywhere.
+// expires or the issuer's keys change, so that most requests cost one look-up in
+// a map. Tokens are never kept, logged or sent anywhere.
 package issuer

@@ -20,7 +20,7 @@ import (
 
 // Failures of this package, for errors.Is. Their texts are safe to show.
 var (
-	// ErrInvalid: the token is worth nothing here. Why is never said.
+	// ErrInvalid: the token is not valid; the reason is logged and never returned.
 	ErrInvalid = errors.New("issuer: the token is not valid here")
 	// ErrUnavailable: nothing can be said about the token, because the issuer's
 	// keys could not be read; the same token may be valid in a moment.
@@ -30,7 +30,7 @@ var (
 // maxToken is the length in bytes of the longest token that is looked at.
 const maxToken = 8 << 10
 
-// Config says whose tokens are taken, and for whom they must be meant.
+// Config names the issuer whose tokens are accepted, and the audiences they must have.
 type Config struct {
 	// URL is the issuer, exactly as its tokens name it: https, or http on
 	// loopback, without query and fragment. Required.
@@ -41,10 +41,10 @@ type Config struct {
 	// Transport carries the requests to the issuer. Nil: TLS 1.2 at least, the
 	// system's roots, the proxy of the environment.
 	Transport http.RoundTripper
-	// Now is the clock by which tokens expire; nil means time.Now.
+	// Now is the clock that expiry is checked with; nil means time.Now.
 	Now func() time.Time
-	// Log gets what an operator should know, and at debug level which of a closed
-	// set of reasons a token was refused for. The zero value is silent.
+	// Log gets failures to read the keys, and at debug level which of a closed set
+	// of reasons a token was refused for. The zero value is silent.
 	Log zerolog.Logger
 }
 
@@ -61,7 +61,7 @@ type Issuer struct {
 	first    chan struct{}
 
 	mu      sync.Mutex
-	round   chan struct{} // closed at the end of the reading that is under way or asked for
+	reading chan struct{} // closed at the end of the reading that is under way or asked for
 	waiting int
 	tried   time.Time // when the latest reading ended
 	failed  error     // how it ended
@@ -131,7 +131,7 @@ func (i *Issuer) Verify(ctx context.Context, token string) (subject string, expi
 	if known, ok := i.verified.find(keys, token, now); ok && keys.usable(now) {
 		return known.subject, known.expires, nil
 	}
-	// Whatever is cheap comes first: nobody else's token costs the issuer a request.
+	// What is cheap is checked first, so that invalid tokens cost the issuer no request.
 	parsed, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil || len(parsed.Signatures) != 1 {
 		return "", expires, i.refuse("format or algorithm")
@@ -150,7 +150,7 @@ func (i *Issuer) Verify(ctx context.Context, token string) (subject string, expi
 	return claimed.subject, claimed.expires, nil
 }
 
-// refuse notes why a token was refused, for the operator alone.
+// refuse logs why a token is refused.
 func (i *Issuer) refuse(reason string) error {
 	i.cfg.Log.Debug().Str("reason", reason).Msg("an access token was refused")
 	return ErrInvalid
@@ -174,9 +174,9 @@ func (i *Issuer) Ready() error {
 // whatever came of it.
 func (i *Issuer) Tried() <-chan struct{} { return i.first }
 
-// own reports whether an audience is the issuer itself or something of its own,
-// such as its userinfo endpoint.
-func (i *Issuer) own(audience string) bool {
+// isIssuer reports whether an audience is the issuer itself or one of its
+// endpoints, such as userinfo.
+func (i *Issuer) isIssuer(audience string) bool {
 	base := strings.TrimSuffix(i.cfg.URL, "/")
 	return audience == base || strings.HasPrefix(audience, base+"/")
 }

@@ -27,8 +27,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const issuerURL = "https://login.test/realm"
 
-// desk is who verifies the tokens of an issuer for tests.
-type desk struct {
+// verifier is an issuer.Issuer that reads from a fake one.
+type verifier struct {
 	*issuer.Issuer
 	t    *testing.T
 	fake *issuertest.Issuer
@@ -36,9 +36,9 @@ type desk struct {
 }
 
 // open starts one, without a socket, so that it runs in a bubble too.
-func open(t *testing.T, adjust func(*issuer.Config)) *desk {
+func open(t *testing.T, adjust func(*issuer.Config)) *verifier {
 	t.Helper()
-	d := &desk{t: t, fake: issuertest.New(t, issuerURL)}
+	d := &verifier{t: t, fake: issuertest.New(t, issuerURL)}
 	cfg := issuer.Config{
 		URL: issuerURL, Audiences: []string{issuertest.Audience}, Transport: d.fake, Log: zerolog.New(&d.log),
 	}
@@ -51,8 +51,8 @@ func open(t *testing.T, adjust func(*issuer.Config)) *desk {
 	return d
 }
 
-// run lets it work until the test ends.
-func (d *desk) run() *desk {
+// run runs it until the test ends.
+func (d *verifier) run() *verifier {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); d.Run(ctx) }()
@@ -61,8 +61,8 @@ func (d *desk) run() *desk {
 	return d
 }
 
-// whose is the subject of a token, or the error.
-func (d *desk) whose(token string) string {
+// subject returns the subject of a token, or the text of the error.
+func (d *verifier) subject(token string) string {
 	subject, err := d.Subject(context.Background(), token)
 	if err != nil {
 		assert.Empty(d.t, subject)
@@ -107,7 +107,7 @@ func TestValidTokenNamesItsSubject(t *testing.T) {
 		"no name of the only key?": issuertest.Sign(t, issuertest.Key{Algorithm: jose.RS256, Private: rsa.Private}, "", d.fake.Claims("alice", nil)),
 	} {
 		for range 2 { // the second time from memory
-			assert.Equal(t, "alice", d.whose(token), name)
+			assert.Equal(t, "alice", d.subject(token), name)
 		}
 	}
 	assert.Equal(t, 2, d.fake.Asked(), "discovery and keys, once")
@@ -120,8 +120,8 @@ func TestInvalidTokensAreRefused(t *testing.T) {
 	good := d.fake.Claims("alice", nil)
 	rsa := d.fake.Keys()[0]
 	signed := func(change map[string]any) string { return d.fake.Token("alice", change) }
-	stranger := issuertest.NewKey(t, rsa.ID, jose.ES256)
-	embedded, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: stranger.Private}, &jose.SignerOptions{EmbedJWK: true})
+	foreign := issuertest.NewKey(t, rsa.ID, jose.ES256)
+	embedded, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: foreign.Private}, &jose.SignerOptions{EmbedJWK: true})
 	require.NoError(t, err)
 	payload, err := json.Marshal(good)
 	require.NoError(t, err)
@@ -177,7 +177,7 @@ func TestInvalidTokensAreRefused(t *testing.T) {
 		"alg None":             part(map[string]any{"alg": "None", "kid": rsa.ID}) + "." + part(good) + ".",
 		"HS256, DER":           hmacToken(t, der, rsa.ID, good),
 		"HS256, PEM":           hmacToken(t, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), rsa.ID, good),
-		"another's key":        issuertest.Sign(t, stranger, "at+jwt", good),
+		"a foreign key":        issuertest.Sign(t, foreign, "at+jwt", good),
 		"a key it brings":      withOwnKey,
 		"a changed signature":  head + "." + body + "." + string(flipped),
 		"no signature":         head + "." + body + ".",
@@ -190,7 +190,7 @@ func TestInvalidTokensAreRefused(t *testing.T) {
 		assert.Equal(t, issuer.ErrInvalid, err, name)
 		assert.Empty(t, subject, name)
 	}
-	assert.Equal(t, 2, d.fake.Asked(), "none of them was worth a question to the issuer")
+	assert.Equal(t, 2, d.fake.Asked(), "none of them costs a request to the issuer")
 	assert.NotContains(t, d.log.String(), issuertest.Canary)
 	assert.NotContains(t, d.log.String(), body)
 	assert.Contains(t, d.log.String(), `"reason":"audience"`)
@@ -217,7 +217,7 @@ func TestClaimNamesAreExact(t *testing.T) {
 	raw, err := json.Marshal(d.fake.Claims("bob", nil))
 	require.NoError(t, err)
 	token := issuertest.Sign(t, d.fake.Keys()[0], "at+jwt", json.RawMessage(strings.TrimSuffix(string(raw), "}")+`,"Sub":"alice","ISS":"x","Aud":"y","EXP":1}`))
-	got := d.whose(token)
+	got := d.subject(token)
 	assert.NotEqual(t, "alice", got, "neither the subject nor anything else")
 }
 
@@ -226,11 +226,11 @@ func TestTokensExpire(t *testing.T) {
 	now := time.Now()
 	d := open(t, func(c *issuer.Config) { c.Now = func() time.Time { return now } }).run()
 	token := d.fake.Token("alice", map[string]any{"exp": now.Add(time.Minute).Unix()})
-	require.Equal(t, "alice", d.whose(token))
+	require.Equal(t, "alice", d.subject(token))
 	now = now.Add(58 * time.Second)
-	require.Equal(t, "alice", d.whose(token))
+	require.Equal(t, "alice", d.subject(token))
 	now = now.Add(3 * time.Second)
-	assert.Equal(t, issuer.ErrInvalid.Error(), d.whose(token), "what is remembered expires too")
+	assert.Equal(t, issuer.ErrInvalid.Error(), d.subject(token), "what is remembered expires too")
 }
 
 func TestIssuerURLIsHTTPSOrLoopback(t *testing.T) {
@@ -247,7 +247,7 @@ func TestIssuerURLIsHTTPSOrLoopback(t *testing.T) {
 	assert.ErrorContains(t, err, "audience")
 }
 
-// BenchmarkSubject is what a request costs whose token was seen before.
+// BenchmarkSubject verifies a token that was verified before.
 func BenchmarkSubject(b *testing.B) {
 	fake := issuertest.New(b, issuerURL)
 	i, err := issuer.New(issuer.Config{URL: issuerURL, Audiences: []string{issuertest.Audience}, Transport: fake})

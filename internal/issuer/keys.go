@@ -13,8 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// algorithms are those by which a token may be signed. With each of them, who
-// can verify a token cannot make one.
+// algorithms are those by which a token may be signed: asymmetric ones only.
 var algorithms = []jose.SignatureAlgorithm{
 	jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
 }
@@ -118,13 +117,12 @@ func usableKey(k jose.JSONWebKey) bool {
 	case *ecdsa.PublicKey, ed25519.PublicKey:
 		return true
 	}
-	return false // a shared secret, or a private key, which nobody may publish
+	return false // a shared secret, or a private key
 }
 
 type keySetKey struct{}
 
-// VerifySignature implements oidc.KeySet with the keys that Subject has put into
-// ctx. It is not for others to call.
+// VerifySignature implements oidc.KeySet for Verify, which puts the keys into ctx.
 func (i *Issuer) VerifySignature(ctx context.Context, token string) ([]byte, error) {
 	keys, ok := ctx.Value(keySetKey{}).(*keySet)
 	if !ok {

@@ -39,7 +39,7 @@ func (i *Issuer) Run(ctx context.Context) {
 	pauses := &backoff.ExponentialBackOff{InitialInterval: firstPause, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: longestPause}
 	pauses.Reset()
 	for first := true; ; first = false {
-		i.begin()
+		i.beginRead()
 		next, err := i.read(ctx)
 		if ctx.Err() != nil {
 			return
@@ -47,13 +47,13 @@ func (i *Issuer) Run(ctx context.Context) {
 		pause := readEvery
 		if err == nil {
 			pauses.Reset()
-			i.take(next)
+			i.use(next)
 		} else {
 			pause = pauses.NextBackOff()
 			i.cfg.Log.Warn().Err(err).Str("issuer", i.cfg.URL).Dur("again_in", pause).Bool("older_keys", i.keys.Load().usable(i.cfg.Now())).
 				Msg("the keys of the issuer could not be read")
 		}
-		i.ended(err)
+		i.endRead(err)
 		if first {
 			close(i.first)
 		}
@@ -70,8 +70,8 @@ func (i *Issuer) Run(ctx context.Context) {
 	}
 }
 
-// take uses what was read from now on. What was verified with other keys counts no longer.
-func (i *Issuer) take(next *keySet) {
+// use replaces the keys. Tokens that were verified with other keys are verified again.
+func (i *Issuer) use(next *keySet) {
 	now := i.keys.Load()
 	if now != nil {
 		next.version = now.version
@@ -83,12 +83,12 @@ func (i *Issuer) take(next *keySet) {
 	i.keys.Store(next)
 }
 
-// begin begins a reading; who needs keys from now on waits for this one.
-func (i *Issuer) begin() {
+// beginRead begins a reading; calls that need keys from now on wait for this one.
+func (i *Issuer) beginRead() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.round == nil {
-		i.round = make(chan struct{})
+	if i.reading == nil {
+		i.reading = make(chan struct{})
 	}
 	select {
 	case <-i.wake:
@@ -96,13 +96,13 @@ func (i *Issuer) begin() {
 	}
 }
 
-// ended tells those who wait that a reading is over.
-func (i *Issuer) ended(err error) {
+// endRead releases the calls that wait for a reading.
+func (i *Issuer) endRead(err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.tried, i.failed = time.Now(), err
-	close(i.round)
-	i.round = nil
+	close(i.reading)
+	i.reading = nil
 }
 
 // keysFor returns keys with one for a signature of that header, which may have
@@ -110,7 +110,7 @@ func (i *Issuer) ended(err error) {
 func (i *Issuer) keysFor(ctx context.Context, header jose.Header) (*keySet, error) {
 	keys := i.keys.Load()
 	if !keys.usable(i.cfg.Now()) {
-		return nil, ErrUnavailable // Run is at it
+		return nil, ErrUnavailable // Run is reading them
 	}
 	if keys.has(header) {
 		return keys, nil
@@ -118,7 +118,7 @@ func (i *Issuer) keysFor(ctx context.Context, header jose.Header) (*keySet, erro
 	if header.KeyID == "" {
 		return nil, i.refuse("no key is named")
 	}
-	if err := i.again(ctx); err != nil {
+	if err := i.readNow(ctx); err != nil {
 		return nil, err
 	}
 	if keys = i.keys.Load(); !keys.has(header) {
@@ -127,11 +127,11 @@ func (i *Issuer) keysFor(ctx context.Context, header jose.Header) (*keySet, erro
 	return keys, nil
 }
 
-// again has the keys read once more, unless that was done a moment ago, and
-// waits for it.
-func (i *Issuer) again(ctx context.Context) error {
+// readNow has the keys read again, unless that was done a moment ago, and waits
+// for it.
+func (i *Issuer) readNow(ctx context.Context) error {
 	i.mu.Lock()
-	if i.round == nil {
+	if i.reading == nil {
 		if time.Since(i.tried) < readAgain {
 			err := i.failed
 			i.mu.Unlock()
@@ -140,15 +140,15 @@ func (i *Issuer) again(ctx context.Context) error {
 			}
 			return nil
 		}
-		i.round = make(chan struct{})
-		i.wake <- struct{}{} // has room: begin has emptied it
+		i.reading = make(chan struct{})
+		i.wake <- struct{}{} // has room: beginRead has emptied it
 	}
 	if i.waiting >= maxWaiting {
 		i.mu.Unlock()
 		return ErrUnavailable
 	}
 	i.waiting++
-	over := i.round
+	over := i.reading
 	i.mu.Unlock()
 	defer func() {
 		i.mu.Lock()
@@ -172,7 +172,7 @@ func (i *Issuer) again(ctx context.Context) error {
 	return nil
 }
 
-// read asks the issuer where its keys are, and for them.
+// read fetches the discovery document, and then the keys.
 func (i *Issuer) read(ctx context.Context) (*keySet, error) {
 	ctx = oidc.ClientContext(ctx, i.client)
 	provider, err := oidc.NewProvider(ctx, i.cfg.URL)
@@ -181,13 +181,13 @@ func (i *Issuer) read(ctx context.Context) (*keySet, error) {
 		return nil, errors.New("its discovery document names another issuer")
 	}
 	if err != nil {
-		return nil, brief(err)
+		return nil, shorten(err)
 	}
 	var where struct {
 		Keys string `json:"jwks_uri"`
 	}
 	if err := provider.Claims(&where); err != nil {
-		return nil, brief(err)
+		return nil, shorten(err)
 	}
 	u, err := url.Parse(where.Keys)
 	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && i.loopback && onLoopback(u)) {
@@ -195,11 +195,11 @@ func (i *Issuer) read(ctx context.Context) (*keySet, error) {
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, brief(err)
+		return nil, shorten(err)
 	}
 	response, err := i.client.Do(request)
 	if err != nil {
-		return nil, brief(err)
+		return nil, shorten(err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -207,13 +207,13 @@ func (i *Issuer) read(ctx context.Context) (*keySet, error) {
 	}
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		return nil, brief(err)
+		return nil, shorten(err)
 	}
 	return parseKeys(body, i.cfg.Now())
 }
 
-// brief keeps what an issuer answers out of the log, all but its beginning.
-func brief(err error) error {
+// shorten keeps all but the beginning of what an issuer answers out of the log.
+func shorten(err error) error {
 	const most = 200
 	if text := err.Error(); len(text) > most {
 		return errors.New(text[:most] + "…")
@@ -229,7 +229,7 @@ func newClient(transport http.RoundTripper) *http.Client {
 		own.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 		own.MaxConnsPerHost = 2
 		own.MaxResponseHeaderBytes = 64 << 10
-		own.DisableKeepAlives = true // one question in ten minutes
+		own.DisableKeepAlives = true // one request in ten minutes
 		transport = own
 	}
 	return &http.Client{

@@ -19,15 +19,15 @@ import (
 	"ravi-mcp/internal/issuer/issuertest"
 )
 
-// bubble runs a story in a bubble, with what runs in it ended inside.
-func bubble(t *testing.T, story func(t *testing.T, d *desk, start func())) {
+// bubble runs a test in a synctest bubble and ends what it started.
+func bubble(t *testing.T, test func(t *testing.T, d *verifier, start func())) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		d := open(t, nil)
 		ctx, stop := context.WithCancel(t.Context())
 		defer synctest.Wait()
 		defer stop()
-		story(t, d, func() {
+		test(t, d, func() {
 			go d.Run(ctx)
 			synctest.Wait()
 		})
@@ -36,55 +36,55 @@ func bubble(t *testing.T, story func(t *testing.T, d *desk, start func())) {
 
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, d *desk, start func()) {
+	bubble(t, func(t *testing.T, d *verifier, start func()) {
 		start()
 		old := d.fake.Token("alice", nil)
-		require.Equal(t, "alice", d.whose(old))
+		require.Equal(t, "alice", d.subject(old))
 		next := issuertest.NewKey(t, "ec-2", jose.ES256)
 		d.fake.Publish(append(d.fake.Keys(), next)...)
 		time.Sleep(10 * time.Second)
 		fresh := issuertest.Sign(t, next, "at+jwt", d.fake.Claims("alice", nil))
-		assert.Equal(t, "alice", d.whose(fresh), "read because the key was not known")
+		assert.Equal(t, "alice", d.subject(fresh), "read because the key was not known")
 		assert.Equal(t, 4, d.fake.Asked())
-		assert.Equal(t, "alice", d.whose(old))
+		assert.Equal(t, "alice", d.subject(old))
 
 		d.fake.Publish(next)
-		assert.Equal(t, "alice", d.whose(old), "nobody has looked yet")
+		assert.Equal(t, "alice", d.subject(old), "not read again yet")
 		time.Sleep(10*time.Minute + time.Second)
 		synctest.Wait()
-		assert.Equal(t, issuer.ErrInvalid.Error(), d.whose(old), "withdrawn, though it was remembered")
-		assert.Equal(t, "alice", d.whose(fresh))
+		assert.Equal(t, issuer.ErrInvalid.Error(), d.subject(old), "withdrawn, though it was remembered")
+		assert.Equal(t, "alice", d.subject(fresh))
 	})
 }
 
-// Clients who make up keys cannot make this server a nuisance to the issuer.
+// Forged key ids cost the issuer few requests.
 func TestUnknownKeysAreFetchedAtABoundedRate(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, d *desk, start func()) {
+	bubble(t, func(t *testing.T, d *verifier, start func()) {
 		start()
 		time.Sleep(time.Minute)
 		before := d.fake.Asked()
 		began := time.Now()
 		for n := range 600 {
 			made := issuertest.Key{ID: fmt.Sprintf("made-up-%d", n), Algorithm: jose.ES256, Private: d.fake.Keys()[1].Private}
-			assert.Equal(t, issuer.ErrInvalid.Error(), d.whose(issuertest.Sign(t, made, "at+jwt", d.fake.Claims("alice", nil))))
+			assert.Equal(t, issuer.ErrInvalid.Error(), d.subject(issuertest.Sign(t, made, "at+jwt", d.fake.Claims("alice", nil))))
 			time.Sleep(100 * time.Millisecond)
 		}
 		require.Equal(t, time.Minute, time.Since(began))
 		assert.LessOrEqual(t, (d.fake.Asked()-before)/2, 6, "readings in a minute")
-		assert.Equal(t, "alice", d.whose(d.fake.Token("alice", nil)))
+		assert.Equal(t, "alice", d.subject(d.fake.Token("alice", nil)))
 	})
 }
 
 func TestIssuerDownAtStart(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, d *desk, start func()) {
+	bubble(t, func(t *testing.T, d *verifier, start func()) {
 		require.ErrorIs(t, d.Ready(), issuer.ErrUnavailable)
 		d.fake.Down(true)
 		start()
 		<-d.Tried()
 		token := d.fake.Token("alice", nil)
-		assert.Equal(t, issuer.ErrUnavailable.Error(), d.whose(token), "not invalid: nobody can say")
+		assert.Equal(t, issuer.ErrUnavailable.Error(), d.subject(token), "unknown, which is not invalid")
 		err := d.Ready()
 		require.ErrorIs(t, err, issuer.ErrUnavailable)
 		assert.ErrorContains(t, err, "503")
@@ -94,13 +94,13 @@ func TestIssuerDownAtStart(t *testing.T) {
 		time.Sleep(75 * time.Second)
 		synctest.Wait()
 		require.NoError(t, d.Ready())
-		assert.Equal(t, "alice", d.whose(token))
+		assert.Equal(t, "alice", d.subject(token))
 	})
 }
 
 func TestIssuerDownDuringRotation(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, d *desk, start func()) {
+	bubble(t, func(t *testing.T, d *verifier, start func()) {
 		start()
 		known := d.fake.Token("alice", nil)
 		next := issuertest.NewKey(t, "ec-2", jose.ES256)
@@ -108,38 +108,38 @@ func TestIssuerDownDuringRotation(t *testing.T) {
 		d.fake.Publish(append(d.fake.Keys(), next)...)
 		d.fake.Down(true)
 		time.Sleep(time.Minute)
-		assert.Equal(t, issuer.ErrUnavailable.Error(), d.whose(fresh))
-		assert.Equal(t, "alice", d.whose(known), "the keys that are known still hold")
+		assert.Equal(t, issuer.ErrUnavailable.Error(), d.subject(fresh))
+		assert.Equal(t, "alice", d.subject(known), "the keys that are known still hold")
 		require.NoError(t, d.Ready())
 		d.fake.Down(false)
 		time.Sleep(75 * time.Second)
 		synctest.Wait()
-		assert.Equal(t, "bob", d.whose(fresh))
+		assert.Equal(t, "bob", d.subject(fresh))
 
 		d.fake.Down(true)
 		time.Sleep(23 * time.Hour)
-		assert.Equal(t, "alice", d.whose(d.fake.Token("alice", nil)))
+		assert.Equal(t, "alice", d.subject(d.fake.Token("alice", nil)))
 		time.Sleep(2 * time.Hour)
-		assert.Equal(t, issuer.ErrUnavailable.Error(), d.whose(d.fake.Token("alice", nil)), "after a day nobody knows which keys were withdrawn")
+		assert.Equal(t, issuer.ErrUnavailable.Error(), d.subject(d.fake.Token("alice", nil)), "keys a day old may have been withdrawn")
 		require.Error(t, d.Ready())
 	})
 }
 
-// An issuer that hangs holds up few tokens, and those not for long.
+// An issuer that hangs delays few tokens, and briefly.
 func TestSlowIssuerDelaysUnknownKeysOnly(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, d *desk, start func()) {
+	bubble(t, func(t *testing.T, d *verifier, start func()) {
 		start()
 		time.Sleep(time.Minute)
 		known := d.fake.Token("alice", nil)
 		d.fake.Answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-		stranger := issuertest.Sign(t, issuertest.NewKey(t, "ec-2", jose.ES256), "at+jwt", d.fake.Claims("alice", nil))
+		foreign := issuertest.Sign(t, issuertest.NewKey(t, "ec-2", jose.ES256), "at+jwt", d.fake.Claims("alice", nil))
 		began := time.Now()
 		var shed, late atomic.Int32
 		var wait sync.WaitGroup
 		for range 200 {
 			wait.Go(func() {
-				assert.Equal(t, issuer.ErrUnavailable.Error(), d.whose(stranger))
+				assert.Equal(t, issuer.ErrUnavailable.Error(), d.subject(foreign))
 				switch took := time.Since(began); took {
 				case 0:
 					shed.Add(1)
@@ -151,23 +151,22 @@ func TestSlowIssuerDelaysUnknownKeysOnly(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		assert.Equal(t, "alice", d.whose(known))
+		assert.Equal(t, "alice", d.subject(known))
 		assert.Zero(t, time.Since(began), "known keys do not wait")
 		gone, cancel := context.WithCancelCause(t.Context())
 		cancel(fmt.Errorf("the client went away"))
-		_, err := d.Subject(gone, stranger)
+		_, err := d.Subject(gone, foreign)
 		require.Error(t, err)
 		wait.Wait()
 		assert.EqualValues(t, 64, late.Load())
 		assert.EqualValues(t, 136, shed.Load())
 		d.fake.Answer(nil)
 		time.Sleep(2 * time.Minute)
-		assert.Equal(t, "alice", d.whose(known))
+		assert.Equal(t, "alice", d.subject(known))
 	})
 }
 
-// What an issuer may answer, and what does not make a server take in more than
-// it can hold.
+// Answers of an issuer are checked and bounded.
 func TestInvalidIssuerAnswersAreRefused(t *testing.T) {
 	t.Parallel()
 	discovery := func(keys string) string { return fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q}`, issuerURL, keys) }
@@ -207,12 +206,12 @@ func TestInvalidIssuerAnswersAreRefused(t *testing.T) {
 			assert.ErrorContains(t, err, c.says)
 			assert.Less(t, len(err.Error()), 400)
 			assert.Less(t, len(d.log.String()), 1000)
-			assert.Equal(t, issuer.ErrUnavailable.Error(), d.whose(d.fake.Token("alice", nil)))
+			assert.Equal(t, issuer.ErrUnavailable.Error(), d.subject(d.fake.Token("alice", nil)))
 		})
 	}
 }
 
-// Keys that nobody here can use do not spoil the others.
+// Unusable keys leave the others usable.
 func TestUnusableKeysAreSkipped(t *testing.T) {
 	t.Parallel()
 	d := open(t, nil)
@@ -227,6 +226,6 @@ func TestUnusableKeysAreSkipped(t *testing.T) {
 			`{"kty":"RSA","kid":"rsa-1","use":"enc","e":"AQAB","n":"AAAA"},{"kty":"new"},%s]}`, good)
 	})
 	d.run()
-	assert.Equal(t, "alice", d.whose(d.fake.Token("alice", nil)))
+	assert.Equal(t, "alice", d.subject(d.fake.Token("alice", nil)))
 	assert.Contains(t, d.log.String(), `"keys":1`)
 }

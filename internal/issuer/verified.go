@@ -9,8 +9,8 @@ import (
 // maxVerified is how many tokens of one half of verifiedTokens are remembered.
 const maxVerified = 8192
 
-// verifiedTokens remembers whose the tokens are that were verified with the
-// latest keys, by the hash of the token. It has two halves: when the newer one is
+// verifiedTokens remembers the claims of tokens that were verified with the latest
+// keys, by the hash of the token. It has two halves: when the newer one is
 // full, the older one is dropped, and what is asked for moves to the newer one.
 type verifiedTokens struct {
 	mu           sync.Mutex
@@ -52,7 +52,7 @@ func (v *verifiedTokens) add(keys *keySet, token string, c claims) {
 	}
 }
 
-// put is add for who holds mu.
+// put is add with mu held.
 func (v *verifiedTokens) put(hash [sha256.Size]byte, c claims) {
 	if len(v.newer) >= maxVerified {
 		v.older, v.newer = v.newer, nil

@@ -1,6 +1,6 @@
-// Package token makes opaque strings that this server hands out and takes
+// Package token makes opaque strings that this server gives to clients and gets
 // back: inbox cursors, confirmations, request state. A token is sealed with
-// XChaCha20-Poly1305, so nobody outside reads or changes what is in it, and it
+// XChaCha20-Poly1305, so only a server with the key can read or change it, and it
 // is bound to the caller it was made for, to one identity, to one purpose and
 // to an expiry.
 //
@@ -13,9 +13,9 @@
 // # One error
 //
 // [Sealer.Open] has one failure, [ErrInvalid]: a token that was never made,
-// was made for somebody else, for another identity or purpose, was changed, or
-// has expired all get the same error with the same text, so that a stranger's
-// token teaches nothing (SECURITY T2, C4).
+// was made for another caller, identity or purpose, was changed, or has expired all
+// get the same error with the same text, so that the error reveals nothing about
+// a foreign token (SECURITY.md T2, C4).
 //
 // # Keys
 //

@@ -24,7 +24,7 @@ const MaxLength = 64 << 10
 // ErrInvalid is the only error of opening a token.
 var ErrInvalid = errors.New("the token is not valid")
 
-// Binding says for whom and for what a token is. All three are authenticated.
+// Binding is the caller, identity and purpose of a token. All three are authenticated.
 type Binding struct {
 	Caller   string // the authenticated caller, e.g. "local"
 	Identity string // the uuid of the identity; may be empty
@@ -143,8 +143,8 @@ func (b Binding) associated() []byte {
 	return appendString(out, b.Purpose)
 }
 
-// decode takes exactly what Seal writes: the decoder alone would skip line
-// breaks, and a token has one spelling only.
+// decode accepts only what Seal writes: a token has one spelling, and the decoder
+// alone would skip line breaks.
 func decode(tok string) ([]byte, bool) {
 	if len(tok) > MaxLength || strings.ContainsAny(tok, "\r\n") {
 		return nil, false

@@ -14,7 +14,7 @@ import (
 	"ravi-mcp/internal/token"
 )
 
-var home = token.Binding{Caller: "local", Identity: "4f9d2a6e-0000-4000-8000-000000000001", Purpose: "cursor"}
+var bound = token.Binding{Caller: "local", Identity: "4f9d2a6e-0000-4000-8000-000000000001", Purpose: "cursor"}
 
 func key(b byte) []byte { return bytes.Repeat([]byte{b}, token.KeySize) }
 
@@ -28,27 +28,27 @@ func sealer(t *testing.T, current, previous []byte) *token.Sealer {
 func TestTokenOpensForItsBindingOnly(t *testing.T) {
 	t.Parallel()
 	s := sealer(t, key(1), nil)
-	tok, err := s.Seal(home, time.Hour, []byte("state"))
+	tok, err := s.Seal(bound, time.Hour, []byte("state"))
 	require.NoError(t, err)
 
-	payload, err := s.Open(home, tok)
+	payload, err := s.Open(bound, tok)
 	require.NoError(t, err)
 	assert.Equal(t, "state", string(payload))
 
-	// Before the identity of a call is known, the owner can ask the token.
-	identity, payload, err := s.OpenAny(home.Caller, home.Purpose, tok)
+	// The identity can be read from the token.
+	identity, payload, err := s.OpenAny(bound.Caller, bound.Purpose, tok)
 	require.NoError(t, err)
-	assert.Equal(t, home.Identity, identity)
+	assert.Equal(t, bound.Identity, identity)
 	assert.Equal(t, "state", string(payload))
 
-	// Neither the payload nor the identity shows.
+	// Payload and identity are encrypted.
 	raw, err := base64.RawURLEncoding.DecodeString(tok)
 	require.NoError(t, err)
 	assert.NotContains(t, string(raw), "state")
-	assert.NotContains(t, string(raw), home.Identity)
+	assert.NotContains(t, string(raw), bound.Identity)
 
 	// Two tokens for the same thing differ.
-	again, err := s.Seal(home, time.Hour, []byte("state"))
+	again, err := s.Seal(bound, time.Hour, []byte("state"))
 	require.NoError(t, err)
 	assert.NotEqual(t, tok, again)
 }
@@ -58,18 +58,18 @@ func TestRefusalsAreAlike(t *testing.T) {
 	now := time.Date(2026, 4, 6, 12, 0, 0, 0, time.UTC)
 	s := sealer(t, key(1), nil)
 	s.Now = func() time.Time { return now }
-	tok, err := s.Seal(home, time.Hour, []byte("state"))
+	tok, err := s.Seal(bound, time.Hour, []byte("state"))
 	require.NoError(t, err)
-	stranger := sealer(t, key(2), nil)
-	stranger.Now = s.Now
-	foreign, err := stranger.Seal(home, time.Hour, []byte("state"))
+	otherKey := sealer(t, key(2), nil)
+	otherKey.Now = s.Now
+	foreign, err := otherKey.Seal(bound, time.Hour, []byte("state"))
 	require.NoError(t, err)
-	expired, err := s.Seal(home, time.Millisecond, []byte("state"))
+	expired, err := s.Seal(bound, time.Millisecond, []byte("state"))
 	require.NoError(t, err)
 	now = now.Add(time.Millisecond)
 
 	with := func(change func(*token.Binding)) token.Binding {
-		b := home
+		b := bound
 		change(&b)
 		return b
 	}
@@ -82,16 +82,16 @@ func TestRefusalsAreAlike(t *testing.T) {
 		"no identity":                       {with(func(b *token.Binding) { b.Identity = "" }), tok},
 		"another purpose":                   {with(func(b *token.Binding) { b.Purpose = "confirm" }), tok},
 		"caller and purpose shifted by one": {with(func(b *token.Binding) { b.Caller, b.Purpose = "localc", "ursor" }), tok},
-		"another key":                       {home, foreign},
-		"expired at this very moment":       {home, expired},
-		"empty":                             {home, ""},
-		"not base64":                        {home, "no token at all!"},
-		"too short":                         {home, "AAAA"},
-		"padding":                           {home, tok + "="},
-		"line break inside":                 {home, tok[:8] + "\n" + tok[8:]},
-		"cut":                               {home, tok[:len(tok)-4]},
-		"longer":                            {home, tok + "AAAA"},
-		"huge":                              {home, strings.Repeat("A", token.MaxLength+4)},
+		"another key":                       {bound, foreign},
+		"expired at this very moment":       {bound, expired},
+		"empty":                             {bound, ""},
+		"not base64":                        {bound, "no token at all!"},
+		"too short":                         {bound, "AAAA"},
+		"padding":                           {bound, tok + "="},
+		"line break inside":                 {bound, tok[:8] + "\n" + tok[8:]},
+		"cut":                               {bound, tok[:len(tok)-4]},
+		"longer":                            {bound, tok + "AAAA"},
+		"huge":                              {bound, strings.Repeat("A", token.MaxLength+4)},
 	}
 	for name, c := range cases {
 		payload, err := s.Open(c.binding, c.tok)
@@ -99,33 +99,33 @@ func TestRefusalsAreAlike(t *testing.T) {
 		assert.Equal(t, token.ErrInvalid.Error(), err.Error(), name)
 		assert.Nil(t, payload, name)
 	}
-	_, err = s.Open(home, tok)
+	_, err = s.Open(bound, tok)
 	require.NoError(t, err, "the token itself is still good")
 }
 
 func TestAnyChangedByteIsRefused(t *testing.T) {
 	t.Parallel()
 	s := sealer(t, key(1), nil)
-	tok, err := s.Seal(home, time.Hour, []byte("state"))
+	tok, err := s.Seal(bound, time.Hour, []byte("state"))
 	require.NoError(t, err)
 	raw, err := base64.RawURLEncoding.DecodeString(tok)
 	require.NoError(t, err)
 	for i := range raw {
 		for bit := range 8 {
 			raw[i] ^= 1 << bit
-			_, err := s.Open(home, base64.RawURLEncoding.EncodeToString(raw))
+			_, err := s.Open(bound, base64.RawURLEncoding.EncodeToString(raw))
 			require.ErrorIs(t, err, token.ErrInvalid, "byte %d bit %d", i, bit)
 			raw[i] ^= 1 << bit
 		}
 	}
-	// No second spelling either: unused bits of the last character must be zero.
+	// No second spelling: unused bits of the last character must be zero.
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	for i := range tok {
 		for _, c := range []byte(alphabet) {
 			if c == tok[i] {
 				continue
 			}
-			_, err := s.Open(home, tok[:i]+string(c)+tok[i+1:])
+			_, err := s.Open(bound, tok[:i]+string(c)+tok[i+1:])
 			require.ErrorIs(t, err, token.ErrInvalid, "character %d as %q", i, c)
 		}
 	}
@@ -137,17 +137,17 @@ func TestRotationKeepsOneOldKey(t *testing.T) {
 	second := sealer(t, key(2), key(1))
 	third := sealer(t, key(3), key(2))
 
-	old, err := first.Seal(home, time.Hour, []byte("old"))
+	old, err := first.Seal(bound, time.Hour, []byte("old"))
 	require.NoError(t, err)
-	payload, err := second.Open(home, old)
+	payload, err := second.Open(bound, old)
 	require.NoError(t, err)
 	assert.Equal(t, "old", string(payload))
-	_, err = third.Open(home, old)
+	_, err = third.Open(bound, old)
 	require.ErrorIs(t, err, token.ErrInvalid)
 
-	fresh, err := second.Seal(home, time.Hour, []byte("fresh"))
+	fresh, err := second.Seal(bound, time.Hour, []byte("fresh"))
 	require.NoError(t, err)
-	_, err = first.Open(home, fresh)
+	_, err = first.Open(bound, fresh)
 	require.ErrorIs(t, err, token.ErrInvalid, "the previous key does not seal")
 }
 
@@ -159,18 +159,18 @@ func TestMisuseIsRefused(t *testing.T) {
 	require.EqualError(t, err, "token: a sealing key must have 32 bytes, not 5")
 
 	s := token.Random()
-	_, err = s.Seal(home, 0, nil)
+	_, err = s.Seal(bound, 0, nil)
 	require.Error(t, err)
-	_, err = s.Seal(home, time.Hour, make([]byte, token.MaxLength))
+	_, err = s.Seal(bound, time.Hour, make([]byte, token.MaxLength))
 	require.Error(t, err)
 
-	tok, err := s.Seal(home, time.Hour, nil)
+	tok, err := s.Seal(bound, time.Hour, nil)
 	require.NoError(t, err)
-	_, err = token.Random().Open(home, tok)
+	_, err = token.Random().Open(bound, tok)
 	require.ErrorIs(t, err, token.ErrInvalid, "random keys differ")
 }
 
-// Whatever is sealed is opened by exactly the same binding before the expiry,
+// What is sealed is opened by exactly the same binding before the expiry,
 // and by nothing else.
 func TestPropertyOnlyTheSameBindingOpens(t *testing.T) {
 	t.Parallel()
@@ -205,13 +205,13 @@ func TestPropertyOnlyTheSameBindingOpens(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	s, err := token.NewSealer(key(1), key(2))
 	require.NoError(f, err)
-	genuine, err := s.Seal(home, time.Hour, []byte("state"))
+	genuine, err := s.Seal(bound, time.Hour, []byte("state"))
 	require.NoError(f, err)
 	for _, seed := range []string{"", "AAAA", genuine, genuine[:40], strings.Repeat("A", 56), "\n" + genuine} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, tok string) {
-		payload, err := s.Open(home, tok)
+		payload, err := s.Open(bound, tok)
 		if err == nil { // a seed of this process or of a sister process: the key is the same
 			require.Equal(t, "state", string(payload))
 			require.Len(t, tok, len(genuine))

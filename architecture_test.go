@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// house lists the packages from the top down, as ARCHITECTURE.md draws them.
+// layers lists the packages from the top down, as ARCHITECTURE.md draws them.
 // A package may import only what stands below it.
-var house = []string{
+var layers = []string{
 	"", "gcoff", "internal/test/bench", "internal/test/bench/bare", "internal/test/soak", "internal/test/conformance", "internal/test/harness",
 	"internal/cli",
 	"internal/server",
@@ -30,9 +30,8 @@ var house = []string{
 	"ravi/seal", "ravi/config", "ravi/secret", "internal/token", "internal/issuer", "internal/otlphttp", "internal/issuer/issuertest", "sandbox/sandboxtest", "sandbox",
 }
 
-// walls are the imports of ours that a package may have at most, where being
-// above is not enough.
-var walls = map[string][]string{
+// allowedImports are the only packages of this module that a package may import, where being above is not enough.
+var allowedImports = map[string][]string{
 	"ravi":                     {"ravi/seal", "ravi/config", "ravi/secret"},
 	"ravi/seal":                {"ravi/secret"},
 	"ravi/config":              {"ravi/secret"},
@@ -62,9 +61,9 @@ func family(more ...string) []string {
 	return append(more, "tools/tool", "session", "internal/fault", "ravi", "ravi/seal", "ravi/secret")
 }
 
-// guests are packages of others that only some of ours, packages or files, may
+// restrictedImports are packages of third parties, and of the standard library, that only these packages or files may
 // import, tests aside.
-var guests = map[string][]string{
+var restrictedImports = map[string][]string{
 	"github.com/mark3labs/mcp-go": {"internal/server", "internal/cli/demo_agent.go", "internal/test/bench/bare"},
 	"net/http":                    {"ravi", "internal/server", "internal/cli", "internal/issuer", "internal/issuer/issuertest", "internal/otlphttp", "sandbox", "sandbox/sandboxtest", "internal/test/harness", "internal/test/soak", "internal/test/bench", "internal/test/bench/bare"},
 	"github.com/coreos/go-oidc":   {"internal/issuer"},
@@ -120,19 +119,19 @@ func sources(t *testing.T) []source {
 
 func TestImportsFollowTheArrows(t *testing.T) {
 	for _, s := range sources(t) {
-		level := slices.Index(house, s.pkg)
-		if !assert.NotEqual(t, -1, level, "%s: package %q has no place in the house", s.path, s.pkg) {
+		level := slices.Index(layers, s.pkg)
+		if !assert.NotEqual(t, -1, level, "%s: package %q is not listed in layers", s.path, s.pkg) {
 			continue
 		}
 		for _, imported := range s.imports {
 			ours, ok := strings.CutPrefix(imported, module+"/")
 			if !ok {
-				checkGuest(t, s, imported)
+				checkRestricted(t, s, imported)
 				continue
 			}
-			assert.Greater(t, slices.Index(house, ours), level, "%s imports %s, which does not stand below it", s.path, ours)
-			if walls, walled := walls[s.pkg]; walled {
-				assert.Contains(t, walls, ours, "%s may not import %s", s.path, ours)
+			assert.Greater(t, slices.Index(layers, ours), level, "%s imports %s, which does not stand below it", s.path, ours)
+			if allowed, listed := allowedImports[s.pkg]; listed {
+				assert.Contains(t, allowed, ours, "%s may not import %s", s.path, ours)
 			}
 			if ours == "sandbox" {
 				assert.Contains(t, []string{"internal/cli", "sandbox/sandboxtest", "internal/test/soak"}, s.pkg, "%s: only cli and tests use the sandbox", s.path)
@@ -150,16 +149,16 @@ func forTests(pkg string) bool {
 		slices.Contains([]string{"sandbox/sandboxtest", "internal/issuer/issuertest", "internal/server/jsonrpc/jsonrpctest", "session/redisstore/redistest"}, pkg)
 }
 
-func checkGuest(t *testing.T, s source, imported string) {
-	for guest, hosts := range guests {
-		if imported == guest || strings.HasPrefix(imported, guest+"/") {
-			assert.True(t, slices.Contains(hosts, s.pkg) || slices.Contains(hosts, s.path), "%s may not import %s", s.path, imported)
+func checkRestricted(t *testing.T, s source, imported string) {
+	for pkg, importers := range restrictedImports {
+		if imported == pkg || strings.HasPrefix(imported, pkg+"/") {
+			assert.True(t, slices.Contains(importers, s.pkg) || slices.Contains(importers, s.path), "%s may not import %s", s.path, imported)
 		}
 	}
 }
 
 // revealers are the files that may read the value of a Secret: where it goes
-// onto the wire to Ravi, into a file of the owner's, or into the one result
+// onto the wire to Ravi, into a file of the owner, or into the one result
 // that was asked for it.
 var revealers = map[string]bool{
 	"ravi/auth.go":                      true, // the device code of a login
@@ -185,14 +184,14 @@ var revealers = map[string]bool{
 	"session/redisstore/connect.go": true, // the URL of the session store, with its password
 }
 
-// namesakes are files with a field of the same name, of a policy.
-var namesakes = map[string]bool{"session/policy.go": true, "session/callers_file.go": true, "internal/cli/policy.go": true}
+// policyFiles have a field of the same name, of a policy.
+var policyFiles = map[string]bool{"session/policy.go": true, "session/callers_file.go": true, "internal/cli/policy.go": true}
 
 func TestSecretsAreRevealedOnlyInListedFiles(t *testing.T) {
 	for _, s := range sources(t) {
 		ast.Inspect(s.tree, func(n ast.Node) bool {
 			selector, ok := n.(*ast.SelectorExpr)
-			if ok && selector.Sel.Name == "Reveal" && !revealers[s.path] && !namesakes[s.path] {
+			if ok && selector.Sel.Name == "Reveal" && !revealers[s.path] && !policyFiles[s.path] {
 				assert.Fail(t, "Reveal is called in a file that is not listed", s.path)
 			}
 			return true
@@ -232,7 +231,7 @@ func TestOnlyListedFilesOpenConnections(t *testing.T) {
 				if pkg, ok := n.X.(*ast.Ident); ok {
 					of, name = pkg.Name, n.Sel.Name
 				}
-			case *ast.CompositeLit: // a client or a transport of one's own
+			case *ast.CompositeLit: // an own client or transport
 				if literal, ok := n.Type.(*ast.SelectorExpr); ok && (literal.Sel.Name == "Client" || literal.Sel.Name == "Transport") {
 					of, name = "http", "DefaultClient"
 				}
@@ -249,7 +248,7 @@ func TestOnlyListedFilesOpenConnections(t *testing.T) {
 	}
 }
 
-// A handler that took the server's own account would act for a caller who has another one.
+// A handler that took the server's own account would act for a caller who has another account.
 func TestToolsWorkWithTheAccountOfTheirCall(t *testing.T) {
 	for _, s := range sources(t) {
 		if s.pkg != "tools" && !strings.HasPrefix(s.pkg, "tools/") || s.path == "tools/tool/deps.go" {

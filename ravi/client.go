@@ -103,7 +103,7 @@ type Client struct {
 	sealing     atomic.Pointer[sealing]   // how to write encrypted fields, once known
 	secretsPath atomic.Pointer[string]    // "/api/secrets/" or "/api/vault/", once known
 
-	clockAhead atomic.Int64 // nanoseconds that Ravi's clock is ahead of ours
+	clockAhead atomic.Int64 // nanoseconds that Ravi's clock is ahead of the local one
 	clockKnown atomic.Bool  // an answer had a Date
 
 	mu     sync.Mutex // guards closed against the group

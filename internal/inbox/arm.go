@@ -43,18 +43,18 @@ func (w *watcher) arm(ctx context.Context, patience time.Duration) (state, error
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	select {
-	case <-w.settled:
+	case <-w.connectTried:
 	case <-timeout.C:
-	case <-w.hub.down:
+	case <-w.hub.shutdown:
 		return state{}, ErrShuttingDown
 	case <-ctx.Done():
 		return state{}, context.Cause(ctx)
 	}
-	wt := &wait{request: Request{Channel: AnyChannel}, arming: true, notify: make(chan struct{}, 1)}
+	wt := &wait{request: Request{Channel: AnyChannel}, arming: true, wake: make(chan struct{}, 1)}
 	w.join(wt, false)
 	defer w.leave(wt)
 	for {
-		v := w.look(wt)
+		v := w.snapshot(wt)
 		if err := v.failure(&wt.request); err != nil {
 			return state{}, err
 		}
@@ -62,8 +62,8 @@ func (w *watcher) arm(ctx context.Context, patience time.Duration) (state, error
 			return v.armed()
 		}
 		select {
-		case <-wt.notify:
-		case <-w.hub.down:
+		case <-wt.wake:
+		case <-w.hub.shutdown:
 			return state{}, ErrShuttingDown
 		case <-ctx.Done():
 			return state{}, context.Cause(ctx)
@@ -72,7 +72,7 @@ func (w *watcher) arm(ctx context.Context, patience time.Duration) (state, error
 }
 
 // armed makes the state of a new cursor of what was listed.
-func (v *view) armed() (state, error) {
+func (v *snapshot) armed() (state, error) {
 	var s state
 	for c := range channels {
 		if errors.Is(v.last[c], ravi.ErrUnsupported) {
@@ -81,7 +81,7 @@ func (v *view) armed() (state, error) {
 		if !v.good[c] {
 			return state{}, cmp.Or(v.last[c], error(errNoAnswer))
 		}
-		s.seen[c] = seen{}.past(points(v.lists[c]), end)
+		s.seen[c] = seenSet{}.past(positions(v.lists[c]), endPosition)
 	}
 	return s, nil
 }

@@ -22,7 +22,7 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// The numbers of DESIGN.md section 11: 1,000 open waits on 1,000 identities,
+// The aims are in internal/test/bench/README.md: 1,000 open waits on 1,000 identities,
 // 50 messages a second in total, from the message's acceptance by Ravi to the
 // result of the wait; by event stream, by polling, and by the reference, a loop
 // per identity that lists its messages every two seconds. All three use the
@@ -144,7 +144,7 @@ func (s *bench) got(code string) {
 	}
 }
 
-// wait is a client of ours: arm, then wait from cursor to cursor.
+// wait is a client of the hub: arm, then wait from cursor to cursor.
 func (s *bench) wait(i int) {
 	target := inbox.Target{
 		Caller: fmt.Sprint(i), Credential: "c", Identity: s.ids[i].UUID, Source: inbox.FromScope(s.client.Scope(s.ids[i].UUID)),

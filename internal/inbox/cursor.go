@@ -20,16 +20,16 @@ const (
 
 // state is what a cursor carries.
 type state struct {
-	seen      [2]seen // by channel
-	marks     []mark  // the last answers, oldest first
-	fruitless int     // waits of this chain that ended without an answer in a row
+	seen      [2]seenSet // by channel
+	marks     []mark     // the last answers, oldest first
+	fruitless int        // waits of this chain that ended without an answer in a row
 }
 
 // mark remembers an answer: of this sender, codes that reached Ravi before
 // that point were replaced by it, even if they become visible later.
 type mark struct {
 	sender senderID
-	at     point
+	at     position
 }
 
 // senderID is a short hash of a normalised sender.
@@ -42,11 +42,11 @@ func hashSender(channel int, sender string) senderID {
 
 // replaced reports whether a code at p from this sender was replaced by an
 // answer that the chain has had already.
-func (s *state) replaced(id senderID, p point) bool {
+func (s *state) replaced(id senderID, p position) bool {
 	return slices.ContainsFunc(s.marks, func(m mark) bool { return m.sender == id && p.compare(m.at) < 0 })
 }
 
-func (s *state) marked(id senderID, p point) []mark {
+func (s *state) marked(id senderID, p position) []mark {
 	marks := slices.DeleteFunc(slices.Clone(s.marks), func(m mark) bool { return m.sender == id })
 	marks = append(marks, mark{sender: id, at: p})
 	return marks[max(0, len(marks)-maxMarks):]
@@ -110,14 +110,14 @@ const noHorizon = math.MinInt64
 var errState = errors.New("inbox: broken cursor state")
 
 func decodeState(data []byte) (state, error) {
-	r := reader{data: data}
+	r := stateDecoder{data: data}
 	var s state
 	if r.byte() != cursorVersion {
 		return state{}, errState
 	}
 	s.fruitless = int(min(r.uvarint(), math.MaxInt32))
 	for c := range s.seen {
-		var in seen
+		var in seenSet
 		if micros := r.varint(); micros != noHorizon {
 			in.horizon = time.UnixMicro(micros).UTC()
 		}
@@ -174,13 +174,13 @@ func fromUnixMicro(micros int64) time.Time {
 	return time.UnixMicro(micros).UTC()
 }
 
-// reader takes values off the front of data; after a failure everything is 0.
-type reader struct {
+// stateDecoder takes values off the front of data; after a failure everything is 0.
+type stateDecoder struct {
 	data   []byte
 	failed bool
 }
 
-func (r *reader) take(n int) []byte {
+func (r *stateDecoder) take(n int) []byte {
 	if r.failed || n < 0 || n > len(r.data) {
 		r.failed, r.data = true, nil
 		return nil
@@ -190,14 +190,14 @@ func (r *reader) take(n int) []byte {
 	return head
 }
 
-func (r *reader) byte() byte {
+func (r *stateDecoder) byte() byte {
 	if b := r.take(1); b != nil {
 		return b[0]
 	}
 	return 0
 }
 
-func (r *reader) uvarint() uint64 {
+func (r *stateDecoder) uvarint() uint64 {
 	v, n := binary.Uvarint(r.data)
 	if r.take(n); r.failed || n <= 0 {
 		r.failed = true
@@ -206,7 +206,7 @@ func (r *reader) uvarint() uint64 {
 	return v
 }
 
-func (r *reader) varint() int64 {
+func (r *stateDecoder) varint() int64 {
 	v, n := binary.Varint(r.data)
 	if r.take(n); r.failed || n <= 0 {
 		r.failed = true

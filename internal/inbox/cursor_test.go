@@ -19,7 +19,7 @@ func at(minutes float64, id int64) inbox.Point {
 	return inbox.Point{Created: noon.Add(time.Duration(minutes * float64(time.Minute))), ID: id}
 }
 
-func TestAnIdThatAppearsLateIsNew(t *testing.T) {
+func TestLateIDIsNew(t *testing.T) {
 	t.Parallel()
 	c := inbox.CursorState{}.Past([]inbox.Point{at(-60, 1), at(-1, 2), at(0, 5)}, nil)
 	for _, seen := range []inbox.Point{at(-60, 1), at(-1, 2), at(0, 5)} {
@@ -33,14 +33,14 @@ func TestAnIdThatAppearsLateIsNew(t *testing.T) {
 	assert.True(t, c.Has(at(-70, 0)), "low id and old date together do: the documented limit")
 }
 
-func TestMessagesWithoutTimesAreKnownByTheirIds(t *testing.T) {
+func TestMessagesWithoutTimeAreKnownByID(t *testing.T) {
 	t.Parallel()
 	c := inbox.CursorState{}.Past([]inbox.Point{{ID: 3}, {ID: 9}}, nil)
 	assert.True(t, c.Has(inbox.Point{ID: 9}))
 	assert.False(t, c.Has(inbox.Point{ID: 4}))
 }
 
-func TestACursorMovesPastTheAnswerAndWhatCameBefore(t *testing.T) {
+func TestCursorMovesPastAnswerAndEarlier(t *testing.T) {
 	t.Parallel()
 	list := []inbox.Point{at(0, 1), at(1, 4), at(1, 3), at(2, 2)}
 	c := inbox.CursorState{}.Past(list, &list[1])
@@ -50,7 +50,7 @@ func TestACursorMovesPastTheAnswerAndWhatCameBefore(t *testing.T) {
 	assert.False(t, c.Has(list[3]), "it came later")
 }
 
-func TestABusyInboxKeepsTheCursorSmall(t *testing.T) {
+func TestCursorStaysSmallInBusyInbox(t *testing.T) {
 	t.Parallel()
 	var list []inbox.Point
 	for i := range 50_000 { // a year of mail, and 5,000 messages in the last ten minutes
@@ -67,7 +67,7 @@ func TestABusyInboxKeepsTheCursorSmall(t *testing.T) {
 	assert.False(t, c.Has(at(10, 400_001)), "a gap near the top is still new")
 }
 
-func TestAMessageThatIsNotListedForAMomentDoesNotBecomeNew(t *testing.T) {
+func TestUnlistedMessageDoesNotBecomeNew(t *testing.T) {
 	t.Parallel()
 	c := inbox.CursorState{}.Past([]inbox.Point{at(0, 1), at(1, 2)}, nil)
 	moved := c.Past([]inbox.Point{at(2, 3)}, nil) // a replica that lags
@@ -86,20 +86,20 @@ var anyPoint = rapid.Custom(func(t *rapid.T) inbox.Point {
 
 // However messages come and go and cursors move: what was passed stays seen,
 // and what is listed behind the answer stays new.
-func TestPropertyACursorForgetsNothingAndHidesNothing(t *testing.T) {
+func TestPropertyCursorKeepsSeenAndNew(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		c := inbox.CursorState{}
 		passed := map[int64]inbox.Point{}
-		world := map[int64]inbox.Point{}
+		all := map[int64]inbox.Point{}
 		for range rapid.IntRange(1, 6).Draw(t, "moves") {
 			for _, p := range rapid.SliceOfN(anyPoint, 0, 12).Draw(t, "arrivals") {
-				if _, known := world[p.ID]; !known {
-					world[p.ID] = p
+				if _, known := all[p.ID]; !known {
+					all[p.ID] = p
 				}
 			}
 			var list []inbox.Point
-			for _, p := range world {
+			for _, p := range all {
 				list = append(list, p)
 			}
 			if len(list) == 0 {
@@ -124,7 +124,7 @@ func TestPropertyACursorForgetsNothingAndHidesNothing(t *testing.T) {
 		again, err := inbox.DecodeCursor(c.Encode())
 		require.NoError(t, err)
 		require.Equal(t, c.Encode(), again.Encode())
-		for _, p := range world {
+		for _, p := range all {
 			require.Equal(t, c.Has(p), again.Has(p))
 		}
 	})
@@ -132,7 +132,7 @@ func TestPropertyACursorForgetsNothingAndHidesNothing(t *testing.T) {
 
 // A merged cursor has seen what either has seen, and hides no message that
 // became visible within ten minutes of its creation.
-func TestPropertyAMergedCursorKnowsBoth(t *testing.T) {
+func TestPropertyMergedCursorKnowsBoth(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		list := rapid.SliceOfNDistinct(anyPoint, 2, 20, func(p inbox.Point) int64 { return p.ID }).Draw(t, "list")

@@ -11,7 +11,7 @@
 //
 // New is what the cursor has not seen. Arming lists everything that Ravi has;
 // none of it can ever answer. What arrives at Ravi afterwards can, whatever its
-// id, its date or whether somebody has read it. See [seen] for how a cursor
+// id, its date or whether it was read. See [seenSet] for how a cursor
 // remembers, and for what it cannot tell.
 //
 // The cursor is the whole state. A pending wait consumes nothing: a message

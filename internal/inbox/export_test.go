@@ -6,7 +6,7 @@ import (
 	"ravi-mcp/internal/otp"
 )
 
-// Doors for the external tests of what has no public face.
+// Access for the external tests to what is not exported.
 
 // Point is a message's place in the order of arrival.
 type Point struct {
@@ -17,19 +17,19 @@ type Point struct {
 // CursorState is a decoded cursor of one channel.
 type CursorState struct{ s state }
 
-func toPoints(in []Point) []point {
-	out := make([]point, 0, len(in))
+func toPoints(in []Point) []position {
+	out := make([]position, 0, len(in))
 	for _, p := range in {
-		out = append(out, pointOf(p.Created, p.ID))
+		out = append(out, positionOf(p.Created, p.ID))
 	}
 	return out
 }
 
 // Past lists messages and moves on past upTo; nil moves past everything.
 func (c CursorState) Past(listed []Point, upTo *Point) CursorState {
-	limit := end
+	limit := endPosition
 	if upTo != nil {
-		limit = pointOf(upTo.Created, upTo.ID)
+		limit = positionOf(upTo.Created, upTo.ID)
 	}
 	next := c.s
 	next.seen[0] = c.s.seen[0].past(toPoints(listed), limit)
@@ -40,7 +40,7 @@ func (c CursorState) Past(listed []Point, upTo *Point) CursorState {
 func (c CursorState) Merge(o CursorState) CursorState { return CursorState{c.s.merge(o.s)} }
 
 // Has reports whether the cursor has seen a message.
-func (c CursorState) Has(p Point) bool { return c.s.seen[0].has(pointOf(p.Created, p.ID)) }
+func (c CursorState) Has(p Point) bool { return c.s.seen[0].has(positionOf(p.Created, p.ID)) }
 
 // Explicit is how many ids it holds one by one.
 func (c CursorState) Explicit() int { return len(c.s.seen[0].ids) }
@@ -54,10 +54,10 @@ func DecodeCursor(data []byte) (CursorState, error) {
 	return CursorState{s}, err
 }
 
-// Concerns reports whether text or an origin host or sender is about a service.
-func Concerns(name, from, subject, text string) bool {
+// ServiceMatches reports whether text or an origin host or sender is about a service.
+func ServiceMatches(name, from, subject, text string) bool {
 	f := newFilter(Request{Service: name})
-	return f.passes(&unit{message: &message{from: line(from), sender: address(from), subject: subject}, content: &content{text: text}})
+	return f.passes(&logicalMessage{message: &message{from: line(from), sender: address(from), subject: subject}, content: &content{text: text}})
 }
 
 // FromMatches reports whether a mail's From passes the filter; SMS likewise
@@ -66,15 +66,15 @@ func FromMatches(filterText, from string, sms bool) bool {
 	f := newFilter(Request{From: filterText})
 	m := &message{from: line(from), sender: address(from)}
 	if sms {
-		m = &message{channel: 1, from: line(from), sender: phone(from)}
+		m = &message{channel: smsIndex, from: line(from), sender: phone(from)}
 	}
-	return f.passes(&unit{message: m, content: &content{}})
+	return f.passes(&logicalMessage{message: m, content: &content{}})
 }
 
 // Counter reads the part counter of an SMS.
 func Counter(s string) (no, of int, rest string, ok bool) { return cutCounter(s) }
 
-// Join makes units of SMS of one sender, given seconds apart, and returns the
+// Join makes logical messages of SMS of one sender, given seconds apart, and returns the
 // ids of each, the bodies having the ids 1, 2, 3, …
 func Join(bodies []string, apart []time.Duration) (ids [][]int64, texts []string) {
 	var list []*message
@@ -82,13 +82,13 @@ func Join(bodies []string, apart []time.Duration) (ids [][]int64, texts []string
 	for i, body := range bodies {
 		at = at.Add(apart[i])
 		m := listedMessage{
-			message: message{channel: 1, at: pointOf(at, int64(i+1)), from: "1", sender: "1"},
+			message: message{channel: smsIndex, at: positionOf(at, int64(i+1)), from: "1", sender: "1"},
 			parts:   otp.Message{Channel: otp.SMS, Text: body},
 		}
 		m.content = m.read()
 		list = append(list, &m.message)
 	}
-	for _, u := range units(1, list, func(m otp.Message) otp.Verdict { return otp.Extract(m, otp.Context{}) }) {
+	for _, u := range logicalMessages(smsIndex, list, func(m otp.Message) otp.Verdict { return otp.Extract(m, otp.Context{}) }) {
 		if u.parts == nil {
 			u.parts = []int64{u.at.id}
 		}

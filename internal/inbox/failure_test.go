@@ -17,8 +17,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-func TestAFailedReadGivesNoCursor(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestFailedReadGivesNoCursor(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		w.ravi.Server.Faults().Add(sandbox.Fault{Endpoint: smsList, Status: 500})
 		cursor, err := w.hub.Arm(w.Context(), w.target)
 		require.ErrorIs(w, err, ravi.ErrUnavailable)
@@ -27,8 +27,8 @@ func TestAFailedReadGivesNoCursor(t *testing.T) {
 	})
 }
 
-func TestAWaitOutlivesFailuresThatPass(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestWaitSurvivesTemporaryFailures(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		w.ravi.Server.Faults().Add(
 			sandbox.Fault{Endpoint: mailList, Status: 503, Count: 2},
@@ -46,8 +46,8 @@ func TestAWaitOutlivesFailuresThatPass(t *testing.T) {
 	})
 }
 
-func TestAWaitThatNeverReadsIsAnError(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestWaitWithoutAnyReadFails(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		w.ravi.Server.Faults().Add(
 			sandbox.Fault{Endpoint: mailList, Status: 503, Count: -1},
@@ -65,8 +65,8 @@ func TestAWaitThatNeverReadsIsAnError(t *testing.T) {
 	})
 }
 
-func TestOneChannelThatFailsDoesNotHoldUpTheOther(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestFailingChannelDoesNotBlockOther(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		w.ravi.Server.Faults().Add(sandbox.Fault{Endpoint: smsList, Status: 503, Count: -1})
 		end := w.start(w.Context(), inbox.Request{Cursor: cursor})
@@ -83,12 +83,12 @@ func TestOneChannelThatFailsDoesNotHoldUpTheOther(t *testing.T) {
 	})
 }
 
-func TestFailuresThatStayEndAWaitAtOnce(t *testing.T) {
+func TestPermanentFailureEndsWait(t *testing.T) {
 	for status, want := range map[int]error{
 		401: ravi.ErrTokenExpired, 402: ravi.ErrSubscriptionRequired, 403: ravi.ErrForbidden,
 	} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
-			story{}.tell(t, func(w *world) {
+			scenario{}.run(t, func(w *fixture) {
 				cursor := w.arm()
 				end := w.start(w.Context(), inbox.Request{Cursor: cursor})
 				time.Sleep(time.Second)
@@ -102,8 +102,8 @@ func TestFailuresThatStayEndAWaitAtOnce(t *testing.T) {
 	}
 }
 
-func TestARaviWithoutSMSServesMail(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestMailWorksWithoutSMSSupport(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		w.ravi.Server.Faults().Add(sandbox.Fault{Endpoint: smsList, Status: 405, Count: -1})
 		cursor := w.arm()
 		w.mail(code("no-reply@acme.test", "482913"))
@@ -118,7 +118,7 @@ func TestCursorsAreBoundAndRefusedAlike(t *testing.T) {
 	now := time.Now()
 	sealer := token.Random()
 	sealer.Now = func() time.Time { return now }
-	story{hub: inbox.Config{Sealer: sealer}}.tell(t, func(w *world) {
+	scenario{hub: inbox.Config{Sealer: sealer}}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		who, err := w.hub.CursorIdentity("local", cursor)
 		require.NoError(w, err)
@@ -132,11 +132,11 @@ func TestCursorsAreBoundAndRefusedAlike(t *testing.T) {
 			require.ErrorIs(w, err, inbox.ErrCursor)
 			assert.Equal(w, inbox.ErrCursor.Error(), err.Error())
 		}
-		refused(w.as("somebody else"), cursor)
+		refused(w.as("another caller"), cursor)
 		refused(other, cursor)
 		refused(w.target, cursor+"A")
 		refused(w.target, "made up")
-		_, err = w.hub.CursorIdentity("somebody else", cursor)
+		_, err = w.hub.CursorIdentity("another caller", cursor)
 		require.ErrorIs(w, err, inbox.ErrCursor)
 
 		now = now.Add(24 * time.Hour)
@@ -146,8 +146,8 @@ func TestCursorsAreBoundAndRefusedAlike(t *testing.T) {
 	})
 }
 
-func TestANewIdentityIsArmedWithoutARequest(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestNewIdentityArmsWithoutRequest(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		before := len(w.ravi.Server.Requests())
 		cursor, err := w.hub.ArmEmpty(w.target)
 		require.NoError(w, err)
@@ -158,7 +158,7 @@ func TestANewIdentityIsArmedWithoutARequest(t *testing.T) {
 }
 
 func TestCancellationReachesRaviAtOnce(t *testing.T) {
-	story{hub: inbox.Config{Linger: -1}}.tell(t, func(w *world) {
+	scenario{hub: inbox.Config{Linger: -1}}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		slow := &slowSource{Source: w.target.Source, began: make(chan struct{}, 9), ended: make(chan time.Time, 9)}
 		w.target.Source = slow
@@ -178,13 +178,15 @@ func TestCancellationReachesRaviAtOnce(t *testing.T) {
 }
 
 func TestShutdownEndsWaitsWithTheirCursor(t *testing.T) {
-	for name, down := range map[string]func(w *world, cancel context.CancelCauseFunc){
-		"hub":     func(w *world, _ context.CancelCauseFunc) { w.hub.Close() },
-		"context": func(_ *world, cancel context.CancelCauseFunc) { cancel(fmt.Errorf("going: %w", inbox.ErrShuttingDown)) },
+	for name, down := range map[string]func(w *fixture, cancel context.CancelCauseFunc){
+		"hub": func(w *fixture, _ context.CancelCauseFunc) { w.hub.Close() },
+		"context": func(_ *fixture, cancel context.CancelCauseFunc) {
+			cancel(fmt.Errorf("going: %w", inbox.ErrShuttingDown))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sealer := token.Random()
-			story{hub: inbox.Config{Sealer: sealer}}.tell(t, func(w *world) {
+			scenario{hub: inbox.Config{Sealer: sealer}}.run(t, func(w *fixture) {
 				ctx, cancel := context.WithCancelCause(w.Context())
 				end := w.start(ctx, inbox.Request{Cursor: w.arm()})
 				time.Sleep(3 * time.Second)
@@ -210,8 +212,8 @@ func TestShutdownEndsWaitsWithTheirCursor(t *testing.T) {
 	}
 }
 
-func TestWaitsAreCountedPerCaller(t *testing.T) {
-	story{hub: inbox.Config{MaxWaits: 3, MaxWaitsPerCaller: 2}}.tell(t, func(w *world) {
+func TestWaitsAreLimitedPerCaller(t *testing.T) {
+	scenario{hub: inbox.Config{MaxWaits: 3, MaxWaitsPerCaller: 2}}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		ctx, cancel := context.WithCancel(w.Context())
 		ends := []func() (inbox.Result, error){w.start(ctx, inbox.Request{Cursor: cursor}), w.start(ctx, inbox.Request{Cursor: cursor})}
@@ -234,7 +236,7 @@ func TestWaitsAreCountedPerCaller(t *testing.T) {
 	})
 }
 
-func TestWhatDoesNotExistIsRefused(t *testing.T) {
+func TestUnknownChannelAndWantAreRefused(t *testing.T) {
 	t.Parallel()
 	hub := inbox.New(inbox.Config{})
 	defer hub.Close()

@@ -31,7 +31,7 @@ type Config struct {
 	// the messages of a channel. Default 15 s.
 	SafetyInterval time.Duration
 	// MaxReads bounds how many inboxes are read at a time with one credential; the
-	// others take turns, so that many waits neither flood Ravi nor use more
+	// others queue, so that many waits neither flood Ravi nor use more
 	// connections than are kept open. Default 128.
 	MaxReads int
 	// ProgressEvery is the time between two calls of Request.Progress. Default 5 s.
@@ -89,22 +89,22 @@ func (c *Config) fill() {
 // Hub arms and waits for all callers. Make it with New, end it with Close. All
 // methods are safe for concurrent use.
 type Hub struct {
-	cfg     Config
-	ctx     context.Context // until Close
-	cancel  context.CancelFunc
-	down    chan struct{} // closed by Shutdown
-	streams *semaphore.Weighted
-	group   sync.WaitGroup // goroutines of watchers
+	cfg      Config
+	ctx      context.Context // until Close
+	cancel   context.CancelFunc
+	shutdown chan struct{} // closed by Shutdown
+	streams  *semaphore.Weighted
+	group    sync.WaitGroup // goroutines of watchers
 
 	mu       sync.Mutex
 	closed   bool
 	watchers map[watcherKey]*watcher
 	waits    int
 	byCaller map[string]int
-	// announced tells, by credential, on which channels Ravi's stream was seen
-	// to announce messages. Not every Ravi announces SMS (API.md section 5).
-	announced sync.Map // announcement -> bool
-	reads     sync.Map // credential -> *semaphore.Weighted
+	// announced says, by credential, on which channels Ravi's stream was seen
+	// to announce messages. Not every Ravi announces SMS (docs/ravi-api.md#events).
+	announced  sync.Map // announcement -> bool
+	readLimits sync.Map // credential -> *semaphore.Weighted
 }
 
 type watcherKey struct{ credential, identity string }
@@ -113,7 +113,7 @@ type watcherKey struct{ credential, identity string }
 func New(cfg Config) *Hub {
 	cfg.fill()
 	h := &Hub{
-		cfg: cfg, down: make(chan struct{}), watchers: make(map[watcherKey]*watcher),
+		cfg: cfg, shutdown: make(chan struct{}), watchers: make(map[watcherKey]*watcher),
 		byCaller: make(map[string]int),
 	}
 	if cfg.MaxStreams > 0 {
@@ -131,7 +131,7 @@ func (h *Hub) Shutdown() {
 	defer h.mu.Unlock()
 	if !h.closed {
 		h.closed = true
-		close(h.down)
+		close(h.shutdown)
 	}
 }
 
@@ -241,7 +241,7 @@ func (h *Hub) release(w *watcher) {
 	timer = time.AfterFunc(h.cfg.Linger, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if w.linger == timer && h.watchers[w.key] == w { // nobody came meanwhile
+		if w.linger == timer && h.watchers[w.key] == w { // not acquired meanwhile
 			h.remove(w)
 		}
 	})
@@ -254,13 +254,13 @@ func (h *Hub) remove(w *watcher) {
 	w.stop()
 }
 
-// turns hands out the places of Config.MaxReads.
-func (h *Hub) turns(credential string) *semaphore.Weighted {
-	turns, ok := h.reads.Load(credential)
+// readSlots limits reads to Config.MaxReads.
+func (h *Hub) readSlots(credential string) *semaphore.Weighted {
+	slots, ok := h.readLimits.Load(credential)
 	if !ok {
-		turns, _ = h.reads.LoadOrStore(credential, semaphore.NewWeighted(int64(h.cfg.MaxReads)))
+		slots, _ = h.readLimits.LoadOrStore(credential, semaphore.NewWeighted(int64(h.cfg.MaxReads)))
 	}
-	return turns.(*semaphore.Weighted)
+	return slots.(*semaphore.Weighted)
 }
 
 // announces reports whether the stream of a credential is known to announce

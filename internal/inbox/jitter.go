@@ -8,7 +8,7 @@ import (
 
 // jitter returns a random duration in [0, below), so that watchers do not
 // poll in step. It comes from crypto/rand only because this project has no
-// other source of chance (SECURITY S8).
+// other source of chance (SECURITY.md S8).
 func jitter(below time.Duration) time.Duration {
 	if below <= 0 {
 		return 0

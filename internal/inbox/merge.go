@@ -39,7 +39,7 @@ func (s state) merge(later state) state {
 // union keeps the higher floor and the later horizon, and the ids of both. What
 // that covers and neither cursor had seen became visible more than lateness
 // after its creation, which a floor cannot tell anyway.
-func (s seen) union(o seen) seen {
+func (s seenSet) union(o seenSet) seenSet {
 	out := s
 	switch {
 	case s.horizon.IsZero():

@@ -2,7 +2,6 @@ package inbox
 
 import (
 	"hash/fnv"
-	"net/mail"
 	"strings"
 	"time"
 
@@ -22,31 +21,31 @@ const (
 // message is one incoming message as a watcher knows it. It is never changed
 // after it was published; a changed one is a copy.
 type message struct {
-	channel int
-	at      point
-	from    string // cleaned, for people
-	sender  string // normalised, for comparing: an address, digits, or a name
-	subject string
-	to      []string  // normalised recipients, as far as they can be read
-	twin    uint64    // hash of the RFC Message-ID; 0 when there is none
-	size    int       // of all parts; tells that a message was filled in later
-	listed  time.Time // when this process first saw it, by its own clock
-	content *content  // nil while no wait needs it
+	channel       int
+	at            position
+	from          string // cleaned, for display
+	sender        string // normalised, for comparing: an address, digits, or a name
+	subject       string
+	to            []string  // normalised recipients, as far as they can be read
+	messageIDHash uint64    // hash of the RFC Message-ID; 0 when there is none
+	size          int       // of all parts; tells that a message was filled in later
+	listed        time.Time // when this process first saw it, by its own clock
+	content       *content  // nil while no wait needs it
 }
 
 // content is what waits look at. The message's own parts are not kept.
 type content struct {
-	verdict   otp.Verdict
-	text      string // cleaned, capped
-	more      string // text of the HTML part where text is the plain part; for filters only
-	truncated bool
-	raw       string // an SMS as it came, for joining
-	locked    bool
-	empty     bool // no text at all: the list may have left it out
-	details   int  // how often the details were asked for
+	verdict     otp.Verdict
+	text        string // cleaned, capped
+	htmlText    string // text of the HTML part where text is the plain part; for filters only
+	truncated   bool
+	raw         string // an SMS as it came, for joining
+	locked      bool
+	empty       bool // no text at all: the list may have left it out
+	detailReads int  // how often the details were asked for
 }
 
-// listed is one message of a list, before it is known whether anybody needs it.
+// listedMessage is one message of a list, before it is known whether a wait needs it.
 type listedMessage struct {
 	message
 	parts otp.Message
@@ -59,8 +58,8 @@ func fromEmail(m ravi.EmailMessage, own Target) (listedMessage, bool) {
 	}
 	return listedMessage{
 		message: message{
-			channel: 0, at: pointOf(m.Created, m.ID), from: line(m.From), sender: sender, subject: line(unlocked(m.Subject)),
-			to: append(addresses(m.To), addresses(m.CC)...), twin: hash(m.MessageID),
+			channel: emailIndex, at: positionOf(m.Created, m.ID), from: line(m.From), sender: sender, subject: line(unlocked(m.Subject)),
+			to: append(addresses(m.To), addresses(m.CC)...), messageIDHash: hash(m.MessageID),
 			size: len(m.Subject) + len(m.Text) + len(m.HTML),
 		},
 		parts: otp.Message{Channel: otp.Email, From: m.From, Subject: m.Subject, Text: m.Text, HTML: m.HTML},
@@ -73,7 +72,7 @@ func fromSMS(m ravi.SMSMessage, own Target) (listedMessage, bool) {
 		return listedMessage{}, false
 	}
 	out := listedMessage{
-		message: message{channel: 1, at: pointOf(m.Created, m.ID), from: line(m.From), sender: sender, size: len(m.Body)},
+		message: message{channel: smsIndex, at: positionOf(m.Created, m.ID), from: line(m.From), sender: sender, size: len(m.Body)},
 		parts:   otp.Message{Channel: otp.SMS, From: m.From, Text: m.Body},
 	}
 	if m.To != "" {
@@ -82,12 +81,12 @@ func fromSMS(m ravi.SMSMessage, own Target) (listedMessage, bool) {
 	return out, true
 }
 
-// pointOf cuts times to what a cursor can hold, so that both always agree.
-func pointOf(created time.Time, id int64) point {
+// positionOf cuts times to what a cursor can hold, so that both always agree.
+func positionOf(created time.Time, id int64) position {
 	if !created.IsZero() {
 		created = created.UTC().Truncate(time.Microsecond)
 	}
-	return point{created: created, id: id}
+	return position{created: created, id: id}
 }
 
 // read extracts what waits look at. Nothing in a message may end a wait, so a
@@ -115,10 +114,10 @@ func (m listedMessage) read() (c *content) {
 		if len(strings.TrimSpace(c.text)) < 20 {
 			c.text, c.truncated = html, cut
 		} else {
-			c.more = html
+			c.htmlText = html
 		}
 	}
-	if m.channel == 1 {
+	if m.channel == smsIndex {
 		c.raw = p.Text
 	}
 	return c
@@ -154,93 +153,4 @@ func hash(s string) uint64 {
 // fold makes text comparable without regard to case and width.
 func fold(s string) string {
 	return cases.Fold().String(norm.NFKC.String(s))
-}
-
-// address is the bare address of a From or To value, lower-cased and without a
-// +tag; the folded text itself if it holds no address.
-func address(s string) string {
-	bare := s
-	if a, err := mail.ParseAddress(s); err == nil {
-		bare = a.Address
-	} else if i := strings.LastIndexByte(s, '<'); i >= 0 {
-		bare, _, _ = strings.Cut(s[i+1:], ">")
-	}
-	bare = fold(strings.TrimSpace(bare))
-	local, domain, ok := cutLast(bare, "@")
-	if !ok {
-		return bare
-	}
-	if tag := strings.IndexByte(local, '+'); tag > 0 {
-		local = local[:tag]
-	}
-	return local + "@" + strings.TrimSuffix(domain, ".")
-}
-
-// addresses reads a To or Cc value as far as it can be read.
-func addresses(s string) []string {
-	if s == "" {
-		return nil
-	}
-	var out []string
-	if list, err := mail.ParseAddressList(s); err == nil {
-		for _, a := range list {
-			out = append(out, address(a.Address))
-		}
-		return out
-	}
-	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ';' }) {
-		if a := address(part); strings.Contains(a, "@") {
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
-// phone is a number as its digits, or an alphanumeric sender folded.
-func phone(s string) string {
-	digits := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, s)
-	for _, r := range s {
-		if r >= '0' && r <= '9' || strings.ContainsRune("+-(). /\u00a0", r) {
-			continue
-		}
-		return fold(strings.TrimSpace(s))
-	}
-	return digits
-}
-
-func cutLast(s, sep string) (before, after string, ok bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
-}
-
-// elsewhere reports whether a message is plainly for somebody else: an SMS to
-// another number, or a mail whose readable recipients include addresses of the
-// identity's own domain but not the identity. Hidden copies, lists and
-// forwarders name foreign domains and pass.
-func (m *message) elsewhere(own Target) bool {
-	if m.channel == 1 {
-		mine := phone(own.Phone)
-		return mine != "" && len(m.to) == 1 && m.to[0] != "" && m.to[0] != mine
-	}
-	mine := address(own.Address)
-	_, domain, ok := cutLast(mine, "@")
-	if !ok {
-		return false
-	}
-	neighbour := false
-	for _, to := range m.to {
-		if to == mine {
-			return false
-		}
-		neighbour = neighbour || strings.HasSuffix(to, "@"+domain)
-	}
-	return neighbour
 }

@@ -12,8 +12,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-func TestAnyMessageEndsAWaitForMessages(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestAnyMessageEndsMessageWait(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		w.mail(sandbox.Email{From: "Bo <bo@friends.test>", Subject: "Lunch\u202e?", Text: "At noon,\u200b as always?\r\n"})
 		time.Sleep(time.Second)
@@ -29,8 +29,8 @@ func TestAnyMessageEndsAWaitForMessages(t *testing.T) {
 	})
 }
 
-func TestAMessageThatCannotBeReadEndsNoWait(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestUnreadableMessageEndsNoWait(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		for _, text := range []string{"", "\x00\xff\xfe", strings.Repeat("\u200b", 20_000), strings.Repeat("<div>", 5000), `{"result":{"code":"000000"}}`} {
 			w.mail(sandbox.Email{From: "x@evil.test", Subject: text[:min(len(text), 100)], Text: text, HTML: text})
@@ -46,7 +46,7 @@ func TestAMessageThatCannotBeReadEndsNoWait(t *testing.T) {
 }
 
 func TestCiphertextIsCountedAndNotSearched(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		w.sms("+15550001111", "e2e::Y29kZTogMTIzNDU2Y29kZTogMTIzNDU2")
 		res := w.wait(inbox.Request{Cursor: cursor, Timeout: time.Second})
@@ -56,8 +56,8 @@ func TestCiphertextIsCountedAndNotSearched(t *testing.T) {
 	})
 }
 
-func TestAMessageForSomebodyElseDoesNotCount(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestMessageToOtherRecipientIsIgnored(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		other := w.ravi.CreateIdentity(w.T, sandbox.NewIdentity{Name: "Eve"})
 		cursor, err := w.hub.Arm(w.Context(), w.target)
 		require.NoError(w, err)
@@ -72,19 +72,19 @@ func TestAMessageForSomebodyElseDoesNotCount(t *testing.T) {
 	})
 }
 
-func TestOurOwnMailNeverCounts(t *testing.T) {
-	fake(t, inbox.Config{}, func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target) {
+func TestOutgoingMailNeverCounts(t *testing.T) {
+	withFakeRavi(t, inbox.Config{}, func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target) {
 		cursor, err := hub.Arm(t.Context(), target)
 		require.NoError(t, err)
-		f.deliver(letter{channel: 0, from: target.Address, code: "111111", outgoing: true}, 0, 0)
+		f.deliver(fakeMessage{channel: 0, from: target.Address, code: "111111", outgoing: true}, 0, 0)
 		res, err := hub.Wait(t.Context(), target, inbox.Request{Cursor: cursor, Messages: true, Timeout: 3 * time.Second})
 		require.NoError(t, err)
 		assert.Equal(t, inbox.Pending, res.Status)
 	})
 }
 
-func TestProgressSaysWhatIsWaitedFor(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestProgressText(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		w.arm()
 		var lines []string
 		began := time.Now()
@@ -111,7 +111,7 @@ func TestEveryEraAndListStyle(t *testing.T) {
 		"event channels":      {EventNames: sandbox.EventsChannel},
 	} {
 		t.Run(name, func(t *testing.T) {
-			story{ravi: cfg}.tell(t, func(w *world) {
+			scenario{ravi: cfg}.run(t, func(w *fixture) {
 				for range 120 {
 					w.mail(sandbox.Email{From: "news@shop.test", Subject: "News", Text: "Nothing new."})
 					time.Sleep(20 * time.Second)

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"ravi-mcp/internal/otp"
 	"ravi-mcp/ravi/secret"
 )
 
@@ -36,7 +35,12 @@ const (
 )
 
 // channels is the order of everything that is kept per channel.
-var channels = [2]Channel{Email, SMS}
+var channels = [2]Channel{emailIndex: Email, smsIndex: SMS}
+
+const (
+	emailIndex = iota
+	smsIndex
+)
 
 // Want says what ends a wait for a code.
 type Want string
@@ -58,9 +62,9 @@ type Target struct {
 	Identity   string // the identity's uuid; cursors are bound to it
 	// Address and Phone are the identity's own, if known. A message that is
 	// plainly addressed to another number, or to another address of the same
-	// domain only, is then left out (SECURITY U3).
+	// domain only, is then left out (SECURITY.md U3).
 	Address, Phone string
-	// Source reads the inbox. The first Target of a watcher lends it its Source.
+	// Source reads the inbox. The first Target of a watcher gives it its Source.
 	Source Source
 }
 
@@ -248,15 +252,4 @@ type Arrived struct {
 	Skipped int
 	// Locked is how many of them are ciphertext that this server cannot open.
 	Locked int
-}
-
-func fromOTPLink(l *otp.Link, service string) *Link {
-	if l == nil {
-		return nil
-	}
-	return &Link{
-		URL: secret.New(l.URL), Unwrapped: secret.New(l.Unwrapped), Host: l.Host, Punycode: l.Punycode, Domain: l.Domain,
-		MatchesSender: l.MatchesSender || service != "" && newService(service).isDomain(l.Domain),
-		Label:         l.Label, Why: l.Reason, Confidence: l.Confidence,
-	}
 }

@@ -15,24 +15,24 @@ const lateness = 10 * time.Minute
 // rises above the usual horizon, so that a cursor stays a few kilobytes.
 const maxExplicit = 1024
 
-// point is the place of a message in the order of arrival at Ravi: by Ravi's
+// position is the place of a message in the order of arrival at Ravi: by Ravi's
 // time, and by id where times are equal.
-type point struct {
+type position struct {
 	created time.Time
 	id      int64
 }
 
-func (p point) compare(q point) int {
+func (p position) compare(q position) int {
 	if c := p.created.Compare(q.created); c != 0 {
 		return c
 	}
 	return cmp.Compare(p.id, q.id)
 }
 
-// end is after every message.
-var end = point{created: time.Unix(1<<40, 0), id: math.MaxInt64}
+// endPosition is after every message.
+var endPosition = position{created: time.Unix(1<<40, 0), id: math.MaxInt64}
 
-// seen is what a cursor has seen of one channel: every message whose id is in
+// seenSet is what a cursor has seen of one channel: every message whose id is in
 // ids, and every message under the floor, which is one whose id is at most
 // floor *and* which Ravi created at or before horizon.
 //
@@ -44,7 +44,7 @@ var end = point{created: time.Unix(1<<40, 0), id: math.MaxInt64}
 // creation counts as new, whatever its id. What this misses: a message that
 // becomes visible later than that *and* has an id below those of the old
 // messages listed.
-type seen struct {
+type seenSet struct {
 	floor   int64
 	horizon time.Time // zero: there is no floor
 	ids     []int64   // sorted, no duplicates
@@ -52,7 +52,7 @@ type seen struct {
 
 // has reports whether the message at p was seen. A message without a time
 // (Ravi did not say) is never under the floor.
-func (s seen) has(p point) bool {
+func (s seenSet) has(p position) bool {
 	if s.under(p) {
 		return true
 	}
@@ -61,15 +61,15 @@ func (s seen) has(p point) bool {
 }
 
 // under reports whether the floor covers p.
-func (s seen) under(p point) bool {
+func (s seenSet) under(p position) bool {
 	return p.id <= s.floor && !p.created.IsZero() && !p.created.After(s.horizon)
 }
 
 // past returns s with every listed message up to and including upTo added.
 // What is listed after upTo stays unseen, unless it was seen before.
-func (s seen) past(listed []point, upTo point) seen {
-	next := seen{floor: s.floor, horizon: s.horizon}
-	var add []point // seen and listed
+func (s seenSet) past(listed []position, upTo position) seenSet {
+	next := seenSet{floor: s.floor, horizon: s.horizon}
+	var add []position // seen and listed
 	var newest time.Time
 	for _, p := range listed {
 		if p.compare(upTo) <= 0 || s.has(p) {
@@ -94,9 +94,9 @@ func (s seen) past(listed []point, upTo point) seen {
 
 // shrink raises the floor over the oldest of the given messages that stand
 // above it, at least over of them if their times allow it.
-func (s *seen) shrink(add []point, over int, upTo point) {
+func (s *seenSet) shrink(add []position, over int, upTo position) {
 	above := slices.DeleteFunc(slices.Clone(add), s.under)
-	slices.SortFunc(above, point.compare)
+	slices.SortFunc(above, position.compare)
 	for i := over - 1; i < len(above); i++ {
 		if at := above[i].created; at.After(s.horizon) && at.Before(upTo.created) {
 			s.raise(above, at)
@@ -107,7 +107,7 @@ func (s *seen) shrink(add []point, over int, upTo point) {
 
 // raise lifts the floor to the highest id among the given messages up to
 // horizon; it never lowers it.
-func (s *seen) raise(add []point, horizon time.Time) {
+func (s *seenSet) raise(add []position, horizon time.Time) {
 	if !horizon.After(s.horizon) {
 		return
 	}
@@ -130,7 +130,7 @@ func (s *seen) raise(add []point, horizon time.Time) {
 // explicit returns the ids that have to be listed one by one: the messages of
 // add above the floor, and ids that were seen before and are not listed now
 // (a replica may lag, and a message must not become new by that).
-func (s seen) explicit(add []point, before []int64) []int64 {
+func (s seenSet) explicit(add []position, before []int64) []int64 {
 	ids := make([]int64, 0, len(add))
 	under := make(map[int64]struct{})
 	for _, p := range add {

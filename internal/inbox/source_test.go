@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake runs a story on the fake Ravi, whose reads can be counted one by one.
-func fake(t *testing.T, cfg inbox.Config, fn func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target)) {
+// withFakeRavi runs a scenario on the fake Ravi, whose reads can be counted one by one.
+func withFakeRavi(t *testing.T, cfg inbox.Config, fn func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -31,8 +31,8 @@ func fake(t *testing.T, cfg inbox.Config, fn func(t *testing.T, f *fakeRavi, hub
 	})
 }
 
-func TestAThousandWaitsCostNoMoreThanOneLoop(t *testing.T) {
-	fake(t, inbox.Config{}, func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target) {
+func TestManyWaitsPollNoMoreThanOneLoop(t *testing.T) {
+	withFakeRavi(t, inbox.Config{}, func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target) {
 		f.noStream = true
 		cursor, err := hub.Arm(t.Context(), target)
 		require.NoError(t, err)
@@ -57,7 +57,7 @@ func TestAThousandWaitsCostNoMoreThanOneLoop(t *testing.T) {
 }
 
 func TestStreamsAreCappedAndTheRestPoll(t *testing.T) {
-	fake(t, inbox.Config{MaxStreams: 1, Linger: -1}, func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target) {
+	withFakeRavi(t, inbox.Config{MaxStreams: 1, Linger: -1}, func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target) {
 		wait := func(identity string, ctx context.Context) chan inbox.Result {
 			out := make(chan inbox.Result, 1)
 			target := target
@@ -77,18 +77,18 @@ func TestStreamsAreCappedAndTheRestPoll(t *testing.T) {
 		<-first
 		time.Sleep(time.Millisecond)
 		assert.Equal(t, 2, f.connects(), "the place that became free is taken")
-		f.deliver(letter{channel: 1, from: "+15550001111", code: "482913"}, 0, 0)
+		f.deliver(fakeMessage{channel: 1, from: "+15550001111", code: "482913"}, 0, 0)
 		assert.Equal(t, "482913", (<-second).Code.Reveal())
 	})
 }
 
-func TestALongInboxIsListedWholeOnlyWhenNeeded(t *testing.T) {
+func TestLongInboxIsListedInFullOnlyWhenNeeded(t *testing.T) {
 	for _, ignored := range []bool{false, true} {
 		t.Run(fmt.Sprintf("ignored=%v", ignored), func(t *testing.T) {
-			fake(t, inbox.Config{}, func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target) {
+			withFakeRavi(t, inbox.Config{}, func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target) {
 				f.noStream, f.ignoreAfter = true, ignored
 				for range 100 {
-					f.deliver(letter{channel: 0, from: "news@shop.test"}, 0, 0)
+					f.deliver(fakeMessage{channel: 0, from: "news@shop.test"}, 0, 0)
 					time.Sleep(time.Minute)
 				}
 				cursor, err := hub.Arm(t.Context(), target)
@@ -105,9 +105,9 @@ func TestALongInboxIsListedWholeOnlyWhenNeeded(t *testing.T) {
 					assert.Equal(t, reads-1, f.narrowed)
 					assert.InDelta(t, 19, reads, 1, "a whole list every 16th time")
 				}
-				f.deliver(letter{channel: 0, from: "code@acme.test", code: "482913"}, 5*time.Minute, 0)
+				f.deliver(fakeMessage{channel: 0, from: "code@acme.test", code: "482913"}, 5*time.Minute, 0)
 				for range 8 {
-					f.deliver(letter{channel: 0, from: "news@shop.test"}, 0, 0)
+					f.deliver(fakeMessage{channel: 0, from: "news@shop.test"}, 0, 0)
 					time.Sleep(time.Minute)
 				}
 				res, err = hub.Wait(t.Context(), target, inbox.Request{Cursor: res.Cursor})
@@ -118,13 +118,13 @@ func TestALongInboxIsListedWholeOnlyWhenNeeded(t *testing.T) {
 	}
 }
 
-func TestOldMessagesDoNotAnswerASession(t *testing.T) {
-	fake(t, inbox.Config{}, func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target) {
+func TestMaxAgeSkipsOldMessages(t *testing.T) {
+	withFakeRavi(t, inbox.Config{}, func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target) {
 		f.skew = 5 * time.Minute
 		target.Source = clockedRavi{f}
 		cursor, err := hub.Arm(t.Context(), target)
 		require.NoError(t, err)
-		f.deliver(letter{channel: 1, from: "+15550001111", code: "111111"}, 0, 0)
+		f.deliver(fakeMessage{channel: 1, from: "+15550001111", code: "111111"}, 0, 0)
 		time.Sleep(11 * time.Minute)
 		res, err := hub.Wait(t.Context(), target, inbox.Request{Cursor: cursor, MaxAge: 10 * time.Minute, Timeout: time.Second})
 		require.NoError(t, err)
@@ -133,7 +133,7 @@ func TestOldMessagesDoNotAnswerASession(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "111111", res.Code.Reveal(), "an explicit cursor has no such limit")
 
-		f.deliver(letter{channel: 1, from: "+15550001111", code: "222222"}, 0, 0)
+		f.deliver(fakeMessage{channel: 1, from: "+15550001111", code: "222222"}, 0, 0)
 		time.Sleep(9 * time.Minute)
 		res, err = hub.Wait(t.Context(), target, inbox.Request{Cursor: cursor, MaxAge: 10 * time.Minute, Timeout: time.Second})
 		require.NoError(t, err)
@@ -147,16 +147,16 @@ type clockedRavi struct{ *fakeRavi }
 
 func (c clockedRavi) ServerTime() (time.Time, bool) { return time.Now().Add(c.skew), true }
 
-func TestTextsThatAListLeavesOutAreAskedFor(t *testing.T) {
-	fake(t, inbox.Config{}, func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target) {
+func TestTextsMissingInListAreFetched(t *testing.T) {
+	withFakeRavi(t, inbox.Config{}, func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target) {
 		brief := &briefRavi{fakeRavi: f}
 		target.Source = brief
 		for range 50 {
-			f.deliver(letter{channel: 0, from: "a@b.test", code: "999999"}, 0, 0)
+			f.deliver(fakeMessage{channel: 0, from: "a@b.test", code: "999999"}, 0, 0)
 		}
 		cursor, err := hub.Arm(t.Context(), target)
 		require.NoError(t, err)
-		f.deliver(letter{channel: 0, from: "code@acme.test", code: "482913"}, 0, 0)
+		f.deliver(fakeMessage{channel: 0, from: "code@acme.test", code: "482913"}, 0, 0)
 		res, err := hub.Wait(t.Context(), target, inbox.Request{Cursor: cursor})
 		require.NoError(t, err)
 		assert.Equal(t, "482913", res.Code.Reveal())
@@ -191,8 +191,8 @@ func (b *briefRavi) EmailMessage(ctx context.Context, id int64) (*ravi.EmailMess
 	return nil, &ravi.Error{Op: "get", Kind: ravi.ErrNotFound}
 }
 
-func TestSMSAreNotedEvenWhereOnlyMailIsAnnounced(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestSMSIsPolledWhenOnlyMailIsAnnounced(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		w.ravi.Server.Faults().Add(sandbox.Fault{Endpoint: sandbox.DeliverSMSPoint, NoEvent: true, Count: -1})
 		end := w.start(w.Context(), inbox.Request{Cursor: w.arm()})
 		time.Sleep(10 * time.Second)
@@ -207,10 +207,10 @@ func TestSMSAreNotedEvenWhereOnlyMailIsAnnounced(t *testing.T) {
 	})
 }
 
-func TestAStreamThatStopsAnnouncingIsNoLongerTrusted(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestSilentStreamFallsBackToPolling(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
-		end := w.start(w.Context(), inbox.Request{Cursor: cursor, From: "nobody.test", Timeout: 10 * time.Minute})
+		end := w.start(w.Context(), inbox.Request{Cursor: cursor, From: "unknown.test", Timeout: 10 * time.Minute})
 		w.sms("+15550001111", "This one is announced")
 		time.Sleep(time.Minute)
 		w.ravi.Server.Faults().Add(sandbox.Fault{Endpoint: sandbox.DeliverSMSPoint, NoEvent: true, Count: -1})

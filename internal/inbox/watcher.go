@@ -19,7 +19,7 @@ import (
 type watcher struct {
 	hub    *Hub
 	key    watcherKey
-	own    Target // of whom started it
+	target Target // of the wait that started it
 	source Source
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -27,33 +27,33 @@ type watcher struct {
 	refs   int         // guarded by Hub.mu
 	linger *time.Timer // guarded by Hub.mu; set while refs is 0
 
-	settled chan struct{} // closed when the first connect has succeeded or failed
+	connectTried chan struct{} // closed when the first connect has succeeded or failed
 
-	mu     sync.Mutex
-	live   bool // the stream is connected
-	since  time.Time
-	boxes  [2]*box
-	waits  map[*wait]struct{}
-	ahead  time.Duration // lower bound of Ravi's clock minus ours
-	clock  bool          // ahead is set
-	joined map[string]otp.Verdict
+	mu             sync.Mutex
+	live           bool // the stream is connected
+	liveSince      time.Time
+	readers        [2]*channelReader
+	waits          map[*wait]struct{}
+	clockOffset    time.Duration // lower bound of Ravi's clock minus ours
+	clockKnown     bool          // clockOffset is set
+	joinedVerdicts map[string]otp.Verdict
 }
 
 func newWatcher(h *Hub, key watcherKey, t Target) *watcher {
 	w := &watcher{
-		hub: h, key: key, own: t, source: t.Source, settled: make(chan struct{}),
-		waits: make(map[*wait]struct{}), joined: make(map[string]otp.Verdict),
+		hub: h, key: key, target: t, source: t.Source, connectTried: make(chan struct{}),
+		waits: make(map[*wait]struct{}), joinedVerdicts: make(map[string]otp.Verdict),
 	}
 	w.ctx, w.cancel = context.WithCancel(h.ctx)
 	for c := range channels {
-		w.boxes[c] = &box{w: w, channel: c, kick: make(chan struct{}, 1)}
+		w.readers[c] = &channelReader{w: w, channel: c, wake: make(chan struct{}, 1)}
 	}
 	return w
 }
 
 func (w *watcher) start() {
-	for _, b := range w.boxes {
-		w.hub.group.Go(b.run)
+	for _, r := range w.readers {
+		w.hub.group.Go(r.run)
 	}
 	w.hub.group.Go(w.stream)
 }
@@ -70,7 +70,7 @@ func (w *watcher) stop() {
 // stream keeps an event stream open while the watcher lives, if Ravi has one
 // and the hub has a place for it.
 func (w *watcher) stream() {
-	settle := sync.OnceFunc(func() { close(w.settled) })
+	settle := sync.OnceFunc(func() { close(w.connectTried) })
 	defer settle()
 	slots := w.hub.streams
 	if slots == nil {
@@ -126,12 +126,12 @@ func (w *watcher) follow(s Stream) {
 			case ravi.EventDisconnected:
 				w.setLive(false)
 			case ravi.EventEmail:
-				w.announce(0)
+				w.announce(emailIndex)
 			case ravi.EventSMS:
-				w.announce(1)
+				w.announce(smsIndex)
 			default: // a name we do not know may stand for either
-				w.boxes[0].wakeUp(true)
-				w.boxes[1].wakeUp(true)
+				w.readers[emailIndex].wakeUp(true)
+				w.readers[smsIndex].wakeUp(true)
 			}
 		}
 	}
@@ -139,7 +139,7 @@ func (w *watcher) follow(s Stream) {
 
 func (w *watcher) announce(c int) {
 	w.hub.setAnnounces(w.key.credential, c, true)
-	w.boxes[c].wakeUp(true)
+	w.readers[c].wakeUp(true)
 }
 
 // setLive notes that the stream is up or down. When it comes up, what was
@@ -149,36 +149,36 @@ func (w *watcher) setLive(live bool) {
 	changed := w.live != live
 	w.live = live
 	if changed && live {
-		w.since = time.Now()
+		w.liveSince = time.Now()
 	}
 	if changed && !live { // poll from here on
-		for _, b := range w.boxes {
-			b.due = b.paced
+		for _, r := range w.readers {
+			r.due = r.nextPoll
 		}
 	}
 	w.mu.Unlock()
 	if changed {
-		for _, b := range w.boxes {
+		for _, r := range w.readers {
 			if live {
-				b.wakeUp(false)
+				r.wakeUp(false)
 			}
-			b.nudge()
+			r.notify()
 		}
 	}
 }
 
-// observe learns Ravi's clock from the time of a message, or from the source.
+// observeTime learns Ravi's clock from the time of a message, or from the source.
 // Both are at most Ravi's time of now, so the largest difference is the best.
-func (w *watcher) observe(raviTime time.Time) { // w.mu is held
+func (w *watcher) observeTime(raviTime time.Time) { // w.mu is held
 	if raviTime.IsZero() {
 		return
 	}
-	if d := time.Until(raviTime); !w.clock || d > w.ahead {
-		w.ahead, w.clock = d, true
+	if d := time.Until(raviTime); !w.clockKnown || d > w.clockOffset {
+		w.clockOffset, w.clockKnown = d, true
 	}
 }
 
-// raviNow returns Ravi's time as far as it is known: the source's word for it,
+// raviNow returns Ravi's time as far as it is known: what the source says,
 // else a lower bound from messages. w.mu is held.
 func (w *watcher) raviNow() (time.Time, bool) {
 	if c, ok := w.source.(ServerClock); ok {
@@ -186,25 +186,25 @@ func (w *watcher) raviNow() (time.Time, bool) {
 			return now, true
 		}
 	}
-	return time.Now().Add(w.ahead), w.clock
+	return time.Now().Add(w.clockOffset), w.clockKnown
 }
 
 // extractJoined reads a joined SMS, once for all waits.
 func (w *watcher) extractJoined(m otp.Message) otp.Verdict {
 	key := m.From + "\x00" + m.Text
 	w.mu.Lock()
-	v, ok := w.joined[key]
+	v, ok := w.joinedVerdicts[key]
 	w.mu.Unlock()
 	if ok {
 		return v
 	}
-	v = listedMessage{message: message{channel: 1}, parts: m}.read().verdict
+	v = listedMessage{message: message{channel: smsIndex}, parts: m}.read().verdict
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.joined) >= 64 {
-		clear(w.joined)
+	if len(w.joinedVerdicts) >= 64 {
+		clear(w.joinedVerdicts)
 	}
-	w.joined[key] = v
+	w.joinedVerdicts[key] = v
 	return v
 }
 

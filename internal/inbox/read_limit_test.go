@@ -54,9 +54,9 @@ func (s countedSource) EmailMessages(ctx context.Context, f ravi.MessageFilter) 
 }
 
 // However many waits there are, only so many inboxes are read at a time, and a
-// Ravi that hangs holds up nobody who uses another credential.
-func TestReadsTakeTurnsByCredential(t *testing.T) {
-	story{hub: inbox.Config{MaxReads: 4, MaxStreams: -1}}.tell(t, func(w *world) {
+// Ravi that hangs does not delay other credentials.
+func TestReadsAreLimitedPerCredential(t *testing.T) {
+	scenario{hub: inbox.Config{MaxReads: 4, MaxStreams: -1}}.run(t, func(w *fixture) {
 		quick, hung := &readCount{}, &readCount{}
 		var waits sync.WaitGroup
 		open := func(n int, credential string, takes time.Duration, count *readCount, want inbox.Status) {

@@ -3,23 +3,12 @@ package inbox
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"ravi-mcp/internal/otp"
 )
-
-// unit is what a wait decides about: one message, or the joined parts of a
-// long SMS.
-type unit struct {
-	*message           // the newest part
-	*content           // of the whole
-	parts    []int64   // ids of all parts in reading order; nil for one message
-	listed   time.Time // when its newest part was first listed, by our clock
-	partial  bool      // more parts may follow
-}
 
 const (
 	// joinWithin is how far apart, by Ravi's clock, the parts of one SMS arrive.
@@ -34,40 +23,15 @@ const (
 	maxParts = 10
 )
 
-// units makes the units of what a cursor has not seen of one channel, oldest
-// first. extract is used for joined texts.
-func units(channel int, unseen []*message, extract func(otp.Message) otp.Verdict) []unit {
-	var out []unit
-	if channel == 0 {
-		for _, m := range unseen {
-			out = append(out, unit{message: m, content: m.content, listed: m.listed})
-		}
-		return out
-	}
-	bySender := make(map[string][]*message)
-	var senders []string
-	for _, m := range unseen {
-		if _, ok := bySender[m.sender]; !ok {
-			senders = append(senders, m.sender)
-		}
-		bySender[m.sender] = append(bySender[m.sender], m)
-	}
-	for _, s := range senders {
-		out = append(out, joinParts(bySender[s], extract)...)
-	}
-	slices.SortFunc(out, func(a, b unit) int { return a.at.compare(b.at) })
-	return out
-}
-
 // joinParts joins what looks like one long SMS of one sender. The parts carry
 // no header by which to know, so this is a judgement: parts follow each other
 // within ten seconds, and either count themselves, "(1/2)", or all but the last
 // are as long as a part can be. Messages that each hold a code of their own are
 // never joined.
-func joinParts(messages []*message, extract func(otp.Message) otp.Verdict) []unit {
-	var out []unit
+func joinParts(messages []*message, extract func(otp.Message) otp.Verdict) []logicalMessage {
+	var out []logicalMessage
 	for len(messages) > 0 {
-		n := run(messages)
+		n := partCount(messages)
 		group := messages[:n]
 		messages = messages[n:]
 		if u, ok := joined(group, extract); ok {
@@ -75,14 +39,14 @@ func joinParts(messages []*message, extract func(otp.Message) otp.Verdict) []uni
 			continue
 		}
 		for _, m := range group {
-			out = append(out, unit{message: m, content: m.content, listed: m.listed, partial: cutShort(m)})
+			out = append(out, logicalMessage{message: m, content: m.content, listed: m.listed, partial: cutShort(m)})
 		}
 	}
 	return out
 }
 
-// run returns how many messages from the front belong together; at least 1.
-func run(messages []*message) int {
+// partCount returns how many messages from the front belong together; at least 1.
+func partCount(messages []*message) int {
 	first := messages[0]
 	if no, of, ok := counter(first.content.raw); ok {
 		have := map[int]bool{no: true}
@@ -115,11 +79,11 @@ func apart(a, b *message) bool {
 	return d > joinWithin || d < -joinWithin
 }
 
-// joined makes one unit of a group, unless reading it as one says less than
+// joined makes one message of a group, unless reading it as one says less than
 // reading its messages one by one.
-func joined(group []*message, extract func(otp.Message) otp.Verdict) (unit, bool) {
+func joined(group []*message, extract func(otp.Message) otp.Verdict) (logicalMessage, bool) {
 	if len(group) < 2 {
-		return unit{}, false
+		return logicalMessage{}, false
 	}
 	ordered := slices.Clone(group)
 	_, of, counted := counter(group[0].content.raw)
@@ -133,7 +97,7 @@ func joined(group []*message, extract func(otp.Message) otp.Verdict) (unit, bool
 	var text strings.Builder
 	var codes, locked int
 	newest := group[0]
-	u := unit{}
+	u := logicalMessage{}
 	for _, m := range ordered {
 		text.WriteString(withoutCounter(m.content.raw))
 		u.parts = append(u.parts, m.at.id)
@@ -151,12 +115,12 @@ func joined(group []*message, extract func(otp.Message) otp.Verdict) (unit, bool
 		}
 	}
 	if locked > 0 || codes > 1 && !counted {
-		return unit{}, false
+		return logicalMessage{}, false
 	}
 	whole := text.String()
 	verdict := extract(otp.Message{Channel: otp.SMS, From: newest.from, Text: whole})
 	if verdict.Kind == otp.KindNone && codes > 0 || verdict.Kind == otp.KindAmbiguous && codes == 1 && !counted {
-		return unit{}, false
+		return logicalMessage{}, false
 	}
 	shown, cut := otp.Clean(whole, maxText)
 	u.message = newest
@@ -184,54 +148,4 @@ func cutShort(m *message) bool {
 func isLong(s string) bool {
 	n := utf8.RuneCountInString(s)
 	return n >= longPart || n != len(s) && n >= longWidePart
-}
-
-// counter reads "(1/2)", "[1/2]", "1/2:" or "1/2 " at the start, or "(1/2)",
-// "[1/2]" at the end, with 2 to 10 parts.
-func counter(s string) (no, of int, ok bool) {
-	no, of, _, ok = cutCounter(s)
-	return no, of, ok
-}
-
-func withoutCounter(s string) string {
-	if _, _, rest, ok := cutCounter(s); ok {
-		return rest
-	}
-	return s
-}
-
-func cutCounter(s string) (no, of int, rest string, ok bool) {
-	t := strings.TrimSpace(s)
-	for _, pair := range []string{"()", "[]"} {
-		if strings.HasPrefix(t, pair[:1]) {
-			if in, after, found := strings.Cut(t[1:], pair[1:]); found {
-				if no, of, ok = fraction(in); ok {
-					return no, of, strings.TrimPrefix(after, " "), true
-				}
-			}
-		}
-		if strings.HasSuffix(t, pair[1:]) {
-			if i := strings.LastIndex(t, pair[:1]); i >= 0 {
-				if no, of, ok = fraction(t[i+1 : len(t)-1]); ok {
-					return no, of, strings.TrimSuffix(t[:i], " "), true
-				}
-			}
-		}
-	}
-	if i := strings.IndexAny(t, ": "); i > 0 && i <= 5 {
-		if no, of, ok = fraction(t[:i]); ok {
-			return no, of, strings.TrimPrefix(t[i+1:], " "), true
-		}
-	}
-	return 0, 0, "", false
-}
-
-func fraction(s string) (no, of int, ok bool) {
-	a, b, found := strings.Cut(s, "/")
-	if !found || len(a) > 2 || len(b) > 2 {
-		return 0, 0, false
-	}
-	no, errA := strconv.Atoi(strings.TrimSpace(a))
-	of, errB := strconv.Atoi(strings.TrimSpace(b))
-	return no, of, errA == nil && errB == nil && of >= 2 && of <= maxParts && no >= 1 && no <= of
 }

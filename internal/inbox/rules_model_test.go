@@ -11,31 +11,31 @@ import (
 	"ravi-mcp/internal/inbox"
 )
 
-// The reference: DESIGN.md section 6 in the plainest words, over sets of
-// messages. It knows nothing of floors, shelves, streams or reads.
+// The reference: the rules of the package documentation over plain sets of
+// messages, without floors, caches, streams and reads.
 
-type letterKey struct {
+type messageKey struct {
 	channel int
 	id      int64
 }
 
 // String keeps the report of a failure readable.
-func (l letter) String() string {
+func (l fakeMessage) String() string {
 	return fmt.Sprintf("%d/%d %s %s created %s visible %s", l.channel, l.id, l.from, l.code, l.created.Format("15:04:05.000"), l.visible.Format("15:04:05.000"))
 }
 
-func (l letter) key() letterKey { return letterKey{l.channel, l.id} }
+func (l fakeMessage) key() messageKey { return messageKey{l.channel, l.id} }
 
 // history is what one cursor stands for.
 type history struct {
-	seen     map[letterKey]bool
-	armed    map[letterKey]bool
-	returned map[letterKey]bool // answers of this chain
-	answered map[string]letter  // by sender: its last answer
+	seen     map[messageKey]bool
+	armed    map[messageKey]bool
+	returned map[messageKey]bool    // answers of this chain
+	answered map[string]fakeMessage // by sender: its last answer
 }
 
-func newHistory(listed []letter) *history {
-	h := &history{seen: map[letterKey]bool{}, armed: map[letterKey]bool{}, returned: map[letterKey]bool{}, answered: map[string]letter{}}
+func newHistory(listed []fakeMessage) *history {
+	h := &history{seen: map[messageKey]bool{}, armed: map[messageKey]bool{}, returned: map[messageKey]bool{}, answered: map[string]fakeMessage{}}
 	for _, l := range listed {
 		h.seen[l.key()], h.armed[l.key()] = true, true
 	}
@@ -47,48 +47,48 @@ func (h *history) clone() *history {
 }
 
 // older orders by arrival at Ravi, within a channel.
-func older(a, b letter) int {
+func older(a, b fakeMessage) int {
 	return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.id, b.id))
 }
 
-// verdict is what must be the answer.
+// expectation is what must be the answer.
 type expectation struct {
 	status     inbox.Status
-	choices    []letter // found: any of these; ambiguous: exactly these
+	choices    []fakeMessage // found: any of these; ambiguous: exactly these
 	superseded int
-	eligible   []letter
+	eligible   []fakeMessage
 }
 
-type ask struct {
+type waitFor struct {
 	from    string
 	channel inbox.Channel
 }
 
-func (a ask) listens(c int) bool {
+func (a waitFor) listens(c int) bool {
 	return a.channel == inbox.AnyChannel || a.channel == []inbox.Channel{inbox.Email, inbox.SMS}[c]
 }
 
 // expect says what a wait must answer when lists show these messages.
-func (h *history) expect(listed []letter, a ask) expectation {
+func (h *history) expect(listed []fakeMessage, a waitFor) expectation {
 	sort := slices.Clone(listed)
 	slices.SortFunc(sort, older)
-	twins := map[string]bool{}
+	listedIDs := map[string]bool{}
 	for _, l := range sort {
-		if h.seen[l.key()] && l.twin != "" {
-			twins[l.twin] = true
+		if h.seen[l.key()] && l.messageID != "" {
+			listedIDs[l.messageID] = true
 		}
 	}
-	newest := map[string]letter{}
+	newest := map[string]fakeMessage{}
 	codes := map[string]map[string]bool{}
-	var eligible []letter
+	var eligible []fakeMessage
 	for _, l := range sort {
 		if l.outgoing || h.seen[l.key()] || !a.listens(l.channel) {
 			continue
 		}
-		if l.twin != "" && twins[l.twin] {
+		if l.messageID != "" && listedIDs[l.messageID] {
 			continue
 		}
-		twins[l.twin] = l.twin != ""
+		listedIDs[l.messageID] = l.messageID != ""
 		if l.code == "" || a.from != "" && l.from != a.from {
 			continue
 		}
@@ -119,9 +119,9 @@ func (h *history) expect(listed []letter, a ask) expectation {
 }
 
 // advance moves past an answer and all that arrived before it.
-func (h *history) advance(listed []letter, a ask, choices []letter) *history {
+func (h *history) advance(listed []fakeMessage, a waitFor, choices []fakeMessage) *history {
 	next := h.clone()
-	last := slices.MaxFunc(choices, func(x, y letter) int { return x.created.Compare(y.created) })
+	last := slices.MaxFunc(choices, func(x, y fakeMessage) int { return x.created.Compare(y.created) })
 	for _, l := range listed {
 		before := l.created.Before(last.created)
 		for _, c := range choices {
@@ -142,7 +142,7 @@ func (h *history) advance(listed []letter, a ask, choices []letter) *history {
 // new cursor stands for. possible is what can have been listed when the answer
 // was made, for reads may happen at one and the same moment. Where that leaves
 // open what the new cursor has seen, its history is nil, and it is of no use.
-func (h *history) check(res inbox.Result, a ask, possible [][]letter) (next *history, err error) {
+func (h *history) check(res inbox.Result, a waitFor, possible [][]fakeMessage) (next *history, err error) {
 	var all error
 	matches := 0
 	for _, listed := range possible {
@@ -164,19 +164,19 @@ func (h *history) check(res inbox.Result, a ask, possible [][]letter) (next *his
 	return next, nil
 }
 
-func (h *history) checkOne(res inbox.Result, a ask, listed []letter) (*history, error) {
+func (h *history) checkOne(res inbox.Result, a waitFor, listed []fakeMessage) (*history, error) {
 	want := h.expect(listed, a)
 	if res.Status != want.status {
 		return nil, fmt.Errorf("status %s of %+v %+v, want %s of %+v", res.Status, res.Message, res.Candidates, want.status, want.choices)
 	}
-	var got []letterKey
+	var got []messageKey
 	answers := res.Candidates
 	if res.Status == inbox.Found {
 		answers = []inbox.Answer{res.Answer}
 	}
 	for _, ans := range answers {
-		key := letterKey{map[inbox.Channel]int{inbox.Email: 0, inbox.SMS: 1}[ans.Message.Channel], ans.Message.ID}
-		i := slices.IndexFunc(want.choices, func(l letter) bool { return l.key() == key })
+		key := messageKey{map[inbox.Channel]int{inbox.Email: 0, inbox.SMS: 1}[ans.Message.Channel], ans.Message.ID}
+		i := slices.IndexFunc(want.choices, func(l fakeMessage) bool { return l.key() == key })
 		switch {
 		case h.armed[key]:
 			return nil, fmt.Errorf("%v was listed at the arming", key)
@@ -205,11 +205,11 @@ func (h *history) checkOne(res inbox.Result, a ask, listed []letter) (*history, 
 
 // overdue returns a message that a pending wait must have seen: it was
 // listable for longer than the given time before the end.
-func overdue(e expectation, end time.Time, patience func(letter) time.Duration) (letter, bool) {
+func overdue(e expectation, end time.Time, patience func(fakeMessage) time.Duration) (fakeMessage, bool) {
 	for _, l := range e.eligible {
 		if end.Sub(l.visible) > patience(l) {
 			return l, true
 		}
 	}
-	return letter{}, false
+	return fakeMessage{}, false
 }

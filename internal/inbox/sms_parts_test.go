@@ -19,8 +19,8 @@ func filler(n int) string {
 	return strings.Repeat("please keep this message for your records and ", n/46+1)[:n]
 }
 
-func TestPartsThatCountThemselvesAreOneMessage(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestCountedPartsAreOneMessage(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		w.sms(sender, "(2/2) 456. Do not share it.")
 		time.Sleep(time.Second)
@@ -36,8 +36,8 @@ func TestPartsThatCountThemselvesAreOneMessage(t *testing.T) {
 	})
 }
 
-func TestACodeCutInTwoWaitsForItsRest(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestSplitCodeWaitsForNextPart(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		end := w.start(w.Context(), inbox.Request{Cursor: w.arm()})
 		time.Sleep(time.Second)
 		first := filler(126) + "Your Acme verification code is 1234"
@@ -51,8 +51,8 @@ func TestACodeCutInTwoWaitsForItsRest(t *testing.T) {
 	})
 }
 
-func TestAPartAloneIsGoodEnoughAfterAMoment(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestSinglePartIsAcceptedAfterHold(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		end := w.start(w.Context(), inbox.Request{Cursor: w.arm()})
 		time.Sleep(time.Second)
 		w.sms(sender, "(1/2) Your Acme verification code is 123456.")
@@ -68,8 +68,8 @@ func TestAPartAloneIsGoodEnoughAfterAMoment(t *testing.T) {
 	})
 }
 
-func TestTwoLongMessagesWithCodesAreNotOne(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestTwoLongMessagesStaySeparate(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		w.sms(sender, "Your Acme verification code is 111111. "+filler(120))
 		time.Sleep(2 * time.Second)
@@ -82,8 +82,8 @@ func TestTwoLongMessagesWithCodesAreNotOne(t *testing.T) {
 	})
 }
 
-func TestAPartThatWasListedAtTheArmingDoesNotReturn(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestPartListedAtArmingIsNotReturned(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		w.sms(sender, "(1/2) Your Acme verification code is 123456.")
 		cursor := w.arm()
 		w.sms(sender, "(2/2) Do not share it.")
@@ -92,8 +92,8 @@ func TestAPartThatWasListedAtTheArmingDoesNotReturn(t *testing.T) {
 	})
 }
 
-func TestAMailDeliveredTwiceIsOneMail(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestDuplicateDeliveryIsOneMail(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		old := code("no-reply@acme.test", "111111")
 		old.MessageID = "<old@acme.test>"
 		w.mail(old)
@@ -116,8 +116,8 @@ func TestAMailDeliveredTwiceIsOneMail(t *testing.T) {
 	})
 }
 
-func TestACodeAndALinkComeTogether(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestCodeAndLinkInOneAnswer(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		w.mail(sandbox.Email{
 			From: "Acme <no-reply@acme.test>", Subject: "Sign in to Acme",

@@ -16,9 +16,9 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// world is an embedded Ravi with one identity, and a hub that watches it by
-// the real client. It lives in a bubble of its own, so time is free.
-type world struct {
+// fixture is an embedded Ravi with one identity, and a hub that watches it by
+// the real client. It runs in a synctest bubble, so waiting takes no time.
+type fixture struct {
 	*testing.T
 	ravi   *sandboxtest.Instance
 	client *ravi.Client
@@ -27,17 +27,17 @@ type world struct {
 	target inbox.Target
 }
 
-type story struct {
+type scenario struct {
 	ravi sandbox.Config
 	hub  inbox.Config
 }
 
-// tell runs a story.
-func (s story) tell(t *testing.T, fn func(w *world)) {
+// run runs a scenario.
+func (s scenario) run(t *testing.T, fn func(w *fixture)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, ravi: sandboxtest.Memory(t, s.ravi)}
+		w := &fixture{T: t, ravi: sandboxtest.Memory(t, s.ravi)}
 		w.id = w.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "Ada", ProvisionPhone: true})
 		var err error
 		w.client, err = ravi.New(ravi.Config{
@@ -47,7 +47,7 @@ func (s story) tell(t *testing.T, fn func(w *world)) {
 		require.NoError(t, err)
 		w.hub = inbox.New(s.hub)
 		w.target = w.as("local")
-		defer func() { // the bubble itself finds goroutines that are left
+		defer func() { // synctest finds goroutines that are left
 			w.hub.Close()
 			_ = w.client.Close()
 			_ = w.ravi.Server.Close()
@@ -57,21 +57,21 @@ func (s story) tell(t *testing.T, fn func(w *world)) {
 }
 
 // as is the target for another caller.
-func (w *world) as(caller string) inbox.Target {
+func (w *fixture) as(caller string) inbox.Target {
 	return inbox.Target{
 		Caller: caller, Credential: "cred", Identity: w.id.UUID, Address: w.id.Inbox, Phone: w.id.Phone,
 		Source: inbox.FromScope(w.client.Scope(w.id.UUID)),
 	}
 }
 
-func (w *world) arm() string {
+func (w *fixture) arm() string {
 	w.Helper()
 	cursor, err := w.hub.Arm(w.Context(), w.target)
 	require.NoError(w, err)
 	return cursor
 }
 
-func (w *world) wait(r inbox.Request) inbox.Result {
+func (w *fixture) wait(r inbox.Request) inbox.Result {
 	w.Helper()
 	res, err := w.hub.Wait(w.Context(), w.target, r)
 	require.NoError(w, err)
@@ -79,7 +79,7 @@ func (w *world) wait(r inbox.Request) inbox.Result {
 }
 
 // start begins a wait and returns how to get its end.
-func (w *world) start(ctx context.Context, r inbox.Request) func() (inbox.Result, error) {
+func (w *fixture) start(ctx context.Context, r inbox.Request) func() (inbox.Result, error) {
 	type end struct {
 		res inbox.Result
 		err error
@@ -92,19 +92,19 @@ func (w *world) start(ctx context.Context, r inbox.Request) func() (inbox.Result
 	return func() (inbox.Result, error) { e := <-done; return e.res, e.err }
 }
 
-func (w *world) sms(from, body string) int64 {
+func (w *fixture) sms(from, body string) int64 {
 	w.Helper()
 	return w.smsAt(from, body, time.Time{})
 }
 
-func (w *world) smsAt(from, body string, at time.Time) int64 {
+func (w *fixture) smsAt(from, body string, at time.Time) int64 {
 	w.Helper()
 	id, err := w.ravi.Server.DeliverSMS(sandbox.SMS{To: w.id.Phone, From: from, Body: body, At: at})
 	require.NoError(w, err)
 	return id
 }
 
-func (w *world) mail(m sandbox.Email) int64 {
+func (w *fixture) mail(m sandbox.Email) int64 {
 	w.Helper()
 	m.To = w.id.Inbox
 	id, err := w.ravi.Server.DeliverEmail(m)
@@ -117,7 +117,7 @@ func code(from, code string) sandbox.Email {
 }
 
 // reads counts the requests for lists of one channel.
-func (w *world) reads(endpoint string) int {
+func (w *fixture) reads(endpoint string) int {
 	n := 0
 	for _, r := range w.ravi.Server.Requests() {
 		if r.Endpoint == endpoint && r.Method == "GET" {

@@ -28,27 +28,27 @@ func (s *slowSource) SMSMessages(ctx context.Context, _ ravi.MessageFilter) iter
 	}
 }
 
-// letter is a message as the fake Ravi keeps it.
-type letter struct {
-	channel  int // 0 mail, 1 SMS
-	id       int64
-	created  time.Time // by Ravi's clock
-	visible  time.Time // by ours: when lists begin to show it
-	from     string
-	code     string // empty: no code in it
-	twin     string // Message-ID
-	outgoing bool
-	read     bool
+// fakeMessage is a message as the fake Ravi keeps it.
+type fakeMessage struct {
+	channel   int // 0 mail, 1 SMS
+	id        int64
+	created   time.Time // by Ravi's clock
+	visible   time.Time // by our clock: when lists begin to show it
+	from      string
+	code      string // empty: no code in it
+	messageID string // Message-ID
+	outgoing  bool
+	read      bool
 }
 
-func (l letter) text() string {
+func (l fakeMessage) text() string {
 	if l.code == "" {
 		return "Thanks for being with us."
 	}
 	return "Your verification code is " + l.code + "."
 }
 
-// fakeRavi is an inbox with every liberty that API.md leaves to Ravi: clocks
+// fakeRavi is an inbox that does all that Ravi may do (docs/ravi-api.md): clocks
 // apart, ids with gaps, any order, filters ignored, messages that show late,
 // streams that come and go, reads that fail.
 type fakeRavi struct {
@@ -59,7 +59,7 @@ type fakeRavi struct {
 	order        int // 0 oldest first, 1 newest first, 2 by id downwards
 
 	mu        sync.Mutex
-	letters   []letter
+	messages  []fakeMessage
 	nextID    int64
 	streams   map[*fakeStream]struct{}
 	up        bool
@@ -74,8 +74,8 @@ func newFakeRavi() *fakeRavi {
 	return &fakeRavi{streams: make(map[*fakeStream]struct{}), up: true, upSince: time.Now(), nextID: 100}
 }
 
-// deliver puts a letter in and announces it.
-func (f *fakeRavi) deliver(l letter, lateBy time.Duration, idGap int64) letter {
+// deliver puts a message in and announces it.
+func (f *fakeRavi) deliver(l fakeMessage, lateBy time.Duration, idGap int64) fakeMessage {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.nextID += 1 + idGap
@@ -84,26 +84,26 @@ func (f *fakeRavi) deliver(l letter, lateBy time.Duration, idGap int64) letter {
 	if f.wholeSeconds {
 		l.created = l.created.Truncate(time.Second)
 	}
-	f.letters = append(f.letters, l)
+	f.messages = append(f.messages, l)
 	if !l.outgoing {
 		f.announce(ravi.Event{Kind: []ravi.EventKind{ravi.EventEmail, ravi.EventSMS}[l.channel]})
 	}
 	return l
 }
 
-// last returns up to n of the newest letters.
-func (f *fakeRavi) last(n int) []letter {
+// last returns up to n of the newest messages.
+func (f *fakeRavi) last(n int) []fakeMessage {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.letters[max(0, len(f.letters)-n):])
+	return slices.Clone(f.messages[max(0, len(f.messages)-n):])
 }
 
-// markRead is somebody else reading the inbox.
+// markRead is another client that reads the inbox.
 func (f *fakeRavi) markRead() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i := range f.letters {
-		f.letters[i].read = true
+	for i := range f.messages {
+		f.messages[i].read = true
 	}
 }
 
@@ -157,9 +157,9 @@ func (f *fakeRavi) setStream(up bool) {
 }
 
 // listed returns what a list of channel c shows at a moment.
-func (f *fakeRavi) listed(c int, at time.Time) []letter {
-	var out []letter
-	for _, l := range f.letters {
+func (f *fakeRavi) listed(c int, at time.Time) []fakeMessage {
+	var out []fakeMessage
+	for _, l := range f.messages {
 		if l.channel == c && !l.visible.After(at) {
 			out = append(out, l)
 		}
@@ -167,7 +167,7 @@ func (f *fakeRavi) listed(c int, at time.Time) []letter {
 	return out
 }
 
-func (f *fakeRavi) list(ctx context.Context, c int, filter ravi.MessageFilter) ([]letter, error) {
+func (f *fakeRavi) list(ctx context.Context, c int, filter ravi.MessageFilter) ([]fakeMessage, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
@@ -180,13 +180,13 @@ func (f *fakeRavi) list(ctx context.Context, c int, filter ravi.MessageFilter) (
 	out := f.listed(c, now)
 	if !filter.CreatedAfter.IsZero() && !f.ignoreAfter {
 		f.narrowed++
-		out = slices.DeleteFunc(out, func(l letter) bool { return !l.created.After(filter.CreatedAfter) })
+		out = slices.DeleteFunc(out, func(l fakeMessage) bool { return !l.created.After(filter.CreatedAfter) })
 	}
 	switch f.order {
 	case 1:
 		slices.Reverse(out)
 	case 2:
-		slices.SortFunc(out, func(a, b letter) int { return int(b.id - a.id) })
+		slices.SortFunc(out, func(a, b fakeMessage) int { return int(b.id - a.id) })
 	}
 	f.reads[c] = append(f.reads[c], now)
 	return out, nil
@@ -194,14 +194,14 @@ func (f *fakeRavi) list(ctx context.Context, c int, filter ravi.MessageFilter) (
 
 func (f *fakeRavi) EmailMessages(ctx context.Context, filter ravi.MessageFilter) iter.Seq2[ravi.EmailMessage, error] {
 	return func(yield func(ravi.EmailMessage, error) bool) {
-		letters, err := f.list(ctx, 0, filter)
+		messages, err := f.list(ctx, 0, filter)
 		if err != nil {
 			yield(ravi.EmailMessage{}, err)
 			return
 		}
-		for _, l := range letters {
+		for _, l := range messages {
 			m := ravi.EmailMessage{
-				ID: l.id, MessageID: l.twin, From: l.from, Subject: "Hello", Text: l.text(), Created: l.created,
+				ID: l.id, MessageID: l.messageID, From: l.from, Subject: "Hello", Text: l.text(), Created: l.created,
 				Direction: ravi.Incoming, IsRead: l.read,
 			}
 			if l.outgoing {
@@ -216,12 +216,12 @@ func (f *fakeRavi) EmailMessages(ctx context.Context, filter ravi.MessageFilter)
 
 func (f *fakeRavi) SMSMessages(ctx context.Context, filter ravi.MessageFilter) iter.Seq2[ravi.SMSMessage, error] {
 	return func(yield func(ravi.SMSMessage, error) bool) {
-		letters, err := f.list(ctx, 1, filter)
+		messages, err := f.list(ctx, 1, filter)
 		if err != nil {
 			yield(ravi.SMSMessage{}, err)
 			return
 		}
-		for _, l := range letters {
+		for _, l := range messages {
 			m := ravi.SMSMessage{ID: l.id, From: l.from, Body: l.text(), Created: l.created, Direction: ravi.Incoming, IsRead: l.read}
 			if l.outgoing {
 				m.Direction = ravi.Outgoing

@@ -12,8 +12,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-func TestACodeThatComesWhileWaitingIsFoundAtOnce(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestCodeDuringWaitReturnsAtOnce(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		w.sms("+15550001111", "Your Acme code is 111111")
 		cursor := w.arm()
 		end := w.start(w.Context(), inbox.Request{Cursor: cursor})
@@ -29,11 +29,11 @@ func TestACodeThatComesWhileWaitingIsFoundAtOnce(t *testing.T) {
 	})
 }
 
-func TestACodeThatCameAfterArmingIsThereAtOnce(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestCodeAfterArmingReturnsAtOnce(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		w.mail(code("Acme <no-reply@acme.test>", "482913"))
-		time.Sleep(5 * time.Minute) // the watcher has gone home long ago
+		time.Sleep(5 * time.Minute) // the watcher ended long ago
 		res := w.wait(inbox.Request{Cursor: cursor})
 		require.Equal(w, inbox.Found, res.Status)
 		assert.Equal(w, "482913", res.Code.Reveal())
@@ -50,8 +50,8 @@ func TestACodeThatCameAfterArmingIsThereAtOnce(t *testing.T) {
 	})
 }
 
-func TestNothingListedAtTheCallAnswersAWaitWithoutCursor(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestWaitWithoutCursorSkipsListed(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		w.mail(code("Acme <no-reply@acme.test>", "482913"))
 		res := w.wait(inbox.Request{Timeout: 3 * time.Second})
 		assert.Equal(w, inbox.Pending, res.Status)
@@ -65,8 +65,8 @@ func TestNothingListedAtTheCallAnswersAWaitWithoutCursor(t *testing.T) {
 	})
 }
 
-func TestPendingConsumesNothingAndSaysWhatCame(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestPendingConsumesNothing(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		w.sms("+15550001111", "Your Acme code is 222222")
 		w.mail(sandbox.Email{From: "News <news@shop.test>", Subject: "Sale", Text: "Everything must go."})
@@ -86,8 +86,8 @@ func TestPendingConsumesNothingAndSaysWhatCame(t *testing.T) {
 	})
 }
 
-func TestTheNewestOfOneSenderWins(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+func TestNewestOfSenderWins(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		for _, c := range []string{"111111", "222222", "222222", "333333"} {
 			w.sms("+15550001111", "Your Acme code is "+c)
@@ -101,7 +101,7 @@ func TestTheNewestOfOneSenderWins(t *testing.T) {
 }
 
 func TestTwoSendersAreNeverGuessed(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		w.sms("+15550001111", "Your Acme code is 111111")
 		time.Sleep(time.Second)
@@ -124,10 +124,10 @@ func TestTwoSendersAreNeverGuessed(t *testing.T) {
 	})
 }
 
-func TestAnEventMayComeBeforeItsMessage(t *testing.T) {
+func TestEventBeforeMessageIsReread(t *testing.T) {
 	for _, late := range []time.Duration{30 * time.Millisecond, 120 * time.Millisecond, 450 * time.Millisecond} {
 		t.Run(late.String(), func(t *testing.T) {
-			story{}.tell(t, func(w *world) {
+			scenario{}.run(t, func(w *fixture) {
 				end := w.start(w.Context(), inbox.Request{Cursor: w.arm()})
 				time.Sleep(time.Second)
 				w.sms("+15550001111", "no code in this one, it is only here so that events are trusted")
@@ -144,14 +144,14 @@ func TestAnEventMayComeBeforeItsMessage(t *testing.T) {
 	}
 }
 
-func TestWithoutAStreamTheInboxIsPolled(t *testing.T) {
-	story{ravi: sandbox.Config{NoStream: true}}.tell(t, func(w *world) {
+func TestPollingWithoutStream(t *testing.T) {
+	scenario{ravi: sandbox.Config{NoStream: true}}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		end := w.start(w.Context(), inbox.Request{Cursor: cursor, Channel: inbox.Email})
 		time.Sleep(20*time.Second + 100*time.Millisecond)
 		before := w.reads(mailList)
 		assert.InDelta(w, 11, before, 1, "the arming and one read every 2.1 s")
-		assert.Equal(w, 1, w.reads(smsList), "nobody listens to SMS")
+		assert.Equal(w, 1, w.reads(smsList), "no wait listens to SMS")
 		w.mail(code("no-reply@acme.test", "482913"))
 		res, err := end()
 		require.NoError(w, err)
@@ -162,7 +162,7 @@ func TestWithoutAStreamTheInboxIsPolled(t *testing.T) {
 }
 
 func TestManyWaitsShareOneStreamAndOneRead(t *testing.T) {
-	story{}.tell(t, func(w *world) {
+	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
 		w.sms("+15550001111", "only here so that events are trusted from now on")
 		w.mail(sandbox.Email{From: "a@b.test", Subject: "Hello", Text: "Hello"})

@@ -9,13 +9,13 @@ import (
 	"ravi-mcp/internal/inbox"
 )
 
-func TestFromMeansASenderAndNotALookalike(t *testing.T) {
+func TestFromRejectsLookalikes(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		filter, from string
 		sms, want    bool
 	}{
-		{"", "anybody@x.test", false, true},
+		{"", "user@x.test", false, true},
 		{"github.com", "GitHub <noreply@github.com>", false, true},
 		{"GitHub.com", "GitHub <NoReply@Mail.GitHub.com>", false, true},
 		{"@github.com", "noreply@github.com", false, true},
@@ -42,7 +42,7 @@ func TestFromMeansASenderAndNotALookalike(t *testing.T) {
 	}
 }
 
-func TestServiceIsANameOrADomain(t *testing.T) {
+func TestServiceIsNameOrDomain(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		service, from, subject, text string
@@ -66,7 +66,7 @@ func TestServiceIsANameOrADomain(t *testing.T) {
 		{"", "x@acme.test", "", "", true},
 	}
 	for _, c := range cases {
-		assert.Equal(t, c.want, inbox.Concerns(c.service, c.from, c.subject, c.text), "%+v", c)
+		assert.Equal(t, c.want, inbox.ServiceMatches(c.service, c.from, c.subject, c.text), "%+v", c)
 	}
 }
 
@@ -103,7 +103,7 @@ func FuzzCounter(f *testing.F) {
 	})
 }
 
-// Whatever the texts are, every SMS is in exactly one unit.
+// Whatever the texts are, every SMS is in exactly one logical message.
 func FuzzJoin(f *testing.F) {
 	f.Add("(1/2) Your code is 12", "(2/2) 3456", "Hello", byte(1), byte(2))
 	f.Add(filler(150), "Your code is 123456", filler(153), byte(0), byte(9))
@@ -111,8 +111,8 @@ func FuzzJoin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b, c string, gapB, gapC byte) {
 		ids, texts := inbox.Join([]string{a, b, c}, []time.Duration{0, time.Duration(gapB) * time.Second, time.Duration(gapC) * time.Second})
 		seen := map[int64]int{}
-		for _, unit := range ids {
-			for _, id := range unit {
+		for _, parts := range ids {
+			for _, id := range parts {
 				seen[id]++
 			}
 		}

@@ -1,0 +1,103 @@
+package inbox
+
+import (
+	"strings"
+	"unicode"
+)
+
+// filter is the filters of a request, made ready for many comparisons.
+type filter struct {
+	from, fromPhone string
+	fromKind        fromKind
+	service         service
+	contains        string
+}
+
+type fromKind int
+
+const (
+	fromAny     fromKind = iota
+	fromAddress          // the whole address
+	fromDomain           // a domain and its subdomains
+	fromPhone            // a number
+	fromText             // a part of the From line
+)
+
+func newFilter(r Request) filter {
+	f := filter{from: strings.TrimSpace(fold(r.From)), contains: normalizeText(r.Contains)}
+	local, domain, at := cutLast(f.from, "@")
+	switch {
+	case f.from == "":
+	case at && local != "" && domain != "" && !strings.ContainsAny(f.from, " <>"):
+		f.fromKind, f.from = fromAddress, address(f.from)
+	case at && local == "" && domain != "":
+		f.fromKind, f.from = fromDomain, domain
+	case isDomain(f.from):
+		f.fromKind = fromDomain
+	case len(phone(f.from)) >= 3 && isDigits(phone(f.from)):
+		f.fromKind, f.fromPhone = fromPhone, phone(f.from)
+	default:
+		f.fromKind = fromText
+	}
+	if strings.TrimSpace(r.Service) != "" {
+		f.service = newService(r.Service)
+	}
+	return f
+}
+
+// passes reports whether u is what the request asks about. Every filter that
+// is set has to agree.
+func (f *filter) passes(u *logicalMessage) bool {
+	return f.passesFrom(u) &&
+		(f.service.name == "" || f.service.matches(u)) &&
+		(f.contains == "" || u.contains(f.contains))
+}
+
+func (f *filter) passesFrom(u *logicalMessage) bool {
+	switch f.fromKind {
+	case fromAddress:
+		return u.sender == f.from
+	case fromDomain:
+		_, domain, ok := cutLast(u.sender, "@")
+		return ok && (domain == f.from || strings.HasSuffix(domain, "."+f.from))
+	case fromPhone:
+		// A number may be given without its country code.
+		return isDigits(u.sender) && (u.sender == f.fromPhone || len(f.fromPhone) >= 7 && strings.HasSuffix(u.sender, strings.TrimLeft(f.fromPhone, "0"))) ||
+			strings.Contains(fold(u.from), f.from)
+	case fromText:
+		return strings.Contains(fold(u.from), f.from)
+	}
+	return true
+}
+
+// contains reports whether the folded words stand in the subject or the text.
+func (u *logicalMessage) contains(wanted string) bool {
+	for _, text := range []string{u.subject, u.text, u.htmlText} {
+		if text != "" && strings.Contains(normalizeText(text), wanted) {
+			return true
+		}
+	}
+	return false
+}
+
+// normalizeText is text folded, with single spaces.
+func normalizeText(text string) string { return strings.Join(strings.Fields(fold(text)), " ") }
+
+// isDomain reports whether s has the form of a domain name with a suffix.
+func isDomain(s string) bool {
+	if !strings.Contains(s, ".") || strings.ContainsAny(s, " @<>\"()/\\:,;") || isDigits(phone(s)) && phone(s) != "" && !hasLetter(s) {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" {
+			return false
+		}
+	}
+	return true
+}
+
+func hasLetter(s string) bool { return strings.ContainsFunc(s, unicode.IsLetter) }
+
+func isDigits(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+}

@@ -1,0 +1,96 @@
+package inbox
+
+import (
+	"slices"
+	"time"
+
+	"ravi-mcp/internal/otp"
+	"ravi-mcp/ravi/secret"
+)
+
+// answersOf turns a message into what the result shows: one answer, or one for
+// each of several plausible codes.
+func (q *query) answersOf(u logicalMessage) []Answer {
+	base := Answer{
+		Message: Message{
+			Channel: channels[u.channel], ID: u.at.id, Parts: u.parts, From: u.from, Subject: u.subject,
+			Created: u.at.created, Locked: u.locked,
+		},
+		Code: secret.New(u.verdict.Code), Display: secret.New(u.verdict.Display), Link: fromOTPLink(u.verdict.Link, q.request.Service),
+		OriginHost: u.verdict.OriginHost, Confidence: u.verdict.Confidence, Why: u.verdict.Reason,
+	}
+	if q.request.Messages {
+		base.Message.Text, base.Message.Truncated = secret.New(u.text), u.truncated
+	}
+	if !q.hasSeveralCodes(u) || q.request.Messages {
+		return []Answer{base}
+	}
+	var out []Answer
+	for _, c := range u.verdict.Candidates {
+		a := base
+		a.Code, a.Display, a.Confidence, a.Why = secret.New(c.Code), secret.New(c.Display), c.Confidence, c.Reason
+		out = append(out, a)
+	}
+	if len(out) == 0 {
+		out = append(out, base)
+	}
+	return out
+}
+
+// add counts one message that came since the cursor.
+func (a *Arrived) add(u logicalMessage) {
+	a.Count++
+	if u.locked {
+		a.Locked++
+	}
+	if len(a.Senders) < 10 && u.from != "" && !slices.Contains(a.Senders, u.from) {
+		a.Senders = append(a.Senders, u.from)
+	}
+}
+
+func (h *Hub) progress(r *Request, d *decision, live bool, began time.Time) Progress {
+	p := Progress{
+		Elapsed: time.Since(began), Timeout: r.Timeout, Channel: r.Channel, From: r.From, Service: r.Service,
+		Want: r.Want, Arrived: d.arrived.Count, Live: live,
+	}
+	if r.Messages {
+		p.Want = ""
+	}
+	return p
+}
+
+func (h *Hub) pending(t Target, q *query, d decision, reason string) (Result, error) {
+	next := q.state
+	next.fruitless++
+	cursor, err := h.seal(t, next)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Status: Pending, Reason: reason, Cursor: cursor, Arrived: d.arrived, Fruitless: next.fruitless}, nil
+}
+
+func (h *Hub) answer(t Target, q *query, d decision, lists [2][]*message) (Result, error) {
+	cursor, err := h.seal(t, q.advance(d.passed, lists))
+	if err != nil {
+		return Result{}, err
+	}
+	res := Result{Status: d.status, Superseded: d.superseded, Cursor: cursor, Arrived: d.arrived}
+	for _, u := range d.answers {
+		res.Candidates = append(res.Candidates, q.answersOf(u)...)
+	}
+	if d.status == Found {
+		res.Answer, res.Candidates = res.Candidates[0], nil
+	}
+	return res, nil
+}
+
+func fromOTPLink(l *otp.Link, service string) *Link {
+	if l == nil {
+		return nil
+	}
+	return &Link{
+		URL: secret.New(l.URL), Unwrapped: secret.New(l.Unwrapped), Host: l.Host, Punycode: l.Punycode, Domain: l.Domain,
+		MatchesSender: l.MatchesSender || service != "" && newService(service).ownsDomain(l.Domain),
+		Label:         l.Label, Why: l.Reason, Confidence: l.Confidence,
+	}
+}

@@ -1,10 +1,10 @@
-// Command bench measures what DESIGN.md section 11 asks for, ours and the reference in the same run, and prints tables:
+// Command bench measures ravi-mcp and a reference in the same run, and prints tables:
 //
-//	go run ./bench                     # everything, about 15 minutes
-//	go run ./bench -only calls,start   # of: calls, start, sessions, credential, waits, extraction
-//	go run ./bench -rounds 1 -time 1s  # a quick look
+//	go run ./internal/test/bench                     # everything, about half an hour
+//	go run ./internal/test/bench -only calls,start   # of: calls, start, sessions, credential, waits, extraction
+//	go run ./internal/test/bench -rounds 1 -time 1s  # a quick look
 //
-// It builds the program and the reference (bench/bare), runs both as processes of their own, in turns, and reports the
+// README.md beside it has the numbers to reach. It builds the program and the reference (bench/bare), runs both as processes of their own, in turns, and reports the
 // median of the rounds. It is no test: nothing fails because something is slow.
 package main
 

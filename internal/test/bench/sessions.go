@@ -15,15 +15,15 @@ const (
 
 // sessions measures what an idle session costs, and that nothing of it is left when it has expired.
 func (b *bench) sessions(ctx context.Context) error {
-	head("sessions", "server", "RSS, each", "heap, each", "goroutines more", "heap left after expiry, each", "goroutines left", "RSS ratio (<= 1.3)", "heap ratio")
+	head("sessions", "server", "RSS, each", "heap, each", "goroutines more", "heap left after expiry, each", "goroutines left", "RSS ratio (<= 1)", "heap ratio")
 	for _, count := range []int{2000, 10_000} {
 		var all [2]holding
 		for range b.rounds {
-			for who := range 2 {
+			for server := range 2 {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				if err := b.hold(who == 1, count, &all[who]); err != nil {
+				if err := b.hold(server == 1, count, &all[server]); err != nil {
 					return err
 				}
 			}

@@ -11,22 +11,22 @@ import (
 func (b *bench) start(ctx context.Context) error {
 	var bare, ours []float64
 	for range 10 * b.rounds {
-		for who, program := range []string{b.bare, b.ours} {
+		for n, program := range []string{b.bare, b.ours} {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			took, err := b.firstList(program, who == 1)
+			took, err := b.firstList(program, n == 1)
 			if err != nil {
 				return err
 			}
-			if who == 0 {
+			if n == 0 {
 				bare = append(bare, took)
 			} else {
 				ours = append(ours, took)
 			}
 		}
 	}
-	head("", "reference ms", "ours ms", "ratio (<= 3)")
+	head("", "reference ms", "ours ms", "ratio (<= 1.6)")
 	row(fmt.Sprintf("start to the first tools/list, median of %d", len(ours)), median(bare), median(ours), median(ours)/median(bare))
 	return nil
 }

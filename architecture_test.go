@@ -18,7 +18,7 @@ import (
 // layers lists the packages from the top down, as ARCHITECTURE.md draws them.
 // A package may import only what stands below it.
 var layers = []string{
-	"", "gcoff", "internal/test/bench", "internal/test/bench/bare", "internal/test/soak", "internal/test/conformance", "internal/test/harness",
+	"", "internal/test/bench", "internal/test/bench/bare", "internal/test/soak", "internal/test/conformance", "internal/test/harness",
 	"internal/cli",
 	"internal/server",
 	"internal/server/jsonrpc/jsonrpctest",
@@ -52,8 +52,7 @@ var allowedImports = map[string][]string{
 	"tools/messages":           family("internal/inbox", "internal/otp"),
 	"tools/vault":              family("tools/otpauth"),
 	"tools/otpauth":            {"internal/fault", "ravi", "ravi/secret", "tools/tool"},
-	"":                         {"gcoff", "internal/cli"},
-	"gcoff":                    {},
+	"":                         {"internal/cli"},
 }
 
 // family is what a family of tools may import; never another family.

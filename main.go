@@ -5,11 +5,7 @@ package main
 import (
 	"os"
 
-	"ravi-mcp/gcoff"
 	"ravi-mcp/internal/cli"
 )
 
-func main() {
-	gcoff.Begin()
-	os.Exit(cli.Main(os.Args[1:]))
-}
+func main() { os.Exit(cli.Main(os.Args[1:])) }

@@ -118,15 +118,7 @@ func TestGoldenFilesOfWhatThereIsBesidesTools(t *testing.T) {
 			enc.SetEscapeHTML(false)
 			enc.SetIndent("", "  ")
 			require.NoError(t, enc.Encode(got))
-			golden := filepath.Join("..", "testdata", file)
-			if *update {
-				require.NoError(t, os.WriteFile(golden, b.Bytes(), 0o644))
-			}
-			want, err := os.ReadFile(golden)
-			require.NoError(t, err)
-			if string(want) != b.String() {
-				t.Fatalf("%s clients see something else in %s; if it is meant, run: go test ./tools -run Golden -update\n%s", era, file, firstDifference(string(want), b.String()))
-			}
+			golden(t, file, b.String(), era)
 		}
 	}
 }

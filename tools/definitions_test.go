@@ -65,29 +65,76 @@ func (h *house) everything() *house {
 	return h
 }
 
-func TestToolsListIsWhatTheGoldenFileSays(t *testing.T) {
-	t.Run("default", func(t *testing.T) { checkGolden(t, newHouse(t, sandbox.Config{}), "tools_list.json") })
-	t.Run("all", func(t *testing.T) { checkGolden(t, newHouse(t, sandbox.Config{}).everything(), "tools_list_all.json") })
+// golden compares a text with a file of testdata, or writes the file anew.
+func golden(t *testing.T, file, got, whose string) {
+	t.Helper()
+	path := filepath.Join("..", "testdata", file)
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	if err != nil || string(want) != got {
+		t.Fatalf("%s clients see something else than %s; if it is meant, run: go test ./tools -run Golden -update\n%s", whose, file, firstDifference(string(want), got))
+	}
 }
 
-func checkGolden(t *testing.T, h *house, file string) {
-	for name, a := range map[string]*agent{"legacy": h.connect(local()), "modern": h.connectModern(local())} {
-		var m struct{ Result map[string]json.RawMessage }
-		require.NoError(t, json.Unmarshal(a.request("tools/list", `{}`), &m))
-		var got bytes.Buffer
-		require.NoError(t, json.Indent(&got, m.Result["tools"], "", "  "))
-		got.WriteByte('\n')
-
-		golden := filepath.Join("..", "testdata", file)
-		if *update {
-			require.NoError(t, os.WriteFile(golden, got.Bytes(), 0o644))
+func TestGoldenFilesOfTools(t *testing.T) {
+	published := func(a *agent) map[string]string {
+		var m struct {
+			Result struct{ Tools []json.RawMessage }
 		}
-		want, err := os.ReadFile(golden)
+		require.NoError(t, json.Unmarshal(a.request("tools/list", `{}`), &m))
+		all := make(map[string]string)
+		for _, raw := range m.Result.Tools {
+			var d definition
+			require.NoError(t, json.Unmarshal(raw, &d))
+			var text bytes.Buffer
+			require.NoError(t, json.Indent(&text, raw, "", "  "))
+			all[d.Name] = text.String() + "\n"
+		}
+		return all
+	}
+	h, full := newHouse(t, sandbox.Config{}), newHouse(t, sandbox.Config{}).everything()
+	for era, connect := range map[string]func(*house) *agent{
+		"legacy": func(h *house) *agent { return h.connect(local()) }, "modern": func(h *house) *agent { return h.connectModern(local()) },
+	} {
+		all := published(connect(full))
+		for name, text := range all {
+			golden(t, "tools/"+name+".json", text, era)
+		}
+		for name, text := range published(connect(h)) {
+			assert.Equal(t, all[name], text, "%s is the same whatever else there is", name)
+		}
+		files, err := os.ReadDir(filepath.Join("..", "testdata", "tools"))
 		require.NoError(t, err)
-		if string(want) != got.String() {
-			t.Fatalf("%s clients see something else; if it is meant, run: go test ./tools -run Golden -update\n%s", name, firstDifference(string(want), got.String()))
+		for _, f := range files {
+			assert.Contains(t, all, strings.TrimSuffix(f.Name(), ".json"), "there is no such tool any more; delete the file")
 		}
 	}
+}
+
+func TestGoldenFileOfToolsets(t *testing.T) {
+	sets := make(map[tool.Toolset][]string)
+	for _, set := range tool.Toolsets() {
+		h := newHouse(t, sandbox.Config{}).everything()
+		h.only(set)
+		for _, d := range definitions(t, h.connect(local())) {
+			sets[set] = append(sets[set], d.Name)
+		}
+	}
+	text, err := json.MarshalIndent(sets, "", "  ")
+	require.NoError(t, err)
+	golden(t, "toolsets.json", string(text)+"\n", "all")
+
+	var byDefault, published []string
+	for _, set := range tool.DefaultToolsets() {
+		byDefault = append(byDefault, sets[set]...)
+	}
+	for _, d := range definitions(t, newHouse(t, sandbox.Config{}).connect(local())) {
+		published = append(published, d.Name)
+	}
+	assert.ElementsMatch(t, byDefault, published)
 }
 
 // firstDifference returns the lines around the first one that differs.
@@ -104,20 +151,30 @@ func firstDifference(want, got string) string {
 	return ""
 }
 
+// only makes the servers of a house publish one toolset.
+func (h *house) only(set tool.Toolset) {
+	before := h.configure
+	h.configure = func(c *server.Config) {
+		before(c)
+		c.Toolsets = []tool.Toolset{set}
+	}
+}
+
 func TestReadOnlyLeavesOnlyToolsThatChangeNothing(t *testing.T) {
 	h := newHouse(t, sandbox.Config{}).everything()
+	var names, readOnly []string
+	for _, d := range definitions(t, h.connect(local())) {
+		if d.Annotations["readOnlyHint"] == true {
+			readOnly = append(readOnly, d.Name)
+		}
+	}
 	h.readOnly = true
 	a := h.connect(local())
-	var names []string
 	for _, d := range definitions(t, a) {
 		names = append(names, d.Name)
 		assert.Equal(t, true, d.Annotations["readOnlyHint"], d.Name)
 	}
-	assert.ElementsMatch(t, []string{
-		"list_identities", "get_identity", "use_identity", "watch_inbox", "wait_for_otp", "wait_for_message", "list_messages", "read_message",
-		"get_credential", "list_credentials", "generate_password", "get_totp", "get_secret", "list_secrets",
-		"find_contact", "get_account", "list_domains",
-	}, names)
+	assert.ElementsMatch(t, readOnly, names)
 
 	var m struct{ Error struct{ Code int } }
 	require.NoError(t, json.Unmarshal(a.request("tools/call", `{"name":"create_identity","arguments":{"name":"x"}}`), &m))
@@ -126,11 +183,8 @@ func TestReadOnlyLeavesOnlyToolsThatChangeNothing(t *testing.T) {
 }
 
 func TestEveryToolTellsAClientAllItNeeds(t *testing.T) {
-	require.Len(t, definitions(t, newHouse(t, sandbox.Config{}).connect(local())), 26, "what is on by default")
 	h := newHouse(t, sandbox.Config{}).everything()
-	all := definitions(t, h.connect(local()))
-	require.Len(t, all, 37)
-	for _, d := range all {
+	for _, d := range definitions(t, h.connect(local())) {
 		assert.Regexp(t, `^[a-z]+(_[a-z]+)+$`, d.Name)
 		assert.NotEmpty(t, d.Title, d.Name)
 		assert.Greater(t, len(d.Description), 60, "%s says when to use it", d.Name)

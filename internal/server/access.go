@@ -113,14 +113,15 @@ type flight struct {
 	who     *callerState
 	session string
 	// stream marks a request that is there to listen, and ends at once when the server does.
-	stream bool
-	until  time.Time // when the caller's token ends; zero: never
-	cancel context.CancelCauseFunc
-	answer *answer
+	stream   bool
+	until    time.Time // when the caller's token ends; zero: never
+	cancel   context.CancelCauseFunc
+	answer   *answer
+	exchange Exchange
 
 	mu      sync.Mutex
 	counted bool // among the running calls
-	parks   int
+	yields  int
 	over    bool
 	// id is that of the call of the session that takes the short way, and end what ends it; guarded by who.mu.
 	id  json.RawMessage
@@ -176,11 +177,11 @@ func (f *flight) count(change int) {
 	f.site.running.Add(int64(change))
 }
 
-// park takes the flight from the running calls until resume.
-func (f *flight) park() (resume func()) {
+// Yield takes the flight from the running calls until resume.
+func (f *flight) Yield() (resume func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.parks++
+	f.yields++
 	if f.counted {
 		f.counted = false
 		f.count(-1)
@@ -188,7 +189,7 @@ func (f *flight) park() (resume func()) {
 	return sync.OnceFunc(func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if f.parks--; f.parks == 0 && !f.over && !f.counted && !f.stream {
+		if f.yields--; f.yields == 0 && !f.over && !f.counted && !f.stream {
 			f.counted = true
 			f.count(1)
 		}
@@ -231,10 +232,8 @@ func (c *callerState) cancelAll(cause error, meant func(*flight) bool) {
 	}
 }
 
-type flightKey struct{}
-
 // flightFrom returns the HTTP request that ctx belongs to, or nil.
 func flightFrom(ctx context.Context) *flight {
-	f, _ := ctx.Value(flightKey{}).(*flight)
+	f, _ := TransportFrom(ctx).(*flight)
 	return f
 }

@@ -46,10 +46,6 @@ func (b *beyond) hooks(h *mcpserver.Hooks) {
 		list.ResourceTemplates = kept(list.ResourceTemplates, func(r mcp.ResourceTemplate) bool { return b.allows(ctx, r.URITemplate.Raw()) })
 	})
 	h.AddOnError(func(ctx context.Context, _ any, method mcp.MCPMethod, message any, err error) {
-		own, _ := ctx.Value(ownErrorKey{}).(*ownError)
-		if own.object() != nil {
-			return
-		}
 		var unreadable *mcpserver.UnparsableMessageError
 		malformed := errors.As(err, &unreadable)
 		switch method {

@@ -51,69 +51,27 @@ func (question) Summary() string { return "" }
 // A client that cannot ask anybody is never asked, because it would not answer
 // (MCP.md section 2.3, trap 9).
 func (c confirmer) ask(ctx context.Context, r *request, d *tools.Decision) (*mcp.CallToolResult, error) {
-	modern := mcpserver.IsModernRequest(ctx)
-	if !canAsk(ctx, modern) {
+	transport := TransportFrom(ctx)
+	if transport == nil || !transport.ShowsForms(ctx) {
 		return nil, denied(reasonImpossible, "A person has to approve this, and this client cannot ask one.",
 			"Do not retry. Use a client that supports elicitation, or ask the operator to change the server's policy.")
 	}
-	if modern {
+	if mcpserver.IsModernRequest(ctx) {
 		return c.again(ctx, r, d)
 	}
-	return nil, c.wait(ctx, r, d)
-}
-
-type noQuestionsKey struct{}
-
-// withoutQuestions marks the requests of a transport that cannot ask: common
-// clients of SSE take no request of a server (DESIGN section 7).
-func withoutQuestions(ctx context.Context) context.Context {
-	return context.WithValue(ctx, noQuestionsKey{}, true)
-}
-
-// canAsk reports whether the client said that it shows forms to a person, over
-// a transport that can carry them.
-func canAsk(ctx context.Context, modern bool) bool {
-	if ctx.Value(noQuestionsKey{}) != nil {
-		return false
-	}
-	if modern {
-		info := mcpserver.RequestProtocolInfoFromContext(ctx)
-		return info != nil && info.ClientCapabilities != nil && showsForms(*info.ClientCapabilities)
-	}
-	client, ok := mcpserver.ClientSessionFromContext(ctx).(mcpserver.SessionWithClientInfo)
-	if !ok || !showsForms(client.GetClientCapabilities()) && !notedForms(ctx) {
-		return false
-	}
-	_, ok = client.(mcpserver.SessionWithElicitation)
-	return ok
-}
-
-// showsForms: an empty elicitation capability means forms; one that lists only
-// url does not.
-func showsForms(c mcp.ClientCapabilities) bool {
-	return c.Elicitation != nil && (c.Elicitation.Form != nil || c.Elicitation.URL == nil)
+	return nil, c.wait(ctx, transport, r, d)
 }
 
 // wait asks while the call stays open.
-func (c confirmer) wait(ctx context.Context, r *request, d *tools.Decision) error {
-	client, ok := mcpserver.ClientSessionFromContext(ctx).(mcpserver.SessionWithElicitation)
-	if !ok {
-		return mcpserver.ErrElicitationNotSupported // canAsk has seen to it
-	}
-	ask := client.RequestElicitation
-	if f := flightFrom(ctx); f != nil {
-		ask = f.elicit
-	}
-	defer Park(ctx)()
+func (c confirmer) wait(ctx context.Context, transport Transport, r *request, d *tools.Decision) error {
+	defer transport.Yield()()
 	limit := min(askTimeout, decidedLimit-decidedWork-time.Since(r.Start))
 	if limit < askLeast {
 		return fault.New(fault.Unavailable, "Ravi was so slow that no time was left to ask the person who has to approve this.", "Call again in a moment.")
 	}
 	asking, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	answer, err := ask(asking, mcp.ElicitationRequest{
-		Request: mcp.Request{Method: string(mcp.MethodElicitationCreate)}, Params: form(r, d),
-	})
+	answer, err := transport.Elicit(asking, form(r, d))
 	switch {
 	case err == nil:
 		return verdict(answer)

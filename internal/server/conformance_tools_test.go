@@ -117,7 +117,7 @@ func (f fixtures) notifications() {
 		for _, line := range []string{"Tool execution started", "Tool processing data", "Tool execution completed"} {
 			// From 2026-07-28 on a request says whether it wants to hear of the log.
 			if info := mcpserver.RequestProtocolInfoFromContext(ctx); info == nil || !info.Modern || info.LogLevel != "" {
-				if err := server.NotifyOf(ctx)(ctx, string(mcp.MethodNotificationMessage), map[string]any{"level": "info", "data": line}); err != nil {
+				if err := server.TransportFrom(ctx).Notify(ctx, string(mcp.MethodNotificationMessage), map[string]any{"level": "info", "data": line}); err != nil {
 					return nil, err
 				}
 			}

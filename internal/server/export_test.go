@@ -35,6 +35,3 @@ func Mount(s *mcpserver.MCPServer, cfg Config, published mcp.Tool, handle mcpser
 	})
 	return nil
 }
-
-// NotifyOf returns the function that sends a notification on the response to the HTTP request of ctx, the way progress goes.
-func NotifyOf(ctx context.Context) Notify { return flightFrom(ctx).answer.notify }

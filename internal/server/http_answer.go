@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -33,9 +32,9 @@ type answer struct {
 	opens, opened bool
 	// begun, if not nil, is closed when the head is on its way.
 	begun chan struct{}
-	// own, if it holds an error, is the answer to the request of this id.
-	own *ownError
-	id  json.RawMessage
+	// exchange may override the error with which the request of this id is answered.
+	exchange *Exchange
+	id       json.RawMessage
 	// replies marks the response to a client's answer. That it finds no question does not mean that the session is gone,
 	// as 404 would: another replica may have asked.
 	replies bool
@@ -54,8 +53,8 @@ func (a *answer) CanStream() bool { return true }
 func (a *answer) WriteHeader(status int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.own != nil && a.own.status.Load() != 0 && !a.events() {
-		status = int(a.own.status.Load())
+	if o := a.override(); o != nil && o.Status != 0 && !a.events() {
+		status = o.Status
 	}
 	if a.replies && status == http.StatusNotFound {
 		status = http.StatusServiceUnavailable
@@ -68,6 +67,14 @@ func (a *answer) WriteHeader(status int) {
 	if !a.sent && (status != http.StatusOK || a.events()) {
 		a.head()
 	}
+}
+
+// override is the error to answer with in place of mcp-go's, or nil.
+func (a *answer) override() *ErrorOverride {
+	if a.exchange == nil {
+		return nil
+	}
+	return a.exchange.ErrorOverride()
 }
 
 // events reports whether mcp-go writes events and not plain JSON.
@@ -117,8 +124,8 @@ func (a *answer) Write(p []byte) (int, error) {
 		a.head()
 	}
 	size := len(p)
-	if body := a.own.object(); body != nil && !a.events() {
-		p = slices.Concat(jsonrpc.Open, a.id, jsonrpc.Failure, body, jsonrpc.Close)
+	if o := a.override(); o != nil && !a.events() {
+		p = jsonrpc.Response(a.id, o.Body, true)
 	}
 	if !a.stream {
 		_, err := a.write(p)
@@ -200,7 +207,7 @@ func succeeded(message []byte) bool {
 	return json.Unmarshal(message, &body) == nil && len(body.Result) > 0
 }
 
-// notify sends a notification on the response; it is a Notify.
+// notify sends a notification on the response.
 func (a *answer) notify(ctx context.Context, method string, params any) error {
 	return a.send(ctx, "", method, params)
 }

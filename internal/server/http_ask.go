@@ -30,15 +30,31 @@ func (q questionIDs) name(n int64) string { return q.process + strconv.FormatInt
 // own reports whether the question is, or was, one of this process.
 func (q questionIDs) own(id string) bool { return strings.HasPrefix(id, q.process) }
 
-// elicit asks the client for input on the stream of its call, in protocols up to 2025-11-25, and waits for the answer as
+// Notify sends a notification on the response to the request.
+func (f *flight) Notify(ctx context.Context, method string, params any) error {
+	return f.answer.notify(ctx, method, params)
+}
+
+// AwaitAcknowledgement returns when the response to a subscription has begun.
+func (f *flight) AwaitAcknowledgement(ctx context.Context) {
+	if f.answer == nil || f.answer.begun == nil {
+		return
+	}
+	select {
+	case <-f.answer.begun:
+	case <-ctx.Done():
+	}
+}
+
+// Elicit asks the client for input on the stream of its call, in protocols up to 2025-11-25, and waits for the answer as
 // long as ctx lives. When that ends first, the client is told that the question no longer stands.
-func (f *flight) elicit(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+func (f *flight) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp.ElicitationResult, error) {
 	s := f.site
 	id := s.questionIDs.name(s.questions.Add(1))
 	q := &openQuestion{caller: f.who.name, session: f.session, reply: make(chan jsonrpc.Reply, 1)}
 	s.asked.Store(id, q)
 	defer s.asked.Delete(id)
-	if err := f.answer.send(ctx, id, string(mcp.MethodElicitationCreate), request.Params); err != nil {
+	if err := f.answer.send(ctx, id, string(mcp.MethodElicitationCreate), params); err != nil {
 		return nil, err
 	}
 	select {

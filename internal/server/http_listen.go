@@ -12,13 +12,8 @@ import (
 // first message.
 func acknowledge(hooks *mcpserver.Hooks) {
 	hooks.AddAfterSubscriptionsListen(func(ctx context.Context, _ any, _ *mcp.SubscriptionsListenRequest, _ *mcp.SubscriptionsListenResult) {
-		f := flightFrom(ctx)
-		if f == nil || f.answer == nil || f.answer.begun == nil {
-			return
-		}
-		select {
-		case <-f.answer.begun:
-		case <-ctx.Done():
+		if transport := TransportFrom(ctx); transport != nil {
+			transport.AwaitAcknowledgement(ctx)
 		}
 	})
 }

@@ -74,7 +74,7 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	modern = modern || mcp.IsModernProtocol(env.ProtocolVersion)
 	f.stream = modern && env.Method == string(mcp.MethodSubscriptionsListen)
 	if f.stream {
-		f.park() // a stream is not a running call
+		f.Yield() // a stream is not a running call
 		defer lasting(f.until, f.cancel).stop()
 	}
 	// mcp-go finds a running call by its id alone where there is no session, so it would end another client's. Over HTTP
@@ -114,11 +114,8 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	if f.stream {
 		f.answer.begun = make(chan struct{})
 	}
-	ctx = session.WithCall(context.WithValue(ctx, flightKey{}, f), call)
-	ctx, f.answer.own = withOwnError(ctx)
-	if env.ProgressToken != nil && !env.IsNotification {
-		ctx = WithProgress(ctx, NewProgress(env.ProgressToken, f.answer.notify))
-	}
+	f.answer.exchange = &f.exchange
+	ctx = session.WithCall(f.exchange.Begin(ctx, f, env.ProgressToken), call)
 	if tool := s.Calls.find(ctx, env, modern); tool != nil && headersAgree(r.Header, env, tool.Name, modern) {
 		s.direct(ctx, tool, env, modern, f)
 	} else {
@@ -243,7 +240,7 @@ func (s *site) listen(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	}
 	call.Session = f.session
 	f.answer = newAnswer(w, false)
-	ctx = session.WithCall(context.WithValue(ctx, flightKey{}, f), call)
+	ctx = session.WithCall(f.exchange.Begin(ctx, f, nil), call)
 	end := f.answer.keepAlive(ctx, f.cancel)
 	defer end()
 	s.handle(ctx, r, nil, f)
@@ -302,7 +299,8 @@ func (s *site) lacksCapability(w http.ResponseWriter, env jsonrpc.Envelope) bool
 
 // forget frees what mcp-go keeps for a session.
 func (s *site) forget(id string) {
-	ctx := context.WithValue(context.Background(), flightKey{}, &flight{session: id})
+	f := &flight{session: id}
+	ctx := f.exchange.Begin(context.Background(), f, nil)
 	s.mcp.Handle(discard{}, &mcpserver.HTTPRequest{
 		Method: http.MethodDelete, Header: http.Header{headerSession: {id}}, Context: ctx,
 	})

@@ -7,7 +7,6 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"ravi-mcp/internal/server/jsonrpc"
-	"ravi-mcp/session"
 )
 
 // SessionNotes is a SessionTable of several replicas, which keeps for all of them what the client of a session said when
@@ -31,7 +30,7 @@ func (s *site) note(ctx context.Context, caller, id string, env jsonrpc.Envelope
 	var params struct {
 		Capabilities mcp.ClientCapabilities `json:"capabilities"`
 	}
-	if json.Unmarshal(env.Params, &params) != nil || !showsForms(params.Capabilities) {
+	if json.Unmarshal(env.Params, &params) != nil || !FormCapability(params.Capabilities) {
 		return
 	}
 	if err := notes.Note(ctx, caller, id, noteForms); err != nil {
@@ -39,17 +38,19 @@ func (s *site) note(ctx context.Context, caller, id string, env jsonrpc.Envelope
 	}
 }
 
-// notedForms reports whether the client of the request's session said to another replica that it shows forms.
-func notedForms(ctx context.Context) bool {
-	f := flightFrom(ctx)
-	call, ok := session.CallFrom(ctx)
-	if f == nil || !ok || f.session == "" {
+// ShowsForms reports whether the client said, to this replica or to another, that it shows forms.
+func (f *flight) ShowsForms(ctx context.Context) bool {
+	return DeclaresForms(ctx) || f.notedForms(ctx)
+}
+
+func (f *flight) notedForms(ctx context.Context) bool {
+	if f.session == "" {
 		return false
 	}
 	notes, shared := f.site.Sessions.(SessionNotes)
 	if !shared {
 		return false
 	}
-	noted, err := notes.Noted(ctx, call.Caller.Name, f.session, noteForms)
+	noted, err := notes.Noted(ctx, f.who.name, f.session, noteForms)
 	return err == nil && noted
 }

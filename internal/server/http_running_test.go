@@ -30,7 +30,7 @@ func TestTheServerRunsOnlySoManyCalls(t *testing.T) {
 		}
 		s.AddTool(mcp.NewTool("work"), work)
 		s.AddTool(mcp.NewTool("wait"), func(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			defer server.Park(ctx)()
+			defer server.Yield(ctx)()
 			return work(ctx, r)
 		})
 		e.Server = s

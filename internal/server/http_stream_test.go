@@ -293,7 +293,7 @@ func TestOverloadIsShedAndWaitsStarveNobody(t *testing.T) {
 			return mcp.NewToolResultText("finished"), nil
 		})
 		s.AddTool(mcp.NewTool("wait"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			defer server.Park(ctx)()
+			defer server.Yield(ctx)()
 			running <- struct{}{}
 			<-release
 			return mcp.NewToolResultText("finished"), nil

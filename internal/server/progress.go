@@ -13,10 +13,6 @@ import (
 // demands that it rises. Nothing is sent then.
 var ErrProgressOrder = errors.New("server: progress must rise with every report")
 
-// ErrAnswered is returned when something is sent for a request that is already answered or was cancelled by the client.
-// The protocol forbids to send it; a handler that sees this can stop.
-var ErrAnswered = errors.New("server: the request is answered or cancelled")
-
 // Notify sends one notification of the given method on the stream of the request that a context belongs to, and returns
 // once it is certain to stand there before the request's answer. params is marshalled to JSON.
 type Notify func(ctx context.Context, method string, params any) error
@@ -64,19 +60,4 @@ type progressParams struct {
 	Progress float64         `json:"progress"`
 	Total    float64         `json:"total,omitempty"`
 	Message  string          `json:"message,omitempty"`
-}
-
-type progressContextKey struct{}
-
-// WithProgress puts a reporter into the context of a request. Every transport does so for a request that asked
-// for progress, before the request is handled.
-func WithProgress(ctx context.Context, reporter *ProgressReporter) context.Context {
-	return context.WithValue(ctx, progressContextKey{}, reporter)
-}
-
-// Progress returns the reporter of the request that ctx belongs to. The result is nil outside of a request, which is fine
-// to call methods on.
-func Progress(ctx context.Context) *ProgressReporter {
-	reporter, _ := ctx.Value(progressContextKey{}).(*ProgressReporter)
-	return reporter
 }

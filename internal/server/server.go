@@ -156,7 +156,7 @@ func publish(t tools.Tool) mcp.Tool {
 func serve(t tools.Tool, cfg Config) *served {
 	run := behind(cfg, func(ctx context.Context, r *request) (tools.Result, error) {
 		if r.Waits {
-			defer Park(ctx)()
+			defer Yield(ctx)()
 		}
 		result, err := t.Run(ctx, tools.Call{Call: r.Call, Progress: progressOf(ctx), Decided: r.Decided}, r.Arguments)
 		if err != nil {

@@ -15,16 +15,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/rs/zerolog"
 
-	"ravi-mcp/internal/inbox"
 	"ravi-mcp/internal/server/jsonrpc"
-)
-
-var (
-	// ErrShuttingDown is the cause of a request's cancellation when the server ends (context.Cause).
-	// It wraps inbox.ErrShuttingDown, so that a wait ends as pending with its cursor.
-	ErrShuttingDown = fmt.Errorf("server: %w", inbox.ErrShuttingDown)
-	// ErrCancelled is the cause of a request's cancellation when the client cancelled it. It wraps context.Canceled.
-	ErrCancelled = fmt.Errorf("server: cancelled by the client: %w", context.Canceled)
 )
 
 // Defaults and bounds of Stdio.
@@ -48,7 +39,7 @@ const (
 // 2026-07-28 on side by side. Several may run in one process, also on one Server; they share nothing.
 //
 // Every request has a goroutine of its own. At most MaxConcurrent tool calls run at a time, further ones queue (up to
-// 4096 calls or 32 MiB of messages, then jsonrpc.CodeBusy); a call that only waits gives its place back with Park. All other
+// 4096 calls or 32 MiB of messages, then jsonrpc.CodeBusy); a call that only waits gives its place back with Yield. All other
 // requests run at once, ping, initialize and logging/setLevel even before the next line is read. So neither waits nor
 // queues delay a cancellation, a ping, or the answer to a question of ours.
 //
@@ -71,8 +62,10 @@ type Stdio struct {
 	// MaxLine is the length in bytes of the longest line that is read (default 4 MiB). A longer one is skipped and
 	// answered with jsonrpc.CodeInvalidRequest.
 	MaxLine int
-	// MaxConcurrent is how many tool calls may run at the same time, waits that are parked not counted (default 256).
+	// MaxConcurrent is how many tool calls may run at the same time, waits that have yielded not counted (default 256).
 	MaxConcurrent int
+	// NoElicitation says that the client takes no request of the server, so that it is never asked anything.
+	NoElicitation bool
 	// DrainTimeout is how long the requests in hand get to finish after the end of input (default 60 s, which is longer
 	// than the longest wait). After it they are cancelled.
 	DrainTimeout time.Duration
@@ -119,19 +112,20 @@ func (s *Stdio) Serve(ctx context.Context) error {
 
 // conn is one Serve.
 type conn struct {
-	server    *mcpserver.MCPServer
-	direct    *Calls
-	log       zerolog.Logger
-	context   func(context.Context) context.Context
-	maxLine   int
-	base      context.Context // of all requests
-	end       context.CancelCauseFunc
-	out       *outbox
-	gate      *gate
-	session   *stdioSession
-	questions questions
-	work      chan *call   // to a free worker
-	free      atomic.Int32 // workers without a call
+	server        *mcpserver.MCPServer
+	direct        *Calls
+	log           zerolog.Logger
+	context       func(context.Context) context.Context
+	maxLine       int
+	noElicitation bool
+	base          context.Context // of all requests
+	end           context.CancelCauseFunc
+	out           *outbox
+	gate          *gate
+	session       *stdioSession
+	questions     questions
+	work          chan *call   // to a free worker
+	free          atomic.Int32 // workers without a call
 
 	mu     sync.Mutex
 	calls  map[string]*call
@@ -143,15 +137,16 @@ type conn struct {
 
 func (s *Stdio) connect(ctx context.Context) *conn {
 	c := &conn{
-		server:  s.Server,
-		direct:  s.Calls,
-		log:     s.Log,
-		context: s.Context,
-		maxLine: or(s.MaxLine, defaultMaxLine),
-		out:     newOutbox(s.Out),
-		gate:    newGate(or(s.MaxConcurrent, defaultMaxConcurrent)),
-		calls:   make(map[string]*call),
-		work:    make(chan *call),
+		server:        s.Server,
+		direct:        s.Calls,
+		log:           s.Log,
+		context:       s.Context,
+		noElicitation: s.NoElicitation,
+		maxLine:       or(s.MaxLine, defaultMaxLine),
+		out:           newOutbox(s.Out),
+		gate:          newGate(or(s.MaxConcurrent, defaultMaxConcurrent)),
+		calls:         make(map[string]*call),
+		work:          make(chan *call),
 	}
 	c.base, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	c.session = &stdioSession{conn: c, id: "stdio-" + rand.Text()}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -29,7 +30,7 @@ type call struct {
 	cancel   context.CancelCauseFunc
 	slot     *slot // of a tool call, else nil
 	session  callSession
-	progress *ProgressReporter
+	exchange Exchange
 
 	ended bool // answered or cancelled; guarded by the outbox
 }
@@ -47,15 +48,12 @@ func (c *conn) newCall(env jsonrpc.Envelope, message []byte) *call {
 	call.session.stdioSession = c.session
 	call.session.call = call
 	call.session.feed.send = call.relay
-	call.ctx, call.cancel = context.WithCancelCause(context.WithValue(c.base, callContextKey{}, call))
-	if env.ProgressToken != nil {
-		call.progress = NewProgress(env.ProgressToken, call.notify)
-	}
+	call.ctx, call.cancel = context.WithCancelCause(call.exchange.Begin(c.base, call, env.ProgressToken))
 	return call
 }
 
-// notify sends a notification on behalf of the call; it is a Notify.
-func (c *call) notify(ctx context.Context, method string, params any) error {
+// Notify sends a notification on behalf of the call.
+func (c *call) Notify(ctx context.Context, method string, params any) error {
 	body, err := jsonrpc.Marshal(params)
 	if err != nil {
 		return err
@@ -63,6 +61,18 @@ func (c *call) notify(ctx context.Context, method string, params any) error {
 	name, _ := jsonrpc.Marshal(method)
 	return c.conn.out.notify(ctx, c, []byte(`{"jsonrpc":"2.0","method":`), name, []byte(`,"params":`), body, jsonrpc.Close)
 }
+
+// Yield gives the call's slot back until resume.
+func (c *call) Yield() (resume func()) {
+	if c.slot == nil {
+		return func() {}
+	}
+	c.slot.yield()
+	return sync.OnceFunc(func() { c.slot.resume(c.ctx) })
+}
+
+// AwaitAcknowledgement returns at once: everything is written in order.
+func (c *call) AwaitAcknowledgement(context.Context) {}
 
 // relay sends a notification that mcp-go handed over through the channel of the call's session.
 func (c *call) relay(n mcp.JSONRPCNotification) {
@@ -114,7 +124,6 @@ func (c *call) run() (body []byte, isError bool) {
 	if tool := c.conn.direct.find(ctx, c.env, c.modern); tool != nil {
 		return c.conn.direct.answer(ctx, tool, c.env, c.modern), false
 	}
-	ctx, own := withOwnError(ctx)
 	switch answer := c.conn.server.HandleMessage(ctx, c.message).(type) {
 	case nil:
 		return nil, false
@@ -125,8 +134,8 @@ func (c *call) run() (body []byte, isError bool) {
 		}
 		return body, false
 	case mcp.JSONRPCError:
-		if body := own.object(); body != nil {
-			return body, true
+		if override := c.exchange.ErrorOverride(); override != nil {
+			return override.Body, true
 		}
 		body, err := jsonrpc.Marshal(answer.Error)
 		if err != nil {
@@ -141,9 +150,6 @@ func (c *call) run() (body []byte, isError bool) {
 // context returns the context that the request is handled with.
 func (c *call) context() context.Context {
 	ctx := c.conn.server.WithContext(c.ctx, &c.session)
-	if c.progress != nil {
-		ctx = WithProgress(ctx, c.progress)
-	}
 	if c.modern {
 		ctx = mcpserver.WithRequestProtocolInfo(ctx, &mcpserver.RequestProtocolInfo{Modern: true, ProtocolVersion: c.version})
 	}

@@ -196,7 +196,7 @@ func tools() *mcpserver.MCPServer {
 	})
 	add("wait", func(ctx context.Context, r mcp.CallToolRequest) (string, error) {
 		if r.GetBool("park", false) {
-			defer server.Park(ctx)()
+			defer server.Yield(ctx)()
 		}
 		timer := time.NewTimer(time.Duration(r.GetFloat("seconds", 30) * float64(time.Second)))
 		defer timer.Stop()

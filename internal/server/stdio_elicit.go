@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"ravi-mcp/internal/server/jsonrpc"
 )
@@ -70,10 +71,27 @@ func (c *conn) response(env jsonrpc.Envelope, raw []byte) {
 	}
 }
 
+// ShowsForms reports whether the client declared forms, and takes requests of the server at all.
+func (c *call) ShowsForms(ctx context.Context) bool {
+	return !c.conn.noElicitation && (c.modern || c.key != "") && DeclaresForms(ctx)
+}
+
+// Elicit asks the client for input on behalf of the call. A client that did not declare elicitation is not asked, because
+// it would never answer (docs/mcp-go.md#trap-9).
+func (c *call) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp.ElicitationResult, error) {
+	switch {
+	case c.modern:
+		return nil, mcpserver.ErrServerInitiatedRequestUnsupported
+	case c.session.facts().capabilities.Elicitation == nil, c.key == "":
+		return nil, mcpserver.ErrElicitationNotSupported
+	}
+	return c.conn.elicit(ctx, c, params)
+}
+
 // elicit asks the client for input and waits for the answer as long as ctx lives. When ctx ends first, the client is told
 // that the question no longer stands. call is the request that the question belongs to, nil for none.
-func (c *conn) elicit(ctx context.Context, call *call, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
-	params, err := jsonrpc.Marshal(request.Params)
+func (c *conn) elicit(ctx context.Context, call *call, params mcp.ElicitationParams) (*mcp.ElicitationResult, error) {
+	body, err := jsonrpc.Marshal(params)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +99,7 @@ func (c *conn) elicit(ctx context.Context, call *call, request mcp.ElicitationRe
 	if err != nil {
 		return nil, err
 	}
-	err = c.out.notify(ctx, call, []byte(`{"jsonrpc":"2.0","id":`+id+`,"method":"elicitation/create","params":`), params, jsonrpc.Close)
+	err = c.out.notify(ctx, call, []byte(`{"jsonrpc":"2.0","id":`+id+`,"method":"elicitation/create","params":`), body, jsonrpc.Close)
 	if err != nil {
 		c.questions.settle(id, jsonrpc.Reply{})
 		return nil, err

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// gate hands out a bounded number of slots, first come first served; those who come back from a park go first.
+// gate hands out a bounded number of slots, first come first served; calls that yielded theirs and come back go first.
 type gate struct {
 	mu      sync.Mutex
 	free    int
@@ -63,10 +63,10 @@ func (g *gate) release() {
 type slot struct {
 	gate *gate
 
-	mu    sync.Mutex
-	held  bool
-	parks int
-	over  bool
+	mu     sync.Mutex
+	held   bool
+	yields int
+	over   bool
 }
 
 // enter waits for the slot and reports whether the call has one and may begin. One that is cancelled already may not.
@@ -103,50 +103,26 @@ func (s *slot) drop() {
 	}
 }
 
-func (s *slot) park() {
+func (s *slot) yield() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.parks++
+	s.yields++
 	s.drop()
 }
 
 func (s *slot) resume(ctx context.Context) {
 	s.mu.Lock()
-	s.parks--
-	back := s.parks == 0 && !s.over
+	s.yields--
+	back := s.yields == 0 && !s.over
 	s.mu.Unlock()
 	if !back || !s.gate.acquire(ctx, true) {
 		return // a call that ends anyway goes on without a slot
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.parks > 0 || s.over || s.held {
+	if s.yields > 0 || s.over || s.held {
 		s.gate.release()
 		return
 	}
 	s.held = true
-}
-
-type callContextKey struct{}
-
-func callFrom(ctx context.Context) *call {
-	c, _ := ctx.Value(callContextKey{}).(*call)
-	return c
-}
-
-// Park says that the request of ctx does nothing but wait from now on, for a message or for a person: it stops counting
-// against the bound on running calls, so that no number of waits delays another call. resume ends that; it waits for a
-// free place if it must, before all calls that have not begun, and gives up waiting when the request is cancelled. Call
-// resume in any case; a second call of it does nothing. Parks nest. Over HTTP, where calls are shed and never queue, resume
-// takes the place back at once. Outside of a tool call Park does nothing.
-func Park(ctx context.Context) (resume func()) {
-	if f := flightFrom(ctx); f != nil {
-		return f.park()
-	}
-	c := callFrom(ctx)
-	if c == nil || c.slot == nil {
-		return func() {}
-	}
-	c.slot.park()
-	return sync.OnceFunc(func() { c.slot.resume(c.ctx) })
 }

@@ -178,5 +178,4 @@ func TestProgressMustRise(t *testing.T) {
 	none := server.Progress(t.Context())
 	assert.False(t, none.Wanted())
 	require.NoError(t, none.Report(t.Context(), 1, 0, ""))
-	assert.True(t, server.Progress(server.WithProgress(t.Context(), p)).Wanted())
 }

@@ -68,7 +68,7 @@ func (s *stdioSession) RequestElicitation(ctx context.Context, request mcp.Elici
 	if s.get().capabilities.Elicitation == nil {
 		return nil, mcpserver.ErrElicitationNotSupported
 	}
-	return s.conn.elicit(ctx, nil, request)
+	return s.conn.elicit(ctx, nil, request.Params)
 }
 
 // callSession is the session as one request sees it. Notifications that mcp-go sends through it go out before the answer
@@ -146,17 +146,10 @@ func (s *callSession) SetClientCapabilities(c mcp.ClientCapabilities) {
 	s.change(func(f *clientFacts) { f.capabilities = c })
 }
 
-// RequestElicitation asks the client for input on behalf of the request, which gives its place back meanwhile. A client that
-// did not declare elicitation is not asked, because it would never answer (MCP.md section 2.3, trap 9).
+// RequestElicitation is Elicit for a handler that asks through mcp-go.
 func (s *callSession) RequestElicitation(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
-	switch {
-	case s.call.modern:
-		return nil, mcpserver.ErrServerInitiatedRequestUnsupported
-	case s.facts().capabilities.Elicitation == nil, s.call.key == "":
-		return nil, mcpserver.ErrElicitationNotSupported
-	}
-	defer Park(ctx)()
-	return s.conn.elicit(ctx, s.call, request)
+	defer s.call.Yield()()
+	return s.call.Elicit(ctx, request.Params)
 }
 
 // feed carries the notifications that mcp-go hands over through a channel. It costs nothing until the channel is asked for.

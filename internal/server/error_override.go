@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"sync/atomic"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -12,31 +11,14 @@ import (
 	"ravi-mcp/internal/fault"
 )
 
-// ownError is the error that a request is answered with in place of mcp-go's,
+// ErrorOverride is the error that a request is answered with in place of mcp-go's,
 // which gives every error of a resource or prompt the code -32603, and repeats
-// in its own errors what the client sent. A transport puts one into the context
-// of each request; where there is none, mcp-go's error stands.
-type ownError struct {
-	body   atomic.Pointer[[]byte] // the error object
-	status atomic.Int32           // over HTTP; 0: as mcp-go has it
-}
-
-type ownErrorKey struct{}
-
-func withOwnError(ctx context.Context) (context.Context, *ownError) {
-	own := new(ownError)
-	return context.WithValue(ctx, ownErrorKey{}, own), own
-}
-
-// object returns the error object, nil if mcp-go's stands. o may be nil.
-func (o *ownError) object() []byte {
-	if o == nil {
-		return nil
-	}
-	if body := o.body.Load(); body != nil {
-		return *body
-	}
-	return nil
+// in its own errors what the client sent.
+type ErrorOverride struct {
+	// Body is the error object.
+	Body []byte
+	// Status is that of the response over HTTP; 0: as mcp-go has it.
+	Status int
 }
 
 // errorData is the data of such an error: what a tool's error has as text.
@@ -49,8 +31,8 @@ type errorData struct {
 // failAnswer has the request of ctx answered with an error. missing is the code
 // for what is not there, and uri the address of the resource that was asked for.
 func failAnswer(ctx context.Context, e *fault.Error, missing int, uri string) {
-	own, _ := ctx.Value(ownErrorKey{}).(*ownError)
-	if own == nil {
+	exchange := exchangeFrom(ctx)
+	if exchange == nil {
 		return
 	}
 	code, data := mcp.INTERNAL_ERROR, errorData{Body: e.Body()}
@@ -68,10 +50,11 @@ func failAnswer(ctx context.Context, e *fault.Error, missing int, uri string) {
 	if err != nil {
 		return
 	}
-	own.body.Store((*[]byte)(&body))
+	override := &ErrorOverride{Body: body}
 	if code == mcp.INVALID_PARAMS && mcp.IsModernProtocol(mcpserver.RequestProtocolVersion(ctx)) {
-		own.status.Store(http.StatusBadRequest) // as 2026-07-28 has it
+		override.Status = http.StatusBadRequest // as 2026-07-28 has it
 	}
+	exchange.override.CompareAndSwap(nil, override) // the handler's error comes before what mcp-go makes of it
 }
 
 // longestRepeated is the length of the longest address that an error repeats.

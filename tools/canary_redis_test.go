@@ -72,7 +72,7 @@ func (h *house) overHTTP(store *redisstore.Store) string {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); table.Run(ctx) }()
-	web := &server.HTTP{Server: s.Server, Calls: s.Calls, Sessions: table, Callers: bearer{}, Hosts: []string{"ravi.test"}}
+	web := &server.HTTP{Server: s.Server, Dispatcher: s.Dispatcher, Sessions: table, Callers: bearer{}, Hosts: []string{"ravi.test"}}
 	h.t.Cleanup(func() {
 		web.Close()
 		stop()

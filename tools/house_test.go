@@ -155,7 +155,7 @@ func (h *house) connectAs(caller *session.Caller, a *agent) *agent {
 	ctx, stop := context.WithCancel(context.Background())
 	a.t, a.in, a.stop = h.t, feed, stop
 	a.served, a.answers = make(chan error, 1), map[string]chan json.RawMessage{}
-	transport := server.Stdio{Server: s.Server, Calls: s.Calls, In: in, Out: out, Log: zerolog.New(&h.log), Context: server.Local(caller)}
+	transport := server.Stdio{Server: s.Server, Dispatcher: s.Dispatcher, In: in, Out: out, Log: zerolog.New(&h.log), Context: server.Local(caller)}
 	go func() {
 		a.served <- transport.Serve(ctx)
 		_ = out.Close()

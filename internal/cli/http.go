@@ -183,7 +183,7 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 func (f *httpFlags) assemble(app *app, access access, shared *sharedStore, addr net.Addr, log zerolog.Logger) (*server.HTTP, sessionTable) {
 	sessions, onEnd := f.sessionTable(shared)
 	web := &server.HTTP{
-		Server: app.mcp.Server, Calls: app.mcp.Calls, Sessions: sessions, Anyone: access.anyone,
+		Server: app.mcp.Server, Dispatcher: app.mcp.Dispatcher, Sessions: sessions, Anyone: access.anyone,
 		CrossOrigins: f.allowOrigins, NoSSE: f.noSSE, TLS: f.cert != "" || f.behindProxy,
 		OAuth: access.oauth(),
 		Ready: func(ctx context.Context) error {

@@ -62,7 +62,7 @@ func serveStdio(ctx context.Context, o options, s streams) error {
 		return err
 	}
 	transport := server.Stdio{
-		Server: app.mcp.Server, Calls: app.mcp.Calls, In: s.in, Out: s.out, Log: log,
+		Server: app.mcp.Server, Dispatcher: app.mcp.Dispatcher, In: s.in, Out: s.out, Log: log,
 		DrainTimeout: o.maxWait + 10*time.Second,
 		Context:      server.Local(caller),
 	}

@@ -46,7 +46,7 @@ func serveTwoWays(t *testing.T, callers string, reveals int) *twoWays {
 			})
 			require.NoError(t, err)
 		}
-		e.Server, e.Calls = made["short"].Server, made["short"].Calls
+		e.Server, e.Dispatcher = made["short"].Server, made["short"].Dispatcher
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -88,8 +88,8 @@ type SessionTable interface {
 type HTTP struct {
 	// Server handles the messages. Required.
 	Server *mcpserver.MCPServer
-	// Calls takes the calls that it can from Server; nil takes none.
-	Calls *Calls
+	// Dispatcher takes the calls that it can from Server; nil takes none.
+	Dispatcher *Dispatcher
 	// Sessions are the protocol sessions. Required. Call SessionEnded when one has ended.
 	Sessions SessionTable
 	// Callers know who a token belongs to. Nil: no token is needed, and every request is Anyone's.

@@ -51,7 +51,7 @@ func newShelter(t *testing.T, identities int) *shelter {
 	mcp, err := server.New(server.Config{Version: "test", Deps: &toolset.Deps{
 		Account: account, Store: store, Inbox: h.hub, Resolver: &session.Resolver{Account: account, Store: store}}})
 	require.NoError(t, err)
-	h.HTTP = &server.HTTP{Server: mcp.Server, Calls: mcp.Calls, Sessions: h.sessions, Anyone: &session.Caller{Name: session.LocalCaller}, Hosts: []string{"ravi.test"},
+	h.HTTP = &server.HTTP{Server: mcp.Server, Dispatcher: mcp.Dispatcher, Sessions: h.sessions, Anyone: &session.Caller{Name: session.LocalCaller}, Hosts: []string{"ravi.test"},
 		Limits: server.HTTPLimits{Rate: -1, CallsPerCaller: 10_000, Running: 10_000}}
 	h.sessions.OnEnd = func(key session.Key) {
 		assert.NoError(t, store.EndSession(context.Background(), key))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
@@ -322,8 +321,6 @@ func (a *answer) fail(body []byte) {
 	a.sent = true
 	writeError(a.w, http.StatusInternalServerError, nil, body)
 }
-
-func stack() []byte { return debug.Stack() }
 
 // discard takes an answer that nobody waits for.
 type discard struct{}

@@ -59,7 +59,7 @@ func (f *flight) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp
 	}
 	select {
 	case got := <-q.reply:
-		return elicitationResult(got)
+		return ElicitationResult(got)
 	case <-ctx.Done():
 	}
 	_ = f.answer.notify(context.WithoutCancel(ctx), string(mcp.MethodNotificationCancelled), map[string]string{"requestId": id})

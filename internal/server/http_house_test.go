@@ -120,7 +120,7 @@ func serveTraced(t testing.TB, tracer *server.Tracer, adjust func(*endpoint)) *e
 	e.url = "http://" + e.addr
 	hosts, origins := server.LocalNames(l.Addr(), false)
 	e.HTTP = &server.HTTP{
-		Server: s.Server, Calls: s.Calls, Sessions: e.sessions, Anyone: &session.Caller{Name: session.LocalCaller},
+		Server: s.Server, Dispatcher: s.Dispatcher, Sessions: e.sessions, Anyone: &session.Caller{Name: session.LocalCaller},
 		Hosts: hosts, Origins: origins, Metrics: e.metrics, Tracer: tracer, Log: log, Drain: e.hub.Shutdown,
 	}
 	e.sessions.OnEnd = func(key session.Key) {

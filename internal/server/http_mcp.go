@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -33,7 +34,7 @@ func (s *site) serveMCP(w http.ResponseWriter, r *http.Request, call session.Cal
 		return
 	}
 	f := &flight{site: s, who: who, until: until}
-	ctx, cancel := context.WithCancelCause(s.Tracer.headers(r.Context(), r.Header))
+	ctx, cancel := context.WithCancelCause(s.Tracer.Extract(r.Context(), r.Header))
 	f.cancel = cancel
 	defer cancel(nil)
 	defer f.done()
@@ -116,8 +117,8 @@ func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	}
 	f.answer.exchange = &f.exchange
 	ctx = session.WithCall(f.exchange.Begin(ctx, f, env.ProgressToken), call)
-	if tool := s.Calls.find(ctx, env, modern); tool != nil && headersAgree(r.Header, env, tool.Name, modern) {
-		s.direct(ctx, tool, env, modern, f)
+	if direct, ok := s.Dispatcher.Take(ctx, env, modern); ok && headersAgree(r.Header, env, direct.Tool(), modern) {
+		s.direct(ctx, direct, env, modern, f)
 	} else {
 		s.handle(ctx, r, body, f)
 	}
@@ -183,14 +184,14 @@ func (s *site) refuseSession(w http.ResponseWriter, err error, id json.RawMessag
 }
 
 // direct answers the call of a tool without mcp-go.
-func (s *site) direct(ctx context.Context, tool *served, env jsonrpc.Envelope, modern bool, f *flight) {
+func (s *site) direct(ctx context.Context, call DirectCall, env jsonrpc.Envelope, modern bool, f *flight) {
 	defer s.rescue(f)
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if !modern {
 		f.cancellable(env.ID, cancel)
 	}
-	result := s.Calls.answer(running, tool, env, modern)
+	result := call.Run(running)
 	if ctx.Err() == nil && result != nil {
 		f.answer.result(env.ID, result)
 	}
@@ -199,8 +200,7 @@ func (s *site) direct(ctx context.Context, tool *served, env jsonrpc.Envelope, m
 // rescue makes a panic an internal error without the panic's value.
 func (s *site) rescue(f *flight) {
 	if p := recover(); p != nil {
-		c := conn{log: s.Log}
-		f.answer.fail(c.panicked(p, stack()))
+		f.answer.fail(PanicError(s.Log, p, debug.Stack()))
 	}
 }
 
@@ -333,4 +333,14 @@ func (m idManager) Validate(id string) (bool, error) {
 func (m idManager) Terminate(id string) (bool, error) {
 	_, err := m.Validate(id)
 	return false, err
+}
+
+// headersAgree reports whether the headers of a request over HTTP are those that its message needs.
+func headersAgree(h http.Header, env jsonrpc.Envelope, tool string, modern bool) bool {
+	version := h.Get(mcp.HeaderProtocolVersion)
+	if !modern {
+		return version == "" || mcp.IsValidProtocolVersion(version)
+	}
+	return version == env.ProtocolVersion && h.Get(mcp.HeaderMethod) == env.Method && h.Get(mcp.HeaderName) == tool &&
+		h.Get(mcp.HeaderLastEventID) == ""
 }

@@ -135,7 +135,7 @@ func (s *site) methods(w http.ResponseWriter, r *http.Request, allowed ...string
 
 // refuse answers with a JSON-RPC error, as every answer of the guard is one. id is that of the request, if it is known.
 func (s *site) refuse(w http.ResponseWriter, no *refusal, id json.RawMessage) {
-	s.Metrics.refuse(no.status)
+	s.Metrics.Refused(no.status)
 	code := jsonrpc.CodeInvalidRequest
 	if no.retry {
 		code = jsonrpc.CodeBusy

@@ -128,8 +128,8 @@ func (m *Metrics) call(r *request, took time.Duration, code string) {
 	m.took.WithLabelValues(method, tool).Observe(took.Seconds())
 }
 
-// refuse counts a request that did not get past the guard.
-func (m *Metrics) refuse(status int) {
+// Refused counts a request that did not get past the guard.
+func (m *Metrics) Refused(status int) {
 	if m == nil {
 		return
 	}

@@ -15,7 +15,6 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/inbox"
-	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/schemas"
@@ -59,7 +58,7 @@ func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (too
 	}, Config{Log: zerolog.New(log), Deps: &tools.Deps{
 		Account: account, Store: store, Inbox: hub, Resolver: &session.Resolver{Account: account, Store: store},
 	}})
-	calls, err := newCalls(mcp.Implementation{Name: "test", Version: "1"}, session.Policies{})
+	calls, err := newDispatcher(mcp.Implementation{Name: "test", Version: "1"}, session.Policies{})
 	require.NoError(t, err)
 	return func(ctx context.Context) *mcp.CallToolResult {
 		result, err := handle.handle(ctx, mcp.CallToolRequest{})
@@ -67,7 +66,7 @@ func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (too
 		text, err := json.Marshal(result)
 		require.NoError(t, err)
 		if _, known := session.CallFrom(ctx); known { // the id is new where it is not
-			assert.JSONEq(t, string(text), string(calls.answer(ctx, handle, jsonrpc.Envelope{}, false)), "the short way says the same")
+			assert.JSONEq(t, string(text), string(DirectCall{dispatcher: calls, tool: handle}.Run(ctx)), "the short way says the same")
 		}
 		return result
 	}

@@ -58,8 +58,8 @@ If results say bound: false, pass the identity's uuid as identity in every call.
 
 // MCP is a server's tools behind the protocol, for the fields of the same names of the transports.
 type MCP struct {
-	Server *mcpserver.MCPServer
-	Calls  *Calls
+	Server     *mcpserver.MCPServer
+	Dispatcher *Dispatcher
 }
 
 // New returns an MCP server with all tools. It makes the schema of every tool
@@ -78,7 +78,7 @@ func New(cfg Config) (*MCP, error) {
 		Name: "ravi-mcp", Version: cfg.Version, Title: "Ravi",
 		Description: "Identities for agents: email inbox, phone number, passwords, secrets and codes, through Ravi.",
 	}
-	calls, err := newCalls(info, cfg.Policies)
+	dispatcher, err := newDispatcher(info, cfg.Policies)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
@@ -112,10 +112,10 @@ func New(cfg Config) (*MCP, error) {
 		}
 		tool := serve(t, cfg)
 		s.AddTool(published, tool.handle)
-		calls.add(tool)
+		dispatcher.add(tool)
 		more.tools[t.Name] = t
 	}
-	return &MCP{Server: s, Calls: calls}, more.publish(s)
+	return &MCP{Server: s, Dispatcher: dispatcher}, more.publish(s)
 }
 
 // allowed leaves only the tools that exist for the caller, in lists and in calls.

@@ -68,7 +68,7 @@ func (s *site) serveSSE(w http.ResponseWriter, r *http.Request, call session.Cal
 func (s *site) stream(ctx context.Context, w http.ResponseWriter, call session.Call, life *tokenLife) error {
 	out := &eventWriter{answer: newAnswer(w, false)}
 	out.answer.stream = true
-	transport := Stdio{Server: s.Server, Calls: s.Calls, Out: out, Log: s.Log, MaxConcurrent: sseRunning, NoElicitation: true, Context: inSession(call)}
+	transport := Stdio{Server: s.Server, Dispatcher: s.Dispatcher, Out: out, Log: s.Log, MaxConcurrent: sseRunning, NoElicitation: true, Context: inSession(call)}
 	c := transport.connect(ctx)
 	if err := s.Server.RegisterSession(ctx, c.session); err != nil {
 		return err

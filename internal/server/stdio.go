@@ -52,8 +52,8 @@ const (
 type Stdio struct {
 	// Server handles the messages. Required.
 	Server *mcpserver.MCPServer
-	// Calls takes the calls that it can from Server; nil takes none.
-	Calls *Calls
+	// Dispatcher takes the calls that it can from Server; nil takes none.
+	Dispatcher *Dispatcher
 	// In and Out are the client. Out gets whole lines of the protocol and nothing else.
 	In  io.Reader
 	Out io.Writer
@@ -113,7 +113,7 @@ func (s *Stdio) Serve(ctx context.Context) error {
 // conn is one Serve.
 type conn struct {
 	server        *mcpserver.MCPServer
-	direct        *Calls
+	direct        *Dispatcher
 	log           zerolog.Logger
 	context       func(context.Context) context.Context
 	maxLine       int
@@ -138,7 +138,7 @@ type conn struct {
 func (s *Stdio) connect(ctx context.Context) *conn {
 	c := &conn{
 		server:        s.Server,
-		direct:        s.Calls,
+		direct:        s.Dispatcher,
 		log:           s.Log,
 		context:       s.Context,
 		noElicitation: s.NoElicitation,

@@ -2,11 +2,9 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"sync"
 
@@ -95,7 +93,7 @@ func (c *call) handle() {
 	c.session.feed.close()
 	c.slot.leave()
 	if body == nil {
-		body, isError = c.conn.internal("a request got no answer", "", nil), true
+		body, isError = InternalError(c.conn.log, "a request got no answer", "", nil), true
 	}
 	c.conn.out.answer(c, jsonrpc.Open, c.id, memberOf(isError), body, jsonrpc.Close)
 }
@@ -117,12 +115,12 @@ func (c *call) refuse(code int, message string) {
 func (c *call) run() (body []byte, isError bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			body, isError = c.conn.panicked(p, debug.Stack()), true
+			body, isError = PanicError(c.conn.log, p, debug.Stack()), true
 		}
 	}()
 	ctx := c.context()
-	if tool := c.conn.direct.find(ctx, c.env, c.modern); tool != nil {
-		return c.conn.direct.answer(ctx, tool, c.env, c.modern), false
+	if direct, ok := c.conn.direct.Take(ctx, c.env, c.modern); ok {
+		return direct.Run(ctx), false
 	}
 	switch answer := c.conn.server.HandleMessage(ctx, c.message).(type) {
 	case nil:
@@ -130,7 +128,7 @@ func (c *call) run() (body []byte, isError bool) {
 	case mcp.JSONRPCResponse:
 		body, err := jsonrpc.Marshal(answer.Result)
 		if err != nil {
-			return c.conn.internal("an answer could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true
+			return InternalError(c.conn.log, "an answer could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true
 		}
 		return body, false
 	case mcp.JSONRPCError:
@@ -139,11 +137,11 @@ func (c *call) run() (body []byte, isError bool) {
 		}
 		body, err := jsonrpc.Marshal(answer.Error)
 		if err != nil {
-			return c.conn.internal("an error could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true
+			return InternalError(c.conn.log, "an error could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true
 		}
 		return body, true
 	default:
-		return c.conn.internal("an answer of unknown type", fmt.Sprintf("%T", answer), nil), true
+		return InternalError(c.conn.log, "an answer of unknown type", fmt.Sprintf("%T", answer), nil), true
 	}
 }
 
@@ -157,19 +155,4 @@ func (c *call) context() context.Context {
 		ctx = c.conn.context(ctx)
 	}
 	return ctx
-}
-
-func (c *conn) panicked(p any, stack []byte) []byte {
-	what := fmt.Sprintf("%T", p)
-	if err, ok := p.(runtime.Error); ok {
-		what = err.Error()
-	}
-	return c.internal("a request panicked", what, stack)
-}
-
-// internal logs what went wrong under a new id and returns the error that names it.
-func (c *conn) internal(what, detail string, stack []byte) []byte {
-	id := rand.Text()[:10]
-	c.log.Error().Str("error_id", id).Str("detail", detail).Bytes("stack", stack).Msg(what)
-	return jsonrpc.ErrorBody(jsonrpc.CodeInternal, "internal error (id "+id+"); the server's log has the details under this id")
 }

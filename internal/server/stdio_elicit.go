@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strconv"
 	"sync"
@@ -106,7 +105,7 @@ func (c *conn) elicit(ctx context.Context, call *call, params mcp.ElicitationPar
 	}
 	select {
 	case got := <-answer:
-		return elicitationResult(got)
+		return ElicitationResult(got)
 	case <-c.out.failed:
 		return nil, ErrInputEnded
 	case <-ctx.Done():
@@ -115,19 +114,4 @@ func (c *conn) elicit(ctx context.Context, call *call, params mcp.ElicitationPar
 		c.out.reply([]byte(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + id + `}}`))
 	}
 	return nil, context.Cause(ctx)
-}
-
-func elicitationResult(got jsonrpc.Reply) (*mcp.ElicitationResult, error) {
-	if got.Err != nil {
-		return nil, got.Err
-	}
-	var result mcp.ElicitationResult
-	if json.Unmarshal(got.Result, &result) != nil {
-		return nil, errors.New("server: the client's answer to an elicitation is malformed")
-	}
-	switch result.Action {
-	case mcp.ElicitationResponseActionAccept, mcp.ElicitationResponseActionDecline, mcp.ElicitationResponseActionCancel:
-		return &result, nil
-	}
-	return nil, errors.New("server: the client's answer to an elicitation names no known action")
 }

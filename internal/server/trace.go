@@ -32,8 +32,8 @@ func NewTracer(provider trace.TracerProvider) *Tracer {
 // w3c reads traceparent and tracestate. It takes over nothing that is malformed.
 var w3c propagation.TraceContext
 
-// headers returns a context with the trace that the headers of an HTTP request name.
-func (t *Tracer) headers(ctx context.Context, h http.Header) context.Context {
+// Extract returns a context with the trace that the headers of an HTTP request name.
+func (t *Tracer) Extract(ctx context.Context, h http.Header) context.Context {
 	if t == nil {
 		return ctx
 	}

@@ -11,6 +11,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"ravi-mcp/internal/inbox"
+	"ravi-mcp/internal/server/jsonrpc"
 )
 
 var (
@@ -113,4 +114,20 @@ func DeclaresForms(ctx context.Context) bool {
 // that lists only url does not.
 func FormCapability(c mcp.ClientCapabilities) bool {
 	return c.Elicitation != nil && (c.Elicitation.Form != nil || c.Elicitation.URL == nil)
+}
+
+// ElicitationResult reads what the client answered to elicitation/create.
+func ElicitationResult(got jsonrpc.Reply) (*mcp.ElicitationResult, error) {
+	if got.Err != nil {
+		return nil, got.Err
+	}
+	var result mcp.ElicitationResult
+	if json.Unmarshal(got.Result, &result) != nil {
+		return nil, errors.New("server: the client's answer to an elicitation is malformed")
+	}
+	switch result.Action {
+	case mcp.ElicitationResponseActionAccept, mcp.ElicitationResponseActionDecline, mcp.ElicitationResponseActionCancel:
+		return &result, nil
+	}
+	return nil, errors.New("server: the client's answer to an elicitation names no known action")
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net/http"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -15,20 +14,31 @@ import (
 	"ravi-mcp/tools"
 )
 
-// Calls is the short way of a call, past mcp-go, which reads a message five times and more before it runs anything. It
-// takes calls that ask no person, because the tool has nothing to decide or the caller's policy is not to ask, and of
-// these only what has nothing unusual about it: every flaw, and everything that depends on the protocol's finer rules,
-// goes the long way, so that one place says what is wrong. Both ways lead through the same middleware. The answers are
-// the same too, but for the order of members.
+// Dispatcher answers a tools/call from its envelope, without mcp-go, which reads a message five times and more before it
+// runs anything. It takes calls that ask no person, because the tool has nothing to decide or the caller's policy is not
+// to ask, and of these only what has nothing unusual about it: every flaw, and everything that depends on the protocol's
+// finer rules, is for mcp-go, so that one place says what is wrong. Both lead through the same middleware, and the answers
+// are the same too, but for the order of members (docs/decisions.md#direct-dispatch-of-tools-call).
 //
 // New makes it; nil takes no call. It is immutable.
-type Calls struct {
+type Dispatcher struct {
 	tools    map[string]*served
 	policies session.Policies
 	info     mcp.Implementation
 	// modernTail ends the result of a call of protocol 2026-07-28.
 	modernTail []byte
 }
+
+// DirectCall is a call that a Dispatcher has taken.
+type DirectCall struct {
+	dispatcher *Dispatcher
+	tool       *served
+	call       jsonrpc.ToolCall
+	modern     bool
+}
+
+// Tool is the name of the tool that is called.
+func (c DirectCall) Tool() string { return c.tool.Name }
 
 // served is a tool with the policy that every call shares.
 type served struct {
@@ -38,7 +48,7 @@ type served struct {
 	request request
 }
 
-func newCalls(info mcp.Implementation, policies session.Policies) (*Calls, error) {
+func newDispatcher(info mcp.Implementation, policies session.Policies) (*Dispatcher, error) {
 	meta := new(mcp.Meta)
 	meta.SetServerInfo(info)
 	text, err := json.Marshal(meta)
@@ -46,33 +56,33 @@ func newCalls(info mcp.Implementation, policies session.Policies) (*Calls, error
 		return nil, err
 	}
 	tail := append([]byte(`,"resultType":"complete","_meta":`), text...)
-	return &Calls{tools: make(map[string]*served), policies: policies, info: info, modernTail: append(tail, '}')}, nil
+	return &Dispatcher{tools: make(map[string]*served), policies: policies, info: info, modernTail: append(tail, '}')}, nil
 }
 
-func (c *Calls) add(t *served) { c.tools[t.Name] = t }
+func (d *Dispatcher) add(t *served) { d.tools[t.Name] = t }
 
-// find returns the tool that the message calls, or nil if the call has to go the long way. modern says that the request is
-// one of protocol 2026-07-28 or later. ctx has the caller, for whom the tool must exist.
-func (c *Calls) find(ctx context.Context, env jsonrpc.Envelope, modern bool) *served {
+// Take returns the call that the message makes, and false if that is for mcp-go. modern says that the request is one of
+// protocol 2026-07-28 or later. ctx has the caller, for whom the tool must exist.
+func (d *Dispatcher) Take(ctx context.Context, env jsonrpc.Envelope, modern bool) (DirectCall, bool) {
 	call := env.Call
-	if c == nil || call.Name == nil || env.ID == nil || call.Task != nil || call.Resumed || call.Huge ||
+	if d == nil || call.Name == nil || env.ID == nil || call.Task != nil || call.Resumed || call.Huge ||
 		call.Name[0] != '"' || call.Arguments != nil && call.Arguments[0] != '{' || call.Meta != nil && call.Meta[0] != '{' {
-		return nil
+		return DirectCall{}, false
 	}
-	t := c.tools[string(call.Name[1:len(call.Name)-1])] // an escaped name is no tool's
+	t := d.tools[string(call.Name[1:len(call.Name)-1])] // an escaped name is no tool's
 	if t == nil || modern && !declares(env) || !modern && env.ProtocolVersion != "" {
-		return nil
+		return DirectCall{}, false
 	}
 	who, ok := session.CallFrom(ctx)
-	if !ok || !who.Caller.Rights.AllowsTool(string(t.Toolset), t.Writes()) || c.asks(who.Caller, t) {
-		return nil
+	if !ok || !who.Caller.Rights.AllowsTool(string(t.Toolset), t.Writes()) || d.asks(who.Caller, t) {
+		return DirectCall{}, false
 	}
-	return t
+	return DirectCall{dispatcher: d, tool: t, call: call, modern: modern}, true
 }
 
 // asks reports whether a call of the tool may end in a question to a person, which only mcp-go can put.
-func (c *Calls) asks(who *session.Caller, t *served) bool {
-	return t.Kind != "" && c.policies.Effective(who.Rights, t.Kind) == session.PolicyAsk
+func (d *Dispatcher) asks(who *session.Caller, t *served) bool {
+	return t.Kind != "" && d.policies.Effective(who.Rights, t.Kind) == session.PolicyAsk
 }
 
 // declares reports whether a request says what one of protocol 2026-07-28 has to say in _meta.
@@ -88,45 +98,35 @@ func declares(env jsonrpc.Envelope) bool {
 	return len(given) > 0 && given[0] == '{' && json.Unmarshal(given, &capabilities) == nil
 }
 
-// headersAgree reports whether the headers of a request over HTTP are those that its message needs.
-func headersAgree(h http.Header, env jsonrpc.Envelope, tool string, modern bool) bool {
-	version := h.Get(mcp.HeaderProtocolVersion)
-	if !modern {
-		return version == "" || mcp.IsValidProtocolVersion(version)
-	}
-	return version == env.ProtocolVersion && h.Get(mcp.HeaderMethod) == env.Method && h.Get(mcp.HeaderName) == tool &&
-		h.Get(mcp.HeaderLastEventID) == ""
-}
-
-// answer runs the call and returns the result as JSON.
-func (c *Calls) answer(ctx context.Context, t *served, env jsonrpc.Envelope, modern bool) []byte {
-	result, err := t.call(ctx, env.Call.Arguments, traceOf(env.Call.Meta), mcp.MultiRoundTripParams{})
+// Run runs the call and returns its result as JSON.
+func (c DirectCall) Run(ctx context.Context) []byte {
+	result, err := c.tool.call(ctx, c.call.Arguments, traceOf(c.call.Meta), mcp.MultiRoundTripParams{})
 	done, ok := result.(encoded)
 	if err == nil && !ok {
 		err = errLostResult
 	}
 	if err != nil {
-		return c.failure(fault.From(err), modern)
+		return c.dispatcher.failure(fault.From(err), c.modern)
 	}
-	body := make([]byte, 0, 2*len(done.structured)+len(done.structured)/4+len(done.summary)+len(c.modernTail)+128)
+	body := make([]byte, 0, 2*len(done.structured)+len(done.structured)/4+len(done.summary)+len(c.dispatcher.modernTail)+128)
 	body = append(body, `{"content":[{"type":"text","text":`...)
 	body = appendString(body, done.summary)
 	body = append(body, `},{"type":"text","text":`...)
 	body = appendString(body, done.structured)
 	body = append(body, `}],"structuredContent":`...)
 	body = append(body, done.structured...)
-	if modern {
-		return append(body, c.modernTail...)
+	if c.modern {
+		return append(body, c.dispatcher.modernTail...)
 	}
 	return append(body, '}')
 }
 
 // failure is the result of a call that failed.
-func (c *Calls) failure(e *fault.Error, modern bool) []byte {
+func (d *Dispatcher) failure(e *fault.Error, modern bool) []byte {
 	result := failure(e)
 	if modern {
 		result.SetResultType(mcp.ResultTypeComplete)
-		result.EnsureResultMeta().SetServerInfo(c.info)
+		result.EnsureResultMeta().SetServerInfo(d.info)
 	}
 	body, err := jsonrpc.Marshal(result)
 	if err != nil {
@@ -142,7 +142,7 @@ func (t *served) call(ctx context.Context, arguments json.RawMessage, meta *mcp.
 	return t.run(ctx, &r)
 }
 
-// handle is the long way of a call: mcp-go has read it, and writes the answer.
+// handle is the handler for calls that mcp-go has read and answers.
 func (t *served) handle(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	return answerOf(t.call(ctx, arguments(req), req.Params.Meta, req.Params.MultiRoundTripParams)), nil
 }

@@ -15,7 +15,7 @@ import (
 
 // Only what has nothing unusual about it goes past mcp-go, and never a call that may ask a person.
 func TestWhichCallsTakeTheShortWay(t *testing.T) {
-	calls, err := newCalls(mcp.Implementation{Name: "test", Version: "1"}, session.Policies{Reveal: session.PolicyAsk})
+	calls, err := newDispatcher(mcp.Implementation{Name: "test", Version: "1"}, session.Policies{Reveal: session.PolicyAsk})
 	require.NoError(t, err)
 	for _, tool := range []tools.Tool{
 		{Name: "show", Toolset: tools.SetIdentity, Hints: tools.Hints{ReadOnly: true}},
@@ -50,13 +50,13 @@ func TestWhichCallsTakeTheShortWay(t *testing.T) {
 		env, bad := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{` + params + `}}`))
 		require.Nil(t, bad, params)
 		ctx := session.WithCall(t.Context(), session.Call{Caller: &session.Caller{Name: "c", Rights: session.Rights{ReadOnly: true}}})
-		assert.Equal(t, want.legacy, calls.find(ctx, env, false) != nil, params)
-		assert.Equal(t, want.modern, calls.find(ctx, env, true) != nil, params)
-		assert.Nil(t, calls.find(t.Context(), env, false), "there is no caller")
-		var none *Calls
-		assert.Nil(t, none.find(ctx, env, false))
+		assert.Equal(t, want.legacy, taken(calls.Take(ctx, env, false)), params)
+		assert.Equal(t, want.modern, taken(calls.Take(ctx, env, true)), params)
+		assert.False(t, taken(calls.Take(t.Context(), env, false)), "there is no caller")
+		var none *Dispatcher
+		assert.False(t, taken(none.Take(ctx, env, false)))
 		env.ID = nil
-		assert.Nil(t, calls.find(ctx, env, false), "a notification is no call")
+		assert.False(t, taken(calls.Take(ctx, env, false)), "a notification is no call")
 	}
 
 	env := jsonrpc.Envelope{Method: "tools/call", ProtocolVersion: "2026-07-28"}
@@ -95,13 +95,13 @@ func TestOnlyCallsThatAskNobodyTakeTheShortWay(t *testing.T) {
 		{"unheard of", none, none, true}, // it is denied
 	} {
 		of := func(p session.Policy) session.Policies { return session.Policies{Reveal: p, Delete: p} }
-		calls, err := newCalls(mcp.Implementation{}, of(c.server))
+		calls, err := newDispatcher(mcp.Implementation{}, of(c.server))
 		require.NoError(t, err)
 		calls.add(&served{Tool: tools.Tool{Name: "it", Toolset: tools.SetIdentity, Kind: c.kind}})
 		env, bad := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"it"}}`))
 		require.Nil(t, bad)
 		ctx := session.WithCall(t.Context(), session.Call{Caller: &session.Caller{Name: "c", Rights: session.Rights{Policies: of(c.caller)}}})
-		assert.Equal(t, c.short, calls.find(ctx, env, false) != nil, "%s, server %q, caller %q", c.kind, c.server, c.caller)
+		assert.Equal(t, c.short, taken(calls.Take(ctx, env, false)), "%s, server %q, caller %q", c.kind, c.server, c.caller)
 	}
 }
 
@@ -112,3 +112,5 @@ func TestStringsAreJSON(t *testing.T) {
 		assert.JSONEq(t, string(want), string(appendString(nil, text)), "%q", text)
 	}
 }
+
+func taken(_ DirectCall, ok bool) bool { return ok }

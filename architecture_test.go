@@ -20,6 +20,8 @@ import (
 var layers = []string{
 	"", "internal/test/bench", "internal/test/bench/bare", "internal/test/soak", "internal/test/conformance", "internal/test/harness",
 	"internal/cli",
+	"internal/server/http",
+	"internal/server/stdio",
 	"internal/server",
 	"internal/server/jsonrpc/jsonrpctest",
 	"internal/server/jsonrpc",
@@ -63,8 +65,8 @@ func family(more ...string) []string {
 // restrictedImports are packages of third parties, and of the standard library, that only these packages or files may
 // import, tests aside.
 var restrictedImports = map[string][]string{
-	"github.com/mark3labs/mcp-go": {"internal/server", "internal/cli/demo_agent.go", "internal/test/bench/bare"},
-	"net/http":                    {"ravi", "internal/server", "internal/cli", "internal/issuer", "internal/issuer/issuertest", "internal/otlphttp", "sandbox", "sandbox/sandboxtest", "internal/test/harness", "internal/test/soak", "internal/test/bench", "internal/test/bench/bare"},
+	"github.com/mark3labs/mcp-go": {"internal/server", "internal/server/stdio", "internal/server/http", "internal/cli/demo_agent.go", "internal/test/bench/bare"},
+	"net/http":                    {"ravi", "internal/server", "internal/server/http", "internal/cli", "internal/issuer", "internal/issuer/issuertest", "internal/otlphttp", "sandbox", "sandbox/sandboxtest", "internal/test/harness", "internal/test/soak", "internal/test/bench", "internal/test/bench/bare"},
 	"github.com/coreos/go-oidc":   {"internal/issuer"},
 	"github.com/go-jose/go-jose":  {"internal/issuer", "internal/issuer/issuertest"},
 	"os/exec":                     {"internal/cli", "internal/test/conformance", "internal/test/harness", "session/redisstore/redistest", "internal/test/bench"},

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/server"
+	mcphttp "ravi-mcp/internal/server/http"
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/session"
@@ -72,7 +73,7 @@ func (h *house) overHTTP(store *redisstore.Store) string {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); table.Run(ctx) }()
-	web := &server.HTTP{Server: s.Server, Dispatcher: s.Dispatcher, Sessions: table, Callers: bearer{}, Hosts: []string{"ravi.test"}}
+	web := &mcphttp.Server{MCP: s.Server, Dispatcher: s.Dispatcher, Sessions: table, Callers: bearer{}, Hosts: []string{"ravi.test"}}
 	h.t.Cleanup(func() {
 		web.Close()
 		stop()

@@ -19,6 +19,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/inbox"
 	"ravi-mcp/internal/server"
+	"ravi-mcp/internal/server/stdio"
 	"ravi-mcp/internal/token"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
@@ -155,7 +156,7 @@ func (h *house) connectAs(caller *session.Caller, a *agent) *agent {
 	ctx, stop := context.WithCancel(context.Background())
 	a.t, a.in, a.stop = h.t, feed, stop
 	a.served, a.answers = make(chan error, 1), map[string]chan json.RawMessage{}
-	transport := server.Stdio{Server: s.Server, Dispatcher: s.Dispatcher, In: in, Out: out, Log: zerolog.New(&h.log), Context: server.Local(caller)}
+	transport := stdio.Server{MCP: s.Server, Dispatcher: s.Dispatcher, In: in, Out: out, Log: zerolog.New(&h.log), Context: stdio.Local(caller)}
 	go func() {
 		a.served <- transport.Serve(ctx)
 		_ = out.Close()

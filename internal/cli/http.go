@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ravi-mcp/internal/server"
+	mcphttp "ravi-mcp/internal/server/http"
 	"ravi-mcp/session"
 )
 
@@ -74,7 +75,7 @@ type httpFlags struct {
 	metricsAddr  string
 	sessions     int
 	idle         time.Duration
-	limits       server.HTTPLimits
+	limits       mcphttp.Limits
 }
 
 func newHTTP(s streams) *cobra.Command {
@@ -100,9 +101,9 @@ func newHTTP(s streams) *cobra.Command {
 	flags.StringVar(&f.metricsAddr, "metrics-addr", "", "address of a second listener with Prometheus metrics at /metrics, such as 127.0.0.1:9464 (default: none)")
 	flags.IntVar(&f.sessions, "max-sessions", session.DefaultPerCaller, "sessions of one caller; beyond it the one left alone for longest goes")
 	flags.DurationVar(&f.idle, "session-idle", session.DefaultIdle, "time after which a session without a request ends (a session ends after 24h in any case)")
-	flags.IntVar(&f.limits.CallsPerCaller, "max-calls", server.DefaultCallsCaller, "calls of one caller that run at a time, waits not counted; beyond it 429")
+	flags.IntVar(&f.limits.CallsPerCaller, "max-calls", mcphttp.DefaultCallsCaller, "calls of one caller that run at a time, waits not counted; beyond it 429")
 	flags.IntVar(&f.maxWaits, "max-waits", 1000, "waits of one caller that are open at a time")
-	flags.IntVar(&f.limits.Rate, "max-rate", server.DefaultRate, "requests a second of one caller, with bursts of twice as many; beyond it 429; -1: no limit")
+	flags.IntVar(&f.limits.Rate, "max-rate", mcphttp.DefaultRate, "requests a second of one caller, with bursts of twice as many; beyond it 429; -1: no limit")
 	flags.IntVar(&f.maxStreams, "max-streams", 2000, "event streams to Ravi that are open at a time; the rest is polled")
 	f.add(flags)
 	return cmd
@@ -180,10 +181,10 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 }
 
 // assemble is the endpoint for a listener.
-func (f *httpFlags) assemble(app *app, access access, shared *sharedStore, addr net.Addr, log zerolog.Logger) (*server.HTTP, sessionTable) {
+func (f *httpFlags) assemble(app *app, access access, shared *sharedStore, addr net.Addr, log zerolog.Logger) (*mcphttp.Server, sessionTable) {
 	sessions, onEnd := f.sessionTable(shared)
-	web := &server.HTTP{
-		Server: app.mcp.Server, Dispatcher: app.mcp.Dispatcher, Sessions: sessions, Anyone: access.anyone,
+	web := &mcphttp.Server{
+		MCP: app.mcp.Server, Dispatcher: app.mcp.Dispatcher, Sessions: sessions, Anyone: access.anyone,
 		CrossOrigins: f.allowOrigins, NoSSE: f.noSSE, TLS: f.cert != "" || f.behindProxy,
 		OAuth: access.oauth(),
 		Ready: func(ctx context.Context) error {
@@ -200,9 +201,9 @@ func (f *httpFlags) assemble(app *app, access access, shared *sharedStore, addr 
 	if access.callers != nil {
 		web.Callers = authenticator{callers: access.callers, issuer: access.issuer, accounts: app.accounts, credentials: &app.credentials}
 	}
-	web.Hosts, web.Origins = server.LocalNames(addr, f.cert != "")
+	web.Hosts, web.Origins = mcphttp.LocalNames(addr, f.cert != "")
 	for _, u := range access.public {
-		hosts, origins := server.PublicNames(u)
+		hosts, origins := mcphttp.PublicNames(u)
 		web.Hosts, web.Origins = append(web.Hosts, hosts...), append(web.Origins, origins...)
 	}
 	*onEnd = func(key session.Key) {

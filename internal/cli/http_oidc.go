@@ -11,7 +11,7 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/issuer"
-	"ravi-mcp/internal/server"
+	mcphttp "ravi-mcp/internal/server/http"
 	"ravi-mcp/session"
 )
 
@@ -73,11 +73,11 @@ func startIssuer(ctx context.Context, i *issuer.Issuer) {
 }
 
 // oauth is what the metadata for clients says of the issuer; nil where there is none.
-func (a access) oauth() *server.OAuth {
+func (a access) oauth() *mcphttp.OAuth {
 	if a.issuer == nil {
 		return nil
 	}
-	return &server.OAuth{Issuer: a.issuer.URL(), Public: a.public}
+	return &mcphttp.OAuth{Issuer: a.issuer.URL(), Public: a.public}
 }
 
 // issuerReady says whether tokens of the issuer can be verified.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"ravi-mcp/internal/server"
+	mcphttp "ravi-mcp/internal/server/http"
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/session"
 	"ravi-mcp/session/redisstore"
@@ -17,7 +17,7 @@ import (
 
 // sessionTable is the sessions of an endpoint, in this process or shared.
 type sessionTable interface {
-	server.SessionTable
+	mcphttp.SessionTable
 	EndCaller(caller string)
 	Run(ctx context.Context)
 	Len() int

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ravi-mcp/internal/server"
+	"ravi-mcp/internal/server/stdio"
 )
 
 const stdioHelp = `Serve one MCP client over stdin and stdout. This is the command to register in
@@ -61,10 +61,10 @@ func serveStdio(ctx context.Context, o options, s streams) error {
 	if err != nil {
 		return err
 	}
-	transport := server.Stdio{
-		Server: app.mcp.Server, Dispatcher: app.mcp.Dispatcher, In: s.in, Out: s.out, Log: log,
+	transport := stdio.Server{
+		MCP: app.mcp.Server, Dispatcher: app.mcp.Dispatcher, In: s.in, Out: s.out, Log: log,
 		DrainTimeout: o.maxWait + 10*time.Second,
-		Context:      server.Local(caller),
+		Context:      stdio.Local(caller),
 	}
 	log.Info().Str("version", version()).Bool("sandbox", o.sandbox).Msg("serving on stdio")
 	return transport.Serve(ctx)

@@ -51,14 +51,14 @@ func (f fixtures) questions() {
 	f.tool("test_sampling", `{"type":"object","properties":{"prompt":{"type":"string"}},"required":["prompt"]}`,
 		func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			//lint:ignore SA1019 protocols up to 2025-11-25 have it, and the suite asks for it
-			answer, err := f.Server.RequestSampling(ctx, mcp.CreateMessageRequest{CreateMessageParams: sample(req.GetString("prompt", ""), 100)})
+			answer, err := f.MCPServer.RequestSampling(ctx, mcp.CreateMessageRequest{CreateMessageParams: sample(req.GetString("prompt", ""), 100)})
 			if err != nil {
 				return mcp.NewToolResultError("the client could not be asked"), nil
 			}
 			return mcp.NewToolResultText("LLM response: " + mcp.GetTextFromContent(answer.Content)), nil
 		})
 	ask := func(ctx context.Context, says string, params mcp.ElicitationParams) (*mcp.CallToolResult, error) {
-		answer, err := f.Server.RequestElicitation(ctx, mcp.ElicitationRequest{Params: params})
+		answer, err := f.MCPServer.RequestElicitation(ctx, mcp.ElicitationRequest{Params: params})
 		if err != nil {
 			return mcp.NewToolResultError("the client could not be asked"), nil
 		}

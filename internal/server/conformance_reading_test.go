@@ -15,7 +15,7 @@ func (f fixtures) prompt(name string, arguments []string, content func(given map
 	for _, argument := range arguments {
 		options = append(options, mcp.WithArgument(argument, mcp.ArgumentDescription("any text"), mcp.RequiredArgument()))
 	}
-	f.Server.AddPrompt(mcp.NewPrompt(name, options...), func(_ context.Context, req mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+	f.MCPServer.AddPrompt(mcp.NewPrompt(name, options...), func(_ context.Context, req mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 		result := &mcp.GetPromptResult{}
 		for _, part := range content(req.Params.Arguments) {
 			result.Messages = append(result.Messages, mcp.NewPromptMessage(mcp.RoleUser, part))
@@ -43,7 +43,7 @@ func (f fixtures) prompts() {
 		return []mcp.Content{mcp.NewImageContent(pixel(), "image/png"), mcp.NewTextContent("Please analyze the image above.")}
 	})
 	const asks = "test_input_required_result_prompt"
-	f.Server.AddPrompt(mcp.NewPrompt(asks, mcp.WithPromptDescription("A prompt that asks first.")),
+	f.MCPServer.AddPrompt(mcp.NewPrompt(asks, mcp.WithPromptDescription("A prompt that asks first.")),
 		func(_ context.Context, req mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 			answer := mcpserver.ElicitationResponse(req.Params.InputResponses, "user_context")
 			if answer == nil {
@@ -58,7 +58,7 @@ func (f fixtures) prompts() {
 
 func (f fixtures) resources() {
 	resource := func(uri, media string, content mcp.ResourceContents) {
-		f.Server.AddResource(mcp.NewResource(uri, strings.TrimPrefix(uri, "test://"), mcp.WithMIMEType(media),
+		f.MCPServer.AddResource(mcp.NewResource(uri, strings.TrimPrefix(uri, "test://"), mcp.WithMIMEType(media),
 			mcp.WithResourceDescription("What the conformance suite expects.")),
 			func(context.Context, mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 				return []mcp.ResourceContents{content}, nil
@@ -70,7 +70,7 @@ func (f fixtures) resources() {
 	resource("test://static-binary", "image/png", mcp.BlobResourceContents{URI: "test://static-binary", MIMEType: "image/png", Blob: pixel()})
 	resource("test://watched-resource", "text/plain", mcp.TextResourceContents{URI: "test://watched-resource", MIMEType: "text/plain", Text: "watched"})
 	const before, after = "test://template/", "/data"
-	f.Server.AddResourceTemplate(mcp.NewResourceTemplate(before+"{id}"+after, "template", mcp.WithTemplateMIMEType("application/json"),
+	f.MCPServer.AddResourceTemplate(mcp.NewResourceTemplate(before+"{id}"+after, "template", mcp.WithTemplateMIMEType("application/json"),
 		mcp.WithTemplateDescription("What the conformance suite expects.")),
 		func(_ context.Context, req mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 			id := strings.TrimSuffix(strings.TrimPrefix(req.Params.URI, before), after)

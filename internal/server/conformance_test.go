@@ -32,8 +32,8 @@ func TestTheConformanceSuiteIsPassed(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := conformant(t)
-			report := suite.Run(t, run.version, e.url+"/mcp", run.args...)
+			url := conformant(t)
+			report := suite.Run(t, run.version, url+"/mcp", run.args...)
 			require.Zero(t, report.Code, "%s", report.Output)
 			assert.Len(t, report.Scenarios, run.scenarios)
 			assert.ElementsMatch(t, run.failed, report.Failed(), "%s", report.Output)

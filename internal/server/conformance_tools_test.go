@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"net"
 	"testing"
 	"time"
 
@@ -15,38 +16,76 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/inbox"
 	"ravi-mcp/internal/server"
+	mcphttp "ravi-mcp/internal/server/http"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/config"
+	"ravi-mcp/ravi/secret"
+	"ravi-mcp/sandbox"
+	"ravi-mcp/sandbox/sandboxtest"
+	"ravi-mcp/session"
+	toolset "ravi-mcp/tools"
 )
 
 // The official conformance suite needs tools, prompts and resources of its own on the server. They are mounted here, for
 // tests only, on an endpoint that is the shipped one in everything else: guard, sessions, transport, middleware.
 
-// conformant starts such an endpoint.
-func conformant(t *testing.T) *endpoint {
+// conformant starts such an endpoint and returns its URL.
+func conformant(t *testing.T) string {
 	t.Helper()
-	return serve(t, func(e *endpoint) {
-		for _, capability := range []mcpserver.ServerOption{
-			mcpserver.WithToolCapabilities(true), mcpserver.WithPromptCapabilities(true), mcpserver.WithResourceCapabilities(true, true),
-			mcpserver.WithCompletions(), mcpserver.WithPromptCompletionProvider(&mcpserver.DefaultPromptCompletionProvider{}), mcpserver.WithLogging(), mcpserver.WithElicitation(),
-		} {
-			capability(e.Server)
-		}
-		e.Server.EnableSampling()
-		e.Requires = map[string][]string{"test_missing_capability": {"sampling"}}
-		f := fixtures{t: t, endpoint: e}
-		f.contents()
-		f.notifications()
-		f.questions()
-		f.rounds()
-		f.prompts()
-		f.resources()
+	fake := sandboxtest.Memory(t, sandbox.Config{})
+	account := &session.Account{Connect: func() (*ravi.Client, error) {
+		return ravi.New(ravi.Config{
+			Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(fake.Account.AccessToken)},
+			BaseURL:     "https://ravi.test", Transport: fake.Server.RoundTripper(),
+		})
+	}}
+	hub, store, sessions := inbox.New(inbox.Config{}), &session.Memory{}, &session.Sessions{}
+	deps := &toolset.Deps{Account: account, Store: store, Inbox: hub, Resolver: &session.Resolver{Account: account, Store: store}}
+	mcp, err := server.New(server.Config{Version: "test", Deps: deps})
+	require.NoError(t, err)
+	for _, capability := range []mcpserver.ServerOption{
+		mcpserver.WithToolCapabilities(true), mcpserver.WithPromptCapabilities(true), mcpserver.WithResourceCapabilities(true, true),
+		mcpserver.WithCompletions(), mcpserver.WithPromptCompletionProvider(&mcpserver.DefaultPromptCompletionProvider{}), mcpserver.WithLogging(), mcpserver.WithElicitation(),
+	} {
+		capability(mcp.Server)
+	}
+	mcp.Server.EnableSampling()
+	f := fixtures{t: t, MCPServer: mcp.Server, deps: deps}
+	f.contents()
+	f.notifications()
+	f.questions()
+	f.rounds()
+	f.prompts()
+	f.resources()
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	endpoint := &mcphttp.Server{MCP: mcp.Server, Dispatcher: mcp.Dispatcher, Sessions: sessions, Anyone: &session.Caller{Name: session.LocalCaller},
+		Requires: map[string][]string{"test_missing_capability": {"sampling"}}, Drain: hub.Shutdown}
+	endpoint.Hosts, endpoint.Origins = mcphttp.LocalNames(l.Addr(), false)
+	sessions.OnEnd = func(key session.Key) {
+		_ = store.EndSession(context.Background(), key)
+		endpoint.SessionEnded(key)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- endpoint.Serve(ctx, l, nil) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-ended)
+		hub.Close()
+		require.NoError(t, account.Close())
 	})
+	return "http://" + l.Addr().String()
 }
 
 // fixtures mounts what the suite calls.
 type fixtures struct {
 	t *testing.T
-	*endpoint
+	*mcpserver.MCPServer
+	deps *toolset.Deps
 }
 
 const noArguments = `{"type":"object","properties":{}}`
@@ -55,7 +94,7 @@ const noArguments = `{"type":"object","properties":{}}`
 func (f fixtures) tool(name, schema string, handle mcpserver.ToolHandlerFunc) {
 	f.t.Helper()
 	published := mcp.NewToolWithRawSchema(name, "What the conformance suite expects of "+name+".", []byte(schema))
-	require.NoError(f.t, server.Mount(f.Server, server.Config{Deps: f.deps, Log: f.Log}, published, handle))
+	require.NoError(f.t, server.Mount(f.MCPServer, server.Config{Deps: f.deps}, published, handle))
 }
 
 // fixed mounts a tool that always answers the same.
@@ -128,13 +167,13 @@ func (f fixtures) notifications() {
 	f.tool("test_tool_with_logging", noArguments, logs)
 	f.tool("test_logging_tool", noArguments, logs)
 	f.tool("test_trigger_tool_change", noArguments, func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		f.Server.AddTool(mcp.NewToolWithRawSchema("test_passing", "A tool that comes and goes.", []byte(noArguments)), nil)
-		f.Server.DeleteTools("test_passing")
+		f.MCPServer.AddTool(mcp.NewToolWithRawSchema("test_passing", "A tool that comes and goes.", []byte(noArguments)), nil)
+		f.MCPServer.DeleteTools("test_passing")
 		return mcp.NewToolResultText("The tools have changed."), nil
 	})
 	f.tool("test_trigger_prompt_change", noArguments, func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		f.Server.AddPrompt(mcp.NewPrompt("test_passing", mcp.WithPromptDescription("A prompt that comes and goes.")), nil)
-		f.Server.DeletePrompts("test_passing")
+		f.MCPServer.AddPrompt(mcp.NewPrompt("test_passing", mcp.WithPromptDescription("A prompt that comes and goes.")), nil)
+		f.MCPServer.DeletePrompts("test_passing")
 		return mcp.NewToolResultText("The prompts have changed."), nil
 	})
 }

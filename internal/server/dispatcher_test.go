@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net/http"
 	"testing"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -58,19 +57,6 @@ func TestWhichCallsTakeTheShortWay(t *testing.T) {
 		env.ID = nil
 		assert.False(t, taken(calls.Take(ctx, env, false)), "a notification is no call")
 	}
-
-	env := jsonrpc.Envelope{Method: "tools/call", ProtocolVersion: "2026-07-28"}
-	right := http.Header{"Mcp-Protocol-Version": {"2026-07-28"}, "Mcp-Method": {"tools/call"}, "Mcp-Name": {"show"}}
-	assert.True(t, headersAgree(right, env, "show", true))
-	for name := range right {
-		wrong := right.Clone()
-		wrong[name] = []string{"2025-11-25"}
-		assert.False(t, headersAgree(wrong, env, "show", true), name)
-	}
-	right.Set("Last-Event-Id", "1")
-	assert.False(t, headersAgree(right, env, "show", true))
-	assert.True(t, headersAgree(http.Header{}, jsonrpc.Envelope{}, "show", false))
-	assert.False(t, headersAgree(http.Header{"Mcp-Protocol-Version": {"2020-01-01"}}, jsonrpc.Envelope{}, "show", false))
 }
 
 // Whether a call may ask a person is for the policy of its caller to say: the stricter of the server's and its own.

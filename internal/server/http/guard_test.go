@@ -1,0 +1,386 @@
+package http_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	mcphttp "ravi-mcp/internal/server/http"
+	"ravi-mcp/internal/server/jsonrpc"
+	"ravi-mcp/internal/server/jsonrpc/jsonrpctest"
+)
+
+// paths are all that is served, and one that is not.
+var paths = []string{"/mcp", "/sse", "/message?sessionId=x", "/healthz", "/readyz", "/elsewhere"}
+
+// H1: a page of another origin gets nothing, whatever it asks for, and no CORS header.
+func TestAPageOfAnotherOriginIsRefusedEverywhere(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	for _, origin := range []string{
+		"https://evil.example", "null", "http://localhost", "http://localhost:1", "https://" + e.addr,
+		"http://" + e.addr + ".evil.example", "http://evil.example/" + e.addr, "", "file://",
+	} {
+		for _, method := range []string{"GET", "POST", "DELETE", "OPTIONS", "HEAD", "PUT"} {
+			for _, path := range paths {
+				for _, version := range []string{"2025-11-25", "2026-07-28"} {
+					a := e.agent("")
+					r := a.request(t.Context(), method, path, "")
+					r.Header.Set("Mcp-Protocol-Version", version)
+					r.Header["Origin"] = []string{origin}
+					if method == "OPTIONS" {
+						r.Header.Set("Access-Control-Request-Method", "POST")
+					}
+					got := a.do(r)
+					require.Equal(t, http.StatusForbidden, got.status, "%s %s from %q", method, path, origin)
+					for name := range got.header {
+						require.NotContains(t, name, "Access-Control")
+					}
+				}
+			}
+		}
+	}
+	assert.Zero(t, e.sessions.Len())
+}
+
+func TestAPageThatSendsNoOriginIsToldByItsBrowser(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	for site, status := range map[string]int{"cross-site": 403, "same-site": 403, "same-origin": 200, "none": 200} {
+		a := e.agent("")
+		r := a.request(t.Context(), "GET", "/healthz", "")
+		r.Header.Set("Sec-Fetch-Site", site)
+		assert.Equal(t, status, a.do(r).status, site)
+	}
+}
+
+func TestOnlyAnAllowedPageIsToldThatItMayRead(t *testing.T) {
+	t.Parallel()
+	e := serve(t, func(e *endpoint) { e.CrossOrigins = []string{"https://app.example.com"} })
+	a := e.agent("")
+	preflight := a.request(t.Context(), "OPTIONS", "/mcp", "")
+	preflight.Header.Set("Origin", "https://app.example.com")
+	preflight.Header.Set("Access-Control-Request-Method", "POST")
+	got := a.do(preflight)
+	assert.Equal(t, http.StatusNoContent, got.status)
+	assert.Equal(t, "https://app.example.com", got.header.Get("Access-Control-Allow-Origin"))
+	assert.Contains(t, got.header.Get("Access-Control-Allow-Headers"), "Mcp-Session-Id")
+	assert.Empty(t, got.header.Get("Access-Control-Allow-Credentials"))
+	assert.Equal(t, "Origin", got.header.Get("Vary"))
+
+	own := a.request(t.Context(), "GET", "/healthz", "")
+	own.Header.Set("Origin", e.url)
+	got = a.do(own)
+	assert.Equal(t, http.StatusOK, got.status, "the endpoint's own origin is no stranger")
+	assert.Empty(t, got.header.Get("Access-Control-Allow-Origin"), "and needs no CORS")
+}
+
+// H2: what is not called by its name does not answer. The requests are written by hand, because no client writes them.
+func TestAnotherHostIsRefused(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	_, port, err := net.SplitHostPort(e.addr)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		target, host string
+		status       int
+	}{
+		{"/healthz", "127.0.0.1:" + port, 200},
+		{"/healthz", "localhost:" + port, 200},
+		{"/healthz", "LOCALHOST:" + port, 200},
+		{"/healthz", "[::1]:" + port, 200},
+		{"http://localhost:" + port + "/healthz", "localhost:" + port, 200},
+		{"/healthz", "evil.example", 403},
+		{"/healthz", "evil.example:" + port, 403},
+		{"/healthz", "localhost.:" + port, 403},
+		{"/healthz", "localhost.evil.example:" + port, 403},
+		{"/healthz", "localhost", 403},
+		{"/healthz", "localhost:1", 403},
+		{"/healthz", "0.0.0.0:" + port, 403},
+		{"/healthz", "127.1:" + port, 403},
+		{"/healthz", "2130706433:" + port, 403},
+		{"/healthz", "[::ffff:127.0.0.1]:" + port, 403},
+		{"/healthz", "[0:0:0:0:0:0:0:1]:" + port, 403},
+		{"/healthz", "[::1%25lo]:" + port, 403},
+		{"/healthz", "user@localhost:" + port, 400},
+		{"http://evil.example/healthz", "localhost:" + port, 403},
+		{"http://evil.example:" + port + "/healthz", "localhost:" + port, 403},
+		{"/healthz", "", 403},
+	} {
+		head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", c.target, c.host)
+		got := e.raw(head)
+		if c.status == 200 {
+			assert.Equal(t, 200, got, "%s, Host %q", c.target, c.host)
+		} else {
+			assert.Contains(t, []int{400, 403}, got, "%s, Host %q", c.target, c.host)
+		}
+	}
+	assert.Equal(t, 403, e.raw("GET /healthz HTTP/1.0\r\n\r\n"), "no Host at all")
+	assert.Equal(t, 400, e.raw("GET /healthz HTTP/1.1\r\nHost: localhost:"+port+"\r\nHost: evil.example\r\n\r\n"), "two of them")
+}
+
+func TestTheNamesOfAnAddress(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string][]string{
+		"127.0.0.1:8787": {"localhost:8787", "127.0.0.1:8787", "[::1]:8787"},
+		"[::1]:8787":     {"localhost:8787", "127.0.0.1:8787", "[::1]:8787"},
+		"127.0.0.2:8787": {"localhost:8787", "127.0.0.1:8787", "[::1]:8787", "127.0.0.2:8787"},
+		"0.0.0.0:80":     {"localhost:80", "localhost", "127.0.0.1:80", "127.0.0.1", "[::1]:80", "[::1]"},
+		"192.0.2.7:8787": {"localhost:8787", "192.0.2.7:8787"},
+	} {
+		tcp, err := net.ResolveTCPAddr("tcp", addr)
+		require.NoError(t, err)
+		hosts, origins := mcphttp.LocalNames(tcp, false)
+		assert.Equal(t, want, hosts, addr)
+		for i := range hosts {
+			assert.Equal(t, "http://"+hosts[i], origins[i])
+		}
+	}
+	for text, want := range map[string][]string{
+		"https://mcp.example.com/":     {"mcp.example.com", "mcp.example.com:443"},
+		"https://MCP.example.com:443":  {"mcp.example.com:443", "mcp.example.com"},
+		"https://mcp.example.com:8443": {"mcp.example.com:8443"},
+	} {
+		u, err := url.Parse(text)
+		require.NoError(t, err)
+		hosts, origins := mcphttp.PublicNames(u)
+		assert.Equal(t, want, hosts, text)
+		assert.Len(t, origins, 1)
+		assert.NotContains(t, origins[0], ":443")
+	}
+}
+
+// S9: a credential in a URL ends up in logs, so it is not even looked at.
+func TestATokenInTheURLIsRefused(t *testing.T) {
+	t.Parallel()
+	e := guarded(t)
+	const message = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}`
+	for _, query := range []string{"token=" + aliceToken, "access_token=x", "api-key=x", "Authorization=x", "a=1&key=2", "a=%zz"} {
+		a := e.agent(aliceToken)
+		r := a.request(t.Context(), "POST", "/mcp", message)
+		r.URL.RawQuery = query
+		got := a.do(r)
+		assert.Equal(t, http.StatusBadRequest, got.status, query)
+		assert.Contains(t, got.body, "never belongs into a URL", query)
+	}
+	a := e.agent(aliceToken)
+	assert.Equal(t, http.StatusOK, a.do(a.request(t.Context(), "POST", "/mcp?a=1", message)).status, "anything else may stand there")
+	assert.NotContains(t, e.log.String(), aliceToken)
+}
+
+// H6: long, slow and deep bodies cost little and are refused before they are understood.
+func TestALongBodyIsRefusedBeforeItIsRead(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	a := e.agent("")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := a.do(a.request(t.Context(), "POST", "/mcp", strings.Repeat(" ", 32<<20)))
+	assert.Equal(t, http.StatusRequestEntityTooLarge, got.status)
+	chunked := "POST /mcp HTTP/1.1\r\nHost: " + e.addr + "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
+		"200000\r\n" + strings.Repeat(" ", 0x200000) + "\r\n0\r\n\r\n"
+	assert.Equal(t, http.StatusRequestEntityTooLarge, e.raw(chunked), "a length that is not announced is counted")
+	announced := "POST /mcp HTTP/1.1\r\nHost: " + e.addr + "\r\nContent-Type: application/json\r\nContent-Length: 33554432\r\n\r\n"
+	assert.Equal(t, http.StatusRequestEntityTooLarge, e.raw(announced), "and one that is announced is not waited for")
+	runtime.ReadMemStats(&after)
+	assert.Less(t, int64(after.TotalAlloc-before.TotalAlloc), int64(64<<20), "the 32 MiB are this test's own")
+
+	deep := `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":` + strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000) + "}"
+	got = a.post(deep)
+	assert.Equal(t, http.StatusBadRequest, got.status)
+	assert.Equal(t, jsonrpc.CodeInvalidRequest, got.code(t))
+	assert.Equal(t, http.StatusOK, a.do(a.request(t.Context(), "GET", "/healthz", "")).status, "and alive")
+}
+
+// H7: what two readers could read differently is refused; the corpus is that of the envelope.
+func TestAnInexactEnvelopeIsRefused(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	a := e.open("")
+	for _, bad := range jsonrpctest.BadMessages() {
+		got := a.post(bad.Raw)
+		if assert.Equal(t, http.StatusBadRequest, got.status, bad.Name) {
+			assert.Equal(t, bad.Code, got.code(t), bad.Name)
+		}
+	}
+}
+
+func TestOnlyJSONIsTaken(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	a := e.open("")
+	ping := `{"jsonrpc":"2.0","id":1,"method":"ping"}`
+	for contentType, status := range map[string]int{
+		"application/json":                  200,
+		"Application/JSON; charset=UTF-8":   200,
+		"text/plain":                        415,
+		"text/plain; a=application/json":    415,
+		"application/x-www-form-urlencoded": 415,
+		"multipart/form-data; boundary=x":   415,
+		"application/json; charset=utf-16":  415,
+		"application/jsonp":                 415,
+		"":                                  415,
+	} {
+		r := a.request(t.Context(), "POST", "/mcp", ping)
+		r.Header.Set("Content-Type", contentType)
+		assert.Equal(t, status, a.do(r).status, contentType)
+		r = a.request(t.Context(), "POST", "/message?sessionId=x", ping)
+		r.Header.Set("Content-Type", contentType)
+		if status == 200 {
+			status = 404 // no such stream
+		}
+		assert.Equal(t, status, a.do(r).status, "/message %s", contentType)
+	}
+	r := a.request(t.Context(), "POST", "/mcp", ping)
+	r.Header.Set("Content-Encoding", "gzip")
+	assert.Equal(t, 415, a.do(r).status)
+	for accept, status := range map[string]int{
+		"application/json, text/event-stream": 200, "*/*": 200, "application/*, text/*;q=0.5": 200,
+		"application/json": 406, "text/html": 406, "application/json, text/event-stream;q=0": 406,
+	} {
+		r := a.request(t.Context(), "POST", "/mcp", ping)
+		r.Header.Set("Accept", accept)
+		assert.Equal(t, status, a.do(r).status, accept)
+	}
+}
+
+func TestOtherMethodsAndPathsAreRefused(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	a := e.open("")
+	for _, method := range []string{"PUT", "PATCH", "OPTIONS", "HEAD", "TRACE"} {
+		got := a.do(a.request(t.Context(), method, "/mcp", ""))
+		assert.Equal(t, http.StatusMethodNotAllowed, got.status, method)
+		assert.Equal(t, "POST, GET, DELETE", got.header.Get("Allow"))
+	}
+	for _, method := range []string{"GET", "DELETE"} {
+		r := a.request(t.Context(), method, "/mcp", "")
+		r.Header.Set("Mcp-Protocol-Version", "2026-07-28")
+		got := a.do(r)
+		assert.Equal(t, http.StatusMethodNotAllowed, got.status, "2026-07-28 has no %s", method)
+		assert.Equal(t, "POST", got.header.Get("Allow"))
+	}
+	for _, path := range []string{"/", "/mcp/", "/mcp/x", "//mcp", "/MCP", "/.well-known/openid-configuration"} {
+		assert.Equal(t, http.StatusNotFound, a.do(a.request(t.Context(), "GET", path, "")).status, path)
+	}
+	without := e.agent("")
+	for _, method := range []string{"GET", "DELETE"} {
+		assert.Equal(t, http.StatusBadRequest, without.do(without.request(t.Context(), method, "/mcp", "")).status, "%s without a session", method)
+	}
+	assert.Equal(t, http.StatusBadRequest, without.post(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`).status)
+	assert.Equal(t, 1, e.sessions.Len())
+}
+
+// H8: what a proxy sees in the headers is what the body says.
+func TestTheHeadersOfTheNewestProtocolMustMatchTheBody(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	for name, change := range map[string]func(*http.Request){
+		"another method":  func(r *http.Request) { r.Header.Set("Mcp-Method", "tools/list") },
+		"another name":    func(r *http.Request) { r.Header.Set("Mcp-Name", "delete_identity") },
+		"no name":         func(r *http.Request) { r.Header.Del("Mcp-Name") },
+		"no method":       func(r *http.Request) { r.Header.Del("Mcp-Method") },
+		"no version":      func(r *http.Request) { r.Header.Del("Mcp-Protocol-Version") },
+		"another version": func(r *http.Request) { r.Header.Set("Mcp-Protocol-Version", "2025-11-25") },
+		"an old stream":   func(r *http.Request) { r.Header.Set("Last-Event-ID", "1") },
+	} {
+		a := e.newest("")
+		body := a.message("list_identities", `{}`, "")
+		r := a.request(t.Context(), "POST", "/mcp", body)
+		change(r)
+		got := a.do(r)
+		assert.Equal(t, http.StatusBadRequest, got.status, name)
+		assert.Equal(t, -32020, got.code(t), "%s: %s", name, got.body)
+	}
+	a := e.newest("")
+	r := a.request(t.Context(), "POST", "/mcp", strings.ReplaceAll(a.message("list_identities", `{}`, ""), "2026-07-28", "2031-01-01"))
+	r.Header.Set("Mcp-Protocol-Version", "2031-01-01")
+	got := a.do(r)
+	assert.Equal(t, http.StatusBadRequest, got.status)
+	assert.Equal(t, -32022, got.code(t), got.body)
+}
+
+func TestAMissingCapabilityIsNamed(t *testing.T) {
+	t.Parallel()
+	e := serve(t, func(e *endpoint) { e.Requires = map[string][]string{"list_identities": {"elicitation", "sampling"}} })
+	a := e.newest("")
+	got := a.post(strings.Replace(a.message("list_identities", `{}`, ""), `"io.modelcontextprotocol/clientCapabilities":{}`,
+		`"io.modelcontextprotocol/clientCapabilities":{"sampling":{}}`, 1))
+	assert.Equal(t, http.StatusBadRequest, got.status)
+	assert.Equal(t, -32021, got.code(t))
+	assert.Contains(t, got.body, `"requiredCapabilities":{"elicitation":{}}`)
+	got = a.post(strings.Replace(a.message("list_identities", `{}`, ""), `"io.modelcontextprotocol/clientCapabilities":{}`,
+		`"io.modelcontextprotocol/clientCapabilities":{"sampling":{},"elicitation":{"form":{}}}`, 1))
+	assert.Equal(t, http.StatusOK, got.status, got.body)
+}
+
+// H5: who somebody is comes from the token, and never from what a header says about addresses.
+func TestForwardedHeadersChangeNobody(t *testing.T) {
+	t.Parallel()
+	e := serve(t, func(e *endpoint) { e.Limits.Rate = 2 })
+	a := e.agent("")
+	limited := 0
+	for i := range 20 {
+		r := a.request(t.Context(), "DELETE", "/mcp", "")
+		r.Header.Set("X-Forwarded-For", fmt.Sprintf("192.0.2.%d", i))
+		r.Header.Set("X-Real-IP", fmt.Sprintf("192.0.2.%d", i))
+		r.Header.Set("Forwarded", fmt.Sprintf("for=192.0.2.%d;host=evil.example", i))
+		r.Header.Set("X-Forwarded-Host", "evil.example")
+		got := a.do(r)
+		if got.status == http.StatusTooManyRequests {
+			limited++
+			assert.Equal(t, "1", got.header.Get("Retry-After"))
+		}
+	}
+	assert.GreaterOrEqual(t, limited, 10, "one caller, one rate")
+}
+
+func TestASlowRequestIsCutOff(t *testing.T) {
+	t.Parallel()
+	e := serve(t, func(e *endpoint) { e.Limits.HeaderTime, e.Limits.BodyTime = 100*time.Millisecond, 100*time.Millisecond })
+	for what, head := range map[string]string{
+		"head": "GET /healthz HTTP/1.1\r\nHost: %s\r\nX-Slow: ",
+		"body": "POST /mcp HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+	} {
+		c, err := net.Dial("tcp", e.addr)
+		require.NoError(t, err)
+		defer c.Close()
+		_, err = fmt.Fprintf(c, head, e.addr)
+		require.NoError(t, err)
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(30*time.Second)))
+		answer, err := io.ReadAll(c)
+		require.NoError(t, err, "the server closed the connection, not this test's patience")
+		if what == "body" {
+			assert.Contains(t, string(answer), " 408 ")
+		}
+	}
+	a := e.open("")
+	a.call("list_identities", `{}`)
+}
+
+// Nobody can hold a connection by announcing a body that never comes, with a request that is refused for something else.
+func TestARefusalDoesNotWaitForTheBody(t *testing.T) {
+	t.Parallel()
+	e := guarded(t)
+	for head, status := range map[string]int{
+		"GET /healthz HTTP/1.1\r\nHost: %s\r\nContent-Length: 1000\r\n\r\n":         200,
+		"POST /mcp HTTP/1.1\r\nHost: %s\r\nContent-Length: 1000\r\n\r\n":            401,
+		"POST /mcp HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n\r\n":      401,
+		"POST /message HTTP/1.1\r\nHost: %s\r\nContent-Length: 1000\r\n\r\n":        401,
+		"POST /elsewhere HTTP/1.1\r\nHost: %s\r\nContent-Length: 1000\r\n\r\n":      404,
+		"POST /mcp HTTP/1.1\r\nHost: evil.%s\r\nContent-Length: 1000\r\n\r\n":       403,
+		"POST /mcp?token=x HTTP/1.1\r\nHost: %s\r\nContent-Length: 1000\r\n\r\n":    400,
+		"DELETE /mcp HTTP/1.1\r\nHost: %s\r\nContent-Length: 1000000000000\r\n\r\n": 401,
+	} {
+		assert.Equal(t, status, e.raw(fmt.Sprintf(head, e.addr)), head)
+	}
+}

@@ -1,0 +1,93 @@
+package http
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// OAuth tells clients where the tokens of callers come from: the endpoint is an OAuth protected resource and says so in
+// metadata (RFC 9728), which it names in every 401.
+type OAuth struct {
+	// Issuer is the authorization server.
+	Issuer string
+	// Public are the URLs under which clients reach the endpoint, without /mcp. A client that uses none of them is told of
+	// the resource under the Host that it uses, which must be an allowed one like any other.
+	Public []*url.URL
+}
+
+// resourceMetadata is the document of RFC 9728 section 2, as far as it applies.
+type resourceMetadata struct {
+	Resource string   `json:"resource"`
+	Servers  []string `json:"authorization_servers"`
+	Methods  []string `json:"bearer_methods_supported"`
+	Name     string   `json:"resource_name"`
+}
+
+// place is where a client reaches the endpoint: origin, and the path that a proxy has in front of ours.
+func (s *site) place(r *http.Request) (origin, path string) {
+	host := strings.ToLower(r.Host)
+	for _, u := range s.OAuth.Public {
+		if hosts, _ := PublicNames(u); slices.Contains(hosts, host) {
+			return u.Scheme + "://" + strings.ToLower(u.Host), strings.TrimSuffix(u.EscapedPath(), "/")
+		}
+	}
+	if s.TLS {
+		return "https://" + host, ""
+	}
+	return "http://" + host, ""
+}
+
+// serveResource serves the metadata of /mcp and /sse, each at the place that RFC 9728 section 3.1 gives it, and those of
+// /mcp at the root too, where clients look that do not know the way.
+func (s *site) serveResource(w http.ResponseWriter, r *http.Request) {
+	if s.OAuth == nil {
+		s.refuse(w, refusePath, nil)
+		return
+	}
+	origin, path := s.place(r)
+	endpoint := strings.TrimPrefix(strings.TrimPrefix(r.URL.EscapedPath(), pathResource), path)
+	switch {
+	case endpoint == "":
+		endpoint = pathMCP
+	case endpoint == pathMCP, endpoint == pathSSE && !s.NoSSE:
+	default:
+		s.refuse(w, refusePath, nil)
+		return
+	}
+	if !s.methods(w, r, http.MethodGet, http.MethodHead) {
+		return
+	}
+	body, err := json.Marshal(resourceMetadata{
+		Resource: origin + path + endpoint, Servers: []string{s.OAuth.Issuer}, Methods: []string{"header"}, Name: "ravi-mcp",
+	})
+	if err != nil {
+		s.Log.Error().Err(err).Msg("the resource metadata could not be written")
+		return
+	}
+	w.Header()["Content-Type"] = valueJSON
+	_, _ = w.Write(append(body, '\n'))
+}
+
+// refuseCaller answers who is no caller. It says where tokens come from (RFC 9728 section 5.1), and whether there was one
+// that is worth nothing, but never why (RFC 6750 section 3).
+func (s *site) refuseCaller(w http.ResponseWriter, r *http.Request, no *refusal, id json.RawMessage) {
+	if no.status == http.StatusUnauthorized {
+		challenge := "Bearer"
+		if s.OAuth != nil {
+			endpoint := pathMCP
+			if r.URL.Path != pathMCP {
+				endpoint = pathSSE
+			}
+			origin, path := s.place(r)
+			challenge += ` resource_metadata="` + origin + pathResource + path + endpoint + `"`
+			if no == refuseInvalid {
+				challenge += `, error="invalid_token"`
+			}
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
+	}
+	s.refuse(w, no, id)
+}

@@ -1,0 +1,221 @@
+package http_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	mcpclient "github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"ravi-mcp/internal/server/jsonrpc/jsonrpctest"
+)
+
+// eventStream is the stream of an SSE client.
+type eventStream struct {
+	t        testing.TB
+	a        *agent
+	response *http.Response
+	lines    *bufio.Scanner
+	leave    context.CancelFunc
+	endpoint string
+}
+
+// stream opens one; the agent's posts go to the endpoint that it names.
+func (a *agent) stream() *eventStream {
+	t := a.e.t
+	t.Helper()
+	ctx, leave := context.WithCancel(context.Background())
+	response, err := a.client.Do(a.request(ctx, http.MethodGet, "/sse", ""))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		leave()
+		response.Body.Close()
+	})
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
+	s := &eventStream{t: t, a: a, response: response, lines: bufio.NewScanner(response.Body), leave: leave}
+	s.lines.Buffer(nil, 4<<20)
+	event, data := s.next()
+	require.Equal(t, "endpoint", event)
+	s.endpoint = data
+	return s
+}
+
+// next returns the next event.
+func (s *eventStream) next() (event, data string) {
+	s.t.Helper()
+	for s.lines.Scan() {
+		switch line := s.lines.Text(); {
+		case strings.HasPrefix(line, "event: "):
+			event = line[len("event: "):]
+		case strings.HasPrefix(line, "data: "):
+			data = line[len("data: "):]
+		case line == "" && event != "":
+			return event, data
+		}
+	}
+	return "", ""
+}
+
+func (s *eventStream) post(body string) reply {
+	s.t.Helper()
+	return s.a.do(s.a.request(context.Background(), http.MethodPost, s.endpoint, body))
+}
+
+// ask posts a request and returns the messages up to its answer.
+func (s *eventStream) ask(body string) []string {
+	s.t.Helper()
+	r := s.post(body)
+	require.Equal(s.t, http.StatusAccepted, r.status, r.body)
+	var all []string
+	for {
+		event, data := s.next()
+		require.Equal(s.t, "message", event)
+		all = append(all, data)
+		var m struct{ ID json.RawMessage }
+		require.NoError(s.t, json.Unmarshal([]byte(data), &m))
+		if m.ID != nil {
+			return all
+		}
+	}
+}
+
+const sseInitialize = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"story","version":"1"}}}`
+
+func TestTheLibraryClientSpeaksSSE(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	c, err := mcpclient.NewSSEMCPClient(e.url + "/sse")
+	require.NoError(t, err)
+	defer c.Close()
+	play(t, e, c)
+}
+
+func TestAStreamHasASessionOfItsOwnThatEndsWithIt(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	one, two := e.agent("").stream(), e.agent("").stream()
+	for _, s := range []*eventStream{one, two} {
+		assert.Contains(t, s.ask(sseInitialize)[0], `"protocolVersion":"2024-11-05"`)
+	}
+	require.Equal(t, 2, e.sessions.Len())
+	one.ask(one.a.message("create_identity", `{"name":"first"}`, ""))
+	assert.Contains(t, one.ask(one.a.message("get_identity", `{}`, ""))[0], "first")
+	assert.Contains(t, two.ask(two.a.message("get_identity", `{}`, ""))[0], "identity_required")
+
+	pretty := "{\n  \"jsonrpc\": \"2.0\",\r\n  \"id\": 77,\n  \"method\": \"ping\"\n}"
+	assert.Contains(t, one.ask(pretty)[0], `"id":77`, "line breaks in a post are no ends of messages")
+
+	one.leave()
+	for e.sessions.Len() > 1 { // the server has to notice
+		two.ask(`{"jsonrpc":"2.0","id":5,"method":"ping"}`)
+	}
+	assert.Equal(t, http.StatusNotFound, one.post(`{"jsonrpc":"2.0","id":1,"method":"ping"}`).status)
+}
+
+// Trap 20: the work of a client that has gone ends.
+func TestWhoLeavesAStreamEndsItsCalls(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	running, ended := make(chan struct{}, 50), make(chan struct{}, 50)
+	e := serve(t, func(e *endpoint) {
+		s := mcpserver.NewMCPServer("test", "1", mcpserver.WithToolCapabilities(false))
+		s.AddTool(mcp.NewTool("work"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			running <- struct{}{}
+			<-ctx.Done()
+			ended <- struct{}{}
+			return nil, ctx.Err()
+		})
+		e.MCP = s
+	})
+	s := e.agent("").stream()
+	s.ask(sseInitialize)
+	for range 20 {
+		require.Equal(t, http.StatusAccepted, s.post(s.a.message("work", `{}`, "")).status)
+		<-running
+	}
+	s.leave()
+	for range 20 {
+		<-ended
+	}
+	e.stop()
+	require.NoError(t, <-e.ended)
+	e.ended <- nil
+	e.hub.Close()
+	s.response.Body.Close()
+	s.a.client.CloseIdleConnections()
+}
+
+// T3 and H3 for SSE: the id in the URL opens nothing to another caller.
+func TestAStreamTakesMessagesOfItsCallerOnly(t *testing.T) {
+	t.Parallel()
+	e := guarded(t)
+	alice := e.agent(aliceToken).stream()
+	alice.ask(sseInitialize)
+	thief := e.agent(bobToken)
+	stolen := thief.do(thief.request(t.Context(), http.MethodPost, alice.endpoint, `{"jsonrpc":"2.0","id":1,"method":"ping"}`))
+	assert.Equal(t, http.StatusNotFound, stolen.status)
+	madeUp := thief.do(thief.request(t.Context(), http.MethodPost, "/message?sessionId="+strings.Repeat("A", 43), `{"jsonrpc":"2.0","id":1,"method":"ping"}`))
+	assert.Equal(t, madeUp.body, stolen.body)
+	thief.token = ""
+	assert.Equal(t, http.StatusUnauthorized, thief.do(thief.request(t.Context(), http.MethodPost, alice.endpoint, `{}`)).status)
+
+	// Nor does it open the other transport, nor the other way round.
+	_, id, _ := strings.Cut(alice.endpoint, "sessionId=")
+	streamable := e.open(aliceToken)
+	assert.Equal(t, http.StatusNotFound, alice.a.do(alice.a.request(t.Context(), http.MethodPost, "/message?sessionId="+streamable.session, `{"jsonrpc":"2.0","id":1,"method":"ping"}`)).status)
+	thief.token, thief.session = bobToken, id
+	assert.Equal(t, http.StatusNotFound, thief.post(`{"jsonrpc":"2.0","id":1,"method":"ping"}`).status)
+}
+
+func TestAWaitOverSSETellsItsProgressAndEndsWithTheServer(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	s := e.agent("").stream()
+	s.ask(sseInitialize)
+	created := s.ask(s.a.message("create_identity", `{"name":"main"}`, ""))
+	require.Contains(t, created[0], `"cursor"`)
+	require.Equal(t, http.StatusAccepted, s.post(s.a.message("wait_for_otp", `{"timeout_seconds":50}`, `"progressToken":"p"`)).status)
+	_, data := s.next()
+	assert.Contains(t, data, `"progressToken":"p"`)
+	e.stop()
+	for {
+		event, data := s.next()
+		require.NotEmpty(t, event, "the stream ended without the answer")
+		if strings.Contains(data, `"id":2`) {
+			assert.Contains(t, data, "server_shutting_down")
+			assert.Contains(t, data, `"status":"pending"`)
+			break
+		}
+	}
+	event, _ := s.next()
+	assert.Empty(t, event, "and then it ended")
+}
+
+func TestSSECanBeLeftOut(t *testing.T) {
+	t.Parallel()
+	e := serve(t, func(e *endpoint) { e.NoSSE = true })
+	a := e.agent("")
+	assert.Equal(t, http.StatusNotFound, a.do(a.request(t.Context(), "GET", "/sse", "")).status)
+	assert.Equal(t, http.StatusNotFound, a.do(a.request(t.Context(), "POST", "/message?sessionId=x", "{}")).status)
+}
+
+func TestAMessageForAStreamIsGuardedLikeAnyOther(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	s := e.agent("").stream()
+	for _, bad := range jsonrpctest.BadMessages() {
+		assert.Equal(t, http.StatusBadRequest, s.post(bad.Raw).status, bad.Name)
+	}
+	assert.Equal(t, http.StatusRequestEntityTooLarge, s.post(fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"%s"}`, strings.Repeat("x", 2<<20))).status)
+	assert.Equal(t, http.StatusMethodNotAllowed, s.a.do(s.a.request(t.Context(), "GET", s.endpoint, "")).status)
+	assert.Equal(t, http.StatusMethodNotAllowed, s.a.do(s.a.request(t.Context(), "POST", "/sse", "{}")).status)
+}

@@ -110,32 +110,27 @@ func (k *IdentityKey) UnmarshalJSON(data []byte) error {
 // (era 3 and later). It is never repeated, since every key made stays valid.
 // Scopes do this by themselves where they must; this is for a login.
 func (c *Client) MintIdentityKey(ctx context.Context, identityUUID, label string) (*IdentityKey, error) {
-	k := call{op: "mint identity key", method: http.MethodPost, route: "/api/auth/keys/identity/", who: asAccount, body: struct {
+	return c.mint(ctx, "mint identity key", "/api/auth/keys/identity/", struct {
 		IdentityUUID string `json:"identity_uuid"`
 		Label        string `json:"label"`
-	}{identityUUID, label}}
-	key, err := one[IdentityKey](ctx, c, k)
-	if err == nil && key.Key.Empty() {
-		return nil, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
-	}
-	return key, err
+	}{identityUUID, label})
 }
 
 // IdentityKeys returns the API keys of the identity, without the keys themselves.
 func (s *Scope) IdentityKeys(ctx context.Context) ([]IdentityKey, error) {
 	k := s.get("list identity keys", "/api/auth/keys/identity/")
 	k.needKey = true
-	keys, err := list[IdentityKey](ctx, s.c, k)
-	for i := range keys {
-		keys[i].Key = secret.Secret{}
-	}
-	return keys, err
+	return s.c.keysOf(ctx, k)
 }
 
 // ManagementKeys returns the API keys of the account, without the keys
 // themselves (era 3 and later).
 func (c *Client) ManagementKeys(ctx context.Context) ([]IdentityKey, error) {
-	keys, err := list[IdentityKey](ctx, c, call{op: "list management keys", method: http.MethodGet, route: "/api/auth/keys/management/", who: asAccount})
+	return c.keysOf(ctx, call{op: "list management keys", method: http.MethodGet, route: "/api/auth/keys/management/", who: asAccount})
+}
+
+func (c *Client) keysOf(ctx context.Context, k call) ([]IdentityKey, error) {
+	keys, err := list[IdentityKey](ctx, c, k)
 	for i := range keys {
 		keys[i].Key = secret.Secret{}
 	}
@@ -144,12 +139,15 @@ func (c *Client) ManagementKeys(ctx context.Context) ([]IdentityKey, error) {
 
 // MintManagementKey makes a new API key for the account. It is never repeated.
 func (c *Client) MintManagementKey(ctx context.Context, label string) (*IdentityKey, error) {
-	k := call{op: "mint management key", method: http.MethodPost, route: "/api/auth/keys/management/", who: asAccount, body: struct {
+	return c.mint(ctx, "mint management key", "/api/auth/keys/management/", struct {
 		Label string `json:"label"`
-	}{label}}
-	key, err := one[IdentityKey](ctx, c, k)
+	}{label})
+}
+
+func (c *Client) mint(ctx context.Context, op, route string, body any) (*IdentityKey, error) {
+	key, err := one[IdentityKey](ctx, c, call{op: op, method: http.MethodPost, route: route, who: asAccount, body: body})
 	if err == nil && key.Key.Empty() {
-		return nil, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
+		return nil, malformed(op)
 	}
 	return key, err
 }

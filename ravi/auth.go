@@ -123,7 +123,7 @@ func (c *Client) StartLogin(ctx context.Context) (*DeviceCode, error) {
 	k := call{op: "start login", method: http.MethodPost, route: "/api/auth/device/", who: asAnonymous, repeat: true}
 	d, err := one[DeviceCode](ctx, c, k)
 	if err == nil && d.device.Empty() {
-		return nil, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
+		return nil, malformed(k.op)
 	}
 	return d, err
 }
@@ -137,7 +137,7 @@ func (c *Client) PollLogin(ctx context.Context, d *DeviceCode) (*Login, error) {
 	}{d.device.Reveal()}}
 	l, err := one[Login](ctx, c, k)
 	if err == nil && l.AccessToken.Empty() && l.ManagementKey.Empty() && l.IdentityKey.Empty() {
-		return nil, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
+		return nil, malformed(k.op)
 	}
 	return l, err
 }
@@ -207,7 +207,7 @@ func (c *Client) BindIdentity(ctx context.Context, identityUUID string) (config.
 		return config.Tokens{}, err
 	}
 	if got.Access.Empty() || got.Refresh.Empty() {
-		return config.Tokens{}, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
+		return config.Tokens{}, malformed(k.op)
 	}
 	return config.Tokens{Access: got.Access, Refresh: got.Refresh, ExpiresAt: claimsOf(got.Access).expiry()}, nil
 }

@@ -93,7 +93,7 @@ type Client struct {
 	creds  config.Credentials
 	base   string // without a slash at the end
 	http   *http.Client
-	owned  bool // the transport is ours to close
+	owned  bool // Close closes the transport
 	conf   Config
 	auth   authority
 	ctx    context.Context // until Close

@@ -50,7 +50,7 @@ func (c *Client) Unlock(ctx context.Context, pin []byte) (private, public, salt 
 	}
 	rawSalt, err := base64.StdEncoding.DecodeString(m.Salt)
 	if err != nil {
-		return none, none, none, &Error{Op: "unlock", Kind: ErrUnavailable, Cause: errShape}
+		return none, none, none, malformed("unlock")
 	}
 	keys, err := seal.DeriveKeys(pin, rawSalt)
 	if err != nil {
@@ -133,7 +133,7 @@ func (c *Client) learnSealing(ctx context.Context) (*sealing, error) {
 	}
 	keys, err := seal.ParseKeys(secret.Secret{}, secret.New(m.PublicKey))
 	if err != nil {
-		return nil, &Error{Op: "get encryption metadata", Kind: ErrUnavailable, Cause: errShape}
+		return nil, malformed("get encryption metadata")
 	}
 	return &sealing{keys: keys}, nil
 }

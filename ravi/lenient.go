@@ -12,12 +12,15 @@ import (
 )
 
 // Reading is lenient, because no source tells exactly what every Ravi sends:
-// a field of another type than expected stays empty and spoils nothing else.
+// a field of another type than expected stays empty, the others are read.
 // Only the shape of the whole must be right.
 
 // errShape is the cause of an error for an answer that is not the JSON
 // expected. It replaces the decoder's error, which quotes the answer.
 var errShape = errors.New("the answer is not the JSON that was expected")
+
+// malformed is the error of a call whose answer is not what was expected.
+func malformed(op string) *Error { return &Error{Op: op, Kind: ErrUnavailable, Cause: errShape} }
 
 // decode reads one JSON value into v. Fields of the wrong type stay empty.
 func decode(data []byte, v any) error {

@@ -207,7 +207,7 @@ func (s *Scope) GeneratePassword(ctx context.Context, r PasswordRules) (secret.S
 		return secret.Secret{}, err
 	}
 	if got.Password.Empty() {
-		return secret.Secret{}, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
+		return secret.Secret{}, malformed(k.op)
 	}
 	return got.Password, nil
 }

@@ -141,7 +141,7 @@ func (s *Scope) PresignAttachment(ctx context.Context, a NewAttachment) (*Presig
 	k.repeat = true
 	p, err := one[Presigned](ctx, s.c, k)
 	if err == nil && !p.valid() {
-		return nil, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
+		return nil, malformed(k.op)
 	}
 	return p, err
 }

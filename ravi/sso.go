@@ -37,7 +37,7 @@ func (s *Scope) SSOToken(ctx context.Context) (*SSOToken, error) {
 	k.needKey, k.repeat = true, true
 	t, err := one[SSOToken](ctx, s.c, k)
 	if err == nil && t.Token.Empty() {
-		return nil, &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape}
+		return nil, malformed(k.op)
 	}
 	return t, err
 }

@@ -82,8 +82,7 @@ type MessageFilter struct {
 	Limit int
 }
 
-// PasswordEntry is a stored credential. In the answer to
-// a list, Password and Notes are always empty.
+// PasswordEntry is a stored credential. In lists Password and Notes are empty.
 type PasswordEntry struct {
 	UUID     string
 	Domain   string
@@ -94,8 +93,7 @@ type PasswordEntry struct {
 	Updated  time.Time
 }
 
-// SecretEntry is a stored key-value secret. In the answer
-// to a list, Value and Notes are always empty.
+// SecretEntry is a stored key-value secret. In lists Value and Notes are empty.
 type SecretEntry struct {
 	UUID    string
 	Key     string

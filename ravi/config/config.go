@@ -126,7 +126,6 @@ type IdentityRef struct {
 // FileError is a file that cannot be used. Its text has the path, the position
 // and the reason, and never a word of the content.
 type FileError struct {
-	// Path is the file.
 	Path string
 	// Line and Column count from 1; 0 when the trouble has no position.
 	Line, Column int

@@ -94,7 +94,8 @@ func (s *Server) Account(cfg AccountConfig) (*Account, error) {
 		out.ManagementKey = a.rec.ManagementKey
 		return out, nil
 	}
-	out.AccessToken, out.RefreshToken, out.ExpiresAt, err = s.issue(a, "")
+	pair, err := s.issue(a, "")
+	out.AccessToken, out.RefreshToken, out.ExpiresAt = pair.Access, pair.Refresh, pair.Expires
 	return out, err
 }
 
@@ -226,13 +227,10 @@ func (c *call) getEncryption() (reply, error) {
 
 // registerKeys sets the account's keys once and for all.
 func (c *call) registerKeys() (reply, error) {
-	f, err := c.fields()
-	if err != nil {
-		return reply{}, err
-	}
-	salt, _ := f.text("salt", need{required: true, noBlank: true})
-	public, _ := f.text("public_key", need{required: true, noBlank: true})
-	verifier, _ := f.text("verifier", need{required: true, noBlank: true})
+	f := c.fields()
+	salt, _ := f.text("salt", nonBlank)
+	public, _ := f.text("public_key", nonBlank)
+	verifier, _ := f.text("verifier", nonBlank)
 	for name, want := range map[string]int{"salt": 16, "public_key": 32, "verifier": len(verifierText) + 48} {
 		v := map[string]string{"salt": salt, "public_key": public, "verifier": verifier}[name]
 		if raw, err := base64.StdEncoding.DecodeString(v); v != "" && (err != nil || len(raw) != want) {

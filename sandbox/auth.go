@@ -65,15 +65,27 @@ func (s *Server) openToken(tok, kind string) (c claims, valid bool) {
 	return c, s.now().Unix() < c.Expires
 }
 
-// issue makes an access and a refresh token. Server.mu must be held for
-// writing; the account is on disk when it returns.
-func (s *Server) issue(a *account, identityUUID string) (access, refresh string, expires time.Time, err error) {
+// tokenPair is what a login or a refresh answers with.
+type tokenPair struct {
+	Access  string    `json:"access"`
+	Refresh string    `json:"refresh,omitempty"`
+	Expires time.Time `json:"-"` // of Access
+}
+
+func (s *Server) accessToken(a *account, identityUUID string) (tok string, expires time.Time) {
 	now := s.now()
 	expires = now.Add(s.cfg.TokenLife)
-	access = s.signToken(claims{"access", expires.Unix(), now.Unix(), randomHex(8), a.rec.ID, a.rec.Generation, identityUUID})
+	return s.signToken(claims{"access", expires.Unix(), now.Unix(), randomHex(8), a.rec.ID, a.rec.Generation, identityUUID}), expires
+}
+
+// issue makes an access and a refresh token. Server.mu must be held for
+// writing; the account is on disk when it returns.
+func (s *Server) issue(a *account, identityUUID string) (pair tokenPair, err error) {
+	now := s.now()
+	pair.Access, pair.Expires = s.accessToken(a, identityUUID)
 	jti := randomHex(16)
 	until := now.Add(s.cfg.RefreshLife)
-	refresh = s.signToken(claims{"refresh", until.Unix(), now.Unix(), jti, a.rec.ID, 0, identityUUID})
+	pair.Refresh = s.signToken(claims{"refresh", until.Unix(), now.Unix(), jti, a.rec.ID, 0, identityUUID})
 	for id, r := range a.rec.Refresh {
 		if !now.Before(r.Expires) {
 			delete(a.rec.Refresh, id)
@@ -82,9 +94,9 @@ func (s *Server) issue(a *account, identityUUID string) (access, refresh string,
 	a.rec.Refresh[jti] = refreshRec{until, identityUUID}
 	if err := s.saveAccount(a); err != nil {
 		delete(a.rec.Refresh, jti)
-		return "", "", expires, err
+		return tokenPair{}, err
 	}
-	return access, refresh, expires, nil
+	return pair, nil
 }
 
 func notAuthenticated(text string) *problem {

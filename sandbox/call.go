@@ -97,16 +97,13 @@ func (c *call) finish(a answer) {
 	a.write(c.w)
 }
 
-// fields decodes the body.
-func (c *call) fields() (*fields, error) { return readFields(c.r.Header.Get("Content-Type"), c.body) }
+// fields decodes the body; if it cannot be decoded, fields.problem says so.
+func (c *call) fields() *fields { return readFields(c.r.Header.Get("Content-Type"), c.body) }
 
 // onlyField decodes a body of which one text is all that is needed.
 func (c *call) onlyField(name string) (string, error) {
-	f, err := c.fields()
-	if err != nil {
-		return "", err
-	}
-	v, _ := f.text(name, need{required: true, noBlank: true})
+	f := c.fields()
+	v, _ := f.text(name, nonBlank)
 	return v, f.problem()
 }
 

@@ -85,10 +85,7 @@ func (k *collection[T, P]) put(c *call, f *fields, e P) error {
 }
 
 func (k *collection[T, P]) create(c *call) (reply, error) {
-	f, err := c.fields()
-	if err != nil {
-		return reply{}, err
-	}
+	f := c.fields()
 	c.checkSealed(f, k.sealed...)
 	var e T
 	now := c.s.now()
@@ -118,10 +115,7 @@ func (k *collection[T, P]) get(c *call) (reply, error) {
 }
 
 func (k *collection[T, P]) update(c *call) (reply, error) {
-	f, err := c.fields()
-	if err != nil {
-		return reply{}, err
-	}
+	f := c.fields()
 	c.checkSealed(f, k.sealed...)
 	c.id.mu.Lock()
 	defer c.id.mu.Unlock()

@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"cmp"
+	"net/http"
 	"time"
 )
 
@@ -125,48 +127,28 @@ type Config struct {
 
 // withDefaults fills the zero fields.
 func (c Config) withDefaults() Config {
-	set := func(p *time.Duration, d time.Duration) {
-		if *p == 0 {
-			*p = d
-		}
-	}
-	num := func(p *int, n int) {
-		if *p == 0 {
-			*p = n
-		}
-	}
-	if c.Era == "" {
-		c.Era = EraTokens
-	}
+	c.Era = cmp.Or(c.Era, EraTokens)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Domain == "" {
-		c.Domain = "in.ravi.app"
-	}
-	set(&c.TokenLife, time.Hour)
-	set(&c.RefreshLife, 30*24*time.Hour)
-	set(&c.DeviceInterval, 5*time.Second)
-	set(&c.DeviceLife, 15*time.Minute)
-	set(&c.Heartbeat, 15*time.Second)
-	num(&c.MissingIdentityStatus, 400)
-	num(&c.ForeignIdentityStatus, 404)
-	num(&c.PreviewLength, 100)
-	num(&c.KeptEvents, 1000)
-	num(&c.EmailHourly, 60)
-	num(&c.EmailDaily, 500)
-	num(&c.UploadsHourly, 200)
-	num(&c.KeptRequests, 10000)
+	c.Domain = cmp.Or(c.Domain, "in.ravi.app")
+	c.TokenLife = cmp.Or(c.TokenLife, time.Hour)
+	c.RefreshLife = cmp.Or(c.RefreshLife, 30*24*time.Hour)
+	c.DeviceInterval = cmp.Or(c.DeviceInterval, 5*time.Second)
+	c.DeviceLife = cmp.Or(c.DeviceLife, 15*time.Minute)
+	c.Heartbeat = cmp.Or(c.Heartbeat, 15*time.Second)
+	c.MissingIdentityStatus = cmp.Or(c.MissingIdentityStatus, http.StatusBadRequest)
+	c.ForeignIdentityStatus = cmp.Or(c.ForeignIdentityStatus, http.StatusNotFound)
+	c.PreviewLength = cmp.Or(c.PreviewLength, 100)
+	c.KeptEvents = cmp.Or(c.KeptEvents, 1000)
+	c.EmailHourly = cmp.Or(c.EmailHourly, 60)
+	c.EmailDaily = cmp.Or(c.EmailDaily, 500)
+	c.UploadsHourly = cmp.Or(c.UploadsHourly, 200)
+	c.KeptRequests = cmp.Or(c.KeptRequests, 10000)
 	keys := c.Era == EraKeys
-	if c.EmailList == ListByEra {
-		c.EmailList = pick(keys, ListOnDemand, ListBare)
-	}
-	if c.SMSList == ListByEra {
-		c.SMSList = ListBare
-	}
-	if c.EventNames == EventsByEra {
-		c.EventNames = pick(keys, EventsChannel, EventsPlain)
-	}
+	c.EmailList = cmp.Or(c.EmailList, pick(keys, ListOnDemand, ListBare))
+	c.SMSList = cmp.Or(c.SMSList, ListBare)
+	c.EventNames = cmp.Or(c.EventNames, pick(keys, EventsChannel, EventsPlain))
 	return c
 }
 

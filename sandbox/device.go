@@ -61,11 +61,8 @@ func deviceError(code, text string) *problem {
 // deviceToken answers a poll of a device login, or waits for the decision
 // when asked to.
 func (c *call) deviceToken() (reply, error) {
-	f, err := c.fields()
-	if err != nil {
-		return reply{}, err
-	}
-	code, _ := f.text("device_code", need{required: true, noBlank: true})
+	f := c.fields()
+	code, _ := f.text("device_code", nonBlank)
 	wait, _ := f.boolean("wait")
 	if err := f.problem(); err != nil {
 		return reply{}, err
@@ -121,11 +118,14 @@ func (c *call) awaitDecision(d *device) {
 func (s *Server) loggedIn(d *device) (reply, error) {
 	a := d.approved
 	if s.cfg.Era == EraTokens {
-		access, refresh, _, err := s.issue(a, "")
+		pair, err := s.issue(a, "")
 		if err != nil {
 			return reply{}, err
 		}
-		return ok(map[string]any{"access": access, "refresh": refresh, "user": a.user()})
+		return ok(struct {
+			tokenPair
+			User user `json:"user"`
+		}{pair, a.user()})
 	}
 	key, err := s.addKey(a, "", "device")
 	if err != nil {

@@ -21,42 +21,47 @@ const maxBody = 1 << 20
 type fields struct {
 	m    map[string]json.RawMessage
 	errs map[string][]string
+	err  error // the body cannot be decoded at all
 }
 
 // readFields decodes a JSON, form or multipart body. An empty body is an
 // empty object.
-func readFields(contentType string, body []byte) (*fields, error) {
+func readFields(contentType string, body []byte) *fields {
 	f := &fields{m: map[string]json.RawMessage{}, errs: map[string][]string{}}
-	if len(bytes.TrimSpace(body)) == 0 {
-		return f, nil
+	if len(bytes.TrimSpace(body)) > 0 {
+		f.err = f.decode(contentType, body)
 	}
+	return f
+}
+
+func (f *fields) decode(contentType string, body []byte) error {
 	mt, params, _ := mime.ParseMediaType(contentType)
 	switch {
 	case mt == "application/json" || strings.HasSuffix(mt, "+json"):
 		if err := json.Unmarshal(body, &f.m); err != nil {
 			syntax := new(json.SyntaxError)
 			if errors.As(err, &syntax) {
-				return nil, detail(400, "JSON parse error - at byte "+strconv.FormatInt(syntax.Offset, 10))
+				return detail(400, "JSON parse error - at byte "+strconv.FormatInt(syntax.Offset, 10))
 			}
-			return nil, field("non_field_errors", "Invalid data. Expected a dictionary.")
+			return field("non_field_errors", "Invalid data. Expected a dictionary.")
 		}
 	case mt == "application/x-www-form-urlencoded":
 		q, err := url.ParseQuery(string(body))
 		if err != nil {
-			return nil, detail(400, "Malformed form data.")
+			return detail(400, "Malformed form data.")
 		}
 		f.fromForm(q)
 	case mt == "multipart/form-data" && params["boundary"] != "":
 		r := &http.Request{Header: http.Header{"Content-Type": {contentType}}, Method: "POST",
 			Body: io.NopCloser(bytes.NewReader(body))}
 		if err := r.ParseMultipartForm(maxBody); err != nil {
-			return nil, detail(400, "Multipart form parse error.")
+			return detail(400, "Multipart form parse error.")
 		}
 		f.fromForm(r.MultipartForm.Value)
 	default:
-		return nil, detail(415, `Unsupported media type "`+contentType+`" in request.`)
+		return detail(415, `Unsupported media type "`+contentType+`" in request.`)
 	}
-	return f, nil
+	return nil
 }
 
 func (f *fields) fromForm(q url.Values) {
@@ -69,8 +74,11 @@ func (f *fields) fromForm(q url.Values) {
 
 func (f *fields) fail(name, text string) { f.errs[name] = append(f.errs[name], text) }
 
-// problem is the 400 with every field that failed, or nil.
+// problem is the error of decoding, a 400 with every field that failed, or nil.
 func (f *fields) problem() error {
+	if f.err != nil {
+		return f.err
+	}
 	if len(f.errs) == 0 {
 		return nil
 	}
@@ -83,6 +91,9 @@ type need struct {
 	noBlank  bool
 	max      int // characters; 0 means 64 Ki
 }
+
+// nonBlank is a field that must be there with a text.
+var nonBlank = need{required: true, noBlank: true}
 
 // text reads a string field; present is false when it was not sent.
 func (f *fields) text(name string, n need) (v string, present bool) {

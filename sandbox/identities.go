@@ -43,10 +43,7 @@ func (s *Server) identitiesOf(a *account) []*identity {
 }
 
 func (c *call) createIdentity() (reply, error) {
-	f, err := c.fields()
-	if err != nil {
-		return reply{}, err
-	}
+	f := c.fields()
 	var n NewIdentity
 	n.Name, _ = f.text("name", need{noBlank: true, max: 100})
 	n.Email, _ = f.text("email", need{noBlank: true, max: 254})

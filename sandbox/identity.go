@@ -31,10 +31,7 @@ func (c *call) getIdentity() (reply, error) {
 }
 
 func (c *call) updateIdentity() (reply, error) {
-	f, err := c.fields()
-	if err != nil {
-		return reply{}, err
-	}
+	f := c.fields()
 	name, sent := f.text("name", need{required: c.r.Method == "PUT", noBlank: true, max: 100})
 	if err := f.problem(); err != nil {
 		return reply{}, err
@@ -61,10 +58,7 @@ func (c *call) updateIdentity() (reply, error) {
 }
 
 func (c *call) provisionPhone() (reply, error) {
-	f, err := c.fields()
-	if err != nil {
-		return reply{}, err
-	}
+	f := c.fields()
 	country, _ := f.text("country_code", need{max: 2})
 	if err := f.problem(); err != nil {
 		return reply{}, err

@@ -30,18 +30,16 @@ func (c *call) refresh() (reply, error) {
 		return reply{}, notAuthenticated("Token is invalid or expired")
 	}
 	if s.cfg.KeepRefresh {
-		now := s.now()
-		access := s.signToken(claims{"access", now.Add(s.cfg.TokenLife).Unix(), now.Unix(), randomHex(8),
-			a.rec.ID, a.rec.Generation, old.Identity})
-		return ok(map[string]string{"access": access})
+		access, _ := s.accessToken(a, old.Identity)
+		return ok(tokenPair{Access: access})
 	}
 	delete(a.rec.Refresh, cl.ID)
-	access, next, _, err := s.issue(a, old.Identity)
+	pair, err := s.issue(a, old.Identity)
 	if err != nil {
 		a.rec.Refresh[cl.ID] = old
 		return reply{}, err
 	}
-	return ok(map[string]string{"access": access, "refresh": next})
+	return ok(pair)
 }
 
 // logout ends every session of the account.
@@ -69,11 +67,11 @@ func (c *call) bindIdentity() (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	access, next, _, err := s.issue(c.acct, id.uuid)
+	pair, err := s.issue(c.acct, id.uuid)
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(map[string]string{"access": access, "refresh": next})
+	return ok(pair)
 }
 
 // wireKey describes a key; Key itself is shown once, when it is made.
@@ -103,34 +101,14 @@ func (c *call) listKeys(identityKeys bool) (reply, error) {
 func (c *call) listIdentityKeys() (reply, error)   { return c.listKeys(true) }
 func (c *call) listManagementKeys() (reply, error) { return c.listKeys(false) }
 
-func (c *call) createIdentityKey() (reply, error) {
-	f, err := c.fields()
-	if err != nil {
-		return reply{}, err
-	}
-	uuid, _ := f.text("identity_uuid", need{required: true, noBlank: true})
-	label, _ := f.text("label", need{max: 255})
-	if err := f.problem(); err != nil {
-		return reply{}, err
-	}
-	s := c.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	id, err := c.identity(uuid)
-	if err != nil {
-		return reply{}, err
-	}
-	k, err := s.addKey(c.acct, id.uuid, label)
-	if err != nil {
-		return reply{}, err
-	}
-	return created(wireKey{Key: k, Identity: id.uuid, Label: label})
-}
+func (c *call) createIdentityKey() (reply, error)   { return c.createKey(true) }
+func (c *call) createManagementKey() (reply, error) { return c.createKey(false) }
 
-func (c *call) createManagementKey() (reply, error) {
-	f, err := c.fields()
-	if err != nil {
-		return reply{}, err
+func (c *call) createKey(identityKey bool) (reply, error) {
+	f := c.fields()
+	var uuid string
+	if identityKey {
+		uuid, _ = f.text("identity_uuid", nonBlank)
 	}
 	label, _ := f.text("label", need{max: 255})
 	if err := f.problem(); err != nil {
@@ -138,11 +116,18 @@ func (c *call) createManagementKey() (reply, error) {
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	k, err := c.s.addKey(c.acct, "", label)
+	if identityKey {
+		id, err := c.identity(uuid)
+		if err != nil {
+			return reply{}, err
+		}
+		uuid = id.uuid
+	}
+	k, err := c.s.addKey(c.acct, uuid, label)
 	if err != nil {
 		return reply{}, err
 	}
-	return created(wireKey{Key: k, Label: label})
+	return created(wireKey{Key: k, Identity: uuid, Label: label})
 }
 
 // addKey makes a key. Server.mu must be held for writing.

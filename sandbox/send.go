@@ -19,10 +19,10 @@ type draft struct {
 }
 
 // readDraft reads the fields that compose, reply and forward share.
-func readDraft(f *fields, to, subject need, withTo bool) draft {
+func readDraft(f *fields, subject need, withTo bool) draft {
 	var d draft
 	if withTo {
-		if v, sent := f.email("to_email", to); sent {
+		if v, sent := f.email("to_email", nonBlank); sent {
 			d.to = []string{v}
 		}
 	}
@@ -32,8 +32,6 @@ func readDraft(f *fields, to, subject need, withTo bool) draft {
 	d.files = f.list("attachment_uuids")
 	return d
 }
-
-var must = need{required: true, noBlank: true}
 
 func (c *call) compose() (reply, error) {
 	inbox := c.query.Get("inbox")
@@ -47,32 +45,29 @@ func (c *call) compose() (reply, error) {
 	if n != c.id.snapshot().EmailID {
 		return reply{}, noMatch("Inbox")
 	}
-	f, err := c.fields()
-	if err != nil {
-		return reply{}, err
-	}
-	d := readDraft(f, must, need{required: true, max: 998}, true)
+	f := c.fields()
+	d := readDraft(f, need{required: true, max: 998}, true)
 	if err := f.problem(); err != nil {
 		return reply{}, err
 	}
 	return c.send(d)
 }
 
-// subjectNeed is whether reply and forward must name a subject: era 1 could
-// not read the sealed original.
-func (c *call) subjectNeed() need {
-	return need{required: c.cred.kind == credAccess, max: 998}
-}
-
-// original returns the mail that is answered or passed on.
-func (c *call) original() (emailRec, error) {
+// followUp reads a draft that answers or forwards the mail in the path.
+func (c *call) followUp(withTo bool) (m emailRec, d draft, err error) {
 	c.id.mu.Lock()
-	defer c.id.mu.Unlock()
-	m, err := named(c, c.id.emails)
-	if err != nil {
-		return emailRec{}, err
+	found, err := named(c, c.id.emails)
+	if err == nil {
+		m = *found
 	}
-	return *m, nil
+	c.id.mu.Unlock()
+	if err != nil {
+		return m, d, err
+	}
+	f := c.fields()
+	// An unbound token is of era 1, which cannot derive a subject from a sealed one.
+	d = readDraft(f, need{required: c.cred.kind == credAccess, max: 998}, withTo)
+	return m, d, f.problem()
 }
 
 // derive makes a subject out of the original's, if that can be read.
@@ -93,16 +88,8 @@ func (c *call) reply() (reply, error)    { return c.answerMail(false) }
 func (c *call) replyAll() (reply, error) { return c.answerMail(true) }
 
 func (c *call) answerMail(all bool) (reply, error) {
-	m, err := c.original()
+	m, d, err := c.followUp(false)
 	if err != nil {
-		return reply{}, err
-	}
-	f, err := c.fields()
-	if err != nil {
-		return reply{}, err
-	}
-	d := readDraft(f, need{}, c.subjectNeed(), false)
-	if err := f.problem(); err != nil {
 		return reply{}, err
 	}
 	d.to = []string{bareAddress(pick(m.Direction == incoming, pick(m.ReplyTo != "", m.ReplyTo, m.From), m.To))}
@@ -125,16 +112,8 @@ func (c *call) answerMail(all bool) (reply, error) {
 }
 
 func (c *call) forward() (reply, error) {
-	m, err := c.original()
+	m, d, err := c.followUp(true)
 	if err != nil {
-		return reply{}, err
-	}
-	f, err := c.fields()
-	if err != nil {
-		return reply{}, err
-	}
-	d := readDraft(f, must, c.subjectNeed(), true)
-	if err := f.problem(); err != nil {
 		return reply{}, err
 	}
 	d.subject = derive("Fwd:", d.subject, m.Subject)
@@ -248,11 +227,8 @@ func (c *call) send(d draft) (reply, error) {
 
 // sendSMS is era 4 only.
 func (c *call) sendSMS() (reply, error) {
-	f, err := c.fields()
-	if err != nil {
-		return reply{}, err
-	}
-	to, _ := f.text("to_number", must)
+	f := c.fields()
+	to, _ := f.text("to_number", nonBlank)
 	body, _ := f.text("body", need{required: true, noBlank: true, max: 1600})
 	if to != "" && !isE164(to) {
 		f.fail("to_number", "Enter a valid phone number in E.164 format.")

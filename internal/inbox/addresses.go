@@ -47,19 +47,15 @@ func addresses(s string) []string {
 
 // phone is a number as its digits, or an alphanumeric sender folded.
 func phone(s string) string {
-	digits := strings.Map(func(r rune) rune {
+	if strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune("0123456789+-(). /\u00a0", r) }) {
+		return fold(strings.TrimSpace(s))
+	}
+	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {
 			return r
 		}
 		return -1
 	}, s)
-	for _, r := range s {
-		if r >= '0' && r <= '9' || strings.ContainsRune("+-(). /\u00a0", r) {
-			continue
-		}
-		return fold(strings.TrimSpace(s))
-	}
-	return digits
 }
 
 // forOtherRecipient reports whether a message is plainly for another recipient: an SMS to

@@ -50,7 +50,7 @@ func (w *watcher) arm(ctx context.Context, patience time.Duration) (state, error
 	case <-ctx.Done():
 		return state{}, context.Cause(ctx)
 	}
-	wt := &wait{request: Request{Channel: AnyChannel}, arming: true, wake: make(chan struct{}, 1)}
+	wt := &wait{request: Request{Channel: AnyChannel}, arming: true, wake: newWakeup()}
 	w.join(wt, false)
 	defer w.leave(wt)
 	for {

@@ -21,7 +21,7 @@ import (
 type channelReader struct {
 	w       *watcher
 	channel int
-	wake    chan struct{}
+	wake    wakeup
 
 	demand        int // waits and armings that need this channel
 	urgent        bool
@@ -57,7 +57,7 @@ func (r *channelReader) request(urgent, full bool) uint64 { // w.mu is held
 		r.joined = true
 	}
 	r.needFull = r.needFull || full
-	r.notify()
+	r.wake.set()
 	return r.started + 1
 }
 
@@ -83,15 +83,7 @@ func (r *channelReader) wakeUp(announced bool) {
 		r.wokenAt, r.rereadStep = time.Now(), 0
 		r.unannouncedAt = time.Time{}
 	}
-	r.notify()
-}
-
-// notify makes run look again.
-func (r *channelReader) notify() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
+	r.wake.set()
 }
 
 func (r *channelReader) run() {

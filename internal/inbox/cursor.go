@@ -197,8 +197,12 @@ func (r *stateDecoder) byte() byte {
 	return 0
 }
 
-func (r *stateDecoder) uvarint() uint64 {
-	v, n := binary.Uvarint(r.data)
+func (r *stateDecoder) uvarint() uint64 { return number(r, binary.Uvarint) }
+
+func (r *stateDecoder) varint() int64 { return number(r, binary.Varint) }
+
+func number[T int64 | uint64](r *stateDecoder, decode func([]byte) (T, int)) T {
+	v, n := decode(r.data)
 	if r.take(n); r.failed || n <= 0 {
 		r.failed = true
 		return 0
@@ -206,11 +210,36 @@ func (r *stateDecoder) uvarint() uint64 {
 	return v
 }
 
-func (r *stateDecoder) varint() int64 {
-	v, n := binary.Varint(r.data)
-	if r.take(n); r.failed || n <= 0 {
-		r.failed = true
-		return 0
+// Merge returns a cursor that has seen what either of two cursors of target
+// has seen. A session uses it to move its own cursor past every answer, in
+// whatever order its waits end. It makes no request. ErrCursor for a cursor
+// that is not one of this caller and identity.
+func (h *Hub) Merge(t Target, a, b string) (string, error) {
+	sa, err := h.open(t, a)
+	if err != nil {
+		return "", err
 	}
-	return v
+	sb, err := h.open(t, b)
+	if err != nil {
+		return "", err
+	}
+	return h.seal(t, sa.merge(sb))
+}
+
+// merge returns the union of both; the later one's count of fruitless waits
+// stands.
+func (s state) merge(later state) state {
+	out := state{fruitless: later.fruitless, marks: slices.Clone(s.marks)}
+	for _, m := range later.marks {
+		if i := slices.IndexFunc(out.marks, func(o mark) bool { return o.sender == m.sender }); i < 0 {
+			out.marks = append(out.marks, m)
+		} else if m.at.compare(out.marks[i].at) > 0 {
+			out.marks[i] = m
+		}
+	}
+	out.marks = out.marks[max(0, len(out.marks)-maxMarks):]
+	for c := range s.seen {
+		out.seen[c] = s.seen[c].union(later.seen[c])
+	}
+	return out
 }

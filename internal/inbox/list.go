@@ -159,30 +159,24 @@ func (r *channelReader) fillIn(ctx context.Context, s *channelCache, seenSets []
 
 // messages lists one channel, incoming messages only.
 func (r *channelReader) messages(ctx context.Context, f ravi.MessageFilter) iter.Seq2[listedMessage, error] {
+	if r.channel == emailIndex {
+		return incoming(r.w.source.EmailMessages(ctx, f), fromEmail, r.w.target)
+	}
+	return incoming(r.w.source.SMSMessages(ctx, f), fromSMS, r.w.target)
+}
+
+func incoming[M any](list iter.Seq2[M, error], read func(M, Target) (listedMessage, bool), t Target) iter.Seq2[listedMessage, error] {
 	return func(yield func(listedMessage, error) bool) {
-		if r.channel == emailIndex {
-			for m, err := range r.w.source.EmailMessages(ctx, f) {
-				if !emit(yield, err, func() (listedMessage, bool) { return fromEmail(m, r.w.target) }) {
-					return
-				}
+		for m, err := range list {
+			if err != nil {
+				yield(listedMessage{}, err)
+				return
 			}
-			return
-		}
-		for m, err := range r.w.source.SMSMessages(ctx, f) {
-			if !emit(yield, err, func() (listedMessage, bool) { return fromSMS(m, r.w.target) }) {
+			if l, ok := read(m, t); ok && !yield(l, nil) {
 				return
 			}
 		}
 	}
-}
-
-func emit(yield func(listedMessage, error) bool, err error, read func() (listedMessage, bool)) bool {
-	if err != nil {
-		yield(listedMessage{}, err)
-		return false
-	}
-	m, incoming := read()
-	return !incoming || yield(m, nil)
 }
 
 // detail reads one message by itself.
@@ -230,7 +224,7 @@ func (r *channelReader) end(next channelCache, fresh int, err error) {
 		}
 	}
 	for wt := range w.waits {
-		wt.notify()
+		wt.wake.set()
 	}
 }
 

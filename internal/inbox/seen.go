@@ -148,3 +148,23 @@ func (s seenSet) explicit(add []position, before []int64) []int64 {
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
+
+// union keeps the higher floor and the later horizon, and the ids of both. What
+// that covers and neither cursor had seen became visible more than lateness
+// after its creation, which a floor cannot tell anyway.
+func (s seenSet) union(o seenSet) seenSet {
+	out := s
+	switch {
+	case s.horizon.IsZero():
+		out = o
+	case !o.horizon.IsZero():
+		out.floor = max(s.floor, o.floor)
+		if o.horizon.After(s.horizon) {
+			out.horizon = o.horizon
+		}
+	}
+	out.ids = slices.Concat(s.ids, o.ids)
+	slices.Sort(out.ids)
+	out.ids = slices.Compact(out.ids)
+	return out
+}

@@ -3,12 +3,48 @@ package inbox
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"ravi-mcp/internal/otp"
 )
+
+// logicalMessage is what a wait decides about: one message, or the joined parts of a
+// long SMS.
+type logicalMessage struct {
+	*message           // the newest part
+	*content           // of the whole
+	parts    []int64   // ids of all parts in reading order; nil for one message
+	listed   time.Time // when its newest part was first listed, by our clock
+	partial  bool      // more parts may follow
+}
+
+// logicalMessages joins what a cursor has not seen of one channel, oldest
+// first. extract is used for joined texts.
+func logicalMessages(channel int, unseen []*message, extract func(otp.Message) otp.Verdict) []logicalMessage {
+	var out []logicalMessage
+	if channel == emailIndex {
+		for _, m := range unseen {
+			out = append(out, logicalMessage{message: m, content: m.content, listed: m.listed})
+		}
+		return out
+	}
+	bySender := make(map[string][]*message)
+	var senders []string
+	for _, m := range unseen {
+		if _, ok := bySender[m.sender]; !ok {
+			senders = append(senders, m.sender)
+		}
+		bySender[m.sender] = append(bySender[m.sender], m)
+	}
+	for _, s := range senders {
+		out = append(out, joinParts(bySender[s], extract)...)
+	}
+	slices.SortFunc(out, func(a, b logicalMessage) int { return a.at.compare(b.at) })
+	return out
+}
 
 const (
 	// joinWithin is how far apart, by Ravi's clock, the parts of one SMS arrive.
@@ -47,36 +83,22 @@ func joinParts(messages []*message, extract func(otp.Message) otp.Verdict) []log
 
 // partCount returns how many messages from the front belong together; at least 1.
 func partCount(messages []*message) int {
-	first := messages[0]
-	if no, of, ok := counter(first.content.raw); ok {
-		have := map[int]bool{no: true}
-		n := 1
-		for n < len(messages) && n < min(of, maxParts) {
-			next, nextOf, ok := counter(messages[n].content.raw)
-			if !ok || nextOf != of || have[next] || apart(messages[n-1], messages[n]) {
-				break
-			}
-			have[next] = true
-			n++
-		}
-		return n
-	}
+	no, of, counted := counter(messages[0].content.raw)
+	have := map[int]bool{no: true}
 	n := 1
-	for n < len(messages) && n < maxParts {
-		if _, _, ok := counter(messages[n].content.raw); ok {
+	for n < len(messages) && n < maxParts && !(counted && n == of) {
+		next, nextOf, ok := counter(messages[n].content.raw)
+		follows := !ok && isLong(messages[n-1].content.raw)
+		if counted {
+			follows = ok && nextOf == of && !have[next]
+		}
+		if !follows || messages[n].at.created.Sub(messages[n-1].at.created).Abs() > joinWithin {
 			break
 		}
-		if !isLong(messages[n-1].content.raw) || apart(messages[n-1], messages[n]) {
-			break
-		}
+		have[next] = true
 		n++
 	}
 	return n
-}
-
-func apart(a, b *message) bool {
-	d := b.at.created.Sub(a.at.created)
-	return d > joinWithin || d < -joinWithin
 }
 
 // joined makes one message of a group, unless reading it as one says less than
@@ -148,4 +170,54 @@ func cutShort(m *message) bool {
 func isLong(s string) bool {
 	n := utf8.RuneCountInString(s)
 	return n >= longPart || n != len(s) && n >= longWidePart
+}
+
+// counter reads "(1/2)", "[1/2]", "1/2:" or "1/2 " at the start, or "(1/2)",
+// "[1/2]" at the end, with 2 to 10 parts.
+func counter(s string) (no, of int, ok bool) {
+	no, of, _, ok = cutCounter(s)
+	return no, of, ok
+}
+
+func withoutCounter(s string) string {
+	if _, _, rest, ok := cutCounter(s); ok {
+		return rest
+	}
+	return s
+}
+
+func cutCounter(s string) (no, of int, rest string, ok bool) {
+	t := strings.TrimSpace(s)
+	for _, pair := range []string{"()", "[]"} {
+		if strings.HasPrefix(t, pair[:1]) {
+			if in, after, found := strings.Cut(t[1:], pair[1:]); found {
+				if no, of, ok = fraction(in); ok {
+					return no, of, strings.TrimPrefix(after, " "), true
+				}
+			}
+		}
+		if strings.HasSuffix(t, pair[1:]) {
+			if i := strings.LastIndex(t, pair[:1]); i >= 0 {
+				if no, of, ok = fraction(t[i+1 : len(t)-1]); ok {
+					return no, of, strings.TrimSuffix(t[:i], " "), true
+				}
+			}
+		}
+	}
+	if i := strings.IndexAny(t, ": "); i > 0 && i <= 5 {
+		if no, of, ok = fraction(t[:i]); ok {
+			return no, of, strings.TrimPrefix(t[i+1:], " "), true
+		}
+	}
+	return 0, 0, "", false
+}
+
+func fraction(s string) (no, of int, ok bool) {
+	a, b, found := strings.Cut(s, "/")
+	if !found || len(a) > 2 || len(b) > 2 {
+		return 0, 0, false
+	}
+	no, errA := strconv.Atoi(strings.TrimSpace(a))
+	of, errB := strconv.Atoi(strings.TrimSpace(b))
+	return no, of, errA == nil && errB == nil && of >= 2 && of <= maxParts && no >= 1 && no <= of
 }

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -96,10 +97,7 @@ func (v *snapshot) unreadError(r *Request) error {
 			last = v.last[c]
 		}
 	}
-	if last == nil {
-		last = errNoAnswer
-	}
-	return last
+	return cmp.Or(last, error(errNoAnswer))
 }
 
 // errNoAnswer is what a wait ends with when Ravi did not answer in time.

@@ -11,14 +11,18 @@ type wait struct {
 	request   Request // Channel says what it listens to
 	state     state
 	arming    bool
-	wake      chan struct{}
+	wake      wakeup
 	firstRead [2]uint64 // numbers of the first reads that began after it came
 }
 
-// notify tells the wait to look again.
-func (wt *wait) notify() {
+// wakeup holds at most one wake-up for the goroutine that receives from it.
+type wakeup chan struct{}
+
+func newWakeup() wakeup { return make(wakeup, 1) }
+
+func (w wakeup) set() {
 	select {
-	case wt.wake <- struct{}{}:
+	case w <- struct{}{}:
 	default:
 	}
 }
@@ -39,7 +43,7 @@ func (w *watcher) join(wt *wait, armed bool) {
 			wt.firstRead[c] = r.request(true, true)
 		case armed:
 			wt.firstRead[c] = r.lastGood
-			r.notify()
+			r.wake.set()
 		default:
 			wt.firstRead[c] = r.request(false, r.needsFullList(&wt.state.seen[c]))
 		}
@@ -75,7 +79,7 @@ func (h *Hub) Wait(ctx context.Context, t Target, r Request) (Result, error) {
 		return Result{}, err
 	}
 	defer release()
-	wt := &wait{request: r, wake: make(chan struct{}, 1)}
+	wt := &wait{request: r, wake: newWakeup()}
 	if r.Cursor != "" {
 		if wt.state, err = h.open(t, r.Cursor); err != nil {
 			return Result{}, err

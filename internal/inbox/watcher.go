@@ -46,7 +46,7 @@ func newWatcher(h *Hub, key watcherKey, t Target) *watcher {
 	}
 	w.ctx, w.cancel = context.WithCancel(h.ctx)
 	for c := range channels {
-		w.readers[c] = &channelReader{w: w, channel: c, wake: make(chan struct{}, 1)}
+		w.readers[c] = &channelReader{w: w, channel: c, wake: newWakeup()}
 	}
 	return w
 }
@@ -162,7 +162,7 @@ func (w *watcher) setLive(live bool) {
 			if live {
 				r.wakeUp(false)
 			}
-			r.notify()
+			r.wake.set()
 		}
 	}
 }

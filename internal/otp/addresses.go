@@ -1,6 +1,7 @@
 package otp
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -177,19 +178,11 @@ func (p *page) isDomain(i, dot, end int) bool {
 	if len(tld) < 2 || len(tld) > 24 {
 		return false
 	}
-	digits := true
-	for _, r := range p.form[i:dot] {
-		if !isDigit(r) && r != '.' {
-			digits = false
-		}
-	}
-	if digits {
+	if !slices.ContainsFunc(p.form[i:dot], func(r rune) bool { return !isDigit(r) && r != '.' }) {
 		return false
 	}
-	for _, r := range tld {
-		if !joinsCode(r) {
-			return false
-		}
+	if slices.ContainsFunc(tld, func(r rune) bool { return !joinsCode(r) }) {
+		return false
 	}
 	if unicode.IsUpper(tld[0]) && !unicode.IsUpper(tld[len(tld)-1]) {
 		return false

@@ -1,6 +1,9 @@
 package otp
 
-import "unicode"
+import (
+	"slices"
+	"unicode"
+)
 
 // oneRuneTokens joins a row of at least four one-character tokens: one digit per
 // cell, span or line.
@@ -183,12 +186,7 @@ func digitsOf(chain []token, form []rune) string {
 }
 
 func equalLengths(chain []token) bool {
-	for _, t := range chain[1:] {
-		if t.len() != chain[0].len() {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(chain, func(t token) bool { return t.len() != chain[0].len() })
 }
 
 // codeGroups reports whether even groups make a usual code.

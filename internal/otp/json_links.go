@@ -2,6 +2,7 @@ package otp
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 )
 
@@ -45,17 +46,8 @@ func walkJSON(v any, depth int, visit func(map[string]any)) {
 		}
 	case map[string]any:
 		visit(v)
-		for _, key := range sortedKeys(v) {
+		for _, key := range slices.Sorted(maps.Keys(v)) {
 			walkJSON(v[key], depth+1, visit)
 		}
 	}
-}
-
-func sortedKeys(m map[string]any) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

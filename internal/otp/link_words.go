@@ -1,6 +1,9 @@
 package otp
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // classesIn returns the classes of all cues between two offsets.
 func (p *page) classesIn(start, end int) class {
@@ -104,11 +107,4 @@ func (p *page) wordsBefore(a *anchor, in intent) class {
 	return 0
 }
 
-func hasLetters(s []rune) bool {
-	for _, r := range s {
-		if isLetter(r) {
-			return true
-		}
-	}
-	return false
-}
+func hasLetters(s []rune) bool { return slices.ContainsFunc(s, isLetter) }

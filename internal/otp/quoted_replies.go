@@ -1,6 +1,9 @@
 package otp
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // threadKind is what the subject says about the message.
 type threadKind uint8
@@ -157,14 +160,7 @@ func (p *page) startsLikeAttribution(ln [2]int) bool {
 	return p.hasDigit(ln) && p.form[ln[1]-1] != '.'
 }
 
-func (p *page) hasDigit(ln [2]int) bool {
-	for _, r := range p.form[ln[0]:ln[1]] {
-		if isDigit(r) {
-			return true
-		}
-	}
-	return false
-}
+func (p *page) hasDigit(ln [2]int) bool { return slices.ContainsFunc(p.form[ln[0]:ln[1]], isDigit) }
 
 // endsWrote reports whether a line ends with a word for "wrote" and a colon,
 // and either looks dated or stands in a reply.

@@ -1,6 +1,7 @@
 package otp
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -59,23 +60,11 @@ func (p *page) afterMask(c *candidate, before rune, at int) bool {
 	return false
 }
 
-func onlyDigits(s []rune) bool {
-	for _, r := range s {
-		if !isDigit(r) {
-			return false
-		}
-	}
-	return true
-}
+func onlyDigits(s []rune) bool { return !slices.ContainsFunc(s, isNoDigit) }
 
-func isDigits(s string) bool {
-	for _, r := range s {
-		if !isDigit(r) {
-			return false
-		}
-	}
-	return s != ""
-}
+func isDigits(s string) bool { return s != "" && !strings.ContainsFunc(s, isNoDigit) }
+
+func isNoDigit(r rune) bool { return !isDigit(r) }
 
 // monthBeside reports a month name next to a number that may be a year or a
 // day with one.

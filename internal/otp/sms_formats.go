@@ -1,6 +1,9 @@
 package otp
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // originBound reads a last line "@host #code" (domain-bound codes, as browsers
 // and phones read them): the @ is the first rune of the line, exactly one
@@ -29,26 +32,21 @@ func originBound(m Message) (host, code string, ok bool) {
 }
 
 func hostLike(host string) bool {
-	if len(host) < 4 || len(host) > 253 || !strings.Contains(host, ".") || strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") {
-		return false
-	}
-	for i := 0; i < len(host); i++ {
-		c := host[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.') {
-			return false
-		}
-	}
-	return true
+	return len(host) >= 4 && len(host) <= 253 && strings.Contains(host, ".") && !strings.HasPrefix(host, ".") && !strings.HasSuffix(host, ".") &&
+		consistsOf(host, "-.")
+}
+
+// consistsOf reports whether s has only ASCII letters, digits and the given
+// others.
+func consistsOf(s, others string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return (r >= 0x80 || !unicode.IsLetter(r) && !unicode.IsDigit(r)) && !strings.ContainsRune(others, r)
+	})
 }
 
 // codeChars reports whether s holds only runes that codes are written with.
 func codeChars(s string) bool {
-	for _, r := range s {
-		if !isDigit(r) && !joinsCode(r) && r != '-' {
-			return false
-		}
-	}
-	return s != ""
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !isDigit(r) && !joinsCode(r) && r != '-' })
 }
 
 // dropAppHash removes what SMS Retriever adds for the phone: a leading <#> or
@@ -69,31 +67,10 @@ func dropAppHash(text string) (rest string, found bool) {
 	return head, false
 }
 
-func isAppHash(s string) bool {
-	if len(s) != 11 {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/') {
-			return false
-		}
-	}
-	return true
-}
+func isAppHash(s string) bool { return len(s) == 11 && consistsOf(s, "+/") }
 
 // mixedHash tells a hash from a word of eleven letters.
 func mixedHash(s string) bool {
-	var upper, lower, other bool
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c >= 'a' && c <= 'z':
-			lower = true
-		case c >= 'A' && c <= 'Z':
-			upper = true
-		default:
-			other = true
-		}
-	}
-	return upper && lower || upper && other || lower && other
+	upper, lower := strings.ContainsFunc(s, unicode.IsUpper), strings.ContainsFunc(s, unicode.IsLower)
+	return upper && lower || (upper || lower) && strings.ContainsAny(s, "0123456789+/")
 }

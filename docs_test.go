@@ -29,6 +29,7 @@ var (
 	row      = regexp.MustCompile(`(?m)^\| ([A-Z]\d+) \|`)
 	heading  = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
 	fenced   = regexp.MustCompile("(?ms)^```.*?^```$")
+	inline   = regexp.MustCompile("`((?:\\.ci|\\.github|docs|examples|internal|packaging|ravi|sandbox|schemas|session|testdata)(?:/[\\w.-]+)+)/?`")
 )
 
 // notHere are pages that the project knew once under that name; nothing but a citation of them is written like this.
@@ -96,9 +97,15 @@ func (p pages) dangling(dir, text string) []string {
 	return wrong
 }
 
-// links returns the links of a Markdown file to a heading of itself, or to a file, that lead nowhere.
+// links returns the links of a Markdown file to a heading of itself, or to a file, and the paths in its inline code, that
+// lead nowhere.
 func (p pages) links(file, text string) []string {
 	var wrong []string
+	for _, m := range inline.FindAllStringSubmatch(text, -1) {
+		if _, err := os.Stat(filepath.FromSlash(m[1])); err != nil {
+			wrong = append(wrong, m[0]+": there is no such file")
+		}
+	}
 	for _, m := range link.FindAllStringSubmatch(text, -1) {
 		target := path.Join(path.Dir(file), m[1])
 		if m[1] == "" {
@@ -205,5 +212,6 @@ func TestCitationChecker(t *testing.T) {
 	}
 	assert.Empty(t, all.dangling("docs", "see api.md#api"))
 	assert.Equal(t, []string{"](#api): the page has no such heading"}, all.links("SECURITY.md", "[x](#api) [y](docs/api.md#api)"))
+	assert.Equal(t, []string{"`internal/nowhere`: there is no such file"}, all.links("SECURITY.md", "`internal/nowhere` `docs/` `tools/list`"))
 	assert.Equal(t, []string{"](nowhere.txt): there is no such file"}, all.links("SECURITY.md", "[x](nowhere.txt)"))
 }

@@ -58,23 +58,19 @@ func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p CreateI
 	if err != nil {
 		return none, err
 	}
-	unlock, err := h.lockName(ctx, client, p.Name)
+	existing, release, err := h.holdName(ctx, call, client, p.Name)
 	if err != nil {
 		return none, err
 	}
-	defer unlock()
-	h.AccountOf(call.Call).Forget() // existence has to be judged by what Ravi has now
-	existing, err := h.Resolver.Lookup(ctx, call.Call, p.Name)
+	defer release()
 	switch {
-	case err == nil && p.Ephemeral:
-		return none, ephemeralConflict(existing)
-	case err == nil && p.IfExists == "reuse":
-		return h.adopt(ctx, call, existing)
-	case err == nil:
+	case existing != nil && p.Ephemeral:
+		return none, ephemeralConflict(*existing)
+	case existing != nil && p.IfExists == "reuse":
+		return h.adopt(ctx, call, *existing)
+	case existing != nil:
 		return none, fault.New(fault.Conflict, fmt.Sprintf("An identity of that name exists: %s.", existing.UUID),
 			"Pass its uuid as `identity`, or call again with if_exists set to reuse, or choose another name.")
-	case !fault.Has(err, fault.IdentityNotFound):
-		return none, err
 	}
 
 	giveBack, err := h.spendCreate(call)

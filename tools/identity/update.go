@@ -49,17 +49,13 @@ func (h *handlers) updateIdentity(ctx context.Context, call tool.Call, p UpdateI
 	if err != nil {
 		return none, err
 	}
-	unlock, err := h.lockName(ctx, client, p.Name)
+	holder, release, err := h.holdName(ctx, call, client, p.Name)
 	if err != nil {
 		return none, err
 	}
-	defer unlock()
-	h.AccountOf(call.Call).Forget() // existence has to be judged by what Ravi has now
-	switch taken, err := h.Resolver.Lookup(ctx, call.Call, p.Name); {
-	case err == nil:
-		return none, fault.New(fault.Conflict, fmt.Sprintf("An identity of that name exists: %s.", taken.UUID), "Choose another name.")
-	case !fault.Has(err, fault.IdentityNotFound):
-		return none, err
+	defer release()
+	if holder != nil {
+		return none, fault.New(fault.Conflict, fmt.Sprintf("An identity of that name exists: %s.", holder.UUID), "Choose another name.")
 	}
 	if err := h.claim(client, p.Name); err != nil {
 		return none, err
@@ -132,7 +128,21 @@ func (h *handlers) provisionPhone(ctx context.Context, call tool.Call, p Provisi
 	return ProvisionPhoneResult{ActedFor: tool.Acted(resolved), IdentityDetails: tool.Details(*updated)}, nil
 }
 
-// lockName serialises what gives an identity of an account that name.
-func (h *handlers) lockName(ctx context.Context, client *ravi.Client, name string) (unlock func(), err error) {
-	return h.Lock(ctx, "identity of "+client.CredentialID()+" "+name)
+// holdName lets one call at a time give that name to an identity of the account,
+// and returns the identity that has it now, nil for none.
+func (h *handlers) holdName(ctx context.Context, call tool.Call, client *ravi.Client, name string) (holder *ravi.Identity, release func(), err error) {
+	release, err = h.Lock(ctx, "identity of "+client.CredentialID()+" "+name)
+	if err != nil {
+		return nil, nil, err
+	}
+	h.AccountOf(call.Call).Forget() // existence has to be judged by what Ravi has now
+	found, err := h.Resolver.Lookup(ctx, call.Call, name)
+	switch {
+	case err == nil:
+		return &found, release, nil
+	case fault.Has(err, fault.IdentityNotFound):
+		return nil, release, nil
+	}
+	release()
+	return nil, nil, err
 }

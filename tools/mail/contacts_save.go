@@ -95,11 +95,7 @@ func (h *handlers) saveContact(ctx context.Context, call tool.Call, p SaveContac
 	if err != nil {
 		return none, err
 	}
-	resolved, scope, err := h.Scope(ctx, call, p.Identity)
-	if err != nil {
-		return none, err
-	}
-	unlock, err := h.Lock(ctx, "contacts of "+resolved.Identity.UUID)
+	resolved, scope, unlock, err := h.LockedScope(ctx, call, p.Identity, "contacts")
 	if err != nil {
 		return none, err
 	}

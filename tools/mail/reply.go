@@ -8,6 +8,7 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
+	"ravi-mcp/session"
 	"ravi-mcp/tools/tool"
 )
 
@@ -32,25 +33,29 @@ type ReplyEmailParams struct {
 	ReplyAll bool `json:"reply_all,omitempty" jsonschema_description:"Answer everybody that the email went to, and not only its sender."`
 }
 
-// answered is an email that is to be answered, and where the answer goes.
+// answered is an email that is to be answered, by whom, and where the answer goes.
 type answered struct {
 	recipients
+	from     session.Resolved
+	scope    *ravi.Scope
 	original *ravi.EmailMessage
 	detour   string // in words, if not to whom it says that it is from
 }
 
 // answer reads the email that is answered. Where the answer goes is Ravi's to
 // decide; that it may follow Reply-To is assumed.
-func (p ReplyEmailParams) answer(ctx context.Context, scope *ravi.Scope, own ravi.Identity) (answered, error) {
-	var a answered
+func (h *handlers) answer(ctx context.Context, call tool.Call, p ReplyEmailParams) (a answered, err error) {
+	if a.from, a.scope, err = h.Scope(ctx, call, p.Identity); err != nil {
+		return a, err
+	}
 	id, err := p.id()
 	if err == nil {
 		err = p.check()
 	}
-	if err != nil {
-		return a, err
+	if err == nil {
+		a.original, err = a.scope.EmailMessage(ctx, id)
 	}
-	if a.original, err = scope.EmailMessage(ctx, id); err != nil {
+	if err != nil {
 		return a, err
 	}
 	m := a.original
@@ -68,7 +73,7 @@ func (p ReplyEmailParams) answer(ctx context.Context, scope *ravi.Scope, own rav
 		if m.Direction != ravi.Outgoing {
 			others = append(addressesIn(m.To), others...)
 		}
-		a.cc = addressesWithout(others, append([]string{own.Inbox}, a.to...)...)
+		a.cc = addressesWithout(others, append([]string{a.from.Identity.Inbox}, a.to...)...)
 	}
 	if len(a.to) == 0 {
 		return a, fault.New(fault.Conflict, "The email has no sender that can be answered.", "Write to the address you know with send_email.")
@@ -105,15 +110,11 @@ func (h *handlers) decideReplyEmail(ctx context.Context, call tool.Call, p Reply
 	if err != nil {
 		return nil, err
 	}
-	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	a, err := h.answer(ctx, call, p.ReplyEmailParams)
 	if err != nil {
 		return nil, err
 	}
-	a, err := p.answer(ctx, scope, resolved.Identity)
-	if err != nil {
-		return nil, err
-	}
-	return h.decideSend(ctx, call, resolved.Identity.UUID, "Sends an answer"+with, outgoing{addresses: a.all(), detour: a.detour})
+	return h.decideSend(ctx, call, a.from.Identity.UUID, "Sends an answer"+with, outgoing{addresses: a.all(), detour: a.detour})
 }
 
 func (h *handlers) replyEmail(ctx context.Context, call tool.Call, p ReplyEmailFilesParams) (SentEmailResult, error) {
@@ -122,25 +123,21 @@ func (h *handlers) replyEmail(ctx context.Context, call tool.Call, p ReplyEmailF
 	if err != nil {
 		return none, err
 	}
-	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	a, err := h.answer(ctx, call, p.ReplyEmailParams)
 	if err != nil {
 		return none, err
 	}
-	a, err := p.answer(ctx, scope, resolved.Identity)
-	if err != nil {
-		return none, err
-	}
-	id, reply := a.original.ID, scope.Reply
+	id, reply := a.original.ID, a.scope.Reply
 	if p.ReplyAll {
-		reply = scope.ReplyAll
+		reply = a.scope.ReplyAll
 	}
-	sent, err := send(ctx, h, call, scope, []string{a.original.Subject, p.Body}, files, func(attached []string) (*ravi.EmailMessage, error) {
+	sent, err := send(ctx, h, call, a.scope, []string{a.original.Subject, p.Body}, files, func(attached []string) (*ravi.EmailMessage, error) {
 		return reply(ctx, id, ravi.Draft{Content: p.html(), Attachments: attached})
 	})
 	if err != nil {
 		return none, err
 	}
-	r := sentTo(resolved, sent, a.recipients, files)
+	r := sentTo(a.from, sent, a.recipients, files)
 	r.Warning = a.detour
 	if other := addressesWithout(addressesIn(sent.To), a.all()...); len(other) > 0 { // Ravi knew better
 		r.To = addressesIn(sent.To)

@@ -9,7 +9,6 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/seal"
-	"ravi-mcp/session"
 	"ravi-mcp/tools/tool"
 )
 
@@ -117,12 +116,6 @@ func ids(entries []ravi.PasswordEntry) string {
 		out[i] = e.UUID
 	}
 	return strings.Join(out, ", ")
-}
-
-// lockVault lets one call at a time change an identity's credentials. It fails
-// when the call ends before its turn comes.
-func (h *handlers) lockVault(ctx context.Context, resolved session.Resolved) (unlock func(), err error) {
-	return h.Lock(ctx, "credentials of "+resolved.Identity.UUID)
 }
 
 // ListCredentialsParams are the arguments of list_credentials.

@@ -78,17 +78,14 @@ func (p UpdateCredentialParams) update() (u ravi.PasswordUpdate, changed []strin
 }
 
 func (p UpdateCredentialParams) password() (secret.Secret, error) {
-	if p.NewPassword != nil && p.GeneratePassword {
+	given := ""
+	if p.NewPassword != nil {
+		given = *p.NewPassword
+	}
+	if given != "" && p.GeneratePassword {
 		return secret.Secret{}, fault.New(fault.InvalidArgument, "Give either `new_password` or `generate_password`.", "Leave one of them out.")
 	}
-	if p.NewPassword != nil {
-		return givenPassword("new_password", *p.NewPassword, p.CharacterRules)
-	}
-	classes, err := p.classes()
-	if err != nil {
-		return secret.Secret{}, err
-	}
-	return generatePassword(p.GenerateLength, classes), nil
+	return choosePassword("new_password", given, p.GenerateLength, p.CharacterRules)
 }
 
 func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p UpdateCredentialParams) (UpdateCredentialResult, error) {
@@ -97,11 +94,7 @@ func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p Updat
 	if err := tool.FirstProblem(p.check(), err); err != nil {
 		return none, err
 	}
-	resolved, scope, err := h.Scope(ctx, call, p.Identity)
-	if err != nil {
-		return none, err
-	}
-	unlock, err := h.lockVault(ctx, resolved)
+	resolved, scope, unlock, err := h.LockedScope(ctx, call, p.Identity, "credentials")
 	if err != nil {
 		return none, err
 	}
@@ -189,11 +182,7 @@ func (h *handlers) deleteCredential(ctx context.Context, call tool.Call, p Delet
 	if err := p.check(); err != nil {
 		return none, err
 	}
-	resolved, scope, err := h.Scope(ctx, call, p.Identity)
-	if err != nil {
-		return none, err
-	}
-	unlock, err := h.lockVault(ctx, resolved)
+	resolved, scope, unlock, err := h.LockedScope(ctx, call, p.Identity, "credentials")
 	if err != nil {
 		return none, err
 	}

@@ -41,43 +41,17 @@ func (r SaveCredentialResult) Summary() string {
 	return fmt.Sprintf("%s the credential for %s (id %s).", verb, r.Credential.Domain, r.Credential.ID)
 }
 
-// password returns what is to be stored: the given password, or a new one.
-func (p SaveCredentialParams) password() (secret.Secret, error) {
-	if p.Password != "" {
-		return givenPassword("password", p.Password, p.CharacterRules)
-	}
-	classes, err := p.classes()
-	if err != nil {
-		return secret.Secret{}, err
-	}
-	return generatePassword(p.GenerateLength, classes), nil
-}
-
-// givenPassword checks a password that the caller chose. Rules beside it would
-// have no effect, which the caller has to know.
-func givenPassword(field, value string, rules CharacterRules) (secret.Secret, error) {
-	if rules != (CharacterRules{}) {
-		return secret.Secret{}, fault.New(fault.InvalidArgument, fmt.Sprintf("Rules for a generated password have no effect beside `%s`.", field),
-			fmt.Sprintf("Leave out `%s` to have a password generated, or leave out the rules.", field))
-	}
-	return secret.New(value), tool.CheckLine(field, value)
-}
-
 func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p SaveCredentialParams) (SaveCredentialResult, error) {
 	var none SaveCredentialResult
 	domain, err := tool.RegistrableDomain("domain", p.Domain)
 	if err := tool.FirstProblem(err, tool.CheckLine("username", p.Username), tool.CheckText("notes", p.Notes)); err != nil {
 		return none, err
 	}
-	password, err := p.password()
+	password, err := choosePassword("password", p.Password, p.GenerateLength, p.CharacterRules)
 	if err != nil {
 		return none, err
 	}
-	resolved, scope, err := h.Scope(ctx, call, p.Identity)
-	if err != nil {
-		return none, err
-	}
-	unlock, err := h.lockVault(ctx, resolved)
+	resolved, scope, unlock, err := h.LockedScope(ctx, call, p.Identity, "credentials")
 	if err != nil {
 		return none, err
 	}

@@ -10,6 +10,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/secret"
+	"ravi-mcp/tools/tool"
 )
 
 const (
@@ -99,4 +100,22 @@ func randomIndex(n int) int {
 		panic("crypto/rand failed: " + err.Error()) // documented never to happen (Go 1.24)
 	}
 	return int(i.Int64())
+}
+
+// choosePassword returns the password that was given as field, or for "" a
+// generated one. Rules beside a given password would have no effect, which the
+// caller has to know.
+func choosePassword(field, given string, length int, rules CharacterRules) (secret.Secret, error) {
+	if given == "" {
+		classes, err := rules.classes()
+		if err != nil {
+			return secret.Secret{}, err
+		}
+		return generatePassword(length, classes), nil
+	}
+	if rules != (CharacterRules{}) {
+		return secret.Secret{}, fault.New(fault.InvalidArgument, fmt.Sprintf("Rules for a generated password have no effect beside `%s`.", field),
+			fmt.Sprintf("Leave out `%s` to have a password generated, or leave out the rules.", field))
+	}
+	return secret.New(given), tool.CheckLine(field, given)
 }

@@ -124,18 +124,35 @@ type totpEntry struct {
 	stored *ravi.SecretEntry
 }
 
-// entries reads, for each account that the arguments can mean, its first value
+// totpLookup is what the arguments of a call name: a domain, and perhaps an
+// account there, in the vault of an identity.
+type totpLookup struct {
+	domain, username string
+	resolved         session.Resolved
+	scope            *ravi.Scope
+}
+
+func (h *handlers) lookup(ctx context.Context, call tool.Call, p TOTPArguments) (l totpLookup, err error) {
+	l.username = p.Username
+	if l.domain, err = tool.RegistrableDomain("domain", p.Domain); err != nil {
+		return l, err
+	}
+	l.resolved, l.scope, err = h.Scope(ctx, call, p.Identity)
+	return l, err
+}
+
+// entries reads, for each account that the lookup can mean, its first value
 // with the prefix. A username counts as people write it.
-func (p TOTPArguments) entries(ctx context.Context, scope *ravi.Scope, keys totpKeys, prefix, domain string) ([]totpEntry, error) {
+func (l totpLookup) entries(ctx context.Context, keys totpKeys, prefix string) ([]totpEntry, error) {
 	var out []totpEntry
 	keys = slices.Clone(keys)
 	for i := 0; ; {
-		first := keys.first(prefix, domain)
+		first := keys.first(prefix, l.domain)
 		if i >= len(first) {
 			return out, nil
 		}
 		key := first[i]
-		stored, err := scope.Secret(ctx, key)
+		stored, err := l.scope.Secret(ctx, key)
 		if errors.Is(err, ravi.ErrNotFound) {
 			// Another caller took it since the list; the account's next key
 			// says the same.
@@ -146,8 +163,8 @@ func (p TOTPArguments) entries(ctx context.Context, scope *ravi.Scope, keys totp
 			return nil, err
 		}
 		i++
-		name := key[len(prefix) : len(prefix)+len(keyPart(domain))+9]
-		if owner, ok := owner(stored, domain, name); ok && (p.Username == "" || strings.EqualFold(p.Username, owner.Username)) {
+		name := key[len(prefix) : len(prefix)+len(keyPart(l.domain))+9]
+		if owner, ok := owner(stored, l.domain, name); ok && (l.username == "" || strings.EqualFold(l.username, owner.Username)) {
 			out = append(out, totpEntry{owner, key, stored})
 		}
 	}
@@ -172,24 +189,27 @@ func owner(stored *ravi.SecretEntry, domain, name string) (totpAccount, bool) {
 	return totpAccount{}, false
 }
 
-// lockTOTP lets one call at a time change an identity's two-factor values. It
-// fails when the call ends before its turn comes.
-func (h *handlers) lockTOTP(ctx context.Context, identity string) (unlock func(), err error) {
-	return h.Lock(ctx, "totp of "+identity)
+// lockTOTP lets one call at a time change an identity's two-factor values, and
+// returns their keys. It fails when the call ends before its turn comes.
+func (h *handlers) lockTOTP(ctx context.Context, identity string, scope *ravi.Scope) (keys totpKeys, unlock func(), err error) {
+	if unlock, err = h.Lock(ctx, "totp of "+identity); err != nil {
+		return nil, nil, err
+	}
+	if keys, err = readTOTPKeys(ctx, scope); err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	return keys, unlock, nil
 }
 
 // moveTOTP renames the values of an account, after the account was renamed.
 // What the new name has already stays, and what stands in its way too.
 func (h *handlers) moveTOTP(ctx context.Context, identity string, scope *ravi.Scope, from, to totpAccount) (moved bool, err error) {
-	unlock, err := h.lockTOTP(ctx, identity)
+	keys, unlock, err := h.lockTOTP(ctx, identity, scope)
 	if err != nil {
 		return false, err
 	}
 	defer unlock()
-	keys, err := readTOTPKeys(ctx, scope)
-	if err != nil {
-		return false, err
-	}
 	notes := to.notes()
 	for _, key := range keys.of(from) {
 		target := strings.Replace(key, from.name(), to.name(), 1)
@@ -210,15 +230,11 @@ func (h *handlers) moveTOTP(ctx context.Context, identity string, scope *ravi.Sc
 
 // deleteTOTP deletes the values of an account.
 func (h *handlers) deleteTOTP(ctx context.Context, identity string, scope *ravi.Scope, of totpAccount) (deleted bool, err error) {
-	unlock, err := h.lockTOTP(ctx, identity)
+	keys, unlock, err := h.lockTOTP(ctx, identity, scope)
 	if err != nil {
 		return false, err
 	}
 	defer unlock()
-	keys, err := readTOTPKeys(ctx, scope)
-	if err != nil {
-		return false, err
-	}
 	for _, key := range keys.of(of) {
 		if err := scope.DeleteSecret(ctx, key); err != nil && !errors.Is(err, ravi.ErrNotFound) {
 			return deleted, err
@@ -256,8 +272,8 @@ type TOTPOutcome struct {
 
 // outcome fills what does not depend on the code. With several entries it is
 // the whole result.
-func (p TOTPArguments) outcome(resolved session.Resolved, domain string, found []totpEntry) TOTPOutcome {
-	o := TOTPOutcome{ActedFor: tool.Acted(resolved), Status: CredentialFound, Domain: domain}
+func (l totpLookup) outcome(found []totpEntry) TOTPOutcome {
+	o := TOTPOutcome{ActedFor: tool.Acted(l.resolved), Status: CredentialFound, Domain: l.domain}
 	if len(found) == 1 {
 		o.Username = found[0].Username
 		return o

@@ -28,37 +28,29 @@ func (r UseBackupCodeResult) Summary() string {
 
 func (h *handlers) useBackupCode(ctx context.Context, call tool.Call, p TOTPArguments) (UseBackupCodeResult, error) {
 	var none UseBackupCodeResult
-	domain, err := tool.RegistrableDomain("domain", p.Domain)
+	l, err := h.lookup(ctx, call, p)
 	if err != nil {
 		return none, err
 	}
-	resolved, scope, err := h.Scope(ctx, call, p.Identity)
-	if err != nil {
-		return none, err
-	}
-	unlock, err := h.lockTOTP(ctx, resolved.Identity.UUID)
+	keys, unlock, err := h.lockTOTP(ctx, l.resolved.Identity.UUID, l.scope)
 	if err != nil {
 		return none, err
 	}
 	defer unlock()
-	keys, err := readTOTPKeys(ctx, scope)
-	if err != nil {
-		return none, err
-	}
-	found := []totpEntry{{totpAccount: totpAccount{domain, p.Username}}}
-	if p.Username == "" || len(keys.backups(found[0].name())) == 0 {
-		if found, err = p.entries(ctx, scope, keys, otpauth.BackupPrefix, domain); err != nil {
+	found := []totpEntry{{totpAccount: totpAccount{l.domain, l.username}}}
+	if l.username == "" || len(keys.backups(found[0].name())) == 0 {
+		if found, err = l.entries(ctx, keys, otpauth.BackupPrefix); err != nil {
 			return none, err
 		}
 	}
 	if len(found) == 0 {
 		return none, noBackups()
 	}
-	r := UseBackupCodeResult{TOTPOutcome: p.outcome(resolved, domain, found)}
+	r := UseBackupCodeResult{TOTPOutcome: l.outcome(found)}
 	if r.Status == CredentialAmbiguous {
 		return r, nil
 	}
-	r.Code, r.Remaining, err = takeBackup(ctx, scope, keys.backups(found[0].name()))
+	r.Code, r.Remaining, err = takeBackup(ctx, l.scope, keys.backups(found[0].name()))
 	return r, err
 }
 

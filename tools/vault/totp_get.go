@@ -37,19 +37,15 @@ func (r GetTOTPResult) Summary() string {
 
 func (h *handlers) getTOTP(ctx context.Context, call tool.Call, p TOTPArguments) (GetTOTPResult, error) {
 	var none GetTOTPResult
-	domain, err := tool.RegistrableDomain("domain", p.Domain)
+	l, err := h.lookup(ctx, call, p)
 	if err != nil {
 		return none, err
 	}
-	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	found, err := l.seeds(ctx)
 	if err != nil {
 		return none, err
 	}
-	found, err := p.seeds(ctx, scope, domain)
-	if err != nil {
-		return none, err
-	}
-	r := GetTOTPResult{TOTPOutcome: p.outcome(resolved, domain, found)}
+	r := GetTOTPResult{TOTPOutcome: l.outcome(found)}
 	if r.Status == CredentialAmbiguous {
 		return r, nil
 	}
@@ -66,12 +62,11 @@ func (h *handlers) getTOTP(ctx context.Context, call tool.Call, p TOTPArguments)
 	return r, err
 }
 
-// seeds returns the seeds that the arguments can mean: at least one, or
-// not_found.
-func (p TOTPArguments) seeds(ctx context.Context, scope *ravi.Scope, domain string) ([]totpEntry, error) {
-	if p.Username != "" {
-		of := totpAccount{domain, p.Username}
-		stored, err := scope.Secret(ctx, of.seedKey())
+// seeds returns the seeds that the lookup can mean: at least one, or not_found.
+func (l totpLookup) seeds(ctx context.Context) ([]totpEntry, error) {
+	if l.username != "" {
+		of := totpAccount{l.domain, l.username}
+		stored, err := l.scope.Secret(ctx, of.seedKey())
 		if err == nil {
 			return []totpEntry{{of, of.seedKey(), stored}}, nil
 		}
@@ -79,11 +74,11 @@ func (p TOTPArguments) seeds(ctx context.Context, scope *ravi.Scope, domain stri
 			return nil, err
 		}
 	}
-	keys, err := readTOTPKeys(ctx, scope)
+	keys, err := readTOTPKeys(ctx, l.scope)
 	if err != nil {
 		return nil, err
 	}
-	found, err := p.entries(ctx, scope, keys, otpauth.SeedPrefix, domain)
+	found, err := l.entries(ctx, keys, otpauth.SeedPrefix)
 	if err != nil {
 		return nil, err
 	}

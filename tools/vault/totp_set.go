@@ -131,15 +131,11 @@ func (h *handlers) setTOTP(ctx context.Context, call tool.Call, p SetTOTPParams)
 	if err != nil {
 		return none, err
 	}
-	unlock, err := h.lockTOTP(ctx, resolved.Identity.UUID)
+	keys, unlock, err := h.lockTOTP(ctx, resolved.Identity.UUID, scope)
 	if err != nil {
 		return none, err
 	}
 	defer unlock()
-	keys, err := readTOTPKeys(ctx, scope)
-	if err != nil {
-		return none, err
-	}
 	same, err := p.checkStored(ctx, scope, keys, of, a)
 	if err != nil {
 		return none, err

@@ -1,23 +1,28 @@
 package session
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 	"time"
 )
 
-// Budget is how often each caller may do something (SECURITY.md C6): Burst
-// times at once, and beyond that evenly spread so that it is PerHour in the long
-// run. Callers are told apart by their name; one cannot use up what another has.
+// Budget is how often each caller may do something (SECURITY.md C6). Callers are
+// told apart by their name; one cannot use up what another has.
 //
 // It is kept in memory: several processes have a budget each, and a restart
 // fills it. A caller whose budget is full takes no memory. The fields must not
 // change after the first use; all methods may be called by any number of
 // goroutines.
 type Budget struct {
-	// PerHour is the long-term rate of one caller. Zero and below set no limit.
-	PerHour int
-	// Burst is how often a caller that was quiet may do it at once; 0 means
-	// PerHour.
+	// Limit is how often one caller may do it within Per. Zero and below set no
+	// limit.
+	Limit int
+	// Per is the time that Limit is for; 0 means an hour.
+	Per time.Duration
+	// Burst, above zero, spreads the limit evenly: a caller that was quiet may do
+	// it so often at once, and one time more with every part of Per that passes.
+	// Zero leaves it to the caller when within Per to use the limit up.
 	Burst int
 
 	mu    sync.Mutex
@@ -25,10 +30,11 @@ type Budget struct {
 	sweep int // size of spent at which full budgets are dropped
 }
 
-// spending is what a caller has taken at a moment; it shrinks with time.
+// spending is what a caller has taken.
 type spending struct {
-	level float64
-	at    time.Time
+	at   time.Time   // the latest that Take was told: a clock that goes back and forth gives nothing
+	full time.Time   // when the budget is full again
+	uses []time.Time // of the last Per, without Burst
 }
 
 // sweepAt is the number of callers from which on those with a full budget are
@@ -39,45 +45,73 @@ const sweepAt = 1024
 // counts nothing and returns how long to wait, which is above zero. giveBack,
 // which may be called once, takes the count back, for what did not come about.
 func (b *Budget) Take(caller string, now time.Time) (giveBack func(), wait time.Duration) {
-	if b == nil || b.PerHour <= 0 {
+	if b == nil || b.Limit <= 0 {
 		return func() {}, 0
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := b.of(caller, now)
-	if over := s.level + 1 - float64(b.burst()); over > 1e-9 {
-		return nil, max(time.Duration(over*float64(b.each())), time.Nanosecond)
+	take := b.count
+	if b.Burst > 0 {
+		take = b.spread
 	}
-	s.level++
+	s := b.of(caller, now)
+	if now.After(s.at) {
+		s.at = now
+	}
+	undo, wait := take(s)
+	if wait > 0 {
+		return nil, wait
+	}
 	return func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		s.level = max(0, s.level-1)
+		undo()
 	}, 0
 }
 
-// of returns the caller's spending as it is now. The caller of it holds mu.
+// spread takes a use of an even limit. The caller holds mu.
+func (b *Budget) spread(s *spending) (undo func(), wait time.Duration) {
+	each := b.per() / time.Duration(b.Limit)
+	full := s.at.Add(each)
+	if s.full.After(s.at) {
+		full = s.full.Add(each)
+	}
+	if wait = full.Sub(s.at) - time.Duration(b.Burst)*each; wait > 0 {
+		return nil, wait
+	}
+	s.full = full
+	return func() { s.full = s.full.Add(-each) }, 0
+}
+
+// count takes a use of a limit within any span of Per. The caller holds mu.
+func (b *Budget) count(s *spending) (undo func(), wait time.Duration) {
+	now, per := s.at, b.per()
+	s.uses = slices.DeleteFunc(s.uses, func(t time.Time) bool { return !t.After(now.Add(-per)) })
+	if over := len(s.uses) - b.Limit; over >= 0 {
+		return nil, s.uses[over].Add(per).Sub(now) // until the one has left the span that keeps another from it
+	}
+	s.uses, s.full = append(s.uses, now), now.Add(per)
+	return func() {
+		if i := slices.Index(s.uses, now); i >= 0 {
+			s.uses = slices.Delete(s.uses, i, i+1)
+		}
+	}, 0
+}
+
+func (b *Budget) per() time.Duration { return cmp.Or(b.Per, time.Hour) }
+
+// of returns the caller's spending. The caller of it holds mu.
 func (b *Budget) of(caller string, now time.Time) *spending {
 	s := b.spent[caller]
 	if s == nil {
 		b.forgetFull(now)
-		s = &spending{at: now}
+		s = &spending{}
 		if b.spent == nil {
 			b.spent = make(map[string]*spending)
 		}
 		b.spent[caller] = s
 	}
-	b.settle(s, now)
 	return s
-}
-
-// settle takes off what time has given back. A clock that goes back and forth
-// gives nothing.
-func (b *Budget) settle(s *spending, now time.Time) {
-	if passed := now.Sub(s.at); passed > 0 {
-		s.level = max(0, s.level-float64(passed)/float64(b.each()))
-		s.at = now
-	}
 }
 
 func (b *Budget) forgetFull(now time.Time) {
@@ -85,19 +119,9 @@ func (b *Budget) forgetFull(now time.Time) {
 		return
 	}
 	for caller, s := range b.spent {
-		if b.settle(s, now); s.level == 0 {
+		if !s.full.After(now) {
 			delete(b.spent, caller)
 		}
 	}
 	b.sweep = 2 * len(b.spent)
-}
-
-// each is the time in which one use grows back.
-func (b *Budget) each() time.Duration { return time.Hour / time.Duration(b.PerHour) }
-
-func (b *Budget) burst() int {
-	if b.Burst > 0 {
-		return b.Burst
-	}
-	return b.PerHour
 }

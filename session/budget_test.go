@@ -13,9 +13,9 @@ import (
 	"ravi-mcp/session"
 )
 
-func TestABudgetAllowsABurstAndThenItsRate(t *testing.T) {
+func TestBudgetAllowsBurstThenRate(t *testing.T) {
 	t.Parallel()
-	b := &session.Budget{PerHour: 120, Burst: 3}
+	b := &session.Budget{Limit: 120, Burst: 3}
 	now := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
 	for range 3 {
 		_, wait := b.Take("ada", now)
@@ -46,25 +46,45 @@ func TestABudgetAllowsABurstAndThenItsRate(t *testing.T) {
 	assert.Positive(t, wait, "a clock that goes back and forth gives nothing")
 }
 
-func TestWhatIsGivenBackCanBeTakenAgain(t *testing.T) {
+func TestBudgetGivesBack(t *testing.T) {
 	t.Parallel()
-	b := &session.Budget{PerHour: 1}
-	now := time.Now()
-	for range 5 {
-		giveBack, wait := b.Take("ada", now)
-		require.Zero(t, wait)
-		giveBack()
+	for name, b := range map[string]*session.Budget{"spread": {Limit: 1, Burst: 1}, "not spread": {Limit: 1}} {
+		now := time.Now()
+		for range 5 {
+			giveBack, wait := b.Take("ada", now)
+			require.Zero(t, wait, name)
+			giveBack()
+		}
+		_, wait := b.Take("ada", now)
+		require.Zero(t, wait, name)
+		_, wait = b.Take("ada", now)
+		assert.Equal(t, time.Hour, wait, name)
 	}
-	_, wait := b.Take("ada", now)
-	require.Zero(t, wait)
-	_, wait = b.Take("ada", now)
-	assert.Equal(t, time.Hour, wait)
 }
 
-func TestABudgetWithoutLimit(t *testing.T) {
+func TestBudgetWithinAnySpan(t *testing.T) {
+	t.Parallel()
+	b := &session.Budget{Limit: 3, Per: time.Minute}
+	start := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
+	take := func(seconds int) time.Duration {
+		_, wait := b.Take("ada", start.Add(time.Duration(seconds)*time.Second))
+		return wait
+	}
+	for _, at := range []int{0, 10, 50} {
+		require.Zero(t, take(at))
+	}
+	assert.Equal(t, 9*time.Second, take(51), "until the first has left the minute")
+	assert.Equal(t, time.Second, take(59))
+	assert.Zero(t, take(60))
+	assert.Equal(t, 10*time.Second, take(60))
+	assert.Zero(t, take(70))
+	assert.Equal(t, 30*time.Second, take(80))
+}
+
+func TestBudgetWithoutLimit(t *testing.T) {
 	t.Parallel()
 	var none *session.Budget
-	for _, b := range []*session.Budget{none, {}, {PerHour: -1, Burst: 1}} {
+	for _, b := range []*session.Budget{none, {}, {Limit: -1, Burst: 1}} {
 		for range 1000 {
 			_, wait := b.Take("ada", time.Now())
 			require.Zero(t, wait)
@@ -72,15 +92,22 @@ func TestABudgetWithoutLimit(t *testing.T) {
 	}
 }
 
-func TestABudgetHoldsWhenManyTakeAtOnce(t *testing.T) {
+func TestBudgetHoldsUnderConcurrency(t *testing.T) {
 	t.Parallel()
-	b := &session.Budget{PerHour: 10}
+	for _, b := range []*session.Budget{{Limit: 10, Burst: 10}, {Limit: 10}} {
+		assert.EqualValues(t, 10, takeAtOnce(b))
+	}
+}
+
+// takeAtOnce returns how many of many concurrent takes one caller got, while
+// others come and go.
+func takeAtOnce(b *session.Budget) int64 {
 	now := time.Now()
 	var taken atomic.Int64
 	var group sync.WaitGroup
 	for i := range 5000 {
 		group.Go(func() {
-			if giveBack, wait := b.Take(fmt.Sprint(i), now); wait == 0 { // others come and go
+			if giveBack, wait := b.Take(fmt.Sprint(i), now); wait == 0 {
 				giveBack()
 			}
 			if _, wait := b.Take("ada", now); wait == 0 {
@@ -89,5 +116,5 @@ func TestABudgetHoldsWhenManyTakeAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	assert.EqualValues(t, 10, taken.Load())
+	return taken.Load()
 }

@@ -149,7 +149,7 @@ func TestAValueThatWasNotShownDoesNotCount(t *testing.T) {
 func TestACallerCreatesSoManyIdentitiesAnHour(t *testing.T) {
 	h := newHouse(t, sandbox.Config{Era: sandbox.EraKeys}) // where numbers are extra
 	now := clocked(h, -1)
-	h.deps.Creates = &session.Budget{PerHour: 3}
+	h.deps.Creates = &session.Budget{Limit: 3, Burst: 3}
 	a := h.connectModern(local())
 	for _, name := range []string{"a", "b", "c"} {
 		ok[created](t, a.call("create_identity", args{"name": name}))

@@ -89,7 +89,7 @@ func (c *control) apply(a *app, cfg *server.Config, log zerolog.Logger) error {
 	}
 	cfg.Policies = c.policies
 	cfg.Reveals = server.NewReveals(c.maxReveals)
-	cfg.Deps.Creates = &session.Budget{PerHour: c.maxCreates}
+	cfg.Deps.Creates = &session.Budget{Limit: c.maxCreates, Burst: c.maxCreates}
 	for _, folder := range []struct {
 		flag, path string
 		root       **os.Root

@@ -16,7 +16,7 @@ const DefaultReveals = 120
 // NewReveals returns a budget of so many values an hour, a quarter of them at
 // once; a negative number sets no limit.
 func NewReveals(perHour int) *session.Budget {
-	return &session.Budget{PerHour: perHour, Burst: (perHour + 3) / 4}
+	return &session.Budget{Limit: perHour, Burst: (perHour + 3) / 4}
 }
 
 // limitReveals holds the calls that show a stored value to the caller's budget.

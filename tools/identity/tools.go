@@ -17,7 +17,7 @@ type handlers struct {
 func Tools(d *tool.Deps) []tool.Tool {
 	h := &handlers{Deps: d, creates: d.Creates}
 	if h.creates == nil {
-		h.creates = &session.Budget{PerHour: DefaultCreates}
+		h.creates = &session.Budget{Limit: DefaultCreates, Burst: DefaultCreates}
 	}
 	return tool.In(tool.SetIdentity,
 		tool.Define(tool.Spec{

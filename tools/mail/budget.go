@@ -2,59 +2,47 @@ package mail
 
 import (
 	"fmt"
-	"slices"
-	"sync"
 	"time"
 
 	"ravi-mcp/internal/fault"
+	"ravi-mcp/session"
+	"ravi-mcp/tools/tool"
 )
 
-// The send budget of one caller, mail and SMS together. It is what Ravi lets
-// one account send (API.md section 7.4).
-const (
-	sendsHourly = 60
-	sendsDaily  = 500
-)
-
-// sendBudget counts what callers have sent, in memory. The zero value is ready
-// for use.
-type sendBudget struct {
-	mu   sync.Mutex
-	sent map[string][]time.Time // oldest first, of the last day
+// sendLimit is what one caller may send within a span, mail and SMS together.
+type sendLimit struct {
+	*session.Budget
+	span string
 }
 
-// take counts a message of a caller, or says how long to wait for the next one.
-// giveBack takes the count back, for a message that did not go out.
-func (b *sendBudget) take(caller string, now time.Time) (giveBack func(), err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.sent == nil {
-		b.sent = make(map[string][]time.Time)
+// sendLimits are what Ravi lets one account send (docs/ravi-api.md#limits).
+func sendLimits() []sendLimit {
+	return []sendLimit{
+		{&session.Budget{Limit: 60, Per: time.Hour}, "an hour"},
+		{&session.Budget{Limit: 500, Per: 24 * time.Hour}, "a day"},
 	}
-	past := slices.DeleteFunc(b.sent[caller], func(t time.Time) bool { return !t.After(now.Add(-24 * time.Hour)) })
-	b.sent[caller] = past
-	for _, limit := range []struct {
-		most int
-		span time.Duration
-		word string
-	}{{sendsHourly, time.Hour, "an hour"}, {sendsDaily, 24 * time.Hour, "a day"}} {
-		if len(past) < limit.most {
-			continue
+}
+
+// spendSend counts a message of the caller's before it is sent, or refuses it.
+// giveBack takes the count back, for a message that did not go out.
+func (h *handlers) spendSend(call tool.Call) (giveBack func(), err error) {
+	var taken []func()
+	giveBack = func() {
+		for _, back := range taken {
+			back()
 		}
-		// The message that has to leave the span before another one fits.
-		if first := past[len(past)-limit.most]; first.After(now.Add(-limit.span)) {
-			e := fault.New(fault.RateLimited, fmt.Sprintf("This caller has sent %d messages within %s, and no more are sent.", limit.most, limit.word),
+	}
+	now := h.Time()
+	for _, limit := range h.sends {
+		back, wait := limit.Take(call.Caller.Name, now)
+		if wait > 0 {
+			giveBack()
+			e := fault.New(fault.RateLimited, fmt.Sprintf("This caller has sent %d messages within %s, and no more are sent.", limit.Limit, limit.span),
 				"Nothing was sent. Wait and call again.")
-			e.RetryAfter = first.Add(limit.span).Sub(now)
+			e.RetryAfter = wait
 			return nil, e
 		}
+		taken = append(taken, back)
 	}
-	b.sent[caller] = append(past, now)
-	return func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if i := slices.Index(b.sent[caller], now); i >= 0 {
-			b.sent[caller] = slices.Delete(b.sent[caller], i, i+1)
-		}
-	}, nil
+	return giveBack, nil
 }

@@ -169,7 +169,7 @@ func send[T any](ctx context.Context, h *handlers, call tool.Call, scope *ravi.S
 	if err := h.scan(ctx, scope, texts, files); err != nil {
 		return none, err
 	}
-	giveBack, err := h.sends.take(call.Caller.Name, h.Time())
+	giveBack, err := h.spendSend(call)
 	if err != nil {
 		return none, err
 	}

@@ -12,12 +12,12 @@ import (
 // handlers are the tools at work.
 type handlers struct {
 	*tool.Deps
-	sends sendBudget
+	sends []sendLimit
 }
 
 // Tools returns the tools of this family.
 func Tools(d *tool.Deps) []tool.Tool {
-	h := &handlers{Deps: d}
+	h := &handlers{Deps: d, sends: sendLimits()}
 	const whom = "Writing to somebody who is no contact, and to whom this identity has not written before, may need a person's approval. Stored passwords, secrets and fresh codes are not let out."
 	return slices.Concat(
 		tool.In(tool.SetMail,

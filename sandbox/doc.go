@@ -2,29 +2,59 @@
 // ways in for mail and text messages of an identity provider for agents, as an
 // http.Handler that needs no account and no network.
 //
-// Its wire formats are written from the facts of API.md and share nothing with
-// the client of this module, so that a mistake on either side shows.
+// Its wire formats are written from docs/ravi-api.md and share nothing with
+// package ravi, so that a mistake on either side shows.
 //
 // # Starting one
 //
 //	srv, err := sandbox.New(sandbox.Config{})
 //	acct, err := srv.Account(sandbox.AccountConfig{Email: "ada@example.com"})
+//	id, err := srv.CreateIdentity(acct.Email, sandbox.NewIdentity{Name: "shop-agent"})
 //	http.ListenAndServe("127.0.0.1:8080", srv)
 //
-// acct holds the credentials a client would get by logging in. In a test,
-// package sandboxtest does this in one line, and [Server.RoundTripper] reaches
-// the server without a socket, which is what testing/synctest needs. Make the
-// server inside the bubble that uses it.
+// acct holds the credentials that a client gets by logging in: tokens, or with
+// [EraKeys] a management key. A client then needs the base URL, a credential and,
+// in the token era, the header X-Ravi-Identity with id.UUID. [Server.Close] ends
+// streams, long polls and SMTP sessions.
 //
-// [Server.DeliverSMS] and [Server.DeliverEmail] are how messages come in;
-// [Server.Admin] offers the same over HTTP for other processes, and
-// [Server.ServeSMTP] takes mail. [Server.Faults] is the plan of what goes
-// wrong, [Server.Requests] shows what clients asked.
+// In a test, package sandboxtest does this in one line, and [Server.RoundTripper]
+// reaches the server without a socket, which is what testing/synctest needs: make
+// the server inside the bubble that uses it.
+//
+// Everything is in memory unless [Config.Data] names a folder; then a change is on
+// disk before its request is answered.
+//
+// # Messages
+//
+// [Server.DeliverSMS] and [Server.DeliverEmail] put a message into an inbox and
+// announce it on the event stream. [Server.ServeSMTP] takes mail from any mail
+// program. Mail and SMS that one identity sends to another are delivered, to other
+// recipients they only appear as sent. [Server.Admin] offers the same over HTTP for
+// other processes, without authentication:
+//
+//	curl -H 'Content-Type: application/json' http://127.0.0.1:8081/sms \
+//	    -d '{"to": "+15552000001", "from": "+15559876543", "body": "Your code is 481516"}'
+//
+// # Faults and records
+//
+// [Server.Faults] is the plan of what goes wrong: a status, a delay, a lost or
+// damaged answer, an event stream that ends, an event before its message. A [Fault]
+// chooses requests by method, endpoint and identity, lets some pass and then fails
+// some:
+//
+//	srv.Faults().Add(
+//		sandbox.Fault{Endpoint: "/api/passwords/*", Status: 503, RetryAfter: 2},
+//		sandbox.Fault{Endpoint: sandbox.DeliverSMSPoint, LateBy: time.Second},
+//	)
+//
+// [Server.Endpoints] lists the names of endpoints. [Server.Requests] returns what
+// clients asked, with the identity and the kind of credential of each request and
+// without the credential itself.
 //
 // # Eras
 //
-// Ravi changed its authentication several times (API.md section 1). A Server
-// speaks one of two dialects:
+// Ravi has changed its authentication several times (docs/ravi-api.md#eras). A
+// Server speaks one of two dialects:
 //
 //   - [EraTokens]: an access token, and X-Ravi-Identity on every call about one
 //     identity. A token bound to an identity (POST /api/auth/bind-identity/)
@@ -32,12 +62,14 @@
 //   - [EraKeys]: ravi_mgmt_ keys for the account, ravi_id_ keys for one
 //     identity, and ?identity= with a management key.
 //
-// A route that an era did not have answers 404 with an HTML page, as Django
-// does; a missing object of an existing route answers 404 with a JSON detail.
+// An endpoint that an era did not have answers 404 with an HTML page, as Django
+// does; a missing object of an existing endpoint answers 404 with a JSON detail.
 //
-// # Choices where the public material is silent
+// # Choices
 //
-//   - No identity named (token era): 400. An identity of somebody else, or
+// Where the public material is silent or contradicts itself, the server does this:
+//
+//   - No identity named (token era): 400. An identity of another account, or
 //     one that is gone: 404. Both statuses can be set in [Config].
 //   - A management key on a call about one identity, without ?identity=: 403,
 //     except GET /api/email/ and /api/phone/, which list the whole account. An
@@ -57,11 +89,11 @@
 //     an upload without naming an identity; the first mail that uses it gets it.
 //   - A device poll with "wait" is held for 25 seconds at most.
 //   - Reading does not mark as read unless [Config.MarkRead] is set.
-//   - Who was written to becomes a contact with source "auto"; who writes does not.
+//   - A recipient becomes a contact with source "auto"; a sender does not.
 //   - Identity update is PUT in the token era; PUT and PATCH in the key era.
 //   - Secrets live under /api/secrets/ and, in the token era, also under
 //     /api/vault/; [Config.SecretsPath] narrows that to one of them.
-//   - In the token era reply and forward want "subject", unless the token is bound.
+//   - In the token era reply and forward need "subject", unless the token is bound.
 //
 // # Concurrency
 //

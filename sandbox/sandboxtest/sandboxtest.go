@@ -1,10 +1,16 @@
-// Package sandboxtest starts an embedded Ravi for a test:
+// Package sandboxtest starts an embedded Ravi for a test; it ends with the test.
 //
-//	ravi := sandboxtest.New(t, sandbox.Config{})
-//	client := &http.Client{Transport: ravi.Server.RoundTripper()}
-//	req.Header.Set("Authorization", "Bearer "+ravi.Account.AccessToken)
+//	func TestSignUp(t *testing.T) {
+//		ravi := sandboxtest.New(t, sandbox.Config{})
+//		id := ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "shop-agent"})
+//		// Give ravi.URL, ravi.Account.AccessToken and id.UUID to the program under test.
+//		ravi.Server.DeliverSMS(sandbox.SMS{To: id.Phone, From: "+15559876543", Body: "Your code is 481516"})
+//		// Check what it did with the code, and what it asked: ravi.Server.Requests().
+//	}
 //
-// Everything ends with the test.
+// [New] listens on a loopback port. [Memory] opens no socket and works inside a
+// testing/synctest bubble, where hours pass in no time. Package sandbox documents
+// eras, faults and what else a test can set.
 package sandboxtest
 
 import (
@@ -28,7 +34,7 @@ type Instance struct {
 	Client *http.Client
 }
 
-// New starts a sandbox on a loopback port; the test's end closes it.
+// New starts a sandbox on a loopback port.
 func New(t testing.TB, cfg sandbox.Config) *Instance {
 	t.Helper()
 	i := Memory(t, cfg)
@@ -42,8 +48,7 @@ func New(t testing.TB, cfg sandbox.Config) *Instance {
 }
 
 // Memory makes a sandbox that is reached without a socket, through Client or
-// Server.RoundTripper. Called inside a testing/synctest bubble, it lives by
-// the bubble's clock.
+// Server.RoundTripper. Inside a testing/synctest bubble it uses the bubble's clock.
 func Memory(t testing.TB, cfg sandbox.Config) *Instance {
 	t.Helper()
 	s, err := sandbox.New(cfg)

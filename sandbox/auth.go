@@ -177,27 +177,27 @@ func (c *call) authorize() error {
 
 // chooseIdentity finds the identity a call is about.
 func (c *call) chooseIdentity() error {
-	asked := c.query.Get("identity")
+	requested := c.query.Get("identity")
 	if c.s.cfg.Era == EraTokens {
-		asked = c.r.Header.Get("X-Ravi-Identity")
+		requested = c.r.Header.Get("X-Ravi-Identity")
 	}
-	uuid := asked
+	uuid := requested
 	switch c.cred.kind {
 	case credBound, credIdentity:
 		uuid = c.cred.identity
-		if asked != "" && !strings.EqualFold(asked, uuid) {
+		if requested != "" && !strings.EqualFold(requested, uuid) {
 			return c.foreign()
 		}
 	case credAccess:
-		if asked == "" {
+		if requested == "" {
 			return detail(c.s.cfg.MissingIdentityStatus, "X-Ravi-Identity header is required.")
 		}
 	case credManagement:
 		// Era 3 does not know the parameter and lists the whole account.
-		if c.route.access == accessList && (asked == "" || c.s.cfg.NoIdentityQuery) {
+		if c.route.access == accessList && (requested == "" || c.s.cfg.NoIdentityQuery) {
 			return nil
 		}
-		if asked == "" || c.s.cfg.NoIdentityQuery {
+		if requested == "" || c.s.cfg.NoIdentityQuery {
 			return detail(403, "Identity-scoped key required.")
 		}
 	}

@@ -120,8 +120,8 @@ func start(t *testing.T, cfg sandbox.Config) (*sandboxtest.Instance, client) {
 	return r, client{t: t, ravi: r, token: token}
 }
 
-// eachEra runs a story in both eras; c is about a new identity with a number.
-func eachEra(t *testing.T, cfg sandbox.Config, story func(t *testing.T, r *sandboxtest.Instance, c client, id sandbox.IdentityInfo)) {
+// eachEra runs a test in both eras; c is about a new identity with a number.
+func eachEra(t *testing.T, cfg sandbox.Config, test func(t *testing.T, r *sandboxtest.Instance, c client, id sandbox.IdentityInfo)) {
 	t.Helper()
 	for _, era := range []sandbox.Era{sandbox.EraTokens, sandbox.EraKeys} {
 		t.Run(string(era), func(t *testing.T) {
@@ -130,7 +130,7 @@ func eachEra(t *testing.T, cfg sandbox.Config, story func(t *testing.T, r *sandb
 			cfg.Era = era
 			r, c := start(t, cfg)
 			id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "shop-agent", ProvisionPhone: true})
-			story(t, r, c.as(id.UUID), id)
+			test(t, r, c.as(id.UUID), id)
 		})
 	}
 }

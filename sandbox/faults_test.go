@@ -31,7 +31,7 @@ func (c client) try(method, path string, body any) (res *http.Response, content 
 
 func TestFaultsOfAnswers(t *testing.T) {
 	t.Parallel()
-	for name, story := range map[string]struct {
+	for name, test := range map[string]struct {
 		fault sandbox.Fault
 		check func(t *testing.T, res *http.Response, body []byte, err error)
 	}{
@@ -91,11 +91,11 @@ func TestFaultsOfAnswers(t *testing.T) {
 				r := reach(t, sandbox.Config{})
 				r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
 				c := client{t: t, ravi: r, token: r.Account.AccessToken}
-				story.fault.Endpoint = "/api/identities/"
-				story.fault.Count = 2 // net/http repeats a GET once on a connection it had used before
-				r.Server.Faults().Add(story.fault)
+				test.fault.Endpoint = "/api/identities/"
+				test.fault.Count = 2 // net/http repeats a GET once on a connection it had used before
+				r.Server.Faults().Add(test.fault)
 				res, body, err := c.try("GET", "/api/identities/", nil)
-				story.check(t, res, body, err)
+				test.check(t, res, body, err)
 				c.get("/api/domains/").is(200)
 				assert.True(t, r.Server.Requests()[0].Fault)
 				r.Server.Faults().Clear()
@@ -171,7 +171,7 @@ func TestFaultsOfTheStream(t *testing.T) {
 		}
 		return out
 	}
-	for name, story := range map[string]struct {
+	for name, test := range map[string]struct {
 		fault sandbox.Fault
 		want  string
 	}{
@@ -185,8 +185,8 @@ func TestFaultsOfTheStream(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, c := start(t, sandbox.Config{})
 				id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
-				story.fault.Endpoint = "/api/events/stream/"
-				r.Server.Faults().Add(story.fault)
+				test.fault.Endpoint = "/api/events/stream/"
+				r.Server.Faults().Add(test.fault)
 				events := c.as(id.UUID).listen(t.Context(), "")
 				for _, body := range []string{"a", "b", "c", "d"} {
 					_, err := r.Server.DeliverSMS(sandbox.SMS{To: id.Phone, From: "x", Body: body})
@@ -195,7 +195,7 @@ func TestFaultsOfTheStream(t *testing.T) {
 				}
 				time.Sleep(time.Second)
 				r.Server.DropStreams(id.UUID)
-				assert.Equal(t, story.want, bodies(events))
+				assert.Equal(t, test.want, bodies(events))
 				assert.Zero(t, r.Server.Streams(id.UUID))
 			})
 		})

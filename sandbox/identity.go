@@ -49,12 +49,20 @@ func (c *call) updateIdentity() (reply, error) {
 	if sent {
 		rec.Name = name
 	}
-	rec.Updated = c.s.now()
-	if err := c.s.save(op{bucket: bucketIdentities, key: id.uuid, value: rec}); err != nil {
+	if err := c.s.replace(id, rec); err != nil {
 		return reply{}, err
 	}
-	id.rec = rec
-	return ok(c.s.wireIdentity(rec))
+	return ok(c.s.wireIdentity(id.rec))
+}
+
+// replace stores a changed record. identity.mu must be held.
+func (s *Server) replace(id *identity, rec identityRec) error {
+	rec.Updated = s.now()
+	err := s.save(op{bucket: bucketIdentities, key: id.uuid, value: rec})
+	if err == nil {
+		id.rec = rec
+	}
+	return err
 }
 
 func (c *call) provisionPhone() (reply, error) {
@@ -85,15 +93,12 @@ func (c *call) provisionPhone() (reply, error) {
 		return reply{}, detail(409, "This identity already has a phone number.")
 	}
 	rec := id.rec
-	rec.Phone, rec.PhoneID = s.nextPhone(), s.nextID()
-	rec.PhoneAt = s.now()
-	rec.Updated = rec.PhoneAt
-	if err := s.save(op{bucket: bucketIdentities, key: id.uuid, value: rec}); err != nil {
+	rec.Phone, rec.PhoneID, rec.PhoneAt = s.nextPhone(), s.nextID(), s.now()
+	if err := s.replace(id, rec); err != nil {
 		return reply{}, err
 	}
-	id.rec = rec
 	s.phones[rec.Phone] = id
-	return created(s.wireIdentity(rec))
+	return created(s.wireIdentity(id.rec))
 }
 
 // deleteIdentity destroys an identity and all it owns; its address and number
@@ -122,17 +127,17 @@ func (c *call) deleteIdentity() (reply, error) {
 	for _, b := range []string{bucketEmails, bucketSMS, bucketPasswords, bucketSecrets, bucketContacts, bucketAttachments, bucketEvents} {
 		ops = append(ops, op{bucket: b, key: id.uuid + "/", prefix: true})
 	}
-	var dead []string
+	var revoked []string
 	for k, rec := range s.keys {
 		if rec.Identity == id.uuid {
-			dead = append(dead, k)
+			revoked = append(revoked, k)
 			ops = append(ops, op{bucket: bucketKeys, key: k})
 		}
 	}
 	if err := s.save(ops...); err != nil {
 		return reply{}, err
 	}
-	for _, k := range dead {
+	for _, k := range revoked {
 		delete(s.keys, k)
 	}
 	id.deleted = true

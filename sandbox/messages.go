@@ -113,8 +113,8 @@ func (c *call) messageFilter() (match func(m *messageHead, from, thread string) 
 
 // page answers with a list given oldest first, in the shape asked for.
 func (c *call) page(all []any, style ListStyle) (reply, error) {
-	asked := c.query.Has("limit") || c.query.Has("offset") || c.query.Has("created_after")
-	if style == ListBare || style == ListOnDemand && !asked {
+	paged := c.query.Has("limit") || c.query.Has("offset") || c.query.Has("created_after")
+	if style == ListBare || style == ListOnDemand && !paged {
 		slices.Reverse(all)
 		return ok(all)
 	}

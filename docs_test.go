@@ -215,3 +215,14 @@ func TestCitationChecker(t *testing.T) {
 	assert.Equal(t, []string{"`internal/nowhere`: there is no such file"}, all.links("SECURITY.md", "`internal/nowhere` `docs/` `tools/list`"))
 	assert.Equal(t, []string{"](nowhere.txt): there is no such file"}, all.links("SECURITY.md", "[x](nowhere.txt)"))
 }
+
+// Packages that only tests import need no line of their own.
+func TestArchitectureListsEveryPackage(t *testing.T) {
+	page, err := os.ReadFile("ARCHITECTURE.md")
+	require.NoError(t, err)
+	for _, s := range sources(t) {
+		if s.pkg != "" && !strings.HasPrefix(s.pkg, "internal/test/") && !strings.HasSuffix(s.pkg, "test") {
+			assert.Contains(t, string(page), "`"+s.pkg+"`", "the table of ARCHITECTURE.md")
+		}
+	}
+}

@@ -64,18 +64,18 @@ func running(t *testing.T, path string) bool {
 	return false
 }
 
-// hostileSite is a web site whose page tries to use a server of this machine.
-type hostileSite struct {
+// attacker is a web site whose page tries to use a server of this machine.
+type attacker struct {
 	*httptest.Server
 	outcomes chan map[string]string
 }
 
-// newHostileSite starts the site; proxy is what else there is on it, nil for nothing.
-func newHostileSite(t *testing.T, proxy http.Handler) *hostileSite {
+// newAttacker starts the web site; proxy is what else there is on it, nil for nothing.
+func newAttacker(t *testing.T, proxy http.Handler) *attacker {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join("testdata", "browser", "page.html"))
 	require.NoError(t, err)
-	e := &hostileSite{outcomes: make(chan map[string]string, 1)}
+	e := &attacker{outcomes: make(chan map[string]string, 1)}
 	done := make(chan struct{})
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -107,15 +107,15 @@ func newHostileSite(t *testing.T, proxy http.Handler) *hostileSite {
 }
 
 // as is the URL of the site under another host name.
-func (e *hostileSite) as(host string) string {
+func (e *attacker) as(host string) string {
 	return strings.Replace(e.URL, "127.0.0.1", host, 1)
 }
 
 // attack opens the site's page under its URL and returns what came of each way
 // to use the target.
-func (e *hostileSite) attack(t *testing.T, site, target string) map[string]string {
+func (e *attacker) attack(t *testing.T, origin, target string) map[string]string {
 	t.Helper()
-	browse(t, site+"/?target="+url.QueryEscape(target))
+	browse(t, origin+"/?target="+url.QueryEscape(target))
 	select {
 	case outcomes := <-e.outcomes:
 		require.Len(t, outcomes, 21)
@@ -159,17 +159,17 @@ func TestWebPageCannotUseALocalServer(t *testing.T) {
 	env, _ := harness.Environment(t)
 	t.Run("of another origin", func(t *testing.T) {
 		r := harness.StartHTTP(t, env, "--sandbox", "--log-level", "info")
-		site := newHostileSite(t, nil)
-		outcomes := site.attack(t, site.URL, r.URL)
+		page := newAttacker(t, nil)
+		outcomes := page.attack(t, page.URL, r.URL)
 		nothingRead(t, outcomes)
 		assert.Empty(t, identitiesOf(t, r))
 		assert.NotContains(t, r.Log(), "tools/call")
 	})
 	// What the other pages lack is only the permission: with it, they could.
 	t.Run("of an origin that may", func(t *testing.T) {
-		site := newHostileSite(t, nil)
-		r := harness.StartHTTP(t, env, "--sandbox", "--log-level", "info", "--allow-origin", site.URL)
-		outcomes := site.attack(t, site.URL, r.URL)
+		page := newAttacker(t, nil)
+		r := harness.StartHTTP(t, env, "--sandbox", "--log-level", "info", "--allow-origin", page.URL)
+		outcomes := page.attack(t, page.URL, r.URL)
 		assert.Contains(t, outcomes["preflighted /mcp"], `read 200 {"jsonrpc":"2.0","id":1,"result":`)
 		assert.Contains(t, outcomes["stream /sse"], "read /message?sessionId=")
 		assert.ElementsMatch(t, []string{"by-preflighted", "by-stream"}, identitiesOf(t, r), "%v", outcomes)
@@ -179,8 +179,8 @@ func TestWebPageCannotUseALocalServer(t *testing.T) {
 	for name, host := range map[string]string{"whose name was rebound": "evil.test", "of the server's own": "localhost"} {
 		t.Run(name, func(t *testing.T) {
 			r := harness.StartHTTP(t, env, "--sandbox", "--log-level", "info")
-			site := newHostileSite(t, rebound(t, host, r.URL))
-			outcomes := site.attack(t, site.as(host), site.as(host))
+			page := newAttacker(t, rebound(t, host, r.URL))
+			outcomes := page.attack(t, page.as(host), page.as(host))
 			if host == "localhost" {
 				assert.Contains(t, outcomes["preflighted /mcp"], "read 200 ")
 				assert.Contains(t, identitiesOf(t, r), "by-preflighted")

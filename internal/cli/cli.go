@@ -15,6 +15,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -91,3 +93,25 @@ The same with an embedded Ravi: claude mcp add ravi -- ravi-mcp stdio --sandbox
 
 The Ravi credential comes from RAVI_API_KEY, RAVI_ACCESS_TOKEN, the folder in
 RAVI_CONFIG_DIR, or ~/.ravi, in this order; never from the command line.`
+
+// version returns the version of the module that this binary was built from,
+// "devel" for one built from a checkout.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "devel"
+	}
+	return info.Main.Version
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "ravi-mcp %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}

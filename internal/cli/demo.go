@@ -44,8 +44,8 @@ func demo(ctx context.Context, s streams) error {
 	p.printf("embedded Ravi at %s; each agent runs 'ravi-mcp stdio' as its own process\n", ravi.url)
 
 	agents := []*agent{
-		{name: "agent-amber", site: "nimbus.example", code: "804 213", link: "https://nimbus.example/verify?token=Zk3v9QpW7xTn", color: cyan},
-		{name: "agent-basalt", site: "quarry.example", code: "551 906", link: "https://quarry.example/confirm/8fJq2LmX4sRd", color: magenta},
+		{name: "agent-amber", domain: "nimbus.example", code: "804 213", link: "https://nimbus.example/verify?token=Zk3v9QpW7xTn", color: cyan},
+		{name: "agent-basalt", domain: "quarry.example", code: "551 906", link: "https://quarry.example/confirm/8fJq2LmX4sRd", color: magenta},
 	}
 	g, running := errgroup.WithContext(ctx)
 	for _, a := range agents {

@@ -19,8 +19,8 @@ import (
 
 // agent is one of the demo: an MCP client with a server process of its own.
 type agent struct {
-	name, site, code, link string
-	color                  color
+	name, domain, code, link string
+	color                    color
 
 	printer *printer
 	ravi    *embedded
@@ -79,7 +79,7 @@ func (a *agent) signUp(ctx context.Context) error {
 	}
 	a.uuid, a.address = identity.Identity.UUID, identity.Address
 
-	a.note("signs up at %s with %s and %s; the site sends a code by SMS and a link by mail", a.site, identity.Address, identity.Phone)
+	a.note("signs up at %s with %s and %s; the site sends a code by SMS and a link by mail", a.domain, identity.Address, identity.Phone)
 	sent := make(chan error, 1)
 	go func() { sent <- a.deliver(ctx, identity.Address, identity.Phone) }()
 
@@ -99,13 +99,13 @@ func (a *agent) signUp(ctx context.Context) error {
 	if err = errors.Join(err, <-sent); err != nil {
 		return err
 	}
-	if err := a.call(ctx, nil, "save_credential", args{"identity": a.uuid, "domain": a.site, "username": a.address}); err != nil {
+	if err := a.call(ctx, nil, "save_credential", args{"identity": a.uuid, "domain": a.domain, "username": a.address}); err != nil {
 		return err
 	}
-	return a.call(ctx, nil, "get_credential", args{"identity": a.uuid, "domain": a.site})
+	return a.call(ctx, nil, "get_credential", args{"identity": a.uuid, "domain": a.domain})
 }
 
-// deliver sends what the site and other senders send: decoys first, then the real
+// deliver sends what the web site and other senders send: decoys first, then the real
 // messages, late.
 func (a *agent) deliver(ctx context.Context, address, phone string) error {
 	steps := []func() error{
@@ -114,11 +114,11 @@ func (a *agent) deliver(ctx context.Context, address, phone string) error {
 			return a.mail(address, "Weekly <news@weekly.example>", "Issue 4821", "The 2026 edition: 381204 readers. Unsubscribe: https://weekly.example/u/77120", "")
 		},
 		func() error {
-			return a.sms(phone, "32665", "Your "+a.site+" verification code is "+a.code+". Do not share it.")
+			return a.sms(phone, "32665", "Your "+a.domain+" verification code is "+a.code+". Do not share it.")
 		},
 		func() error {
-			return a.mail(address, "no-reply@"+a.site, "Confirm your email address", "",
-				`<p>Welcome!</p><p><a href="`+a.link+`">Confirm my address</a></p><p><a href="https://`+a.site+`/help">Help</a></p>`)
+			return a.mail(address, "no-reply@"+a.domain, "Confirm your email address", "",
+				`<p>Welcome!</p><p><a href="`+a.link+`">Confirm my address</a></p><p><a href="https://`+a.domain+`/help">Help</a></p>`)
 		},
 	}
 	for _, step := range steps {

@@ -24,8 +24,8 @@ type request struct {
 	status                     int
 }
 
-// rooms are the parts of Ravi, which tools need them, and whether a server goes on reading there after a call.
-var rooms = []struct {
+// endpoints are the parts of Ravi, which tools need them, and whether a server goes on reading there after a call.
+var endpoints = []struct {
 	path    string
 	tools   []string
 	watched bool
@@ -87,9 +87,9 @@ func (r *run) judge() {
 		}
 		var tools []string
 		var watched bool
-		for _, room := range rooms {
-			if strings.HasPrefix(q.endpoint, room.path) {
-				tools, watched = room.tools, room.watched
+		for _, endpoint := range endpoints {
+			if strings.HasPrefix(q.endpoint, endpoint.path) {
+				tools, watched = endpoint.tools, endpoint.watched
 			}
 		}
 		timed := slices.ContainsFunc(spans, func(s *span) bool {

@@ -43,50 +43,14 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 		return nil, err
 	}
 	a.closers = append(a.closers, endTraces)
-	observe := func(ctx context.Context, r ravi.Request) {
-		o.metrics.Ravi(r)
-		a.tracer.Ravi(ctx, r)
+	configFile, err := a.openAccounts(o, log, notes)
+	if err != nil {
+		a.close()
+		return nil, err
 	}
-	sources := config.Sources{TrustProject: o.trustProject, Warn: func(msg string) { log.Warn().Msg(msg) }}
-	connect := func() (*ravi.Client, error) {
-		credentials, err := sources.Credentials()
-		if err != nil {
-			return nil, err
-		}
-		a.credentials.keep("", credentials)
-		return ravi.New(ravi.Config{Credentials: *credentials, UserAgent: "ravi-mcp/" + version(), Logger: log, Observe: observe})
+	if a.store = o.store; a.store == nil {
+		a.store = &session.Memory{}
 	}
-	a.accounts = &session.Accounts{Connect: func(folder string) (*ravi.Client, error) {
-		credentials, err := folderCredentials(sources, folder)
-		if err != nil {
-			return nil, err
-		}
-		a.credentials.keep(folder, credentials)
-		return ravi.New(ravi.Config{Credentials: *credentials, UserAgent: "ravi-mcp/" + version(), Logger: log, Observe: observe})
-	}}
-	configFile := sources.Identity
-	if o.remote {
-		configFile = nil // a file of this machine is of no particular caller
-	}
-	if o.sandbox {
-		embedded, err := startEmbedded(o.embedded, notes)
-		if err != nil {
-			return nil, fmt.Errorf("start the embedded Ravi: %w", err)
-		}
-		a.closers = append(a.closers, embedded.close)
-		connect = func() (*ravi.Client, error) {
-			credentials := embedded.credentials()
-			a.credentials.keep("", &credentials)
-			return ravi.New(ravi.Config{Credentials: credentials, BaseURL: embedded.url, Logger: log, Observe: observe})
-		}
-		configFile, a.accounts = nil, nil // a file names an identity and a credential of the real Ravi
-	}
-	var store session.Store = &session.Memory{}
-	if o.store != nil {
-		store = o.store
-	}
-	a.store = store
-	a.account = &session.Account{Connect: connect}
 	if o.sealer == nil {
 		o.sealer = token.Random()
 	}
@@ -96,8 +60,8 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 	}
 	a.closers = append(a.closers, func() { a.hub.Close(); _ = a.account.Close(); _ = a.accounts.Close() })
 	a.deps = &tools.Deps{
-		Account: a.account, Accounts: a.accounts, Store: store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: o.sealer, Version: version(),
-		Resolver: &session.Resolver{Account: a.account, Accounts: a.accounts, Store: store, Identity: o.identity, ConfigFile: configFile},
+		Account: a.account, Accounts: a.accounts, Store: a.store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: o.sealer, Version: version(),
+		Resolver: &session.Resolver{Account: a.account, Accounts: a.accounts, Store: a.store, Identity: o.identity, ConfigFile: configFile},
 	}
 	o.lease(a, log)
 	cfg := server.Config{Version: version(), ReadOnly: o.readOnly, Metrics: o.metrics, Tracer: a.tracer, Log: log, Deps: a.deps}
@@ -110,6 +74,49 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 		return nil, err
 	}
 	return a, nil
+}
+
+// openAccounts sets the accounts, which connect when they are first used, and returns where the file with an identity is
+// looked for; nil: nowhere.
+func (a *app) openAccounts(o options, log zerolog.Logger, notes io.Writer) (configFile func() (config.IdentityRef, error), err error) {
+	client := func(folder, url string, credentials *config.Credentials, err error) (*ravi.Client, error) {
+		if err != nil {
+			return nil, err
+		}
+		a.credentials.keep(folder, credentials)
+		return ravi.New(ravi.Config{
+			Credentials: *credentials, BaseURL: url, UserAgent: "ravi-mcp/" + version(), Logger: log,
+			Observe: func(ctx context.Context, r ravi.Request) {
+				o.metrics.Ravi(r)
+				a.tracer.Ravi(ctx, r)
+			},
+		})
+	}
+	if o.sandbox {
+		embedded, err := startEmbedded(o.embedded, notes)
+		if err != nil {
+			return nil, fmt.Errorf("start the embedded Ravi: %w", err)
+		}
+		a.closers = append(a.closers, embedded.close)
+		a.account = &session.Account{Connect: func() (*ravi.Client, error) {
+			credentials := embedded.credentials()
+			return client("", embedded.url, &credentials, nil)
+		}}
+		return nil, nil // a file names an identity and a credential of the real Ravi
+	}
+	sources := config.Sources{TrustProject: o.trustProject, Warn: func(msg string) { log.Warn().Msg(msg) }}
+	a.account = &session.Account{Connect: func() (*ravi.Client, error) {
+		credentials, err := sources.Credentials()
+		return client("", "", credentials, err)
+	}}
+	a.accounts = &session.Accounts{Connect: func(folder string) (*ravi.Client, error) {
+		credentials, err := folderCredentials(sources, folder)
+		return client(folder, "", credentials, err)
+	}}
+	if o.remote {
+		return nil, nil // a file of this machine is of no particular caller
+	}
+	return sources.Identity, nil
 }
 
 // close ends what runs, the last started first.

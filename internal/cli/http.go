@@ -153,25 +153,13 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 	}
 	defer l.Close()
 	web, sessions := f.assemble(app, access, shared, l.Addr(), log)
-	f.metrics.Gauge("sessions", "Protocol sessions that are open at this process.", sessions.Len)
-	f.metrics.Gauge("http_requests_open", "HTTP requests in hand, waits and streams among them.", func() int { return web.Stats().Open })
-	f.metrics.Gauge("http_calls_running", "Calls over HTTP in hand that do not wait.", func() int { return web.Stats().Running })
+	f.addGauges(web, sessions)
 	ctx, cancel := context.WithCancel(ctx)
 	defer serveMetrics(ctx, scrapes, f.metrics, log)()
 	defer cancel()
 	go sessions.Run(ctx)
 	startIssuer(ctx, access.issuer)
-	if access.callers != nil {
-		go access.callers.Watch(ctx, time.Second, func(gone []string) {
-			for _, name := range gone {
-				log.Info().Str("caller", name).Msg("the caller may not call any more")
-				sessions.EndCaller(name)
-				web.CallerGone(name)
-			}
-		}, func(err error) {
-			log.Error().Err(err).Msg("the callers file was not taken over; the old one still holds")
-		})
-	}
+	watchCallers(ctx, access.callers, sessions, web, log)
 	f.announce(s, l.Addr(), access, certificate)
 	shared.announce(s)
 	if scrapes != nil {
@@ -213,6 +201,30 @@ func (f *httpFlags) assemble(app *app, access access, shared *sharedStore, addr 
 		web.SessionEnded(key)
 	}
 	return web, sessions
+}
+
+// addGauges adds what is counted at the endpoint to the metrics, if there are any.
+func (f *httpFlags) addGauges(web *mcphttp.Server, sessions sessionTable) {
+	f.metrics.Gauge("sessions", "Protocol sessions that are open at this process.", sessions.Len)
+	f.metrics.Gauge("http_requests_open", "HTTP requests in hand, waits and streams among them.", func() int { return web.Stats().Open })
+	f.metrics.Gauge("http_calls_running", "Calls over HTTP in hand that do not wait.", func() int { return web.Stats().Running })
+}
+
+// watchCallers follows the callers file until ctx ends. A caller that is removed from it loses sessions and calls.
+func watchCallers(ctx context.Context, callers *session.Callers, sessions sessionTable, web *mcphttp.Server, log zerolog.Logger) {
+	if callers == nil {
+		return
+	}
+	gone := func(names []string) {
+		for _, name := range names {
+			log.Info().Str("caller", name).Msg("the caller may not call any more")
+			sessions.EndCaller(name)
+			web.CallerGone(name)
+		}
+	}
+	go callers.Watch(ctx, time.Second, gone, func(err error) {
+		log.Error().Err(err).Msg("the callers file was not taken over; the old one still holds")
+	})
 }
 
 // announce says on stderr where the server is and who may use it.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	mcphttp "ravi-mcp/internal/server/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +15,8 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+
+	mcphttp "ravi-mcp/internal/server/http"
 )
 
 // BenchmarkHTTP measures a tool that needs no upstream call, get_identity, behind everything that a call passes, against

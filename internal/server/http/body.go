@@ -12,15 +12,6 @@ import (
 	"time"
 )
 
-var (
-	refuseType     = &refusal{status: http.StatusUnsupportedMediaType, message: "Content-Type must be application/json in UTF-8"}
-	refuseEncoding = &refusal{status: http.StatusUnsupportedMediaType, message: "a compressed body is not accepted"}
-	refuseAccept   = &refusal{status: http.StatusNotAcceptable, message: "Accept must allow application/json and text/event-stream"}
-	refuseLong     = &refusal{status: http.StatusRequestEntityTooLarge, message: "the body is longer than 1 MiB"}
-	refuseSlow     = &refusal{status: http.StatusRequestTimeout, message: "the body did not arrive in time"}
-	refuseBroken   = &refusal{status: http.StatusBadRequest, message: "the body could not be read"}
-)
-
 // contentType refuses everything but JSON: a web page can send other types to any server without asking it first.
 func contentType(r *http.Request) *refusal {
 	if r.Header["Content-Encoding"] != nil {
@@ -64,11 +55,10 @@ func accepts(r *http.Request, media string) bool {
 }
 
 // body reads the whole body, which must come in time and be no longer than MaxBody. Only so much memory is
-// taken as bytes have come, and for long bodies only as long as there is some to give.
-func (s *site) body(w http.ResponseWriter, r *http.Request) (data []byte, free func(), no *refusal) {
-	free = func() {}
+// taken as bytes have come, and for long bodies only as long as there is some to give; f gives that back when it is done.
+func (s *httpServer) body(w http.ResponseWriter, r *http.Request, f *inflight) ([]byte, *refusal) {
 	if r.ContentLength > MaxBody {
-		return nil, free, refuseLong
+		return nil, refuseLong
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(cmp.Or(max(s.Limits.BodyTime, 0), DefaultBodyTime)))
@@ -76,25 +66,21 @@ func (s *site) body(w http.ResponseWriter, r *http.Request) (data []byte, free f
 	buffer := bytes.NewBuffer(make([]byte, 0, size))
 	_, err := io.CopyN(buffer, r.Body, smallBody)
 	if err == nil {
-		if !s.large.TryAcquire(MaxBody) {
-			return nil, free, refuseBusy
+		if !s.largeBodies.TryAcquire(MaxBody) {
+			return nil, refuseBusy
 		}
-		free = func() { s.large.Release(MaxBody) }
+		f.freeBody = func() { s.largeBodies.Release(MaxBody) }
 		_, err = io.CopyN(buffer, r.Body, MaxBody-smallBody+1)
 	}
 	switch {
 	case buffer.Len() > MaxBody:
-		free()
-		return nil, func() {}, refuseLong
+		return nil, refuseLong
 	case errors.Is(err, io.EOF):
 		_ = control.SetReadDeadline(time.Time{})
 		delete(w.Header(), "Connection")
-		return buffer.Bytes(), free, nil
+		return buffer.Bytes(), nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		no = refuseSlow
-	default:
-		no = refuseBroken
+		return nil, refuseSlow
 	}
-	free()
-	return nil, func() {}, no
+	return nil, refuseBroken
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -20,42 +22,35 @@ type openQuestion struct {
 	reply           chan jsonrpc.Reply
 }
 
-// questionIDs name the questions of this process. mcp-go counts from 1 in each, so that with several replicas, or after a
-// restart, the answer to one question would be taken for that to another.
-type questionIDs struct{ process string }
+// questions are those that clients were asked and have not answered. Their ids have the process in them: mcp-go counts
+// from 1 in each, so that with several replicas, or after a restart, the answer to one question would be taken for that to
+// another.
+type questions struct {
+	process string
+	last    atomic.Int64
+	open    sync.Map // id -> *openQuestion
+}
 
-func newQuestionIDs() questionIDs { return questionIDs{process: rand.Text() + "."} }
+func newQuestions() questions { return questions{process: rand.Text() + "."} }
 
-func (q questionIDs) name(n int64) string { return q.process + strconv.FormatInt(n, 10) }
+// add opens a question under a new id.
+func (q *questions) add(asked *openQuestion) (id string) {
+	id = q.process + strconv.FormatInt(q.last.Add(1), 10)
+	q.open.Store(id, asked)
+	return id
+}
 
 // own reports whether the question is, or was, one of this process.
-func (q questionIDs) own(id string) bool { return strings.HasPrefix(id, q.process) }
-
-// Notify sends a notification on the response to the request.
-func (f *flight) Notify(ctx context.Context, method string, params any) error {
-	return f.answer.notify(ctx, method, params)
-}
-
-// AwaitAcknowledgement returns when the response to a subscription has begun.
-func (f *flight) AwaitAcknowledgement(ctx context.Context) {
-	if f.answer == nil || f.answer.begun == nil {
-		return
-	}
-	select {
-	case <-f.answer.begun:
-	case <-ctx.Done():
-	}
-}
+func (q *questions) own(id string) bool { return strings.HasPrefix(id, q.process) }
 
 // Elicit asks the client for input on the stream of its call, in protocols up to 2025-11-25, and waits for the answer as
 // long as ctx lives. When that ends first, the client is told that the question no longer stands.
-func (f *flight) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp.ElicitationResult, error) {
-	s := f.site
-	id := s.questionIDs.name(s.questions.Add(1))
-	q := &openQuestion{caller: f.who.name, session: f.session, reply: make(chan jsonrpc.Reply, 1)}
-	s.asked.Store(id, q)
-	defer s.asked.Delete(id)
-	if err := f.answer.send(ctx, id, string(mcp.MethodElicitationCreate), params); err != nil {
+func (f *inflight) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp.ElicitationResult, error) {
+	questions := &f.server.questions
+	q := &openQuestion{caller: f.caller.name, session: f.call.Session, reply: make(chan jsonrpc.Reply, 1)}
+	id := questions.add(q)
+	defer questions.open.Delete(id)
+	if err := f.response.send(ctx, id, string(mcp.MethodElicitationCreate), params); err != nil {
 		return nil, err
 	}
 	select {
@@ -63,37 +58,30 @@ func (f *flight) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp
 		return server.ElicitationResult(got)
 	case <-ctx.Done():
 	}
-	_ = f.answer.notify(context.WithoutCancel(ctx), string(mcp.MethodNotificationCancelled), map[string]string{"requestId": id})
+	_ = f.response.notify(context.WithoutCancel(ctx), string(mcp.MethodNotificationCancelled), map[string]string{"requestId": id})
 	return nil, context.Cause(ctx)
 }
 
-var (
-	refuseReply = &refusal{status: http.StatusBadRequest, message: "no question of this session waits for this answer"}
-	refuseOther = &refusal{status: http.StatusServiceUnavailable, retry: true, message: "another replica asked this, and only it can take the answer; retry, or let the proxy send a session's requests to one replica"}
-)
-
-// takeReply takes a client's answer to a question of ours; of the same session, or it was not asked. It reports false for
-// an answer to what mcp-go asked, which names its questions by numbers.
-func (s *site) takeReply(w http.ResponseWriter, f *flight, env jsonrpc.Envelope, body []byte) bool {
+// takeReply takes a client's answer to a question of this server; of the same session, or it was not asked. It reports
+// false for an answer to what mcp-go asked, which names its questions by numbers.
+func (s *httpServer) takeReply(w http.ResponseWriter, f *inflight, m message) (taken bool, refused *refusal) {
 	var id string
-	if f.session == "" || json.Unmarshal(env.ID, &id) != nil {
-		return false
+	if f.call.Session == "" || json.Unmarshal(m.env.ID, &id) != nil {
+		return false, nil
 	}
-	if found, ok := s.asked.Load(id); ok {
+	if found, ok := s.questions.open.Load(id); ok {
 		q := found.(*openQuestion)
-		if q.caller == f.who.name && q.session == f.session {
+		if q.caller == f.caller.name && q.session == f.call.Session {
 			select {
-			case q.reply <- jsonrpc.ParseReply(body):
+			case q.reply <- jsonrpc.ParseReply(m.body):
 				w.WriteHeader(http.StatusAccepted)
-				return true
+				return true, nil
 			default: // answered already
 			}
 		}
 	}
-	if s.questionIDs.own(id) {
-		s.refuse(w, refuseReply, nil)
-	} else {
-		s.refuse(w, refuseOther, nil)
+	if s.questions.own(id) {
+		return true, refuseReply
 	}
-	return true
+	return true, refuseReplyOfOther
 }

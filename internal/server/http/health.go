@@ -22,9 +22,9 @@ type readiness struct {
 	err error
 }
 
-func (s *site) serveHealth(w http.ResponseWriter, r *http.Request) {
-	if !s.methods(w, r, http.MethodGet, http.MethodHead) {
-		return
+func (s *httpServer) serveHealth(w http.ResponseWriter, r *http.Request) *refusal {
+	if refused := allow(r, http.MethodGet, http.MethodHead); refused != nil {
+		return refused
 	}
 	status, text := http.StatusOK, `{"status":"ok"}`+"\n"
 	if r.URL.Path == pathReady {
@@ -39,9 +39,10 @@ func (s *site) serveHealth(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Content-Type"] = valueJSON
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text))
+	return nil
 }
 
-func (s *site) isReady() error {
+func (s *httpServer) isReady() error {
 	if s.Ready == nil || s.ending.Load() {
 		return nil
 	}

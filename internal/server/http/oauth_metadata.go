@@ -18,8 +18,8 @@ type OAuth struct {
 	Public []*url.URL
 }
 
-// resourceMetadata is the document of RFC 9728 section 2, as far as it applies.
-type resourceMetadata struct {
+// oauthMetadata is the document of RFC 9728 section 2, as far as it applies.
+type oauthMetadata struct {
 	Resource string   `json:"resource"`
 	Servers  []string `json:"authorization_servers"`
 	Methods  []string `json:"bearer_methods_supported"`
@@ -27,7 +27,7 @@ type resourceMetadata struct {
 }
 
 // place is where a client reaches the endpoint: origin, and the path that a proxy has in front of ours.
-func (s *site) place(r *http.Request) (origin, path string) {
+func (s *httpServer) place(r *http.Request) (origin, path string) {
 	host := strings.ToLower(r.Host)
 	for _, u := range s.OAuth.Public {
 		if hosts, _ := PublicNames(u); slices.Contains(hosts, host) {
@@ -40,54 +40,50 @@ func (s *site) place(r *http.Request) (origin, path string) {
 	return "http://" + host, ""
 }
 
-// serveResource serves the metadata of /mcp and /sse, each at the place that RFC 9728 section 3.1 gives it, and those of
+// serveMetadata serves the metadata of /mcp and /sse, each at the place that RFC 9728 section 3.1 gives it, and those of
 // /mcp at the root too, where clients look that do not know the way.
-func (s *site) serveResource(w http.ResponseWriter, r *http.Request) {
+func (s *httpServer) serveMetadata(w http.ResponseWriter, r *http.Request) *refusal {
 	if s.OAuth == nil {
-		s.refuse(w, refusePath, nil)
-		return
+		return refusePath
 	}
 	origin, path := s.place(r)
-	endpoint := strings.TrimPrefix(strings.TrimPrefix(r.URL.EscapedPath(), pathResource), path)
+	endpoint := strings.TrimPrefix(strings.TrimPrefix(r.URL.EscapedPath(), pathMetadata), path)
 	switch {
 	case endpoint == "":
 		endpoint = pathMCP
 	case endpoint == pathMCP, endpoint == pathSSE && !s.NoSSE:
 	default:
-		s.refuse(w, refusePath, nil)
-		return
+		return refusePath
 	}
-	if !s.methods(w, r, http.MethodGet, http.MethodHead) {
-		return
+	if refused := allow(r, http.MethodGet, http.MethodHead); refused != nil {
+		return refused
 	}
-	body, err := json.Marshal(resourceMetadata{
+	body, err := json.Marshal(oauthMetadata{
 		Resource: origin + path + endpoint, Servers: []string{s.OAuth.Issuer}, Methods: []string{"header"}, Name: "ravi-mcp",
 	})
 	if err != nil {
 		s.Log.Error().Err(err).Msg("the resource metadata could not be written")
-		return
+		return nil
 	}
 	w.Header()["Content-Type"] = valueJSON
 	_, _ = w.Write(append(body, '\n'))
+	return nil
 }
 
-// refuseCaller answers who is no caller. It says where tokens come from (RFC 9728 section 5.1), and whether there was one
-// that is worth nothing, but never why (RFC 6750 section 3).
-func (s *site) refuseCaller(w http.ResponseWriter, r *http.Request, no *refusal, id json.RawMessage) {
-	if no.status == http.StatusUnauthorized {
-		challenge := "Bearer"
-		if s.OAuth != nil {
-			endpoint := pathMCP
-			if r.URL.Path != pathMCP {
-				endpoint = pathSSE
-			}
-			origin, path := s.place(r)
-			challenge += ` resource_metadata="` + origin + pathResource + path + endpoint + `"`
-			if no == refuseInvalid {
-				challenge += `, error="invalid_token"`
-			}
-		}
-		w.Header().Set("WWW-Authenticate", challenge)
+// challenge is the WWW-Authenticate of a 401. It says where tokens come from (RFC 9728 section 5.1), and whether one was
+// given that is worth nothing, but never why (RFC 6750 section 3).
+func (s *httpServer) challenge(r *http.Request, invalidToken bool) string {
+	if s.OAuth == nil {
+		return "Bearer"
 	}
-	s.refuse(w, no, id)
+	endpoint := pathMCP
+	if r.URL.Path != pathMCP {
+		endpoint = pathSSE
+	}
+	origin, path := s.place(r)
+	challenge := `Bearer resource_metadata="` + origin + pathMetadata + path + endpoint + `"`
+	if invalidToken {
+		challenge += `, error="invalid_token"`
+	}
+	return challenge
 }

@@ -13,11 +13,11 @@ import (
 	"ravi-mcp/internal/server/jsonrpc"
 )
 
-// answer is the response to one request, as mcp-go and the request's own progress write it. Notifications of ours go
+// response is the answer to one request, as mcp-go and the request's own progress write it. Notifications of ours go
 // straight to the client, in the order in which they are reported: mcp-go's channel loses the last one, and gives those of
 // concurrent calls to each other (MCP.md section 2.3, traps 11 to 13). The first one makes the response an event stream;
 // what mcp-go then writes as plain JSON becomes the last event.
-type answer struct {
+type response struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 
@@ -40,70 +40,70 @@ type answer struct {
 	replies bool
 }
 
-func newAnswer(w http.ResponseWriter, opens bool) *answer {
-	return &answer{w: w, header: make(http.Header, 2), opens: opens}
+func newResponse(w http.ResponseWriter, opens bool) *response {
+	return &response{w: w, header: make(http.Header, 2), opens: opens}
 }
 
 // Header, WriteHeader, Write, Flush and CanStream are what mcp-go writes the response with.
-func (a *answer) Header() http.Header { return a.header }
+func (res *response) Header() http.Header { return res.header }
 
 // CanStream reports that the response may become a stream: clients that would not take one are refused before.
-func (a *answer) CanStream() bool { return true }
+func (res *response) CanStream() bool { return true }
 
-func (a *answer) WriteHeader(status int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if o := a.override(); o != nil && o.Status != 0 && !a.events() {
+func (res *response) WriteHeader(status int) {
+	res.mu.Lock()
+	defer res.mu.Unlock()
+	if o := res.override(); o != nil && o.Status != 0 && !res.events() {
 		status = o.Status
 	}
-	if a.replies && status == http.StatusNotFound {
+	if res.replies && status == http.StatusNotFound {
 		status = http.StatusServiceUnavailable
-		a.header.Set("Retry-After", "1")
+		res.header.Set("Retry-After", "1")
 	}
-	if a.status == 0 {
-		a.status = status
+	if res.status == 0 {
+		res.status = status
 	}
 	// The head waits for the first byte where it depends on it. An empty answer, and a stream, have no such byte.
-	if !a.sent && (status != http.StatusOK || a.events()) {
-		a.head()
+	if !res.sent && (status != http.StatusOK || res.events()) {
+		res.head()
 	}
 }
 
 // override is the error to answer with in place of mcp-go's, or nil.
-func (a *answer) override() *server.ErrorOverride {
-	if a.exchange == nil {
+func (res *response) override() *server.ErrorOverride {
+	if res.exchange == nil {
 		return nil
 	}
-	return a.exchange.ErrorOverride()
+	return res.exchange.ErrorOverride()
 }
 
 // events reports whether mcp-go writes events and not plain JSON.
-func (a *answer) events() bool {
-	v := a.header["Content-Type"]
+func (res *response) events() bool {
+	v := res.header["Content-Type"]
 	return len(v) == 1 && v[0] == valueEvents[0]
 }
 
 // head sends the head of the response. The caller holds mu.
-func (a *answer) head() {
-	if !a.sent && a.begun != nil {
-		close(a.begun)
+func (res *response) head() {
+	if !res.sent && res.begun != nil {
+		close(res.begun)
 	}
-	a.sent = true
-	if a.status == 0 {
-		a.status = http.StatusOK
+	res.sent = true
+	if res.status == 0 {
+		res.status = http.StatusOK
 	}
-	h := a.w.Header()
-	for name, values := range a.header {
-		if name == "Connection" || name == "Cache-Control" || name == headerSession && !a.opened {
+	h := res.w.Header()
+	for name, values := range res.header {
+		if name == "Connection" || name == "Cache-Control" || name == headerSession && !res.opened {
 			continue
 		}
 		h[name] = values
 	}
-	if a.stream = a.stream || a.events(); a.stream {
+	if res.stream = res.stream || res.events(); res.stream {
 		h["Content-Type"] = valueEvents
 		h["X-Accel-Buffering"] = valueUnbuffered
 	}
-	a.w.WriteHeader(a.status)
+	res.w.WriteHeader(res.status)
 }
 
 var (
@@ -111,62 +111,62 @@ var (
 	eventClose = []byte("\n\n")
 )
 
-func (a *answer) Write(p []byte) (int, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.err != nil {
-		return 0, a.err
+func (res *response) Write(p []byte) (int, error) {
+	res.mu.Lock()
+	defer res.mu.Unlock()
+	if res.err != nil {
+		return 0, res.err
 	}
-	if !a.sent {
-		if a.opens {
-			a.opened = succeeded(p)
+	if !res.sent {
+		if res.opens {
+			res.opened = succeeded(p)
 		}
-		a.head()
+		res.head()
 	}
 	size := len(p)
-	if o := a.override(); o != nil && !a.events() {
-		p = jsonrpc.Response(a.id, o.Body, true)
+	if o := res.override(); o != nil && !res.events() {
+		p = jsonrpc.Response(res.id, o.Body, true)
 	}
-	if !a.stream {
-		_, err := a.write(p)
+	if !res.stream {
+		_, err := res.write(p)
 		return size, err
 	}
-	if a.events() {
+	if res.events() {
 		// mcp-go knows that this is a stream and writes whole events.
-		return a.write(p)
+		return res.write(p)
 	}
-	if err := a.last(p); err != nil {
+	if err := res.last(p); err != nil {
 		return 0, err
 	}
 	return size, nil
 }
 
 // result sends the answer of a call that mcp-go has no part in.
-func (a *answer) result(id, body []byte) {
+func (res *response) result(id, body []byte) {
 	message := make([]byte, 0, len(body)+len(id)+40)
 	message = append(append(append(append(message, jsonrpc.Open...), id...), jsonrpc.Result...), body...)
 	message = append(message, '}', '\n')
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	res.mu.Lock()
+	defer res.mu.Unlock()
 	switch {
-	case a.err != nil:
-	case a.sent:
-		a.last(message)
+	case res.err != nil:
+	case res.sent:
+		res.last(message)
 	default:
-		a.sent, a.ended = true, true
-		h := a.w.Header()
+		res.sent, res.ended = true, true
+		h := res.w.Header()
 		h["Content-Type"] = valueJSON
 		h["Content-Length"] = []string{strconv.Itoa(len(message))}
-		a.w.WriteHeader(http.StatusOK)
-		_, _ = a.write(message)
+		res.w.WriteHeader(http.StatusOK)
+		_, _ = res.write(message)
 	}
 }
 
 // last writes an answer as the last event of the stream. The caller holds mu.
-func (a *answer) last(message []byte) error {
-	a.ended = true
+func (res *response) last(message []byte) error {
+	res.ended = true
 	for _, part := range [][]byte{eventOpen, bytes.TrimSuffix(message, eventClose[:1]), eventClose} {
-		if _, err := a.write(part); err != nil {
+		if _, err := res.write(part); err != nil {
 			return err
 		}
 	}
@@ -174,31 +174,31 @@ func (a *answer) last(message []byte) error {
 }
 
 // write writes to the client. The caller holds mu.
-func (a *answer) write(p []byte) (int, error) {
-	n, err := a.w.Write(p)
-	if err != nil && a.err == nil {
-		a.err = err
+func (res *response) write(p []byte) (int, error) {
+	n, err := res.w.Write(p)
+	if err != nil && res.err == nil {
+		res.err = err
 	}
 	return n, err
 }
 
-func (a *answer) Flush() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.flush()
+func (res *response) Flush() {
+	res.mu.Lock()
+	defer res.mu.Unlock()
+	res.flush()
 }
 
-func (a *answer) flush() {
-	if a.sent && a.err == nil {
-		a.err = a.controller().Flush()
+func (res *response) flush() {
+	if res.sent && res.err == nil {
+		res.err = res.controller().Flush()
 	}
 }
 
-func (a *answer) controller() *http.ResponseController {
-	if a.control == nil {
-		a.control = http.NewResponseController(a.w)
+func (res *response) controller() *http.ResponseController {
+	if res.control == nil {
+		res.control = http.NewResponseController(res.w)
 	}
-	return a.control
+	return res.control
 }
 
 // succeeded reports whether an answer is a result.
@@ -208,12 +208,12 @@ func succeeded(message []byte) bool {
 }
 
 // notify sends a notification on the response.
-func (a *answer) notify(ctx context.Context, method string, params any) error {
-	return a.send(ctx, "", method, params)
+func (res *response) notify(ctx context.Context, method string, params any) error {
+	return res.send(ctx, "", method, params)
 }
 
 // send sends a notification on the response, or, with an id, a request to the client.
-func (a *answer) send(ctx context.Context, id, method string, params any) error {
+func (res *response) send(ctx context.Context, id, method string, params any) error {
 	body, err := jsonrpc.Marshal(params)
 	if err != nil {
 		return err
@@ -228,38 +228,38 @@ func (a *answer) send(ctx context.Context, id, method string, params any) error 
 	event = append(append(event, name...), `,"params":`...)
 	event = append(append(append(event, body...), '}'), eventClose...)
 
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	res.mu.Lock()
+	defer res.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case a.ended:
+	case res.ended:
 		return server.ErrAnswered
-	case a.err != nil:
-		return a.err
+	case res.err != nil:
+		return res.err
 	}
-	if !a.sent {
-		a.stream = true
-		a.head()
+	if !res.sent {
+		res.stream = true
+		res.head()
 	}
-	return a.event(event)
+	return res.event(event)
 }
 
 // event writes and flushes a part of a stream. A client that does not take it in time is given up: nothing waits for it
 // without end. The caller holds mu.
-func (a *answer) event(p []byte) error {
-	_ = a.controller().SetWriteDeadline(time.Now().Add(notifyTimeout))
-	if _, err := a.write(p); err != nil {
+func (res *response) event(p []byte) error {
+	_ = res.controller().SetWriteDeadline(time.Now().Add(notifyTimeout))
+	if _, err := res.write(p); err != nil {
 		return err
 	}
-	a.flush()
-	_ = a.controller().SetWriteDeadline(time.Time{})
-	return a.err
+	res.flush()
+	_ = res.controller().SetWriteDeadline(time.Time{})
+	return res.err
 }
 
 // keepAlive sends a comment on the stream now and then, until ctx or end. gone is called when the client does not take it:
 // a connection whose other end has vanished shows in no other way.
-func (a *answer) keepAlive(ctx context.Context, gone func(error)) (end func()) {
+func (res *response) keepAlive(ctx context.Context, gone func(error)) (end func()) {
 	stopped, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -268,7 +268,7 @@ func (a *answer) keepAlive(ctx context.Context, gone func(error)) (end func()) {
 		for {
 			select {
 			case <-tick.C:
-				if err := a.comment(); err != nil {
+				if err := res.comment(); err != nil {
 					gone(err)
 					return
 				}
@@ -286,41 +286,41 @@ func (a *answer) keepAlive(ctx context.Context, gone func(error)) (end func()) {
 }
 
 // comment sends a line that says nothing, if the response is a stream by now.
-func (a *answer) comment() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.err != nil || !a.sent || !a.stream {
-		return a.err
+func (res *response) comment() error {
+	res.mu.Lock()
+	defer res.mu.Unlock()
+	if res.err != nil || !res.sent || !res.stream {
+		return res.err
 	}
-	return a.event([]byte(": keep-alive\n\n"))
+	return res.event([]byte(": keep-alive\n\n"))
 }
 
 // end says that nothing more may be sent for the request, and sends a head that still waits.
-func (a *answer) end() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.ended = true
-	if a.status != 0 && !a.sent {
-		a.head()
+func (res *response) end() {
+	res.mu.Lock()
+	defer res.mu.Unlock()
+	res.ended = true
+	if res.status != 0 && !res.sent {
+		res.head()
 	}
 }
 
 // began reports whether the client was sent anything.
-func (a *answer) began() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.sent
+func (res *response) began() bool {
+	res.mu.Lock()
+	defer res.mu.Unlock()
+	return res.sent
 }
 
 // fail answers with an error, if there is no answer yet; body is its error object.
-func (a *answer) fail(body []byte) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.sent || a.err != nil {
+func (res *response) fail(body []byte) {
+	res.mu.Lock()
+	defer res.mu.Unlock()
+	if res.sent || res.err != nil {
 		return
 	}
-	a.sent = true
-	writeError(a.w, http.StatusInternalServerError, nil, body)
+	res.sent = true
+	writeError(res.w, http.StatusInternalServerError, nil, body)
 }
 
 // discard takes an answer that nobody waits for.

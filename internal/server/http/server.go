@@ -27,9 +27,9 @@ const (
 	MaxBody = 1 << 20
 	// maxHeader is what all header lines of a request may have together; net/http adds 4 KiB to it (H6: 16 KiB).
 	maxHeader = 12 << 10
-	// smallBody is a body that needs no leave; largeBodies is how many bytes of larger ones may be in memory together.
-	smallBody   = 64 << 10
-	largeBodies = 64 << 20
+	// smallBody is a body that needs no leave; maxLargeBodies is how many bytes of larger ones may be in memory together.
+	smallBody      = 64 << 10
+	maxLargeBodies = 64 << 20
 
 	idleTimeout = 2 * time.Minute
 	// drainTime is how long requests in hand get to answer when the server ends; then their connections are closed.
@@ -68,13 +68,6 @@ type Limits struct {
 	HeaderTime, BodyTime time.Duration
 }
 
-// Authenticator knows callers by their tokens.
-type Authenticator interface {
-	// Authenticate returns whose token it is, nil for one that is nobody's. An error says that nobody can tell at the
-	// moment; it is answered with 503.
-	Authenticate(ctx context.Context, token string) (*session.Caller, error)
-}
-
 // SessionTable is the protocol sessions of an endpoint. session.Sessions is one; its methods say what is expected.
 type SessionTable interface {
 	Open(ctx context.Context, caller string) (id string, err error)
@@ -83,7 +76,7 @@ type SessionTable interface {
 	End(ctx context.Context, caller, id string) error
 }
 
-// HTTP serves any number of clients at /mcp (streamable HTTP, all protocol revisions from 2025-03-26 on), /sse and
+// Server serves any number of clients at /mcp (streamable HTTP, all protocol revisions from 2025-03-26 on), /sse and
 // /message (the transport of 2024-11-05), /healthz and /readyz. mcp-go's streamable HTTP handler does the protocol; in
 // front of it stands a guard, which lets only requests through that are well-formed, come from an allowed place, belong
 // to a known caller and, before 2026-07-28, to a session of that caller (SECURITY.md H1 to H9).
@@ -126,52 +119,50 @@ type Server struct {
 	// Log gets what an operator should know, never any content of a message. The zero value logs nothing.
 	Log zerolog.Logger
 
-	once sync.Once
-	site *site
+	once    sync.Once
+	started *httpServer
 }
 
-// site is an HTTP at work.
-type site struct {
+// httpServer is a Server at work.
+type httpServer struct {
 	*Server
-	mcp     *mcpserver.StreamableHTTPServer
-	gate    gatekeeper
-	large   *semaphore.Weighted
-	open    atomic.Int64
-	running atomic.Int64
-	ending  atomic.Bool
-	callers sync.Map // name -> *callerState
-	sse     sync.Map // session id -> *sseConn
-	ready   readiness
-	// questions counts those that clients were asked, and asked are those that are open, by their ids.
-	questionIDs questionIDs
-	questions   atomic.Int64
-	asked       sync.Map        // id -> *openQuestion
+	mcp         *mcpserver.StreamableHTTPServer
+	origins     originPolicy
+	largeBodies *semaphore.Weighted
+	open        atomic.Int64
+	running     atomic.Int64
+	ending      atomic.Bool
+	callers     sync.Map // name -> *callerState
+	sse         sync.Map // session id -> *sseConn
+	ready       readiness
+	questions   questions
 	base        context.Context // of all requests
 	stop        context.CancelCauseFunc
 }
 
-func (h *Server) at() *site {
+// start returns the server at work, which it makes at the first call.
+func (h *Server) start() *httpServer {
 	h.once.Do(func() {
-		s := &site{Server: h, gate: newGatekeeper(h), large: semaphore.NewWeighted(largeBodies), questionIDs: newQuestionIDs()}
+		s := &httpServer{Server: h, origins: newOriginPolicy(h), largeBodies: semaphore.NewWeighted(maxLargeBodies), questions: newQuestions()}
 		s.base, s.stop = context.WithCancelCause(context.Background())
 		s.mcp = mcpserver.NewStreamableHTTPServer(h.MCP,
 			mcpserver.WithSessionIdManagerResolver(idResolver{}),
 			mcpserver.WithStreamableHTTPLogger(slog.New(slog.DiscardHandler)))
-		h.site = s
+		h.started = s
 	})
-	return h.site
+	return h.started
 }
 
-// Handler returns the endpoint as an http.Handler, for a server of one's own, whose connections must have
+// Handler returns the endpoint as an http.Handler, for another http.Server, whose connections must have
 // http.LocalAddrContextKey, as those of net/http do.
-func (h *Server) Handler() http.Handler { return h.at() }
+func (h *Server) Handler() http.Handler { return h.start() }
 
 // Serve serves the connections of l until ctx is cancelled, or l fails. With tls set, clients speak TLS.
 //
 // When ctx is cancelled, no further call is taken (503), event streams end, waits end as pending with their cursor, and
 // what still runs gets 6 s to answer. Then Serve returns nil; nothing of it runs any more.
 func (h *Server) Serve(ctx context.Context, l net.Listener, tls *tls.Config) error {
-	s := h.at()
+	s := h.start()
 	web := &http.Server{
 		Handler:           s,
 		TLSConfig:         tls,
@@ -222,32 +213,32 @@ type Stats struct {
 
 // Stats returns the numbers of this moment.
 func (h *Server) Stats() Stats {
-	s := h.at()
+	s := h.start()
 	return Stats{Open: int(s.open.Load()), Running: int(s.running.Load())}
 }
 
 // Shutdown refuses further calls and ends streams and waits, for those who use Handler. It does not wait.
-func (h *Server) Shutdown() { h.at().end() }
+func (h *Server) Shutdown() { h.start().end() }
 
 // Close is Shutdown and cancels whatever still runs.
 func (h *Server) Close() {
-	h.at().end()
-	h.site.stop(server.ErrShuttingDown)
+	h.start().end()
+	h.start().stop(server.ErrShuttingDown)
 }
 
 // end begins the end: no further calls, no streams, no waits.
-func (s *site) end() {
+func (s *httpServer) end() {
 	if s.ending.Swap(true) {
 		return
 	}
 	if s.Drain != nil {
 		s.Drain()
 	}
-	s.eachCaller(func(c *callerState) { c.cancelAll(server.ErrShuttingDown, func(f *flight) bool { return f.stream }) })
+	s.eachCaller(func(c *callerState) { c.cancelAll(server.ErrShuttingDown, func(f *inflight) bool { return f.stream }) })
 }
 
 // quiet waits until no request is open, but not longer than limit.
-func (s *site) quiet(limit time.Duration) {
+func (s *httpServer) quiet(limit time.Duration) {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -263,17 +254,17 @@ func (s *site) quiet(limit time.Duration) {
 
 // SessionEnded cancels what runs in a session that has ended, and frees what mcp-go keeps for it.
 func (h *Server) SessionEnded(key session.Key) {
-	s := h.at()
+	s := h.start()
 	if c, ok := s.callers.Load(key.Caller); ok {
-		c.(*callerState).cancelAll(errSessionEnded, func(f *flight) bool { return f.session == key.Session })
+		c.(*callerState).cancelAll(errSessionEnded, func(f *inflight) bool { return f.call.Session == key.Session })
 	}
 	s.forget(key.Session)
 }
 
 // CallerGone cancels what runs for a caller who may not call any more. Its sessions are the SessionTable's to end.
 func (h *Server) CallerGone(name string) {
-	if c, ok := h.at().callers.Load(name); ok {
-		c.(*callerState).cancelAll(errCallerGone, func(*flight) bool { return true })
+	if c, ok := h.start().callers.Load(name); ok {
+		c.(*callerState).cancelAll(errCallerGone, func(*inflight) bool { return true })
 	}
 }
 

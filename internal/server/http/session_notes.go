@@ -23,7 +23,7 @@ type SessionNotes interface {
 const noteForms = "forms"
 
 // note keeps what the other replicas have to know of a client that opens a session.
-func (s *site) note(ctx context.Context, caller, id string, env jsonrpc.Envelope) {
+func (s *httpServer) note(ctx context.Context, caller, id string, env jsonrpc.Envelope) {
 	notes, shared := s.Sessions.(SessionNotes)
 	if !shared {
 		return
@@ -40,18 +40,18 @@ func (s *site) note(ctx context.Context, caller, id string, env jsonrpc.Envelope
 }
 
 // ShowsForms reports whether the client said, to this replica or to another, that it shows forms.
-func (f *flight) ShowsForms(ctx context.Context) bool {
+func (f *inflight) ShowsForms(ctx context.Context) bool {
 	return server.DeclaresForms(ctx) || f.notedForms(ctx)
 }
 
-func (f *flight) notedForms(ctx context.Context) bool {
-	if f.session == "" {
+func (f *inflight) notedForms(ctx context.Context) bool {
+	if f.call.Session == "" {
 		return false
 	}
-	notes, shared := f.site.Sessions.(SessionNotes)
+	notes, shared := f.server.Sessions.(SessionNotes)
 	if !shared {
 		return false
 	}
-	noted, err := notes.Noted(ctx, f.who.name, f.session, noteForms)
+	noted, err := notes.Noted(ctx, f.caller.name, f.call.Session, noteForms)
 	return err == nil && noted
 }

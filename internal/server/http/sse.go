@@ -9,10 +9,7 @@ import (
 	"sync"
 	"time"
 
-	mcpserver "github.com/mark3labs/mcp-go/server"
-
 	"ravi-mcp/internal/server"
-	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/internal/server/stdio"
 	"ravi-mcp/session"
 )
@@ -27,60 +24,57 @@ type sseConn struct {
 	caller string
 	mu     sync.Mutex // one message is taken at a time
 	conn   *stdio.Conn
-	life   *tokenLife
+	expiry *tokenExpiry
 }
 
 // serveSSE opens a stream with a session of its own, which lives as long as the stream.
-func (s *site) serveSSE(w http.ResponseWriter, r *http.Request, call session.Call, who *callerState, until time.Time) {
-	if !s.methods(w, r, http.MethodGet) {
-		return
+func (s *httpServer) serveSSE(w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
+	if refused := allow(r, http.MethodGet); refused != nil {
+		return refused
 	}
 	if !accepts(r, "text/event-stream") {
-		s.refuse(w, refuseAccept, nil)
-		return
+		return refuseAccept
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	f := &flight{site: s, who: who, stream: true, cancel: cancel}
+	f.stream, f.cancel = true, cancel
 	defer f.done()
-	id, err := s.Sessions.Open(ctx, call.Caller.Name)
+	id, err := s.Sessions.Open(ctx, f.caller.name)
 	if err != nil {
-		s.refuseSession(w, err, nil)
-		return
+		return s.refuseSession(err)
 	}
-	defer func() { _ = s.Sessions.End(context.WithoutCancel(ctx), call.Caller.Name, id) }()
-	f.session = id
+	defer func() { _ = s.Sessions.End(context.WithoutCancel(ctx), f.caller.name, id) }()
+	f.call.Session = id
 	f.register()
-	if err := s.Sessions.Enter(ctx, call.Caller.Name, id); err != nil {
-		s.refuseSession(w, err, nil)
-		return
+	if err := s.Sessions.Enter(ctx, f.caller.name, id); err != nil {
+		return s.refuseSession(err)
 	}
 	if s.ending.Load() {
 		cancel(server.ErrShuttingDown)
 	}
-	call.Session = id
-	life := lasting(until, cancel)
-	defer life.stop()
-	if err := s.stream(ctx, w, call, life); err != nil {
+	expiry := expireAt(f.until, cancel)
+	defer expiry.stop()
+	if err := s.stream(ctx, w, f.call, expiry); err != nil {
 		s.Log.Debug().Err(err).Msg("an SSE stream ended")
 	}
+	return nil
 }
 
 // stream runs the connection until the client goes, the session ends or the server does.
-func (s *site) stream(ctx context.Context, w http.ResponseWriter, call session.Call, life *tokenLife) error {
-	out := &eventWriter{answer: newAnswer(w, false)}
-	out.answer.stream = true
-	transport := stdio.Server{MCP: s.MCP, Dispatcher: s.Dispatcher, Out: out, Log: s.Log, MaxConcurrent: sseRunning, NoElicitation: true, Context: inSession(call)}
+func (s *httpServer) stream(ctx context.Context, w http.ResponseWriter, call session.Call, expiry *tokenExpiry) error {
+	out := &eventWriter{response: newResponse(w, false)}
+	out.response.stream = true
+	transport := stdio.Server{MCP: s.MCP, Dispatcher: s.Dispatcher, Out: out, Log: s.Log, MaxConcurrent: sseRunning, NoElicitation: true, Context: stdio.InSession(call)}
 	c, err := transport.Open(ctx)
 	if err != nil {
 		return err
 	}
 
 	// It takes messages before the client learns where to post them.
-	s.sse.Store(call.Session, &sseConn{caller: call.Caller.Name, conn: c, life: life})
+	s.sse.Store(call.Session, &sseConn{caller: call.Caller.Name, conn: c, expiry: expiry})
 	defer s.sse.Delete(call.Session)
 	out.endpoint(pathMessage + "?sessionId=" + url.QueryEscape(call.Session))
-	end := out.answer.keepAlive(ctx, c.Fail)
+	end := out.response.keepAlive(ctx, c.Fail)
 	defer end()
 
 	select {
@@ -94,64 +88,42 @@ func (s *site) stream(ctx context.Context, w http.ResponseWriter, call session.C
 	return c.Close(ctx)
 }
 
-// inSession returns the function that puts the caller and the session of the connection into each request's context.
-func inSession(call session.Call) func(context.Context) context.Context {
-	return func(ctx context.Context) context.Context {
-		own := call
-		own.RequestID = session.NewID()
-		if mcpserver.IsModernRequest(ctx) {
-			own.Session = ""
-		}
-		return session.WithCall(ctx, own)
-	}
-}
-
 // serveMessage takes a message for a stream; the answer goes out on that stream.
-func (s *site) serveMessage(w http.ResponseWriter, r *http.Request, call session.Call, who *callerState, until time.Time) {
-	if !s.methods(w, r, http.MethodPost) {
-		return
+func (s *httpServer) serveMessage(w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
+	if refused := allow(r, http.MethodPost); refused != nil {
+		return refused
 	}
-	f := &flight{site: s, who: who}
 	defer f.done()
-	no := contentType(r)
-	if no == nil {
-		no = s.take(f)
+	if refused := contentType(r); refused != nil {
+		return refused
 	}
-	if no != nil {
-		s.refuse(w, no, nil)
-		return
+	if refused := f.start(); refused != nil {
+		return refused
 	}
 	id := r.URL.Query().Get("sessionId")
 	found, _ := s.sse.Load(id)
 	c, ok := found.(*sseConn)
-	if !ok || c.caller != call.Caller.Name {
-		s.refuseSession(w, session.ErrNoSession, nil)
-		return
+	if !ok || c.caller != f.caller.name {
+		return refuseNoSession
 	}
-	body, free, no := s.body(w, r)
-	defer free()
-	if no != nil {
-		s.refuse(w, no, nil)
-		return
+	m, refused := s.read(w, r, f)
+	if refused != nil {
+		return refused
 	}
-	env, bad := jsonrpc.Parse(body)
-	if bad != nil {
-		writeError(w, http.StatusBadRequest, bad.ID, jsonrpc.ErrorBody(bad.Code, bad.Message))
-		return
-	}
-	c.life.prolong(until)
+	c.expiry.extend(f.until)
 	// A session is alive as long as its client says something.
-	if s.Sessions.Enter(r.Context(), call.Caller.Name, id) == nil {
-		s.Sessions.Leave(call.Caller.Name, id)
+	if s.Sessions.Enter(r.Context(), f.caller.name, id) == nil {
+		s.Sessions.Leave(f.caller.name, id)
 	}
 	c.mu.Lock()
-	c.conn.Dispatch(env, body)
+	c.conn.Dispatch(m.env, m.body)
 	c.mu.Unlock()
 	w.WriteHeader(http.StatusAccepted)
+	return nil
 }
 
 // eventWriter makes an event of every line that is written to it.
-type eventWriter struct{ answer *answer }
+type eventWriter struct{ response *response }
 
 // Write takes whole lines, as the outbox writes them.
 func (e *eventWriter) Write(p []byte) (int, error) {
@@ -159,12 +131,12 @@ func (e *eventWriter) Write(p []byte) (int, error) {
 	for line := range bytes.Lines(p) {
 		events = append(append(append(events, eventOpen...), bytes.TrimSuffix(line, eventClose[:1])...), eventClose...)
 	}
-	e.answer.mu.Lock()
-	defer e.answer.mu.Unlock()
-	if e.answer.err != nil {
-		return 0, e.answer.err
+	e.response.mu.Lock()
+	defer e.response.mu.Unlock()
+	if e.response.err != nil {
+		return 0, e.response.err
 	}
-	if err := e.answer.event(events); err != nil {
+	if err := e.response.event(events); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -172,13 +144,13 @@ func (e *eventWriter) Write(p []byte) (int, error) {
 
 // SetWriteDeadline ends a Write that is under way.
 func (e *eventWriter) SetWriteDeadline(t time.Time) error {
-	return http.NewResponseController(e.answer.w).SetWriteDeadline(t)
+	return http.NewResponseController(e.response.w).SetWriteDeadline(t)
 }
 
 // endpoint begins the stream by telling the client where to post.
 func (e *eventWriter) endpoint(path string) {
-	e.answer.mu.Lock()
-	defer e.answer.mu.Unlock()
-	e.answer.head()
-	_ = e.answer.event([]byte("event: endpoint\ndata: " + path + "\n\n"))
+	e.response.mu.Lock()
+	defer e.response.mu.Unlock()
+	e.response.head()
+	_ = e.response.event([]byte("event: endpoint\ndata: " + path + "\n\n"))
 }

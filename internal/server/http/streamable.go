@@ -7,280 +7,274 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
-	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/server"
 	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/session"
 )
 
-const headerSession = mcpserver.HeaderKeySessionID
+// message is one message of a client.
+type message struct {
+	env  jsonrpc.Envelope
+	body []byte
+	// modern says that it is one of protocol 2026-07-28 or later.
+	modern bool
+}
 
-// codeNoSession is the code of the answer to a request of a session that does not exist, as other servers have it.
-const codeNoSession = -32001
+func (m message) is(method mcp.MCPMethod) bool { return m.env.Method == string(method) }
+
+// opens reports whether the message opens a session.
+func (m message) opens() bool {
+	return !m.modern && m.is(mcp.MethodInitialize) && !m.env.IsNotification
+}
 
 // serveMCP serves the streamable HTTP transport.
-func (s *site) serveMCP(w http.ResponseWriter, r *http.Request, call session.Call, who *callerState, until time.Time) {
-	// From 2026-07-28 on there are no sessions, and nothing but POST (MCP.md section 1.2).
+func (s *httpServer) serveMCP(w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
+	// From 2026-07-28 on there are no sessions, and nothing but POST.
 	modern := mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
+	methods := []string{http.MethodPost, http.MethodGet, http.MethodDelete}
 	if modern {
-		if !s.methods(w, r, http.MethodPost) {
-			return
-		}
-	} else if !s.methods(w, r, http.MethodPost, http.MethodGet, http.MethodDelete) {
-		return
+		methods = methods[:1]
 	}
-	f := &flight{site: s, who: who, until: until}
+	if refused := allow(r, methods...); refused != nil {
+		return refused
+	}
 	ctx, cancel := context.WithCancelCause(s.Tracer.Extract(r.Context(), r.Header))
 	f.cancel = cancel
 	defer cancel(nil)
 	defer f.done()
 	switch r.Method {
-	case http.MethodPost:
-		s.post(ctx, w, r, call, f, modern)
 	case http.MethodGet:
-		s.listen(ctx, w, r, call, f)
+		return s.listen(ctx, w, r, f)
 	case http.MethodDelete:
-		s.delete(ctx, w, r, call)
+		return s.endSession(ctx, w, r, f)
 	}
+	return s.post(ctx, w, r, f, modern)
 }
 
-// post handles one message of a client.
-func (s *site) post(ctx context.Context, w http.ResponseWriter, r *http.Request, call session.Call, f *flight, modern bool) {
-	no := contentType(r)
-	if no == nil && !(accepts(r, "application/json") && accepts(r, "text/event-stream")) {
-		no = refuseAccept
+// post handles one message: it is read, enters its session and is dispatched.
+func (s *httpServer) post(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight, modern bool) *refusal {
+	if refused := contentType(r); refused != nil {
+		return refused
 	}
-	if no == nil {
-		no = s.take(f)
+	if !accepts(r, "application/json") || !accepts(r, "text/event-stream") {
+		return refuseAccept
 	}
-	if no != nil {
-		s.refuse(w, no, nil)
-		return
+	if refused := f.start(); refused != nil {
+		return refused
 	}
-	body, free, no := s.body(w, r)
-	defer free()
-	if no != nil {
-		s.refuse(w, no, nil)
-		return
+	m, refused := s.read(w, r, f)
+	if refused != nil {
+		return refused
+	}
+	m.modern = modern || mcp.IsModernProtocol(m.env.ProtocolVersion)
+	f.stream = m.modern && m.is(mcp.MethodSubscriptionsListen)
+	if m.modern {
+		f.register()
+	} else {
+		if refused := s.enter(ctx, r, f, m.opens()); refused != nil {
+			return refused.of(m.env.ID)
+		}
+		defer s.Sessions.Leave(f.caller.name, f.call.Session)
+	}
+	return s.dispatch(ctx, w, r, f, m).of(m.env.ID)
+}
+
+// read reads the message in the body of a request.
+func (s *httpServer) read(w http.ResponseWriter, r *http.Request, f *inflight) (message, *refusal) {
+	body, refused := s.body(w, r, f)
+	if refused != nil {
+		return message{}, refused
 	}
 	env, bad := jsonrpc.Parse(body)
 	if bad != nil {
-		writeError(w, http.StatusBadRequest, bad.ID, jsonrpc.ErrorBody(bad.Code, bad.Message))
-		return
+		return message{}, refuseMessage(bad)
 	}
-	modern = modern || mcp.IsModernProtocol(env.ProtocolVersion)
-	f.stream = modern && env.Method == string(mcp.MethodSubscriptionsListen)
-	if f.stream {
-		f.Yield() // a stream is not a running call
-		defer lasting(f.until, f.cancel).stop()
-	}
-	// mcp-go finds a running call by its id alone where there is no session, so it would end another client's. Over HTTP
-	// a client of 2026-07-28 cancels by closing the connection (MCP.md section 2.3, trap 2).
-	if modern && env.Method == string(mcp.MethodNotificationCancelled) {
-		w.WriteHeader(http.StatusAccepted)
-		return
-	}
-	opens := !modern && env.Method == string(mcp.MethodInitialize) && !env.IsNotification
-	if !modern && !s.enter(ctx, w, r, &call, f, env, opens) {
-		return
-	}
-	if f.session != "" {
-		defer s.Sessions.Leave(call.Caller.Name, f.session)
-	}
-	if env.IsResponse && s.takeReply(w, f, env, body) {
-		return
-	}
+	return message{env: env, body: body}, nil
+}
+
+// enter puts the request into its session, or with opens makes one.
+func (s *httpServer) enter(ctx context.Context, r *http.Request, f *inflight, opens bool) *refusal {
+	id := r.Header.Get(headerSession)
 	if opens {
-		s.note(ctx, call.Caller.Name, f.session, env)
+		var err error
+		if id, err = s.Sessions.Open(ctx, f.caller.name); err != nil {
+			return s.refuseSession(err)
+		}
+	} else if len(r.Header[headerSession]) != 1 || id == "" {
+		return refuseNoSessionID
 	}
+	// Registered before it is looked up, so that the end of a session finds the request or the request finds the end.
+	f.call.Session = id
 	f.register()
-	if f.stream && s.ending.Load() {
-		f.cancel(server.ErrShuttingDown)
+	if err := s.Sessions.Enter(ctx, f.caller.name, id); err != nil {
+		return s.refuseSession(err)
 	}
-	if modern && s.lacksCapability(w, env) {
-		return
+	return nil
+}
+
+// dispatch does what a message needs that this server answers itself, or that mcp-go gets wrong, and has the rest answered.
+func (s *httpServer) dispatch(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight, m message) *refusal {
+	switch {
+	case m.env.IsResponse:
+		if taken, refused := s.takeReply(w, f, m); taken {
+			return refused
+		}
+	case m.opens():
+		s.note(ctx, f.caller.name, f.call.Session, m.env)
+	case m.is(mcp.MethodNotificationCancelled):
+		// mcp-go finds a running call by its id alone where there is no session, so it would end another client's. Over
+		// HTTP a client of 2026-07-28 cancels by closing the connection (docs/mcp-go.md#trap-2).
+		if m.modern {
+			w.WriteHeader(http.StatusAccepted)
+			return nil
+		}
+		f.cancelCall(m.env.CancelledID()) // mcp-go looks for those that it runs itself
+	case f.stream:
+		f.Yield() // a stream is not a running call
+		defer expireAt(f.until, f.cancel).stop()
+		if s.ending.Load() {
+			f.cancel(server.ErrShuttingDown)
+		}
+	case m.modern:
+		if refused := s.lacksCapability(m.env); refused != nil {
+			return refused
+		}
 	}
-	if env.Method == string(mcp.MethodNotificationCancelled) {
-		f.cancelCall(env.CancelledID()) // mcp-go looks for those that it runs itself
-	}
-	call.Session = f.session
-	call.RequestID = session.NewID()
-	f.answer = newAnswer(w, opens)
-	f.answer.id = env.ID
-	f.answer.replies = env.Method == ""
+	return s.answer(ctx, w, r, f, m)
+}
+
+// answer has the message answered, by the dispatcher of calls if that takes it, and else by mcp-go.
+func (s *httpServer) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight, m message) *refusal {
+	f.call.RequestID = session.NewID()
+	f.response = newResponse(w, m.opens())
+	f.response.exchange, f.response.id, f.response.replies = &f.exchange, m.env.ID, m.env.IsResponse
 	if f.stream {
-		f.answer.begun = make(chan struct{})
+		f.response.begun = make(chan struct{})
 	}
-	f.answer.exchange = &f.exchange
-	ctx = session.WithCall(f.exchange.Begin(ctx, f, env.ProgressToken), call)
-	if direct, ok := s.Dispatcher.Take(ctx, env, modern); ok && headersAgree(r.Header, env, direct.Tool(), modern) {
-		s.direct(ctx, direct, env, modern, f)
+	ctx = session.WithCall(f.exchange.Begin(ctx, f, m.env.ProgressToken), f.call)
+	if call, ok := s.Dispatcher.Take(ctx, m.env, m.modern); ok && headersAgree(r.Header, m.env, call.Tool(), m.modern) {
+		s.run(ctx, call, f, m)
 	} else {
-		s.handle(ctx, r, body, f)
+		s.handle(ctx, r, m.body, f)
 	}
-	f.answer.end()
-	if opens {
-		s.settle(context.WithoutCancel(ctx), call.Caller.Name, f)
+	f.response.end()
+	if m.opens() {
+		s.settle(context.WithoutCancel(ctx), f)
 	}
-	if !f.answer.began() {
-		s.unanswered(ctx, w, r, env)
+	if f.response.began() {
+		return nil
+	}
+	return unanswered(ctx)
+}
+
+// run answers the call of a tool without mcp-go.
+func (s *httpServer) run(ctx context.Context, call server.DirectCall, f *inflight, m message) {
+	defer s.recovered(f)
+	running, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if !m.modern {
+		f.cancellable(m.env.ID, cancel)
+	}
+	result := call.Run(running)
+	if ctx.Err() == nil && result != nil {
+		f.response.result(m.env.ID, result)
+	}
+}
+
+// handle gives the message to mcp-go.
+func (s *httpServer) handle(ctx context.Context, r *http.Request, body []byte, f *inflight) {
+	defer s.recovered(f)
+	s.mcp.Handle(f.response, &mcpserver.HTTPRequest{Method: r.Method, Header: r.Header, Body: body, Context: ctx})
+}
+
+// recovered makes a panic an internal error without the panic's value.
+func (s *httpServer) recovered(f *inflight) {
+	if p := recover(); p != nil {
+		f.response.fail(server.PanicError(s.Log, p, debug.Stack()))
 	}
 }
 
 // settle ends a session that initialize did not open after all, and has mcp-go forget one that ended meanwhile: it keeps
 // a session only once it has answered.
-func (s *site) settle(ctx context.Context, caller string, f *flight) {
-	if !f.answer.opened {
-		_ = s.Sessions.End(ctx, caller, f.session)
+func (s *httpServer) settle(ctx context.Context, f *inflight) {
+	if !f.response.opened {
+		_ = s.Sessions.End(ctx, f.caller.name, f.call.Session)
 		return
 	}
-	if s.Sessions.Enter(ctx, caller, f.session) != nil {
-		s.forget(f.session)
+	if s.Sessions.Enter(ctx, f.caller.name, f.call.Session) != nil {
+		s.forget(f.call.Session)
 		return
 	}
-	s.Sessions.Leave(caller, f.session)
+	s.Sessions.Leave(f.caller.name, f.call.Session)
 }
 
-// enter puts the request into its session, or, with opens, makes one. It answers and reports false where it cannot.
-func (s *site) enter(ctx context.Context, w http.ResponseWriter, r *http.Request, call *session.Call, f *flight, env jsonrpc.Envelope, opens bool) bool {
-	id := r.Header.Get(headerSession)
-	if opens {
-		var err error
-		if id, err = s.Sessions.Open(ctx, call.Caller.Name); err != nil {
-			s.refuseSession(w, err, env.ID)
-			return false
-		}
-	} else if len(r.Header[headerSession]) != 1 || id == "" {
-		s.refuse(w, &refusal{status: http.StatusBadRequest, message: "the header Mcp-Session-Id is missing; send initialize first, or speak protocol 2026-07-28"}, env.ID)
-		return false
-	}
-	// Registered before it is looked up, so that the end of a session finds the flight or the flight finds the end.
-	f.session = id
-	f.register()
-	if err := s.Sessions.Enter(ctx, call.Caller.Name, id); err != nil {
-		f.session = ""
-		s.refuseSession(w, err, env.ID)
-		return false
-	}
-	return true
-}
-
-// refuseSession says why there is no session. A session of another caller and one that never was look the same.
-func (s *site) refuseSession(w http.ResponseWriter, err error, id json.RawMessage) {
-	switch {
-	case errors.Is(err, session.ErrNoSession):
-		writeError(w, http.StatusNotFound, id, jsonrpc.ErrorBody(codeNoSession, refuseSession.message))
-	case errors.Is(err, session.ErrTooManySessions):
-		s.refuse(w, &refusal{status: http.StatusTooManyRequests, retry: true,
-			message: "too many sessions of this caller; end some with DELETE, or wait until they expire"}, id)
-	default:
-		s.Log.Error().Err(err).Msg("the session store does not answer")
-		s.refuse(w, &refusal{status: http.StatusServiceUnavailable, retry: true, message: string(fault.Unavailable) + ": sessions cannot be looked up at the moment"}, id)
-	}
-}
-
-// direct answers the call of a tool without mcp-go.
-func (s *site) direct(ctx context.Context, call server.DirectCall, env jsonrpc.Envelope, modern bool, f *flight) {
-	defer s.rescue(f)
-	running, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	if !modern {
-		f.cancellable(env.ID, cancel)
-	}
-	result := call.Run(running)
-	if ctx.Err() == nil && result != nil {
-		f.answer.result(env.ID, result)
-	}
-}
-
-// rescue makes a panic an internal error without the panic's value.
-func (s *site) rescue(f *flight) {
-	if p := recover(); p != nil {
-		f.answer.fail(server.PanicError(s.Log, p, debug.Stack()))
-	}
-}
-
-// handle gives the message to mcp-go.
-func (s *site) handle(ctx context.Context, r *http.Request, body []byte, f *flight) {
-	defer s.rescue(f)
-	s.mcp.Handle(f.answer, &mcpserver.HTTPRequest{Method: r.Method, Header: r.Header, Body: body, Context: ctx})
-}
-
-// unanswered answers where mcp-go wrote nothing, because the request was cancelled from our side.
-func (s *site) unanswered(ctx context.Context, w http.ResponseWriter, r *http.Request, env jsonrpc.Envelope) {
+// unanswered says why mcp-go wrote nothing: the request was cancelled by this server, or by its client, who is not told.
+func unanswered(ctx context.Context) *refusal {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, server.ErrShuttingDown):
-		s.refuse(w, refuseEnding, env.ID)
+		return refuseEnding
 	case errors.Is(cause, errSessionEnded):
-		writeError(w, http.StatusNotFound, env.ID, jsonrpc.ErrorBody(codeNoSession, refuseSession.message))
+		return refuseNoSession
 	case errors.Is(cause, errCallerGone), errors.Is(cause, errTokenEnded):
-		s.refuseCaller(w, r, refuseInvalid, env.ID)
+		return refuseInvalid
 	}
+	return nil
 }
 
 // listen serves the stream of a session. This server sends nothing on it but comments, and questions of mcp-go that
 // belong to no request.
-func (s *site) listen(ctx context.Context, w http.ResponseWriter, r *http.Request, call session.Call, f *flight) {
+func (s *httpServer) listen(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
 	if !accepts(r, "text/event-stream") {
-		s.refuse(w, refuseAccept, nil)
-		return
+		return refuseAccept
 	}
 	f.stream = true
-	if !s.enter(ctx, w, r, &call, f, jsonrpc.Envelope{}, false) {
-		return
+	if refused := s.enter(ctx, r, f, false); refused != nil {
+		return refused
 	}
-	defer lasting(f.until, f.cancel).stop()
-	defer s.Sessions.Leave(call.Caller.Name, f.session)
+	defer expireAt(f.until, f.cancel).stop()
+	defer s.Sessions.Leave(f.caller.name, f.call.Session)
 	if s.ending.Load() {
 		f.cancel(server.ErrShuttingDown)
 	}
-	call.Session = f.session
-	f.answer = newAnswer(w, false)
-	ctx = session.WithCall(f.exchange.Begin(ctx, f, nil), call)
-	end := f.answer.keepAlive(ctx, f.cancel)
+	f.response = newResponse(w, false)
+	ctx = session.WithCall(f.exchange.Begin(ctx, f, nil), f.call)
+	end := f.response.keepAlive(ctx, f.cancel)
 	defer end()
 	s.handle(ctx, r, nil, f)
-	f.answer.end()
+	f.response.end()
+	return nil
 }
 
-// delete ends a session.
-func (s *site) delete(ctx context.Context, w http.ResponseWriter, r *http.Request, call session.Call) {
+// endSession ends a session for its client.
+func (s *httpServer) endSession(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
 	id := r.Header.Get(headerSession)
 	if len(r.Header[headerSession]) != 1 || id == "" {
-		s.refuse(w, &refusal{status: http.StatusBadRequest, message: "the header Mcp-Session-Id is missing"}, nil)
-		return
+		return refuseEndWithoutID
 	}
-	if err := s.Sessions.End(ctx, call.Caller.Name, id); err != nil {
-		s.refuseSession(w, err, nil)
-		return
+	if err := s.Sessions.End(ctx, f.caller.name, id); err != nil {
+		return s.refuseSession(err)
 	}
 	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
-// lacksCapability refuses a call of a tool that needs what the client did not declare (MCP.md section 2.3, trap 10).
-func (s *site) lacksCapability(w http.ResponseWriter, env jsonrpc.Envelope) bool {
+// lacksCapability refuses a call of a tool that needs what the client did not declare (docs/mcp-go.md#trap-10).
+func (s *httpServer) lacksCapability(env jsonrpc.Envelope) *refusal {
 	if len(s.Requires) == 0 || env.Method != string(mcp.MethodToolsCall) {
-		return false
+		return nil
 	}
-	var params struct {
-		Name string `json:"name"`
-		Meta struct {
-			Capabilities map[string]json.RawMessage `json:"io.modelcontextprotocol/clientCapabilities"`
-		} `json:"_meta"`
+	var tool string
+	var declared map[string]json.RawMessage
+	if json.Unmarshal(env.Call.Name, &tool) != nil || json.Unmarshal(env.Call.Capabilities, &declared) != nil || declared == nil {
+		return nil // mcp-go says what is wrong
 	}
-	if json.Unmarshal(env.Params, &params) != nil || params.Meta.Capabilities == nil {
-		return false // mcp-go says what is wrong
-	}
-	missing := slices.DeleteFunc(slices.Clone(s.Requires[params.Name]), func(name string) bool {
-		return params.Meta.Capabilities[name] != nil
-	})
+	missing := slices.DeleteFunc(slices.Clone(s.Requires[tool]), func(name string) bool { return declared[name] != nil })
 	if len(missing) == 0 {
-		return false
+		return nil
 	}
 	required := make(map[string]struct{}, len(missing))
 	for _, name := range missing {
@@ -292,51 +286,12 @@ func (s *site) lacksCapability(w http.ResponseWriter, env jsonrpc.Envelope) bool
 		"data":    map[string]any{"requiredCapabilities": required},
 	})
 	if err != nil {
-		return false
+		return nil
 	}
-	writeError(w, http.StatusBadRequest, env.ID, body)
-	return true
+	return &refusal{status: http.StatusBadRequest, body: body, protocol: true}
 }
 
-// forget frees what mcp-go keeps for a session.
-func (s *site) forget(id string) {
-	f := &flight{session: id}
-	ctx := f.exchange.Begin(context.Background(), f, nil)
-	s.mcp.Handle(discard{}, &mcpserver.HTTPRequest{
-		Method: http.MethodDelete, Header: http.Header{headerSession: {id}}, Context: ctx,
-	})
-}
-
-// idResolver gives mcp-go the ids that the guard has minted and checked already.
-type idResolver struct{}
-
-func (idResolver) ResolveSessionIdManager(r *http.Request) mcpserver.SessionIdManager {
-	if r != nil {
-		if f := flightFrom(r.Context()); f != nil {
-			return idManager(f.session)
-		}
-	}
-	return idManager("")
-}
-
-// idManager knows one session, that of the request; "" knows none.
-type idManager string
-
-func (m idManager) Generate() string { return string(m) }
-
-func (m idManager) Validate(id string) (bool, error) {
-	if id == "" || id != string(m) {
-		return false, session.ErrNoSession
-	}
-	return false, nil
-}
-
-func (m idManager) Terminate(id string) (bool, error) {
-	_, err := m.Validate(id)
-	return false, err
-}
-
-// headersAgree reports whether the headers of a request over HTTP are those that its message needs.
+// headersAgree reports whether the headers of a request are those that its message needs.
 func headersAgree(h http.Header, env jsonrpc.Envelope, tool string, modern bool) bool {
 	version := h.Get(mcp.HeaderProtocolVersion)
 	if !modern {

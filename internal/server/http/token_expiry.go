@@ -5,31 +5,12 @@ import (
 	"errors"
 	"sync"
 	"time"
-
-	"ravi-mcp/session"
 )
-
-// UntilAuthenticator is an Authenticator some of whose tokens end by themselves. A stream that was opened with one ends
-// with it, because nobody shows a token again on a stream; calls are short, and end when they are done.
-type UntilAuthenticator interface {
-	Authenticator
-	// AuthenticateUntil is Authenticate, and says when the token ends; the zero time for one that does not.
-	AuthenticateUntil(ctx context.Context, token string) (caller *session.Caller, until time.Time, err error)
-}
 
 var errTokenEnded = errors.New("server: the token has expired")
 
-// whose asks who a token belongs to, and until when.
-func (s *site) whose(ctx context.Context, token string) (*session.Caller, time.Time, error) {
-	if a, ok := s.Callers.(UntilAuthenticator); ok {
-		return a.AuthenticateUntil(ctx, token)
-	}
-	caller, err := s.Callers.Authenticate(ctx, token)
-	return caller, time.Time{}, err
-}
-
-// tokenLife ends a stream with the token that it was opened with.
-type tokenLife struct {
+// tokenExpiry ends a stream with the token that it was opened with.
+type tokenExpiry struct {
 	end context.CancelCauseFunc
 
 	mu    sync.Mutex
@@ -37,37 +18,37 @@ type tokenLife struct {
 	timer *time.Timer // nil: for ever, or over
 }
 
-// lasting begins it; a zero until means that it lasts for ever. Call stop at the end of the stream.
-func lasting(until time.Time, end context.CancelCauseFunc) *tokenLife {
-	l := &tokenLife{end: end, until: until}
+// expireAt ends a stream at a time; zero is never. Call stop at the end of the stream.
+func expireAt(until time.Time, end context.CancelCauseFunc) *tokenExpiry {
+	e := &tokenExpiry{end: end, until: until}
 	if !until.IsZero() {
-		l.timer = time.AfterFunc(time.Until(until), func() { end(errTokenEnded) })
+		e.timer = time.AfterFunc(time.Until(until), func() { end(errTokenEnded) })
 	}
-	return l
+	return e
 }
 
-// prolong notes that the caller has shown another token. It is never shortened, and what is over stays over.
-func (l *tokenLife) prolong(until time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.timer == nil || !until.IsZero() && !until.After(l.until) {
+// extend notes that the caller has shown another token. It is never shortened, and what is over stays over.
+func (e *tokenExpiry) extend(until time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.timer == nil || !until.IsZero() && !until.After(e.until) {
 		return
 	}
-	if !l.timer.Stop() {
+	if !e.timer.Stop() {
 		return
 	}
-	if l.until = until; until.IsZero() {
-		l.timer = nil
+	if e.until = until; until.IsZero() {
+		e.timer = nil
 		return
 	}
-	l.timer.Reset(time.Until(until))
+	e.timer.Reset(time.Until(until))
 }
 
-func (l *tokenLife) stop() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.timer != nil {
-		l.timer.Stop()
-		l.timer = nil
+func (e *tokenExpiry) stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.timer != nil {
+		e.timer.Stop()
+		e.timer = nil
 	}
 }

@@ -8,19 +8,22 @@ import (
 	"ravi-mcp/session"
 )
 
-// Local returns the function that puts the caller of a stdio server into the
-// context of each request (Server.Context).
-//
-// The process is the session, with a random id, for protocols that know
-// sessions. From 2026-07-28 on there is none: that protocol forbids taking a
-// connection, or a process, for a conversation (MCP.md section 1.2).
+// Local returns the function that puts the caller of a stdio server into the context of each request (Server.Context).
+// The process is the session, with a random id.
 func Local(caller *session.Caller) func(context.Context) context.Context {
-	id := session.NewID()
+	return InSession(session.Call{Caller: caller, Session: session.NewID()})
+}
+
+// InSession returns a function for Server.Context that puts call into the context of each request, under a new request id.
+// From protocol 2026-07-28 on the request has no session: that protocol forbids taking a connection, or a process, for a
+// conversation.
+func InSession(call session.Call) func(context.Context) context.Context {
 	return func(ctx context.Context) context.Context {
-		call := session.Call{Caller: caller, Session: id, RequestID: session.NewID()}
+		request := call
+		request.RequestID = session.NewID()
 		if mcpserver.IsModernRequest(ctx) {
-			call.Session = ""
+			request.Session = ""
 		}
-		return session.WithCall(ctx, call)
+		return session.WithCall(ctx, request)
 	}
 }

@@ -1,0 +1,95 @@
+package http
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// originPolicy decides by a request's head alone: where it was meant to go, and from where in a browser it comes.
+type originPolicy struct {
+	hosts   map[string]bool
+	origins map[string]bool
+	cross   map[string]bool
+}
+
+func newOriginPolicy(h *Server) originPolicy {
+	set := func(lists ...[]string) map[string]bool {
+		m := make(map[string]bool)
+		for _, list := range lists {
+			for _, v := range list {
+				m[strings.ToLower(v)] = true
+			}
+		}
+		return m
+	}
+	return originPolicy{hosts: set(h.Hosts), origins: set(h.Origins, h.CrossOrigins), cross: set(h.CrossOrigins)}
+}
+
+// check looks at Host, Origin and the query; nil lets the request pass.
+func (p *originPolicy) check(r *http.Request) *refusal {
+	// net/http puts the host of an absolute-form target into r.Host, and "" where there is none.
+	if !p.hosts[strings.ToLower(r.Host)] {
+		return refuseHost
+	}
+	origins := r.Header["Origin"]
+	switch len(origins) {
+	case 0:
+		// A browser says where a request comes from even where it sends no Origin, e.g. for an image.
+		if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+			return refuseOrigin
+		}
+	case 1:
+		if !p.origins[strings.ToLower(origins[0])] {
+			return refuseOrigin
+		}
+	default:
+		return refuseOrigin
+	}
+	if r.URL.RawQuery != "" && holdsCredential(r.URL.RawQuery) {
+		return refuseQuery
+	}
+	return nil
+}
+
+// credentialNames are the query parameters that people try to pass a credential with.
+var credentialNames = []string{"token", "access_token", "api_key", "apikey", "key", "auth", "authorization", "bearer", "secret", "password"}
+
+func holdsCredential(query string) bool {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return true // what cannot be read is not let through
+	}
+	for name := range values {
+		if slices.Contains(credentialNames, strings.ToLower(strings.ReplaceAll(name, "-", "_"))) {
+			return true
+		}
+	}
+	return false
+}
+
+// crossOrigin answers a preflight of an allowed page, and tells such a page that it may read the answer. It reports
+// whether the request is done with.
+func (p *originPolicy) crossOrigin(w http.ResponseWriter, r *http.Request) bool {
+	if len(p.cross) == 0 {
+		return false
+	}
+	h := w.Header()
+	h.Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	if !p.cross[strings.ToLower(origin)] {
+		return false
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Expose-Headers", "Mcp-Session-Id, Retry-After, WWW-Authenticate")
+	h["Cross-Origin-Resource-Policy"] = valueCrossOrigin
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
+	h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Last-Event-ID, Mcp-Method, Mcp-Name, Mcp-Protocol-Version, Mcp-Session-Id, X-Ravi-Identity")
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}

@@ -75,8 +75,8 @@ func (r *channelReader) refresh(ctx context.Context, old channelCache, seenSets 
 		return next, nil
 	}
 	for _, m := range old.messages {
-		switch kept := next.byID[m.at.id] != nil; {
-		case kept:
+		switch listed := next.byID[m.at.id] != nil; {
+		case listed:
 		case !m.at.created.After(after.Add(time.Second)):
 			next.put(m) // outside the window, as asked
 		case old.after == afterUnknown: // a message inside the window is missing
@@ -202,7 +202,7 @@ func (r *channelReader) end(next channelCache, fresh int, err error) {
 	r.cancel = nil
 	r.finished = r.started
 	if err != nil && r.readingFull {
-		r.needFull = true // it is still owed
+		r.needFull = true
 	}
 	if r.abandoned || w.ctx.Err() != nil {
 		return

@@ -64,7 +64,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// begin starts a read: what was asked for is on its way. w.mu is held.
+// begin starts a read, which serves all requests so far. w.mu is held.
 func (r *channelReader) begin() (ctx context.Context, full bool) {
 	now := time.Now()
 	r.started++

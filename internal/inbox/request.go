@@ -55,7 +55,7 @@ const (
 // DefaultTimeout is how long a wait lasts that does not say.
 const DefaultTimeout = 30 * time.Second
 
-// Target is whose inbox is meant and who asks.
+// Target names an inbox and the caller that reads it.
 type Target struct {
 	Caller     string // the authenticated caller; cursors are bound to it
 	Credential string // names the credential (ravi.Client.CredentialID); watchers are shared within one

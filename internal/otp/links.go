@@ -122,31 +122,49 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 		l.excluded = label&clLinkOther != 0
 		return l // "click here" alone may lead anywhere
 	}
-	add := func(points float64, note string) {
-		l.score += points
-		if note != "" {
-			l.notes = append(l.notes, note)
-		}
+	l.rateWords(a, in, hasCode, label, context, wide)
+	l.rateURL(a, in, hasCode, label, u)
+	noVerb := label&clLinkVerb == 0
+	l.excluded = label&clLinkOther != 0 || u.other && (noVerb || u.neverActs || a.bare && !u.acts) ||
+		noVerb && context&(clLinkOther|clCodeEntryPage) != 0
+	if context&clLinkOther != 0 && !noVerb {
+		l.add(-7, "")
 	}
+	if in.eventReply && len([]rune(l.label)) <= 14 {
+		l.excluded = true // the answer to an invitation to an event
+	}
+	return l
+}
+
+func (l *linkCandidate) add(points float64, note string) {
+	l.score += points
+	if note != "" {
+		l.notes = append(l.notes, note)
+	}
+}
+
+// rateWords scores what the label, the words around it, and those before the
+// only link say.
+func (l *linkCandidate) rateWords(a *anchor, in intent, hasCode bool, label, context, wide class) {
 	switch {
 	case label&clLinkVerb != 0:
-		add(6, "its label says to verify, confirm, activate, reset, accept or approve")
+		l.add(6, "its label says to verify, confirm, activate, reset, accept or approve")
 	case label&clLinkSignIn != 0:
-		add(4, "its label says to sign in")
+		l.add(4, "its label says to sign in")
 	case label&clLinkClick != 0:
-		add(2, "")
+		l.add(2, "")
 	}
 	if label&(clLinkVerb|clLinkSignIn) == 0 {
 		switch {
 		case context&clLinkVerb != 0:
-			add(3, "the words around it say to verify or confirm")
+			l.add(3, "the words around it say to verify or confirm")
 		case context&clLinkSignIn != 0:
-			add(2.5, "the words around it speak of signing in")
+			l.add(2.5, "the words around it speak of signing in")
 		case wide&(clLinkVerb|clLinkSignIn) != 0:
-			add(2.5, "the words before it speak of verifying or signing in")
+			l.add(2.5, "the words before it speak of verifying or signing in")
 		}
 		if label&(clLinkClick|clLinkOther) == 0 && a.button && in.buttons == 1 {
-			add(2, "the only button")
+			l.add(2, "the only button")
 		}
 	}
 	if label&clLinkVerb == 0 && context&clOrLink != 0 && hasCode {
@@ -154,44 +172,38 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 		if label&clLinkClick == 0 {
 			points = 4 // "or open" is both
 		}
-		add(points, "offered instead of the code")
+		l.add(points, "offered instead of the code")
 	}
 	if in.verb || in.signin {
-		add(1.5, "")
+		l.add(1.5, "")
 	}
 	if hasCode {
-		add(0.5, "")
+		l.add(0.5, "")
 	}
+}
+
+// rateURL scores the URL itself and how the link is shown.
+func (l *linkCandidate) rateURL(a *anchor, in intent, hasCode bool, label class, u urlFacts) {
 	if u.acts {
-		add(1.5, "its path names the action")
+		l.add(1.5, "its path names the action")
 	}
 	switch {
 	case u.token >= 2:
-		add(2.5, "it carries a token")
+		l.add(2.5, "it carries a token")
 	case u.token == 1:
-		add(1.5, "it carries an identifier")
+		l.add(1.5, "it carries an identifier")
 	default:
-		add(-4, "")
+		l.add(-4, "")
 	}
 	if a.button {
-		add(0.5, "")
+		l.add(0.5, "")
 	}
 	if in.links == 1 {
-		add(0.5, "")
+		l.add(0.5, "")
 		if in.sms && hasCode && label&(clLinkClick|clOrLink) != 0 {
-			add(1, "the only link beside a code")
+			l.add(1, "the only link beside a code")
 		}
 	}
-	if label&clLinkOther != 0 || u.other && label&clLinkVerb == 0 || u.other && u.neverActs || u.other && a.bare && !u.acts || context&clLinkOther != 0 && label&clLinkVerb == 0 || context&clCodeEntryPage != 0 && label&clLinkVerb == 0 {
-		l.excluded = true
-	}
-	if context&clLinkOther != 0 && label&clLinkVerb != 0 {
-		add(-7, "")
-	}
-	if in.eventReply && len([]rune(l.label)) <= 14 {
-		l.excluded = true // the answer to an invitation to an event
-	}
-	return l
 }
 
 func linkConfidence(score float64) float64 { return sigmoid((score - linkThreshold + 0.8) * 0.7) }

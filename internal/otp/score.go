@@ -83,22 +83,7 @@ func (s *scoring) rate(c *candidate) {
 	if c.end < len(p.form) && (p.form[c.end] == '#' || p.form[c.end] == '*' && !c.bracketed) {
 		score -= 6 // dialled or keyed in at a door
 	}
-	topic := e.otherTopic
-	if s.global.otherTopic > 0 && !e.strong {
-		topic = max(topic, s.global.otherTopic)
-	}
-	switch {
-	case e.booking && c.shape >= shapeMixed && c.sep == 0 && topic > 0:
-		score -= 3 // "Confirmation code QX7T2P" of a flight
-	case e.strong && e.labelDirect:
-		topic *= 0.35
-	case e.verbSpecific && p.afterWithWord(c):
-		topic *= 0.5 // "Verify with 77093 first"
-	}
-	if e.handover {
-		topic = max(e.otherTopic, 8)
-	}
-	score -= topic
+	score = s.minusOtherTopic(score, c, e)
 	score -= e.otherNumber
 	if yearLike(c.code) && c.shape == shapeDigits && !(e.labelDirect && label > 0) && !(e.verbDirect && introduced) && !c.alone && !c.named(e) {
 		score -= 2.5
@@ -121,6 +106,26 @@ func (s *scoring) rate(c *candidate) {
 	c.direct = e.labelDirect && e.label > 0
 	c.score = score
 	c.note(e, introduced)
+}
+
+// minusOtherTopic takes off what speaks of something else: a parcel, a booking.
+func (s *scoring) minusOtherTopic(score float64, c *candidate, e evidence) float64 {
+	topic := e.otherTopic
+	if s.global.otherTopic > 0 && !e.strong {
+		topic = max(topic, s.global.otherTopic)
+	}
+	switch {
+	case e.booking && c.shape >= shapeMixed && c.sep == 0 && topic > 0:
+		score -= 3 // "Confirmation code QX7T2P" of a flight
+	case e.strong && e.labelDirect:
+		topic *= 0.35
+	case e.verbSpecific && c.page.afterWithWord(c):
+		topic *= 0.5 // "Verify with 77093 first"
+	}
+	if e.handover {
+		topic = max(e.otherTopic, 8)
+	}
+	return score - topic
 }
 
 // loneNumber returns points for the one number of a text message in which nothing

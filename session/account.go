@@ -33,7 +33,7 @@ type Account struct {
 
 	mu      sync.Mutex
 	client  *ravi.Client
-	doubt   bool // Ravi refused the credential: look for another one
+	refused bool // Ravi refused the credential: look for another one
 	retired sync.WaitGroup
 	cached  *directory
 	epoch   uint64 // counts what emptied the cache, so that a late list is not stored
@@ -46,7 +46,7 @@ type Account struct {
 func (a *Account) Client() (*ravi.Client, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.client != nil && !a.doubt {
+	if a.client != nil && !a.refused {
 		return a.client, nil
 	}
 	next, err := a.Connect()
@@ -56,7 +56,7 @@ func (a *Account) Client() (*ravi.Client, error) {
 		}
 		return nil, err
 	}
-	a.doubt = false
+	a.refused = false
 	switch {
 	case a.client == nil:
 		a.client = next
@@ -70,13 +70,13 @@ func (a *Account) Client() (*ravi.Client, error) {
 	return a.client, nil
 }
 
-// retire closes a client without making anybody wait for its streams to end.
+// retire closes a client in the background, as its streams may take a while to end.
 func (a *Account) retire(c *ravi.Client) {
 	a.retired.Go(func() { _ = c.Close() })
 }
 
-// Observe takes note of an error of any call to Ravi: one that says that the
-// world is not what the cache holds empties it.
+// Observe takes note of an error of any call to Ravi: a refusal, or something
+// missing, empties the cache.
 func (a *Account) Observe(err error) {
 	if errors.Is(err, ravi.ErrSubscriptionRequired) {
 		a.mu.Lock()
@@ -90,7 +90,7 @@ func (a *Account) Observe(err error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.doubt = a.doubt || refused
+	a.refused = a.refused || refused
 	a.drop()
 }
 
@@ -103,7 +103,7 @@ func (a *Account) PlanRefused() time.Time {
 }
 
 // Forget empties the cache, after identities were created, renamed or deleted.
-// A list that is being read at that moment is not used by anybody who asks later.
+// A list that is being read at that moment is not used by calls that come later.
 func (a *Account) Forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -136,7 +136,7 @@ func (a *Account) Identities(ctx context.Context) ([]ravi.Identity, error) {
 // lookup returns the identities that ref, a uuid, an address or a name, can
 // mean among those that allowed accepts. What the cached list does not have is
 // looked up at Ravi, and so is what it has but allowed refuses: how long the
-// answer takes must not tell the two apart.
+// answer takes must not differ between the two.
 func (a *Account) lookup(ctx context.Context, ref string, allowed func(ravi.Identity) bool) ([]ravi.Identity, error) {
 	d, fresh, err := a.directory(ctx, false)
 	if err != nil {
@@ -165,7 +165,7 @@ func (a *Account) directory(ctx context.Context, reload bool) (*directory, bool,
 		return d, false, nil
 	}
 	read, fresh := a.reads.join(a.epoch, reload, func(epoch uint64) (*directory, error) {
-		// One read serves all who wait for it, so it must not end with the
+		// One read serves all calls that wait for it, so it must not end with the
 		// first of them; the client bounds its time.
 		return a.read(context.WithoutCancel(ctx), client, epoch)
 	}, &a.mu)
@@ -208,7 +208,7 @@ func (a *Account) now() time.Time {
 }
 
 // identitiesOf lists what the credential may act for: all identities of the
-// account, or the one that an identity key or bound token is (DESIGN section 4).
+// account, or the one that an identity key or bound token is.
 func identitiesOf(ctx context.Context, client *ravi.Client) ([]ravi.Identity, error) {
 	if _, bound := client.Bound(); !bound {
 		return client.Identities(ctx)

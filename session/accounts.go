@@ -11,7 +11,7 @@ import (
 	"ravi-mcp/ravi"
 )
 
-// Accounts are the Ravi accounts of callers who have one of their own: one
+// Accounts are the Ravi accounts of callers that have one of their own: one
 // Account for each folder that a Caller names as RaviConfigDir, with a client
 // and a cache of its own. Callers with the same folder share one.
 //
@@ -30,7 +30,7 @@ type Accounts struct {
 	byFolder map[string]*Account
 }
 
-// errNoAccounts is for a caller with a folder where the server has no use for one.
+// errNoAccounts is for a caller with a folder on a server with one account.
 var errNoAccounts = fault.New(fault.InvalidConfig, "This caller has a Ravi account of its own, and this server works with one account only.",
 	"The operator has to take ravi_config_dir out of the callers file, or start the server in another way.")
 

@@ -32,7 +32,7 @@ type Budget struct {
 
 // spending is what a caller has taken.
 type spending struct {
-	at   time.Time   // the latest that Take was told: a clock that goes back and forth gives nothing
+	at   time.Time   // the latest time of Take: a clock that goes back and forth gives nothing
 	full time.Time   // when the budget is full again
 	uses []time.Time // of the last Per, without Burst
 }

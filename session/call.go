@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 )
 
-// Call is who is calling and from where: what a transport knows of a request
+// Call is the caller and origin of a request: what a transport knows of it
 // before anything is looked up. Transports put it into the context.
 type Call struct {
 	Caller *Caller
@@ -34,7 +34,7 @@ func WithCall(ctx context.Context, call Call) context.Context {
 }
 
 // CallFrom returns the call that the transport put into ctx. It reports false
-// where there is none, which a server must treat as "nobody may do anything".
+// where there is none, which a server must treat as a caller without any rights.
 func CallFrom(ctx context.Context) (Call, bool) {
 	call, ok := ctx.Value(callKey{}).(Call)
 	return call, ok && call.Caller != nil

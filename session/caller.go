@@ -11,13 +11,13 @@ import (
 // on the machine where a loopback HTTP server has no tokens.
 const LocalCaller = "local"
 
-// Caller is somebody who may call this server, and what they may do. A Caller
+// Caller is a client that may call this server, and what it may do. A Caller
 // is immutable after it is made.
 type Caller struct {
 	// Name tells callers apart in state, logs and audit. It is never empty.
 	Name string
 	// DefaultIdentity is the uuid, name or address used when nothing else
-	// names an identity (DESIGN section 3, step 4).
+	// names an identity (ARCHITECTURE.md#identity-of-a-call, rule 4).
 	DefaultIdentity string
 	// RaviConfigDir is the folder with the credential of the caller's Ravi
 	// account; "" means the server's own account.

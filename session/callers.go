@@ -17,10 +17,10 @@ import (
 const RemoteCaller = "remote"
 
 // MinTokenLength is the length in bytes of the shortest token that is taken as one. A token that NewToken makes is longer;
-// the limit is for those that people make up.
+// the limit is for those that were made up by hand.
 const MinTokenLength = 32
 
-// TokenHash is what this server keeps of a caller's token.
+// TokenHash is all that this server keeps of a caller's token.
 type TokenHash [sha256.Size]byte
 
 // HashToken returns the hash of a token.
@@ -29,7 +29,7 @@ func HashToken(token string) TokenHash { return sha256.Sum256([]byte(token)) }
 // String returns the hash in hexadecimal, as the callers file has it.
 func (h TokenHash) String() string { return hex.EncodeToString(h[:]) }
 
-// Callers are those who may call a remote endpoint, told apart by their tokens, or by the subjects that an issuer's tokens
+// Callers are the clients that may call a remote endpoint, told apart by their tokens, or by the subjects that an issuer's tokens
 // name. They come from a file (LoadCallers), which may change while the server runs, or there is one (SingleCaller). Callers
 // may be used by any number of goroutines.
 type Callers struct {
@@ -57,7 +57,7 @@ func newCallerTable() *callerTable {
 	return &callerTable{byHash: make(map[TokenHash]*Caller), bySubject: make(map[string]*Caller), known: make(map[string]knownBy)}
 }
 
-// add takes a caller in, or says what speaks against it.
+// add takes a caller in, or says why it cannot be one.
 func (t *callerTable) add(caller *Caller, by knownBy) error {
 	if _, twice := t.known[caller.Name]; twice {
 		return errors.New("the name stands twice")
@@ -77,7 +77,7 @@ func (t *callerTable) add(caller *Caller, by knownBy) error {
 	return nil
 }
 
-// SingleCaller returns callers with one member, who has the given token.
+// SingleCaller returns callers with one member, which has the given token.
 func SingleCaller(token string, caller *Caller) (*Callers, error) {
 	if len(token) < MinTokenLength {
 		return nil, errors.New("session: a caller's token must have at least 32 characters; `ravi-mcp token new NAME` makes one")
@@ -92,12 +92,12 @@ func SingleCaller(token string, caller *Caller) (*Callers, error) {
 }
 
 // Authenticate returns the caller whose token this is, or nil. Only hashes are compared, in constant time, so that how
-// long it takes tells nothing about a token that is nearly right. It never fails; the tokens of an issuer are not known here.
+// long it takes says nothing about a token that is nearly right. It never fails; the tokens of an issuer are not known here.
 func (c *Callers) Authenticate(_ context.Context, token string) (*Caller, error) {
 	hash := HashToken(token)
 	var found *Caller
 	table := c.table.Load()
-	// The map finds by the hash, whose bytes nobody can choose; the comparison is what decides.
+	// The map finds by the hash, whose bytes cannot be chosen; the comparison is what decides.
 	if caller, ok := table.byHash[hash]; ok {
 		if own := table.known[caller.Name].hash; subtle.ConstantTimeCompare(own[:], hash[:]) == 1 {
 			found = caller
@@ -109,8 +109,8 @@ func (c *Callers) Authenticate(_ context.Context, token string) (*Caller, error)
 // OfSubject returns the caller with that oidc_subject, or nil.
 func (c *Callers) OfSubject(subject string) *Caller { return c.table.Load().bySubject[subject] }
 
-// Accounts returns one caller for each Ravi account that is somebody's own, and
-// whether there is a caller who uses the server's.
+// Accounts returns one caller for each Ravi account other than the server's,
+// and whether a caller uses the server's.
 func (c *Callers) Accounts() (own []*Caller, server bool) {
 	seen := make(map[string]bool)
 	table := c.table.Load()
@@ -160,7 +160,7 @@ func (c *Callers) Watch(ctx context.Context, every time.Duration, gone func(name
 	}
 }
 
-// Reload reads the file again if it has changed since it was last looked at, and returns the names of the callers who
+// Reload reads the file again if it has changed since it was last looked at, and returns the names of the callers that
 // lost their token, subject or Ravi account by that. It is for one goroutine at a time.
 func (c *Callers) Reload() (gone []string, err error) {
 	stamp, err := stampOf(c.path)
@@ -188,7 +188,7 @@ func (c *Callers) Reload() (gone []string, err error) {
 	return gone, nil
 }
 
-// fileStamp tells two states of a file apart without reading it.
+// fileStamp identifies a state of a file without reading it.
 type fileStamp struct {
 	size    int64
 	changed time.Time

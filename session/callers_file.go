@@ -21,12 +21,12 @@ const maxCallersFile = 4 << 20
 // maxSubject is the length in bytes of the longest oidc_subject (OpenID Connect Core section 2).
 const maxSubject = 255
 
-// callersFile is the form of the file (DESIGN section 3).
+// callersFile is the form of the file.
 type callersFile struct {
 	Caller []callerEntry `toml:"caller"`
 }
 
-// callerEntry is one [[caller]]. Pointers tell what is missing from what is empty.
+// callerEntry is one [[caller]]. Pointers distinguish what is missing from what is empty.
 type callerEntry struct {
 	Name            string    `toml:"name"`
 	TokenSHA256     *string   `toml:"token_sha256"`
@@ -50,7 +50,7 @@ func ValidCallerName(name string) bool { return callerName.MatchString(name) && 
 
 // LoadCallers reads a callers file: TOML with one [[caller]] for each, which has
 //
-//	name              who it is, in logs and state; letters, digits, ".", "_" and "-"
+//	name              what it is called, in logs and state; letters, digits, ".", "_" and "-"
 //	token_sha256      SHA-256 of the token, in hexadecimal (`ravi-mcp token new NAME` prints it)
 //	oidc_subject      instead of it: the subject (sub) that the issuer's tokens name
 //	identities        name patterns of the identities that exist for this caller; "*" is all of them
@@ -115,14 +115,14 @@ func parseCallers(data []byte, toolsets []string) (*callerTable, error) {
 			err = table.add(caller, by)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("caller %d%s: %w", i+1, entry.called(), err)
+			return nil, fmt.Errorf("caller %d%s: %w", i+1, entry.label(), err)
 		}
 	}
 	return table, nil
 }
 
-// called is the name for an error message, where it is one.
-func (e callerEntry) called() string {
+// label is the name for an error message, if it is valid.
+func (e callerEntry) label() string {
 	if callerName.MatchString(e.Name) {
 		return " (" + e.Name + ")"
 	}

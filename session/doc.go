@@ -1,4 +1,4 @@
-// Package session knows who is calling and which identity a call means.
+// Package session determines the caller of a request and the identity that it means.
 //
 // A Caller has a name and rights. A Call is a caller, perhaps a protocol
 // session, and what the transport knows. A Resolver turns a call and its

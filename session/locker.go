@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Locker is a Store that several processes share, which can keep two of them
+// Locker is a Store that several processes share, and that can keep two of them
 // from doing the same thing at the same time.
 type Locker interface {
 	// Lock waits for the lock of a name and returns the function that gives it

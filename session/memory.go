@@ -11,11 +11,11 @@ import (
 const (
 	// createdFor is how long the creator of an identity is remembered.
 	createdFor = 30 * 24 * time.Hour
-	// maxCreated bounds the creators kept; beyond it expired ones go, then arbitrary ones.
+	// maxCreated bounds the records of creators; beyond it expired ones go, then arbitrary ones.
 	maxCreated = 100_000
 	// maxCursors bounds the cursors of one session; the one set longest ago goes first.
 	maxCursors = 256
-	// maxUsed bounds the marks of UseOnce; when so many stand, no further one is made.
+	// maxUsed bounds the marks of UseOnce; beyond it no further one is made.
 	maxUsed = 100_000
 )
 

@@ -2,8 +2,8 @@ package session
 
 import "fmt"
 
-// Policy is what an operator decided about one kind of decision (DESIGN
-// section 7). The empty Policy decides nothing; where it stands for a server,
+// Policy is what an operator decided about one kind of decision (ARCHITECTURE.md#errors-and-decisions).
+// The empty Policy decides nothing; where it stands for a server,
 // the kind's default applies.
 type Policy string
 
@@ -54,12 +54,12 @@ func (p Policy) Stricter(q Policy) Policy {
 // Kind is a kind of decision that an operator has a policy for.
 type Kind string
 
-// The kinds (DESIGN section 7). Most calls are of none.
+// The kinds. Most calls are of none.
 const (
 	KindReveal  Kind = "reveal"  // return a stored value
 	KindDelete  Kind = "delete"  // delete an identity that the caller did not create
 	KindCleanup Kind = "cleanup" // delete identities in bulk
-	KindSend    Kind = "send"    // write to somebody new
+	KindSend    Kind = "send"    // write to a new recipient
 )
 
 // Policies are one policy for each kind. The zero value decides nothing.

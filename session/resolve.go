@@ -14,7 +14,7 @@ import (
 // resolved_by.
 type By string
 
-// The rules, in the order in which they are tried (DESIGN section 3).
+// The rules, in the order in which they are tried (ARCHITECTURE.md#identity-of-a-call).
 const (
 	ByArgument      By = "argument"       // the `identity` argument
 	ByCursor        By = "cursor"         // the identity of the cursor
@@ -38,7 +38,7 @@ type Resolver struct {
 	// Identity is the server's own default (--identity, RAVI_IDENTITY). Set it
 	// only where the server has a single caller.
 	Identity string
-	// Leases is told of every call that means an identity, so that the lease of an
+	// Leases hears of every call that means an identity, so that the lease of an
 	// ephemeral one is renewed; nil means that there are none.
 	Leases interface{ Used(caller, uuid string) }
 	// ConfigFile reads the identity that a .ravi/config.json names, at every
@@ -161,7 +161,7 @@ func (r *Resolver) reference(ctx context.Context, call Call, q Query) (string, B
 	return "", "", fault.New(fault.IdentityRequired, "No identity was given and none is bound.", hint)
 }
 
-// explain says where a name that led nowhere came from, unless the call itself
+// explain says where a name without an identity came from, unless the call itself
 // gave it.
 func explain(err error, by By) error {
 	sources := map[By]string{

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"crypto/rand"
@@ -12,8 +13,8 @@ import (
 
 // Errors of Sessions.
 var (
-	// ErrNoSession says that no such session belongs to the caller: it never existed, has ended, or is somebody
-	// else's. The three are not told apart (SECURITY.md T2, T3).
+	// ErrNoSession says that no such session belongs to the caller: it never existed, has ended, or is another
+	// caller's. The three are not distinguished (SECURITY.md T2, T3).
 	ErrNoSession = errors.New("session: no such session of this caller")
 	// ErrTooManySessions says that the caller, or all of them together, hold as many sessions as they may.
 	ErrTooManySessions = errors.New("session: too many sessions")
@@ -29,8 +30,8 @@ const (
 	evictAfter = time.Minute
 )
 
-// Sessions are the protocol sessions of a remote endpoint, in this process: which ids exist, whose they are, and when
-// they end. What a session remembers is in a Store. The zero value is ready for use with the default limits.
+// Sessions are the protocol sessions of a remote endpoint, in this process: which ids exist, to which callers they belong, and
+// when they end. What a session remembers is in a Store. The zero value is ready for use with the default limits.
 //
 // An id is 256 random bits and means nothing without its caller. A session ends by End, by EndCaller, after Idle without
 // a request, or Absolute after it was opened; it never ends by Idle while a request of it runs. A caller at the limit
@@ -68,7 +69,7 @@ func (s *Sessions) Open(_ context.Context, caller string) (string, error) {
 	s.mu.Lock()
 	now := s.now()
 	var evicted []Key
-	if !s.room(caller, now, &evicted) {
+	if !s.admit(caller, now, &evicted) {
 		s.mu.Unlock()
 		return "", ErrTooManySessions
 	}
@@ -88,11 +89,12 @@ func (s *Sessions) Open(_ context.Context, caller string) (string, error) {
 	return id, nil
 }
 
-// room makes sure that the caller may open one more session. The caller of room holds mu.
-func (s *Sessions) room(caller string, now time.Time, evicted *[]Key) bool {
+// admit reports whether the caller may open one more session, and evicts another one for it if need be. The caller of
+// admit holds mu.
+func (s *Sessions) admit(caller string, now time.Time, evicted *[]Key) bool {
 	mine := s.byCaller[caller]
-	if mine == nil || mine.Len() < either(s.PerCaller, DefaultPerCaller) && len(s.byID) < either(s.Total, DefaultTotal) {
-		return len(s.byID) < either(s.Total, DefaultTotal)
+	if mine == nil || mine.Len() < cmp.Or(s.PerCaller, DefaultPerCaller) && len(s.byID) < cmp.Or(s.Total, DefaultTotal) {
+		return len(s.byID) < cmp.Or(s.Total, DefaultTotal)
 	}
 	for e := mine.Front(); e != nil; e = e.Next() {
 		p := e.Value.(*protocolSession)
@@ -153,7 +155,7 @@ func (s *Sessions) End(_ context.Context, caller, id string) error {
 	return nil
 }
 
-// EndCaller ends all sessions of a caller, who has lost the right to call.
+// EndCaller ends all sessions of a caller, which has lost the right to call.
 func (s *Sessions) EndCaller(caller string) {
 	s.mu.Lock()
 	var keys []Key
@@ -184,7 +186,7 @@ func (s *Sessions) Sweep() {
 
 // Run sweeps until ctx ends.
 func (s *Sessions) Run(ctx context.Context) {
-	every := min(max(either(s.Idle, DefaultIdle)/10, 100*time.Millisecond), time.Minute)
+	every := min(max(cmp.Or(s.Idle, DefaultIdle)/10, 100*time.Millisecond), time.Minute)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -206,8 +208,8 @@ func (s *Sessions) Len() int {
 
 // over reports whether a session's time is over. The caller holds mu.
 func (s *Sessions) over(p *protocolSession, now time.Time) bool {
-	return p.running == 0 && now.Sub(p.used) >= either(s.Idle, DefaultIdle) ||
-		now.Sub(p.opened) >= either(s.Absolute, DefaultAbsolute)
+	return p.running == 0 && now.Sub(p.used) >= cmp.Or(s.Idle, DefaultIdle) ||
+		now.Sub(p.opened) >= cmp.Or(s.Absolute, DefaultAbsolute)
 }
 
 func (s *Sessions) touch(p *protocolSession, now time.Time) {
@@ -240,12 +242,4 @@ func (s *Sessions) now() time.Time {
 		return s.Now()
 	}
 	return time.Now()
-}
-
-// either returns value, or the default where it is not above zero.
-func either[T int | time.Duration](value, def T) T {
-	if value > 0 {
-		return value
-	}
-	return def
 }

@@ -6,14 +6,14 @@ import (
 )
 
 // Key names the state of one session. Both parts are needed: the id of a
-// session gives nothing to a caller who does not own it (DESIGN section 3).
+// session gives nothing to a caller that does not own it.
 type Key struct {
 	Caller  string
 	Session string
 }
 
 // Store keeps what outlives a call: which identity a session is bound to, the
-// session's own cursors, and who created which identity. It holds no
+// session's own cursors, and which caller created which identity. It holds no
 // credential, no message and no value of a vault.
 //
 // Every method is atomic and may be called by any number of goroutines. An
@@ -32,7 +32,7 @@ type Store interface {
 	Cursor(ctx context.Context, key Key, identity string) (string, error)
 	// SwapCursor replaces the session's own cursor of an identity if it still is
 	// old ("" for none), and reports whether it did. Cursors only move forward:
-	// who is not the first reads again and merges.
+	// a caller that is not the first reads again and merges.
 	SwapCursor(ctx context.Context, key Key, identity, old, next string) (bool, error)
 
 	// RecordCreated remembers for 30 days that the caller created the identity.

@@ -8,7 +8,8 @@ import (
 	"ravi-mcp/ravi"
 )
 
-// support is whether a Ravi gives an identity the address that is asked for.
+// support is whether a Ravi gives an identity the address that is asked for
+// (docs/decisions.md#addresses-of-ephemeral-identities).
 type support int8
 
 const (
@@ -30,7 +31,7 @@ func (a *addressSupport) of(credential string) support {
 	return a.byCredential[credential]
 }
 
-// learn takes note of an identity that was created with the wish for an address.
+// learn takes note of an identity that was created with a request for an address.
 func (a *addressSupport) learn(credential, address string, made ravi.Identity) {
 	if made.Inbox == "" {
 		return

@@ -11,7 +11,7 @@ import (
 )
 
 // find returns the identity that an intent became, or "" where there is none,
-// or where it cannot be told for certain which one. Unless over, it may still
+// or where it is not certain which one. Unless over, it may still
 // come about.
 func (m *Manager) find(ctx context.Context, account *session.Account, client *ravi.Client, r record, over bool) (string, error) {
 	all, err := client.Identities(ctx)

@@ -80,8 +80,8 @@ func (b *journals) rewrite(j *journal) {
 	b.remove(j)
 }
 
-// giveBack lets go of the journals of servers whose leases outlive them. Such a
-// server may start at any moment, and then needs all of them; what could not
+// giveBack lets go of the journals of servers whose leases outlive them
+// (docs/decisions.md#journals-of-another-server). Such a server may start at any moment, and then needs all of them; what could not
 // be deleted is taken again later. The caller holds mu.
 func (b *journals) giveBack() {
 	if b.m.Persistent {

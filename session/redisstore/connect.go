@@ -56,10 +56,10 @@ type Store struct {
 	cfg    Config
 	client *redis.Client
 
-	mu     sync.Mutex
-	warned time.Time // when an outage was last logged
-	down   bool
-	evicts bool // said so already
+	mu             sync.Mutex
+	warned         time.Time // when an outage was last logged
+	down           bool
+	warnedEviction bool
 }
 
 // Open returns a Store. It does not connect: a Redis that comes up later is
@@ -138,8 +138,8 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) warnPolicy() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.evicts {
-		s.evicts = true
+	if !s.warnedEviction {
+		s.warnedEviction = true
 		s.cfg.Log.Warn().Msg("the session store may evict keys before their time; set its maxmemory-policy to noeviction")
 	}
 }
@@ -211,8 +211,8 @@ func (s *Store) run(ctx context.Context, sc script, keys []string, args ...any) 
 	return result, err
 }
 
-// yes runs a script that answers 1 or 0.
-func (s *Store) yes(ctx context.Context, sc script, keys []string, args ...any) (bool, error) {
+// runBool runs a script that answers 1 or 0.
+func (s *Store) runBool(ctx context.Context, sc script, keys []string, args ...any) (bool, error) {
 	result, err := s.run(ctx, sc, keys, args...)
 	return err == nil && result == int64(1), err
 }

@@ -1,6 +1,6 @@
 // Package redisstore keeps in Redis what several replicas of one remote
 // endpoint have to agree on, so that any of them serves any request and the end
-// of one loses nothing (DESIGN section 9): a session.Store, the protocol
+// of one loses nothing: a session.Store, the protocol
 // sessions (Sessions), locks, and the leases of ephemeral identities.
 //
 // Every operation is one command or one script, which Redis runs as a whole,
@@ -17,7 +17,7 @@
 //	state:h         identity, c:UUID = sealed cursor as long as session:h
 //	order:h         UUID by age of its cursor        as long as session:h
 //	about:UUID      h that have state about it       25 h after the last
-//	made:UUID       callers (hashed) who created it  30 days
+//	made:UUID       callers (hashed) that made it     30 days
 //	lease:ID        a lease: sealed data, uuid, ttl  30 days after it is due
 //	leases:CRED     leases of a credential (hashed)  by the time when they are due
 //	leasename:C:N   leases of a name (hashed)        as long as those
@@ -26,7 +26,7 @@
 //	lock:HASH       a lock                           as long as asked for
 //
 // What a lease says is sealed to its ID with the key that the replicas share, and
-// a replica deletes only what it reads there: whoever can write to this Redis can
+// a replica deletes only what it reads there: a third party that can write to this Redis can
 // end a lease early, or forget it, and have nothing else deleted.
 //
 // No session id, no name of a caller, no credential, key, code, message or
@@ -34,5 +34,5 @@
 // live. Redis must not evict keys (maxmemory-policy noeviction): a mark that is
 // lost early could be used twice. One Redis, or a primary behind one address,
 // is expected; Redis Cluster is not supported, because scripts reach keys that
-// they find on the way.
+// they look up.
 package redisstore

@@ -8,7 +8,7 @@ import (
 	"ravi-mcp/session"
 )
 
-// hash names something without telling it: 128 bits over the length and the
+// hash names something without revealing it: 128 bits over the length and the
 // bytes of each part.
 func hash(parts ...string) string {
 	h := sha256.New()

@@ -12,11 +12,11 @@ var _ lease.Registry = (*Store)(nil)
 // credentialsAtOnce is how many credentials one script deals with.
 const credentialsAtOnce = 500
 
-// ledger is what the scripts of leases share. A lease is a hash; leases:CRED has
+// leasePrelude is what the scripts of leases share. A lease is a hash; leases:CRED has
 // those of a credential by the time when something is to be done about them,
-// which is that of its holder's end while somebody has it. What nobody has dealt
+// which is the end of the hold while a replica has it. What no replica has dealt
 // with for 30 days is given up.
-const ledger = `
+const leasePrelude = `
 local keep = 30 * 24 * 3600 * 1000
 local function at(id) return prefix .. 'lease:' .. id end
 local function atName(cred, name) return prefix .. 'leasename:' .. cred .. ':' .. name end
@@ -50,7 +50,7 @@ end
 
 // The arguments are id, hashed name, uuid, caller, credential, ttl, data, fence,
 // time until it is due, and 1 where it is new.
-var putScript = newScript(ledger + `
+var putScript = newScript(leasePrelude + `
 local id, name, uuid, caller, cred, ttl, data, held, due, new = unpack(ARGV, 3, 12)
 local there = fence(id)
 if new == '1' and there >= 0 then return 0 end
@@ -61,9 +61,9 @@ schedule(id, cred, name, uuid, now + tonumber(due))
 return 1
 `)
 
-// A lease that was taken to be deleted is never renewed: who took it may only
-// now send the deletion, however late.
-var renewScript = newScript(ledger + `
+// A lease that was taken to be deleted is never renewed: the replica that
+// took it may only now send the deletion, however late.
+var renewScript = newScript(leasePrelude + `
 local uuid, caller, ago, grace = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local id = redis.call('GET', atIdentity(uuid))
 if not id then return 0 end
@@ -75,7 +75,7 @@ schedule(id, t[2], t[3], uuid, due)
 return 1
 `)
 
-var namedScript = newScript(ledger + `
+var namedScript = newScript(leasePrelude + `
 local list, all = atName(ARGV[3], ARGV[4]), {}
 for _, id in ipairs(redis.call('ZRANGE', list, 0, -1)) do
   local r = row(id)
@@ -84,7 +84,7 @@ end
 return all
 `)
 
-var takeScript = newScript(ledger + `
+var takeScript = newScript(leasePrelude + `
 local hold, most, taken = tonumber(ARGV[3]), tonumber(ARGV[4]), {}
 for i = 5, #ARGV do
   local list = prefix .. 'leases:' .. ARGV[i]
@@ -103,19 +103,19 @@ end
 return taken
 `)
 
-var holdsScript = newScript(ledger + `
+var holdsScript = newScript(leasePrelude + `
 if fence(ARGV[3]) == tonumber(ARGV[4]) then return 1 end
 return 0
 `)
 
-var dropScript = newScript(ledger + `
+var dropScript = newScript(leasePrelude + `
 if fence(ARGV[3]) == tonumber(ARGV[4]) then drop(ARGV[3]) end
 return 1
 `)
 
-var leasedScript = newScript(ledger + `return redis.call('EXISTS', atIdentity(ARGV[3]))`)
+var leasedScript = newScript(leasePrelude + `return redis.call('EXISTS', atIdentity(ARGV[3]))`)
 
-var dropIdentityScript = newScript(ledger + `
+var dropIdentityScript = newScript(leasePrelude + `
 local id = redis.call('GET', atIdentity(ARGV[3]))
 if id then drop(id) end
 return 1
@@ -133,7 +133,7 @@ func (s *Store) Update(ctx context.Context, e lease.Entry, due time.Duration) (b
 }
 
 func (s *Store) put(ctx context.Context, e lease.Entry, due time.Duration, fresh int) (bool, error) {
-	return s.yes(ctx, putScript, nil, e.ID, hash(e.Name), e.UUID, callerHash(e.Caller), credentialHash(e.Credential), e.TTL.Milliseconds(),
+	return s.runBool(ctx, putScript, nil, e.ID, hash(e.Name), e.UUID, callerHash(e.Caller), credentialHash(e.Credential), e.TTL.Milliseconds(),
 		e.Data, e.Fence, due.Milliseconds(), fresh)
 }
 
@@ -151,7 +151,7 @@ func (s *Store) Named(ctx context.Context, credential, name string) ([]lease.Ent
 
 // Leased implements lease.Registry.
 func (s *Store) Leased(ctx context.Context, uuid string) (bool, error) {
-	return s.yes(ctx, leasedScript, nil, uuid)
+	return s.runBool(ctx, leasedScript, nil, uuid)
 }
 
 // Take implements lease.Registry.
@@ -174,7 +174,7 @@ func (s *Store) Take(ctx context.Context, credentials []string, hold time.Durati
 
 // Holds implements lease.Registry.
 func (s *Store) Holds(ctx context.Context, id string, fence int64) (bool, error) {
-	return s.yes(ctx, holdsScript, nil, id, fence)
+	return s.runBool(ctx, holdsScript, nil, id, fence)
 }
 
 // Drop implements lease.Registry.

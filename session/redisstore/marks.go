@@ -23,17 +23,17 @@ if over and now < tonumber(over) then return 1 end
 return 0
 `)
 
-// The mark tells by whom it was made, so that a command which is sent again
+// The mark names its maker, so that a command which is sent again
 // because its answer was lost is still the first.
 var onceScript = newScript(`
-local who, ttl = ARGV[3], tonumber(ARGV[4])
+local maker, ttl = ARGV[3], tonumber(ARGV[4])
 local mark = redis.call('GET', KEYS[1])
 if mark then
   local over, by = string.match(mark, '^(%d+) (.*)$')
-  if by == who then return 1 end
+  if by == maker then return 1 end
   if now < tonumber(over) then return 0 end
 end
-redis.call('SET', KEYS[1], int(now + ttl) .. ' ' .. who, 'PX', int(ttl))
+redis.call('SET', KEYS[1], int(now + ttl) .. ' ' .. maker, 'PX', int(ttl))
 return 1
 `)
 
@@ -51,12 +51,12 @@ func (s *Store) RecordCreated(ctx context.Context, caller, identity string) erro
 
 // CreatedBy implements session.Store.
 func (s *Store) CreatedBy(ctx context.Context, caller, identity string) (bool, error) {
-	return s.yes(ctx, createdByScript, []string{s.key("made", identity)}, callerHash(caller))
+	return s.runBool(ctx, createdByScript, []string{s.key("made", identity)}, callerHash(caller))
 }
 
 // UseOnce implements session.Store.
 func (s *Store) UseOnce(ctx context.Context, key string, ttl time.Duration) (bool, error) {
-	return s.yes(ctx, onceScript, []string{s.key("once", hash(key))}, rand.Text(), max(ttl, time.Millisecond).Milliseconds())
+	return s.runBool(ctx, onceScript, []string{s.key("once", hash(key))}, rand.Text(), max(ttl, time.Millisecond).Milliseconds())
 }
 
 var _ session.Locker = (*Store)(nil)
@@ -69,9 +69,9 @@ const (
 
 // Lock implements session.Locker.
 func (s *Store) Lock(ctx context.Context, name string, ttl time.Duration) (func(), error) {
-	key, who := s.key("lock", hash(name)), rand.Text()
+	key, holder := s.key("lock", hash(name)), rand.Text()
 	for pause := lockPause; ; pause = min(2*pause, longestPause) {
-		got, err := s.yes(ctx, onceScript, []string{key}, who, ttl.Milliseconds())
+		got, err := s.runBool(ctx, onceScript, []string{key}, holder, ttl.Milliseconds())
 		if err != nil {
 			return nil, err
 		}
@@ -89,6 +89,6 @@ func (s *Store) Lock(ctx context.Context, name string, ttl time.Duration) (func(
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
 		defer cancel()
-		_, _ = s.run(ctx, unlockScript, []string{key}, who) // else it ends by its time
+		_, _ = s.run(ctx, unlockScript, []string{key}, holder) // else it ends by its time
 	}, nil
 }

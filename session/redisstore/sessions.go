@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -20,9 +21,9 @@ const evictAfter = time.Minute
 // without a request, or Absolute after it was opened; a caller at the limit loses
 // the one left alone for longest.
 //
-// While a request runs on some replica, that replica says so again and again
-// (Run), so that the session does not end by Idle; when the replica is killed,
-// the time simply begins to count. The end of a session reaches requests of it
+// While a request runs on a replica, that replica announces the session again and
+// again (Run, docs/decisions.md#replicas-announce-sessions-in-use), so that it does
+// not end by Idle; when the replica is killed, the time simply begins to count. The end of a session reaches requests of it
 // on other replicas at once while Run is connected, and after at most 20 s.
 //
 // All methods may be called by any number of goroutines. Replicas have to be
@@ -34,18 +35,18 @@ type Sessions struct {
 	// number. 0 means the default of session.Sessions.
 	Idle, Absolute   time.Duration
 	PerCaller, Total int
-	// OnEnd is called after a session that this replica has met has ended,
+	// OnEnd is called after a session that this replica knows has ended,
 	// however it did, with no lock held. Its state in the Store is gone by then.
 	OnEnd func(session.Key)
 
 	mu    sync.Mutex
-	met   map[string]*presence // by hash
-	doing []string             // callers whose sessions could not be ended yet
+	known map[string]*localSession // by hash
+	toEnd []string                 // callers whose sessions could not be ended yet
 }
 
-// book has what the scripts of sessions share. h is a session, c a caller, both
+// sessionPrelude is what the scripts of sessions share. h is a session, c a caller, both
 // hashed.
-const book = `
+const sessionPrelude = `
 local idle, absolute = tonumber(ARGV[3]), tonumber(ARGV[4])
 local function remove(h, c)
   redis.call('DEL', prefix .. 'session:' .. h, prefix .. 'state:' .. h, prefix .. 'order:' .. h)
@@ -81,8 +82,8 @@ end
 `
 
 // Of the sessions of a caller, the list has the one that ends first at its
-// front, and so the one used longest ago, but for those whose day is over soon.
-var openScript = newScript(book + `
+// front, and so the one used longest ago, but for those that Absolute ends soon.
+var openScript = newScript(sessionPrelude + `
 local h, c, most, total, alone = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local all, mine = prefix .. 'sessions', prefix .. 'sessions:' .. c
 if redis.call('EXISTS', prefix .. 'session:' .. h) == 1 then return 1 end
@@ -101,7 +102,7 @@ touch(h, c, now, now)
 return 1
 `)
 
-var enterScript = newScript(book + `
+var enterScript = newScript(sessionPrelude + `
 local h, c = ARGV[5], ARGV[6]
 local opened = alive(h, c)
 if not opened then return 0 end
@@ -109,22 +110,22 @@ touch(h, c, opened, now)
 return 1
 `)
 
-var endScript = newScript(book + `
+var endScript = newScript(sessionPrelude + `
 local h, c = ARGV[5], ARGV[6]
 if not alive(h, c) then return 0 end
 remove(h, c)
 return 1
 `)
 
-var endCallerScript = newScript(book + `
+var endCallerScript = newScript(sessionPrelude + `
 local c = ARGV[5]
 for _, h in ipairs(redis.call('ZRANGE', prefix .. 'sessions:' .. c, 0, -1)) do remove(h, c) end
 return 1
 `)
 
-// limits are the arguments that every script with book has.
+// limits are the arguments that every script with sessionPrelude has.
 func (s *Sessions) limits(more ...any) []any {
-	return append([]any{either(s.Idle, session.DefaultIdle).Milliseconds(), either(s.Absolute, session.DefaultAbsolute).Milliseconds()}, more...)
+	return append([]any{cmp.Or(s.Idle, session.DefaultIdle).Milliseconds(), cmp.Or(s.Absolute, session.DefaultAbsolute).Milliseconds()}, more...)
 }
 
 // Open makes a session for the caller and returns its id, or
@@ -133,17 +134,17 @@ func (s *Sessions) Open(ctx context.Context, caller string) (string, error) {
 	var random [32]byte
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
 	key := session.Key{Caller: caller, Session: base64.RawURLEncoding.EncodeToString(random[:])}
-	opened, err := s.Store.yes(ctx, openScript, nil, s.limits(sessionHash(key), callerHash(caller),
-		either(s.PerCaller, session.DefaultPerCaller), either(s.Total, session.DefaultTotal), evictAfter.Milliseconds())...)
+	opened, err := s.Store.runBool(ctx, openScript, nil, s.limits(sessionHash(key), callerHash(caller),
+		cmp.Or(s.PerCaller, session.DefaultPerCaller), cmp.Or(s.Total, session.DefaultTotal), evictAfter.Milliseconds())...)
 	switch {
 	case err != nil:
 		return "", err
 	case !opened:
 		return "", session.ErrTooManySessions
 	}
-	h, p := s.meet(key)
+	h, p := s.enterHere(key)
 	s.confirm(h, p)
-	s.leave(h, p)
+	s.leaveHere(h, p)
 	return key.Session, nil
 }
 
@@ -152,12 +153,12 @@ func (s *Sessions) Open(ctx context.Context, caller string) (string, error) {
 // it is over.
 func (s *Sessions) Enter(ctx context.Context, caller, id string) error {
 	key := session.Key{Caller: caller, Session: id}
-	h, p := s.meet(key) // first, so that its end finds it
-	entered, err := s.Store.yes(ctx, enterScript, nil, s.limits(h, callerHash(caller))...)
+	h, p := s.enterHere(key) // first, so that its end finds it
+	entered, err := s.Store.runBool(ctx, enterScript, nil, s.limits(h, callerHash(caller))...)
 	if err == nil && entered && s.confirm(h, p) {
 		return nil
 	}
-	s.leave(h, p)
+	s.leaveHere(h, p)
 	if err != nil {
 		return err
 	}
@@ -169,17 +170,17 @@ func (s *Sessions) Enter(ctx context.Context, caller, id string) error {
 func (s *Sessions) Leave(caller, id string) {
 	h := sessionHash(session.Key{Caller: caller, Session: id})
 	s.mu.Lock()
-	p := s.met[h]
+	p := s.known[h]
 	s.mu.Unlock()
 	if p != nil {
-		s.leave(h, p)
+		s.leaveHere(h, p)
 	}
 }
 
 // End ends a session of the caller, or returns session.ErrNoSession.
 func (s *Sessions) End(ctx context.Context, caller, id string) error {
 	h := sessionHash(session.Key{Caller: caller, Session: id})
-	was, err := s.Store.yes(ctx, endScript, nil, s.limits(h, callerHash(caller))...)
+	was, err := s.Store.runBool(ctx, endScript, nil, s.limits(h, callerHash(caller))...)
 	if err != nil {
 		return err
 	}
@@ -190,12 +191,12 @@ func (s *Sessions) End(ctx context.Context, caller, id string) error {
 	return nil
 }
 
-// EndCaller ends all sessions of a caller, who has lost the right to call. Where
+// EndCaller ends all sessions of a caller, which has lost the right to call. Where
 // Redis does not answer, Run tries again.
 func (s *Sessions) EndCaller(caller string) {
 	if !s.endCaller(context.Background(), caller) {
 		s.mu.Lock()
-		s.doing = append(s.doing, caller)
+		s.toEnd = append(s.toEnd, caller)
 		s.mu.Unlock()
 	}
 }
@@ -206,7 +207,7 @@ func (s *Sessions) endCaller(ctx context.Context, caller string) bool {
 	}
 	s.mu.Lock()
 	var gone []string
-	for h, p := range s.met {
+	for h, p := range s.known {
 		if p.key.Caller == caller {
 			gone = append(gone, h)
 		}
@@ -238,12 +239,4 @@ func (s *Sessions) Noted(ctx context.Context, caller, id, word string) (bool, er
 		return err
 	})
 	return kept, err
-}
-
-// either returns value, or the default where it is not above zero.
-func either[T int | time.Duration](value, def T) T {
-	if value > 0 {
-		return value
-	}
-	return def
 }

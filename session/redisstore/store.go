@@ -19,9 +19,9 @@ const (
 
 var _ session.Store = (*Store)(nil)
 
-// keep is a function of scripts: the state of h lives as long as its session, and
+// statePrelude is what the scripts of states share: with keep the state of h lives as long as its session, and
 // is found by ForgetIdentity.
-const keep = `
+const statePrelude = `
 local function keep(h, identity, life)
   local ttl = redis.call('PTTL', prefix .. 'session:' .. h)
   if ttl <= 0 then ttl = life end
@@ -34,7 +34,7 @@ local function keep(h, identity, life)
 end
 `
 
-var bindScript = newScript(keep + `
+var bindScript = newScript(statePrelude + `
 local h, identity, life, unbound = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 if unbound == '1' and redis.call('HEXISTS', KEYS[1], 'identity') == 1 then return 0 end
 redis.call('HSET', KEYS[1], 'identity', identity)
@@ -42,7 +42,7 @@ keep(h, identity, life)
 return 1
 `)
 
-var swapScript = newScript(keep + `
+var swapScript = newScript(statePrelude + `
 local h, identity, life, old, next, most = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], tonumber(ARGV[8])
 local field = 'c:' .. identity
 if (redis.call('HGET', KEYS[1], field) or '') ~= old then return 0 end
@@ -102,13 +102,13 @@ func (s *Store) BindIfUnbound(ctx context.Context, key session.Key, identity str
 
 func (s *Store) bind(ctx context.Context, key session.Key, identity string, unbound int) (bool, error) {
 	h := sessionHash(key)
-	return s.yes(ctx, bindScript, []string{s.key("state", h)}, h, identity, stateLife.Milliseconds(), unbound)
+	return s.runBool(ctx, bindScript, []string{s.key("state", h)}, h, identity, stateLife.Milliseconds(), unbound)
 }
 
 // SwapCursor implements session.Store.
 func (s *Store) SwapCursor(ctx context.Context, key session.Key, identity, old, next string) (bool, error) {
 	h := sessionHash(key)
-	return s.yes(ctx, swapScript, []string{s.key("state", h), s.key("order", h)},
+	return s.runBool(ctx, swapScript, []string{s.key("state", h), s.key("order", h)},
 		h, identity, stateLife.Milliseconds(), old, next, maxCursors)
 }
 

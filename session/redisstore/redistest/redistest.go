@@ -44,7 +44,7 @@ func Start(t testing.TB, args ...string) *Server {
 		}
 		s.Addr = l.Addr().String()
 		_ = l.Close()
-		if s.run() { // else somebody else took the port
+		if s.run() { // else another process took the port
 			return s
 		}
 	}
@@ -55,7 +55,7 @@ func Start(t testing.TB, args ...string) *Server {
 // URL is what RAVI_MCP_SESSION_STORE wants.
 func (s *Server) URL() string { return "redis://" + s.Addr + "/0" }
 
-// Stop ends the Redis, and with it what it kept.
+// Stop ends the Redis, which forgets everything.
 func (s *Server) Stop() { s.stop() }
 
 // Restart starts it again, empty, at the same address.

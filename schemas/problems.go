@@ -111,7 +111,7 @@ func about(p property) string {
 }
 
 // unknown names the keys that the schema does not know. A key is input, and a
-// value can stand in its place by mistake: only a few that read as an
+// value can stand where a key should by mistake: only a few that read as an
 // argument's name are repeated.
 func unknown(keys []string) string {
 	var names []string

@@ -12,7 +12,7 @@ import (
 )
 
 // Prompt is a task that a person picks in a client, laid out for the model in
-// steps that name the tools (DESIGN section 5). It is immutable.
+// steps that name the tools. It is immutable.
 type Prompt struct {
 	Name, Title, Description string
 	Arguments                []PromptArgument
@@ -31,7 +31,7 @@ type PromptArgument struct {
 	Required          bool
 }
 
-// PromptText is what a prompt becomes. It holds words of ours, the arguments,
+// PromptText is what a prompt becomes. It holds fixed words, the arguments,
 // and the uuid and name of an identity.
 type PromptText struct {
 	tool.ActedFor
@@ -69,7 +69,7 @@ func Prompts(d *tool.Deps) []Prompt {
 
 // access makes a prompt of its steps. An identity that is named must exist for
 // the caller; none is looked for otherwise.
-func access(d *tool.Deps, steps func(place, func(string) bool) []string) func(context.Context, tool.Call, json.RawMessage, func(string) bool) (PromptText, error) {
+func access(d *tool.Deps, steps func(login, func(string) bool) []string) func(context.Context, tool.Call, json.RawMessage, func(string) bool) (PromptText, error) {
 	return func(ctx context.Context, call tool.Call, args json.RawMessage, has func(string) bool) (PromptText, error) {
 		p, err := tool.Decode[AccessParams](args)
 		if err == nil {
@@ -78,7 +78,7 @@ func access(d *tool.Deps, steps func(place, func(string) bool) []string) func(co
 		if err != nil {
 			return PromptText{}, err
 		}
-		where := place{service: tool.Shown(p.Service)}
+		where := login{service: tool.Shown(p.Service)}
 		if domain, err := tool.RegistrableDomain("service", p.Service); err == nil && strings.Contains(domain, ".") {
 			where.domain = domain
 		}
@@ -96,8 +96,7 @@ func access(d *tool.Deps, steps func(place, func(string) bool) []string) func(co
 	}
 }
 
-// errNoPrompt is for a prompt that does not exist, and for one that does not
-// for the caller.
+// errNoPrompt is for a prompt that does not exist, or not for the caller.
 var errNoPrompt = fault.New(fault.NotFound, "There is no such prompt.", "prompts/list names those that there are.")
 
 // NoPrompt returns the error for a prompt that there is not for the caller.

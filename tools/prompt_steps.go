@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// place is where an account is or is to be, and whose.
-type place struct {
+// login is an account at a service that exists or is to be made.
+type login struct {
 	service  string // in quotes, made safe
 	domain   string // "" if service is no domain
 	identity string // uuid, "" if the model is to choose
 	named    string // in quotes, made safe
 }
 
-// site is how the place is named as an argument.
-func (p place) site() string {
-	if p.domain != "" {
-		return "`domain` " + p.domain
+// site is how the service is named as an argument.
+func (l login) site() string {
+	if l.domain != "" {
+		return "`domain` " + l.domain
 	}
 	return "the site's domain as `domain`"
 }
 
-func (p place) layOut(steps []string) string {
+func (l login) layOut(steps []string) string {
 	var b strings.Builder
 	b.WriteString(steps[0])
 	b.WriteString("\n")
@@ -35,8 +35,8 @@ func (p place) layOut(steps []string) string {
 }
 
 // given is the step that takes up the identity that was named.
-func (p place) given() string {
-	return fmt.Sprintf("Call use_identity with `identity` %s (%s). Note address, phone and cursor of the result.", p.identity, p.named)
+func (l login) given() string {
+	return fmt.Sprintf("Call use_identity with `identity` %s (%s). Note address, phone and cursor of the result.", l.identity, l.named)
 }
 
 // waiting is the step that waits for what was triggered.
@@ -45,19 +45,19 @@ const waiting = "Call wait_for_otp with the cursor. status found: use the code o
 
 const arming = "The inbox is armed by the cursor that you have. If more than a few minutes have passed since, or a code was sent meanwhile, call watch_inbox for a fresh one. Then submit the form, or press what sends the code."
 
-func signUpSteps(p place, has func(string) bool) []string {
+func signUpSteps(l login, has func(string) bool) []string {
 	first := "Call create_identity with a speaking name, or use_identity if there is one already that should have the account"
 	if has("list_identities") {
 		first += " (list_identities shows them)"
 	}
 	first += ". Note address, phone and cursor of the result."
-	if p.identity != "" {
-		first = p.given()
+	if l.identity != "" {
+		first = l.given()
 	}
 	steps := []string{
-		fmt.Sprintf("Make an account at %s with an identity of Ravi, in these steps.", p.service),
+		fmt.Sprintf("Make an account at %s with an identity of Ravi, in these steps.", l.service),
 		first,
-		fmt.Sprintf("Call save_credential with %s, the address as `username`, no password, and `show` true: a strong password is generated and kept before anything can be lost.", p.site()),
+		fmt.Sprintf("Call save_credential with %s, the address as `username`, no password, and `show` true: a strong password is generated and kept before anything can be lost.", l.site()),
 		"Fill in the form of the service with the address and that password, and the phone number only where it insists on one. Do not submit it yet.",
 		arming,
 		waiting,
@@ -71,19 +71,19 @@ func signUpSteps(p place, has func(string) bool) []string {
 	return append(steps, "Say with which address the account was made. Do not repeat the password.")
 }
 
-func logInSteps(p place, has func(string) bool) []string {
+func logInSteps(l login, has func(string) bool) []string {
 	first := "Call use_identity with the identity that has the account"
 	if has("list_identities") {
 		first += " (list_identities shows them)"
 	}
 	first += ". Note the cursor of the result."
-	if p.identity != "" {
-		first = p.given()
+	if l.identity != "" {
+		first = l.given()
 	}
 	steps := []string{
-		fmt.Sprintf("Log in to %s with an identity of Ravi, in these steps.", p.service),
+		fmt.Sprintf("Log in to %s with an identity of Ravi, in these steps.", l.service),
 		first,
-		fmt.Sprintf("Call get_credential with %s. If there are several accounts, choose one of the candidates by its id; if there is none, stop and say so.", p.site()),
+		fmt.Sprintf("Call get_credential with %s. If there are several accounts, choose one of the candidates by its id; if there is none, stop and say so.", l.site()),
 		arming + " That is when you submit username and password.",
 		"If the service sends a code or a link: " + lowerFirst(waiting),
 	}

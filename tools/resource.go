@@ -8,7 +8,7 @@ import (
 )
 
 // Resource is what a tool lists, under an address of its own, for clients in
-// which a person attaches things to a conversation (DESIGN section 5). It is
+// which a person attaches things to a conversation. It is
 // read with the tool itself: the same rights, limits and result, as JSON.
 type Resource struct {
 	// URI is its address, or with Template the addresses of many, as RFC 6570

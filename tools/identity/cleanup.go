@@ -21,7 +21,7 @@ const (
 	// cleanupLife is how long the token of a dry run is good.
 	cleanupLife    = 15 * time.Minute
 	cleanupPurpose = "cleanup"
-	// defaultAge keeps away from what somebody may just be working with.
+	// defaultAge spares identities that may still be in use.
 	defaultAge = time.Hour
 	// lastDeletion is how much time a call must have left to begin another deletion.
 	lastDeletion = 10 * time.Second
@@ -48,8 +48,8 @@ type CleanupStatus string
 // What can become of an identity that a cleanup was to delete.
 const (
 	CleanupDeleted CleanupStatus = "deleted"
-	CleanupGone    CleanupStatus = "gone"    // deleted before by somebody else
-	CleanupKept    CleanupStatus = "kept"    // renamed since, so that it is not meant any more
+	CleanupGone    CleanupStatus = "gone"    // deleted before by another client
+	CleanupKept    CleanupStatus = "kept"    // renamed since, so that the prefixes do not match
 	CleanupFailed  CleanupStatus = "failed"  // still there
 	CleanupNotYet  CleanupStatus = "not_yet" // still there, not tried for lack of time
 )
@@ -182,7 +182,7 @@ func (h *handlers) openPlan(call tool.Call, tok string) (cleanupPlan, error) {
 var errPlan = fault.New(fault.ConfirmationRequired, "The token does not stand for a list of this caller, was used already, or has expired. Nothing was deleted.",
 	"Call cleanup_identities without a token for a new list.")
 
-// decideCleanup says that somebody has to decide about every cleanup that
+// decideCleanup asks for a decision about every cleanup that
 // deletes. A dry run deletes nothing.
 func (h *handlers) decideCleanup(ctx context.Context, call tool.Call, p CleanupIdentitiesParams) (*tool.Decision, error) {
 	if err := p.check(); err != nil || p.Token == "" {

@@ -116,8 +116,7 @@ func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *rav
 	return created, Lease{Ephemeral: true, ExpiresAt: intent.Created(*created)}, nil
 }
 
-// unanswered says what to look at after a creation of which nobody knows what
-// became of it.
+// unanswered says what to look at after a creation whose outcome is unknown.
 func unanswered(err error) error {
 	var lost *ravi.Error
 	if !errors.As(err, &lost) || !lost.Unanswered() {

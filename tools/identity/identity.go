@@ -88,8 +88,8 @@ func (r DeleteIdentityResult) Summary() string {
 	return fmt.Sprintf("Deleted identity %s (%s) with its address, phone number and vaults.", r.Identity.Name, r.Identity.UUID)
 }
 
-// decideDelete says that somebody has to decide about every identity that this
-// caller did not create.
+// decideDelete asks for a decision about every identity that this caller did not
+// create.
 func (h *handlers) decideDelete(ctx context.Context, call tool.Call, p DeleteIdentityParams) (*tool.Decision, error) {
 	identity, err := h.Resolver.Lookup(ctx, call.Call, p.Identity)
 	if err != nil {

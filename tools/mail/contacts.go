@@ -12,7 +12,7 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// Contact is somebody that an identity knows.
+// Contact is a person or company that an identity knows.
 type Contact struct {
 	ID        string    `json:"id" jsonschema_description:"Pass it to save_contact or delete_contact."`
 	Email     string    `json:"email,omitempty"`

@@ -61,8 +61,8 @@ func (p SaveContactParams) check() (ravi.ContactFields, error) {
 	return fields, nil
 }
 
-// decideSaveContact says that somebody has to decide about a new recipient:
-// otherwise saving a contact would be a way to approve one's own messages.
+// decideSaveContact asks for a decision about a new recipient: otherwise a model
+// could approve its own messages by saving a contact.
 func (h *handlers) decideSaveContact(ctx context.Context, call tool.Call, p SaveContactParams) (*tool.Decision, error) {
 	fields, err := p.check()
 	if err != nil {

@@ -26,14 +26,14 @@ type FilesArgument struct {
 	Attachments []string `json:"attachments,omitempty" jsonschema:"maxItems=10,minLength=1,maxLength=1000" jsonschema_description:"Files to attach, as paths in the folder that the operator allowed: relative to it, or absolute. At most 10 MB each and 25 MB in all; programs and disk images are refused."`
 }
 
-// The limits of Ravi (API.md section 7.4), and of what is kept in memory for
-// one mail.
+// The limits of Ravi (docs/ravi-api.md#limits), and of what one mail takes
+// in memory.
 const (
 	maxFile  = 10 << 20
 	maxFiles = 25 << 20
 )
 
-// blockedExtensions are what Ravi takes no file of (API.md section 7.4).
+// blockedExtensions are what Ravi takes no file of (docs/ravi-api.md#limits).
 var blockedExtensions = strings.Fields(`exe dll scr com pif cpl sys bat cmd ps1 vbs vbe wsf wsh wsc sct shb msi msp mst cab msc
 	inf reg rgs ins isp chm hta lnk url scf iso img vhd vhdx dmg apk app action jar ade adp mde`)
 
@@ -120,7 +120,7 @@ func (h *handlers) inFolder(given string) (string, error) {
 }
 
 // lookAt returns what is at a path in the folder: an ordinary file, to which no
-// symlink leads. Should one take its place afterwards, it still cannot lead out
+// symlink leads. One that replaces it afterwards still cannot lead out
 // of the folder.
 func (h *handlers) lookAt(name string) (fs.FileInfo, error) {
 	parts := strings.Split(filepath.ToSlash(name), "/")
@@ -163,7 +163,7 @@ func mediaType(name string) string {
 }
 
 // upload gives the files to Ravi and returns what a draft names them by. What
-// fails here has sent nothing to anybody.
+// fails here has sent nothing.
 func upload(ctx context.Context, scope *ravi.Scope, files []file) ([]string, error) {
 	var uuids []string
 	for _, f := range files {
@@ -176,7 +176,7 @@ func upload(ctx context.Context, scope *ravi.Scope, files []file) ([]string, err
 	return uuids, nil
 }
 
-// checkFiles says before anybody is asked what is wrong with the files, and
+// checkFiles says before a question is asked what is wrong with the files, and
 // returns the words for a question.
 func (h *handlers) checkFiles(p FilesArgument) (words string, err error) {
 	files, err := h.openFiles(p)

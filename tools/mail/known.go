@@ -21,7 +21,7 @@ type outgoing struct {
 	detour string
 }
 
-// decideSend says that somebody has to decide about a message to a recipient
+// decideSend asks for a decision about a message to a recipient
 // who is new, or about an answer that takes a detour.
 func (h *handlers) decideSend(ctx context.Context, call tool.Call, argument, does string, to outgoing) (*tool.Decision, error) {
 	resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: argument})
@@ -32,7 +32,7 @@ func (h *handlers) decideSend(ctx context.Context, call tool.Call, argument, doe
 	if err != nil {
 		return nil, err
 	}
-	strangers, err := strangersAmong(ctx, client.Scope(resolved.Identity.UUID), resolved.Identity, to)
+	unknown, err := unknownAmong(ctx, client.Scope(resolved.Identity.UUID), resolved.Identity, to)
 	if err != nil {
 		return nil, err
 	}
@@ -40,9 +40,9 @@ func (h *handlers) decideSend(ctx context.Context, call tool.Call, argument, doe
 	if to.detour != "" {
 		consequence = append(consequence, to.detour)
 	}
-	if len(strangers) > 0 {
-		shown := make([]string, len(strangers))
-		for i, s := range strangers {
+	if len(unknown) > 0 {
+		shown := make([]string, len(unknown))
+		for i, s := range unknown {
 			shown[i] = tool.Shown(s)
 		}
 		consequence = append(consequence, fmt.Sprintf("%s to %s: no contact, and never written to before.", does, strings.Join(shown, ", ")))
@@ -53,10 +53,10 @@ func (h *handlers) decideSend(ctx context.Context, call tool.Call, argument, doe
 	return &tool.Decision{Identity: tool.Ref(resolved.Identity), Consequence: strings.Join(consequence, " ")}, nil
 }
 
-// strangersAmong returns the recipients that the identity does not know: that
-// are no contact which somebody saved, and that it has not written to before.
-// Ravi makes contacts by itself, of whoever writes; those do not count.
-func strangersAmong(ctx context.Context, scope *ravi.Scope, identity ravi.Identity, to outgoing) ([]string, error) {
+// unknownAmong returns the recipients that the identity does not know: that
+// are no saved contact, and that it has not written to before. Contacts that
+// Ravi made by itself, of every sender, do not count.
+func unknownAmong(ctx context.Context, scope *ravi.Scope, identity ravi.Identity, to outgoing) ([]string, error) {
 	left := make(map[string]bool)
 	for _, a := range to.addresses {
 		left[strings.ToLower(a)] = true
@@ -81,18 +81,18 @@ func strangersAmong(ctx context.Context, scope *ravi.Scope, identity ravi.Identi
 	if err := forgetWrittenTo(ctx, scope, to, left); err != nil {
 		return nil, err
 	}
-	var strangers []string
+	var unknown []string
 	for _, r := range slices.Concat(to.addresses, []string{to.number}) {
 		if left[strings.ToLower(r)] {
-			strangers = append(strangers, r)
+			unknown = append(unknown, r)
 			delete(left, strings.ToLower(r))
 		}
 	}
-	return strangers, nil
+	return unknown, nil
 }
 
-// savedContact reports whether somebody saved a contact. One of which Ravi does
-// not say where it came from does not count.
+// savedContact reports whether a contact was saved and not made by Ravi. One of
+// unknown origin counts as made by Ravi.
 func savedContact(c ravi.Contact) bool { return c.Source != "" && !strings.EqualFold(c.Source, "auto") }
 
 // forgetWrittenTo takes from left whom the identity has written to, by what

@@ -16,7 +16,7 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// sendHints: what was sent cannot be taken back, and goes to people.
+// sendHints: what was sent cannot be taken back, and goes beyond Ravi.
 var sendHints = tool.Hints{Destructive: true, OpenWorld: true}
 
 // emailTool defines a tool that sends an email. Files can be attached only
@@ -78,7 +78,7 @@ func mailRecipients(to string, cc, bcc []string) (recipients, error) {
 	for _, part := range []struct {
 		field string
 		given []string
-		kept  *[]string
+		out   *[]string
 	}{{"to", []string{to}, &r.to}, {"cc", cc, &r.cc}, {"bcc", bcc, &r.bcc}} {
 		for _, given := range part.given {
 			address, err := mailAddress(part.field, given)
@@ -87,7 +87,7 @@ func mailRecipients(to string, cc, bcc []string) (recipients, error) {
 			}
 			if key := strings.ToLower(address); !seen[key] {
 				seen[key] = true
-				*part.kept = append(*part.kept, address)
+				*part.out = append(*part.out, address)
 			}
 		}
 	}
@@ -111,7 +111,7 @@ func phoneNumber(field, given string) (string, error) {
 
 // addressesIn returns the bare addresses of a header field of a received
 // message. What cannot be read as an address is returned as it is, so that it
-// counts as somebody unknown.
+// counts as unknown.
 func addressesIn(header string) []string {
 	if strings.TrimSpace(header) == "" {
 		return nil

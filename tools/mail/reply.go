@@ -81,8 +81,8 @@ func (h *handlers) answer(ctx context.Context, call tool.Call, p ReplyEmailParam
 	return a, nil
 }
 
-// namedIn returns the addresses that stand in the name before an address: a
-// trick to look like somebody else.
+// namedIn returns the addresses that stand in the name before an address, where
+// they feign another sender.
 func namedIn(from string) []string {
 	name, _, bracket := strings.Cut(from, "<")
 	if !bracket {

@@ -26,9 +26,9 @@ import (
 )
 
 const (
-	// shortestKept is the length from which on a stored value is looked for;
+	// shortestProtected is the length from which on a stored value is looked for;
 	// shorter ones are in every text.
-	shortestKept = 6
+	shortestProtected = 6
 	// freshFor is how long a code that came in must not go out.
 	freshFor = 10 * time.Minute
 	// readers is how many stored values are read at the same time.
@@ -37,25 +37,25 @@ const (
 
 // The kinds of value that must not leave, as an error names them.
 const (
-	keptPassword = "a stored password"
-	keptSecret   = "a stored secret"
-	keptSeed     = "an authenticator's seed or current code"
-	keptBackup   = "a backup code"
-	keptCode     = "a code that was received in the last 10 minutes"
+	storedPassword = "a stored password"
+	storedSecret   = "a stored secret"
+	storedSeed     = "an authenticator's seed or current code"
+	storedBackup   = "a backup code"
+	freshCode      = "a code that was received in the last 10 minutes"
 )
 
-// kept is a value that must not leave.
-type kept struct {
+// protected is a value that must not leave.
+type protected struct {
 	kind  string
 	value secret.Secret
 }
 
 // scan refuses texts that hold a stored value of the identity, or a code that
-// came in a moment ago, as it is or in a simple encoding (SECURITY S15). What
+// came in a moment ago, as it is or in a simple encoding (SECURITY.md S15). What
 // cannot be read for lack of a key is not looked for. Nothing goes out when
 // the values cannot be read.
 func (h *handlers) scan(ctx context.Context, scope *ravi.Scope, texts []string, files []file) error {
-	values, err := h.valuesKept(ctx, scope)
+	values, err := h.storedValues(ctx, scope)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (h *handlers) scan(ctx context.Context, scope *ravi.Scope, texts []string, 
 }
 
 // refuse fails if one of the values stands in the text, which what names.
-func (h haystack) refuse(ctx context.Context, what string, values []kept) error {
+func (h haystack) refuse(ctx context.Context, what string, values []protected) error {
 	for _, v := range values {
 		if ctx.Err() != nil {
 			return context.Cause(ctx) // a large file and a large vault
@@ -93,20 +93,20 @@ func (h haystack) refuse(ctx context.Context, what string, values []kept) error 
 
 // collection gathers values from several goroutines.
 type collection struct {
-	mu   sync.Mutex
-	kept []kept
+	mu     sync.Mutex
+	values []protected
 }
 
 func (c *collection) add(kind string, values ...secret.Secret) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, v := range values {
-		c.kept = append(c.kept, kept{kind, v})
+		c.values = append(c.values, protected{kind, v})
 	}
 }
 
-// valuesKept reads the passwords and the secrets of the identity.
-func (h *handlers) valuesKept(ctx context.Context, scope *ravi.Scope) ([]kept, error) {
+// storedValues reads the passwords and the secrets of the identity.
+func (h *handlers) storedValues(ctx context.Context, scope *ravi.Scope) ([]protected, error) {
 	passwords, err := scope.Passwords(ctx)
 	if err != nil && !errors.Is(err, ravi.ErrUnsupported) {
 		return nil, err
@@ -122,7 +122,7 @@ func (h *handlers) valuesKept(ctx context.Context, scope *ravi.Scope) ([]kept, e
 		reading.Go(func() error {
 			entry, err := scope.Password(ctx, p.UUID)
 			if err == nil {
-				found.add(keptPassword, entry.Password)
+				found.add(storedPassword, entry.Password)
 			}
 			return tolerable(err)
 		})
@@ -141,18 +141,18 @@ func (h *handlers) valuesKept(ctx context.Context, scope *ravi.Scope) ([]kept, e
 }
 
 // long leaves out what is too short to be looked for. Codes are not.
-func (c *collection) long() []kept {
-	var out []kept
-	for _, k := range c.kept {
-		if k.kind == keptSeed || utf8.RuneCountInString(k.value.Reveal()) >= shortestKept {
+func (c *collection) long() []protected {
+	var out []protected
+	for _, k := range c.values {
+		if k.kind == storedSeed || utf8.RuneCountInString(k.value.Reveal()) >= shortestProtected {
 			out = append(out, k)
 		}
 	}
 	return out
 }
 
-// tolerable lets errors pass that concern one value only: it is gone, or
-// nobody here can read it.
+// tolerable lets errors pass that concern one value only: it is gone, or this
+// server has no key for it.
 func tolerable(err error) error {
 	if errors.Is(err, ravi.ErrNotFound) || errors.Is(err, ravi.ErrLocked) {
 		return nil
@@ -163,27 +163,27 @@ func tolerable(err error) error {
 func (c *collection) addSecret(entry *ravi.SecretEntry, now time.Time) {
 	switch {
 	case strings.HasPrefix(entry.Key, otpauth.BackupPrefix):
-		c.add(keptBackup, entry.Value)
+		c.add(storedBackup, entry.Value)
 	case strings.HasPrefix(entry.Key, otpauth.SeedPrefix):
-		c.add(keptSecret, entry.Value)
+		c.add(storedSecret, entry.Value)
 		a, err := otpauth.Stored(entry)
 		if err != nil {
 			return
 		}
-		c.add(keptSeed, a.Seed)
+		c.add(storedSeed, a.Seed)
 		for step := now.Unix()/a.Period - 1; step <= now.Unix()/a.Period+1; step++ {
 			if code, err := a.Code(step); err == nil {
-				c.add(keptSeed, secret.New(code))
+				c.add(storedSeed, secret.New(code))
 			}
 		}
 	default:
-		c.add(keptSecret, entry.Value)
+		c.add(storedSecret, entry.Value)
 	}
 }
 
 // freshCodes returns the codes that came in within the last minutes, by Ravi's
 // clock.
-func freshCodes(ctx context.Context, scope *ravi.Scope, now time.Time) ([]kept, error) {
+func freshCodes(ctx context.Context, scope *ravi.Scope, now time.Time) ([]protected, error) {
 	if theirs, known := scope.ServerTime(); known {
 		now = theirs
 	}
@@ -191,10 +191,10 @@ func freshCodes(ctx context.Context, scope *ravi.Scope, now time.Time) ([]kept, 
 	var found collection
 	look := func(m otp.Message) {
 		v := otp.Extract(m, otp.Context{})
-		found.add(keptCode, secret.New(v.Code))
+		found.add(freshCode, secret.New(v.Code))
 		if v.Kind == otp.KindAmbiguous {
 			for _, c := range v.Candidates {
-				found.add(keptCode, secret.New(c.Code))
+				found.add(freshCode, secret.New(c.Code))
 			}
 		}
 	}
@@ -226,7 +226,7 @@ func freshCodes(ctx context.Context, scope *ravi.Scope, now time.Time) ([]kept, 
 		}
 		look(otp.Message{Channel: otp.Email, From: m.From, Subject: m.Subject, Text: m.Text, HTML: m.HTML})
 	}
-	return found.kept, nil
+	return found.values, nil
 }
 
 // haystack is a text in all the ways in which it can be read.
@@ -312,7 +312,7 @@ func (h haystack) holds(value string) bool {
 	if bare == "" {
 		return false
 	}
-	if utf8.RuneCountInString(bare) < shortestKept || h.file && isCode(bare) {
+	if utf8.RuneCountInString(bare) < shortestProtected || h.file && isCode(bare) {
 		for _, text := range h.texts {
 			if standsAlone(text, value) || standsAlone(text, backwards(value)) {
 				return true

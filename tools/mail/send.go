@@ -118,7 +118,7 @@ func (p SendSMSParams) check(ctx context.Context, h *handlers, call tool.Call, i
 	if err != nil {
 		return "", err
 	}
-	if client.Scheme() == config.SchemeToken { // API.md section 2.5
+	if client.Scheme() == config.SchemeToken { // docs/ravi-api.md#sms
 		return "", fault.New(fault.Unsupported, "This Ravi does not send SMS.", "Do not retry; write an email, or ask the person you work for.")
 	}
 	if identity.Phone == "" {

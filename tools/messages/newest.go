@@ -15,10 +15,10 @@ type newestMessages struct {
 	limit int
 	from  string // keep only senders that contain this, in lower case
 	total int
-	kept  []keptMessage
+	found []candidate
 }
 
-type keptMessage struct {
+type candidate struct {
 	head    MessageHead
 	preview func() (text string, more bool)
 }
@@ -52,25 +52,25 @@ func (n *newestMessages) add(head MessageHead, preview func() (string, bool)) {
 		return
 	}
 	n.total++
-	n.kept = append(n.kept, keptMessage{head, preview})
-	if len(n.kept) >= 2*n.limit+16 {
+	n.found = append(n.found, candidate{head, preview})
+	if len(n.found) >= 2*n.limit+16 {
 		n.cut()
 	}
 }
 
-// cut sorts what is kept and drops what is too old to be shown.
+// cut sorts the candidates and drops what is too old to be shown.
 func (n *newestMessages) cut() {
-	slices.SortStableFunc(n.kept, func(a, b keptMessage) int { return b.head.ReceivedAt.Compare(a.head.ReceivedAt) })
-	shown := min(n.limit, len(n.kept))
-	clear(n.kept[shown:])
-	n.kept = n.kept[:shown]
+	slices.SortStableFunc(n.found, func(a, b candidate) int { return b.head.ReceivedAt.Compare(a.head.ReceivedAt) })
+	shown := min(n.limit, len(n.found))
+	clear(n.found[shown:])
+	n.found = n.found[:shown]
 }
 
 // sorted returns the newest messages, newest first; it is never nil.
 func (n *newestMessages) sorted() []ListedMessage {
 	n.cut()
-	out := make([]ListedMessage, 0, len(n.kept))
-	for _, m := range n.kept {
+	out := make([]ListedMessage, 0, len(n.found))
+	for _, m := range n.found {
 		preview, _ := m.preview()
 		out = append(out, ListedMessage{MessageHead: m.head, Preview: preview})
 	}

@@ -16,7 +16,7 @@ import (
 // Armed says from when on a message counted as new.
 type Armed string
 
-// The ways a wait can be armed (DESIGN section 6).
+// The ways a wait can be armed (ARCHITECTURE.md#waiting-for-a-code).
 const (
 	ArmedCursor  Armed = "cursor"  // the cursor of the call
 	ArmedSession Armed = "session" // the session's own cursor, at most 10 minutes back

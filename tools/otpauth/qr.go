@@ -54,7 +54,7 @@ func cutDataURI(text string) (head, data string, ok bool) {
 }
 
 // scan looks for one QR code, first as in a picture made by a program and then
-// as in a photograph. What a stranger's picture does to the decoder must not
+// as in a photograph. A hostile picture must not
 // end more than this call, hence the recover.
 func scan(picture image.Image) (text string, ok bool) {
 	defer func() {

@@ -106,7 +106,7 @@ func (d *Deps) Target(call Call, identity ravi.Identity) (inbox.Target, error) {
 	return inbox.Target{
 		Caller: call.Caller.Name,
 		// The folder too: a watcher reads with the account that it was made for,
-		// which must not be one whose folder somebody else changes.
+		// which must not be one whose folder another caller changes.
 		Credential: client.CredentialID() + " " + call.Caller.RaviConfigDir,
 		Identity:   identity.UUID,
 		Address:    identity.Inbox,

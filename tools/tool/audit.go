@@ -37,9 +37,9 @@ type Subject struct {
 	Identity string
 	// Target is a reference to what it is about, "" for none: an id, or a keyed
 	// hash of a name, such as name#93c1f02a77d4. The hash of a name is the same as
-	// long as the process lives, and tells nobody else anything.
+	// long as the process lives, and means nothing elsewhere.
 	Target string
-	// Proven takes the place of Target once the call has succeeded: what bears
+	// Proven replaces Target once the call has succeeded: what bears
 	// the name exists then, or did, so that it is a name.
 	Proven string
 }
@@ -86,7 +86,7 @@ func hashed(argument, value string) string {
 	return argument + "#" + hex.EncodeToString(mac.Sum(nil)[:6])
 }
 
-// uuidShape is a uuid as Ravi writes one, and as people do.
+// uuidShape is a uuid as Ravi writes one, and in the other common spellings.
 var uuidShape = regexp.MustCompile(`(?i)^\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}?$`)
 
 // LooksLikeUUID reports whether a text would be taken for the uuid of an identity.

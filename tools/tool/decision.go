@@ -10,15 +10,15 @@ import (
 	"ravi-mcp/session"
 )
 
-// Decision is what somebody has to decide before a call goes on (DESIGN
-// section 7). A tool declares the kind; the policy of that kind, which is the
+// Decision is what has to be decided before a call goes on
+// (ARCHITECTURE.md#errors-and-decisions). A tool declares the kind; the policy of that kind, which is the
 // operator's, says who decides. It is middleware in package server that asks.
 type Decision struct {
 	// Identity is what the decision is about; the zero value where it is about
 	// none or several. The handler acts on no other identity.
 	Identity IdentityRef
 	// Consequence is what the call does, in a sentence for a person. It holds
-	// words of ours, ids, and names made safe by Shown, and nothing secret.
+	// fixed words, ids, and names made safe by Shown, and nothing secret.
 	Consequence string
 }
 
@@ -42,8 +42,7 @@ func Deciding[P any](kind session.Kind, decide func(context.Context, Call, P) (*
 	}}
 }
 
-// DecidedOn refuses to act on another identity than the one that somebody
-// decided about: between the question and the answer a name can change hands.
+// DecidedOn refuses to act on another identity than the one of the decision: between the question and the answer a name can change hands.
 func (c Call) DecidedOn(uuid string) error {
 	if c.Decided == nil || c.Decided.Identity.UUID == "" || c.Decided.Identity.UUID == uuid {
 		return nil

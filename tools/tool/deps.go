@@ -45,7 +45,7 @@ type Deps struct {
 	// Leases delete ephemeral identities; nil means that none can be made.
 	Leases *lease.Manager
 	// Sealer seals the tokens of cleanup_identities and the request state of
-	// questions to people; nil means one of this process.
+	// questions to users; nil means one of this process.
 	Sealer *token.Sealer
 
 	seals sync.Once // makes a Sealer where there is none

@@ -15,8 +15,7 @@ import (
 
 // RegistrableDomain cleans what a caller gives as a site to the domain under
 // which Ravi stores a credential: scheme, port, path and sub-domains go, case
-// is folded, and international names become their ASCII form (API.md section
-// 2.6). An IP address or a single label such as localhost stays as it is; an
+// is folded, and international names become their ASCII form (docs/ravi-api.md#passwords). An IP address or a single label such as localhost stays as it is; an
 // IPv6 address stands in brackets. field is the argument to name in an error.
 func RegistrableDomain(field, site string) (string, error) {
 	host := strings.TrimSpace(site)

@@ -40,7 +40,7 @@ type keyedLocks struct {
 }
 
 type keyedLock struct {
-	turn  chan struct{} // holds one token while nobody has the lock
+	turn  chan struct{} // holds one token while the lock is free
 	users int
 }
 

@@ -20,7 +20,7 @@ import (
 // Toolset is a group of tools that an operator switches on or off together.
 type Toolset string
 
-// The toolsets of DESIGN section 5. The first four are on by default.
+// The toolsets (ARCHITECTURE.md#tools). The first four are on by default.
 const (
 	SetIdentity    Toolset = "identity"
 	SetInbox       Toolset = "inbox"
@@ -72,7 +72,7 @@ type Hints struct {
 	ReadOnly    bool // changes nothing
 	Destructive bool // may destroy something that exists
 	Idempotent  bool // a repetition with the same arguments changes nothing more
-	OpenWorld   bool // touches people and services beyond Ravi
+	OpenWorld   bool // reaches persons and services beyond Ravi
 }
 
 // Common sets of hints.
@@ -116,7 +116,7 @@ type Call struct {
 	// Progress tells the client how far a wait is; it is never nil and does
 	// nothing for a client that did not ask.
 	Progress func(elapsed, total time.Duration, message string)
-	// Decided is what somebody decided about; nil where nothing was to decide
+	// Decided is what was decided about; nil where nothing was to decide
 	// or policy allows everything of its kind.
 	Decided *Decision
 }
@@ -124,7 +124,7 @@ type Call struct {
 // Result is the structured result of a tool.
 type Result interface {
 	// Summary is the result in a sentence or two for a person. It holds words
-	// of ours, ids, addresses and names, and never text of a message.
+	// chosen here, ids, addresses and names, and never text of a message.
 	Summary() string
 }
 

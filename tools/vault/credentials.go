@@ -101,11 +101,12 @@ func fitting(all []ravi.PasswordEntry, domain string, test func(ravi.PasswordEnt
 	return found
 }
 
-// unreadable is the test of fitting for entries whose account nobody here can tell.
+// unreadable is the test of fitting for entries whose username this server cannot
+// decrypt.
 func unreadable(e ravi.PasswordEntry) bool { return seal.Is(e.Username) }
 
 // account is the test of fitting for one username; usernames are compared as
-// people write them.
+// users write them.
 func account(username string) func(ravi.PasswordEntry) bool {
 	return func(e ravi.PasswordEntry) bool { return strings.EqualFold(e.Username, username) }
 }

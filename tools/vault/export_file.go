@@ -36,7 +36,7 @@ func writeExport(dir *os.Root, name string, text secret.Secret, replace bool) (r
 	case replace:
 		err = dir.Rename(partial, name)
 	default:
-		err = dir.Link(partial, name) // fails if somebody was faster
+		err = dir.Link(partial, name) // fails if a file was made meanwhile
 		err = errors.Join(err, dir.Remove(partial))
 	}
 	if err != nil {

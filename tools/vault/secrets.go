@@ -18,7 +18,7 @@ import (
 
 var secretName = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 
-// cleanSecretName returns the name as Ravi stores it (API.md section 2.7).
+// cleanSecretName returns the name as Ravi stores it (docs/ravi-api.md#secrets).
 func cleanSecretName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	ascii := !strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII }) // some other letters become A to Z in upper case

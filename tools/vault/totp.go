@@ -142,7 +142,7 @@ func (h *handlers) lookup(ctx context.Context, call tool.Call, p TOTPArguments) 
 }
 
 // entries reads, for each account that the lookup can mean, its first value
-// with the prefix. A username counts as people write it.
+// with the prefix. Usernames are compared without case.
 func (l totpLookup) entries(ctx context.Context, keys totpKeys, prefix string) ([]totpEntry, error) {
 	var out []totpEntry
 	keys = slices.Clone(keys)

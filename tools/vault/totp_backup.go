@@ -70,7 +70,7 @@ func takeBackup(ctx context.Context, scope *ravi.Scope, keys []string) (code str
 		if lost && !errors.Is(err, ravi.ErrNotFound) {
 			_, look := scope.Secret(ctx, key)
 			if !errors.Is(look, ravi.ErrNotFound) || silent {
-				return "", 0, err // it is there, or nobody knows, or Ravi would lose one code after the other
+				return "", 0, err // it is there, or that is unknown, or Ravi would lose one code after the other
 			}
 			err, silent = look, true
 		}

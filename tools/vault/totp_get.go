@@ -198,7 +198,7 @@ func (i *issuedCodes) reserve(key issuedKey, now time.Time, window, limit time.D
 	return step, wait, true
 }
 
-// release takes back a step that nobody was given after all.
+// release takes back a step whose code was not given out after all.
 func (i *issuedCodes) release(key issuedKey, step int64) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

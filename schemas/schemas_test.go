@@ -54,7 +54,7 @@ func TestArgumentsForgiveWhatModelsSend(t *testing.T) {
 	}
 }
 
-func TestProblemsNameTheArgumentAndTheRuleButNeverTheValue(t *testing.T) {
+func TestProblemsNameArgumentAndRuleNotTheValue(t *testing.T) {
 	const canary = "CANARY9x"
 	for sent, want := range map[string]string{
 		`{}`:                        "`name`: is required (Lower-case name, as in worker-42)",

@@ -14,7 +14,7 @@ import (
 	"ravi-mcp/session"
 )
 
-type doctor struct {
+type accountReport struct {
 	OK                                  bool
 	Scheme, Owner, Encryption, Delivery string
 	BaseURL                             string `json:"base_url"`
@@ -28,7 +28,7 @@ type doctor struct {
 	}
 }
 
-func (d doctor) parts() map[string]fault.Code {
+func (d accountReport) parts() map[string]fault.Code {
 	out := map[string]fault.Code{}
 	for _, p := range d.Problems {
 		out[p.Part] = p.Code
@@ -36,15 +36,15 @@ func (d doctor) parts() map[string]fault.Code {
 	return out
 }
 
-func TestTheDoctorFindsNothingWrong(t *testing.T) {
+func TestGetAccountFindsNothingWrong(t *testing.T) {
 	for name, era := range eras {
 		t.Run(name, func(t *testing.T) {
-			h := mailHouse(t, sandbox.Config{Era: era}, "")
+			h := mailSystem(t, sandbox.Config{Era: era}, "")
 			h.deps.Version = "1.2.3"
 			h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "finance"})
 			a := h.connect(local("work-*"))
 			ok[created](t, a.call("create_identity", args{"name": "work-1"}))
-			d := ok[doctor](t, a.call("get_account", nil))
+			d := ok[accountReport](t, a.call("get_account", nil))
 			assert.True(t, d.OK, "%v", d.Problems)
 			assert.Equal(t, map[sandbox.Era]string{sandbox.EraTokens: "token", sandbox.EraKeys: "key"}[era], d.Scheme)
 			assert.Equal(t, h.ravi.Account.Email, d.Owner)
@@ -60,40 +60,40 @@ func TestTheDoctorFindsNothingWrong(t *testing.T) {
 	}
 }
 
-func TestTheDoctorReportsWhatFails(t *testing.T) {
-	h := mailHouse(t, sandbox.Config{NoStream: true}, "")
+func TestGetAccountReportsFailures(t *testing.T) {
+	h := mailSystem(t, sandbox.Config{NoStream: true}, "")
 	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})
 	a := h.connectModern(local())
-	d := ok[doctor](t, a.call("get_account", nil))
+	d := ok[accountReport](t, a.call("get_account", nil))
 	assert.Equal(t, map[string]fault.Code{"identity": fault.IdentityRequired}, d.parts())
-	assert.Equal(t, "polling", ok[doctor](t, a.call("get_account", args{"identity": "ada"})).Delivery)
+	assert.Equal(t, "polling", ok[accountReport](t, a.call("get_account", args{"identity": "ada"})).Delivery)
 
 	h.ravi.Server.Faults().Add(sandbox.Fault{Method: "GET", Endpoint: "/api/auth/user/", Status: 403, Count: -1})
 	h.ravi.Server.Faults().Add(sandbox.Fault{Method: "POST", Endpoint: "/api/identities/", Status: 402, Count: -1})
 	assert.Equal(t, fault.SubscriptionRequired, refused(t, a.call("create_identity", args{"name": "x"})).Code)
-	d = ok[doctor](t, a.call("get_account", args{"identity": "ada"}))
+	d = ok[accountReport](t, a.call("get_account", args{"identity": "ada"}))
 	assert.Equal(t, map[string]fault.Code{"owner": fault.Forbidden, "plan": fault.SubscriptionRequired}, d.parts())
 	assert.Equal(t, 1, d.Identities, "the rest is found out all the same")
 }
 
-func TestTheDoctorWithoutACredentialOrAKey(t *testing.T) {
-	h := mailHouse(t, sandbox.Config{}, "")
+func TestGetAccountWithoutACredentialOrKey(t *testing.T) {
+	h := mailSystem(t, sandbox.Config{}, "")
 	h.build(func() (*ravi.Client, error) { return nil, config.ErrNoCredentials })
-	d := ok[doctor](t, h.connect(local()).call("get_account", nil))
+	d := ok[accountReport](t, h.connect(local()).call("get_account", nil))
 	assert.Equal(t, "none", d.Scheme)
 	assert.Equal(t, map[string]fault.Code{"credential": fault.NotAuthenticated}, d.parts())
 
-	s := sealedHouse(t)
+	s := sealedSystem(t)
 	s.configure = h.configure
-	assert.Equal(t, "open", ok[doctor](t, s.connect(local()).call("get_account", nil)).Encryption)
+	assert.Equal(t, "open", ok[accountReport](t, s.connect(local()).call("get_account", nil)).Encryption)
 	s.loseKeys()
-	d = ok[doctor](t, s.connect(local()).call("get_account", nil))
+	d = ok[accountReport](t, s.connect(local()).call("get_account", nil))
 	assert.Equal(t, "locked", d.Encryption)
 	assert.Equal(t, fault.Locked, d.parts()["encryption"])
 }
 
 func TestDomainsAndASignInToken(t *testing.T) {
-	h := mailHouse(t, sandbox.Config{Era: sandbox.EraKeys}, session.PolicyAllow)
+	h := mailSystem(t, sandbox.Config{Era: sandbox.EraKeys}, session.PolicyAllow)
 	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})
 	a := h.connectModern(local())
 	assert.NotEmpty(t, ok[struct{ Domains []struct{ Domain string } }](t, a.call("list_domains", nil)).Domains)
@@ -116,7 +116,7 @@ type contactFound struct {
 func TestContactsAreFoundChangedAndDeleted(t *testing.T) {
 	for name, era := range eras {
 		t.Run(name, func(t *testing.T) {
-			h := mailHouse(t, sandbox.Config{Era: era}, session.PolicyAllow)
+			h := mailSystem(t, sandbox.Config{Era: era}, session.PolicyAllow)
 			h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})
 			a := h.connectModern(local())
 			with := func(tool string, arguments args) result {

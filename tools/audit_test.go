@@ -22,10 +22,10 @@ type auditLine struct {
 	RequestID                                                                    string `json:"request_id"`
 }
 
-// audited is a house whose servers keep an audit, and its file.
-func audited(t *testing.T, path string) (*house, *server.Audit) {
+// audited is a system whose servers keep an audit, and its file.
+func audited(t *testing.T, path string) (*system, *server.Audit) {
 	t.Helper()
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	audit, err := server.OpenAudit(path)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = audit.Close() })
@@ -163,19 +163,19 @@ func TestAValueInANamesPlaceIsNotRecorded(t *testing.T) {
 // A full disk, and a file that was closed: what writes is refused before it has
 // an effect, what reads goes on.
 func TestWithoutAnAuditNothingIsChanged(t *testing.T) {
-	for name, open := range map[string]func(t *testing.T) (*house, *server.Audit){
-		"full disk": func(t *testing.T) (*house, *server.Audit) {
+	for name, open := range map[string]func(t *testing.T) (*system, *server.Audit){
+		"full disk": func(t *testing.T) (*system, *server.Audit) {
 			if _, err := os.Stat("/dev/full"); err != nil {
 				t.Skip("this system has no /dev/full")
 			}
 			return audited(t, "/dev/full")
 		},
-		"closed": func(t *testing.T) (*house, *server.Audit) {
+		"closed": func(t *testing.T) (*system, *server.Audit) {
 			h, audit := audited(t, filepath.Join(t.TempDir(), "audit"))
 			require.NoError(t, audit.Close())
 			return h, audit
 		},
-		"folder gone": func(t *testing.T) (*house, *server.Audit) {
+		"folder gone": func(t *testing.T) (*system, *server.Audit) {
 			dir := filepath.Join(t.TempDir(), "dir")
 			require.NoError(t, os.Mkdir(dir, 0o700))
 			h, audit := audited(t, filepath.Join(dir, "audit"))

@@ -14,9 +14,9 @@ import (
 	"ravi-mcp/session"
 )
 
-// U2: whatever a stranger sends, what is shown of it has bounds, and says so where something was cut.
+// U2: what is shown of a received message has bounds, and says so where something was cut.
 func TestWhatIsShownOfAMessageHasBounds(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.connect(local())
 	me := ok[created](t, a.call("create_identity", args{"name": "ada"}))
 	long := func(n int) string { return strings.Repeat("é x", n/3) }
@@ -73,10 +73,10 @@ func TestWhatIsShownOfAMessageHasBounds(t *testing.T) {
 	assert.False(t, got.Truncated)
 }
 
-// U8: a contact that Ravi made by itself, of whoever wrote, is no permission to write to them.
-func TestAContactThatNobodySavedIsAsked(t *testing.T) {
+// U8: a contact that Ravi made by itself, of a sender, is no permission to write to them.
+func TestUnsavedContactsAreAskedAbout(t *testing.T) {
 	for source, known := range map[string]bool{"auto": false, "AUTO": false, "": false, "manual": true} {
-		h := mailHouse(t, sandbox.Config{}, session.PolicyAsk)
+		h := mailSystem(t, sandbox.Config{}, session.PolicyAsk)
 		h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})
 		h.ravi.Server.Faults().Add(sandbox.Fault{Method: "GET", Endpoint: "/api/contacts/", Status: 200, Count: -1,
 			Body: fmt.Sprintf(`[{"uuid":"00000000-0000-4000-8000-000000000001","email":"eve@x.example","source":%q}]`, source)})
@@ -90,9 +90,9 @@ func TestAContactThatNobodySavedIsAsked(t *testing.T) {
 	}
 }
 
-// A wait ends before common clients give a call up (MCP.md section 2.3, trap 24), whatever is asked for.
-func TestNoWaitIsLongerThanClientsHavePatience(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+// A wait ends before common clients give a call up (docs/mcp-go.md#trap-24), whatever is asked for.
+func TestWaitsEndBeforeClientsGiveUp(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	require.Positive(t, h.deps.WaitLimit())
 	assert.LessOrEqual(t, h.deps.WaitLimit(), 50*time.Second)
 }

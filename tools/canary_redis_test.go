@@ -35,7 +35,7 @@ func TestNothingInRedisTellsASecretOrAMessage(t *testing.T) {
 			store, err := redisstore.Open(redisstore.Config{URL: secret.New(redis.URL()), Timeout: time.Minute})
 			require.NoError(t, err)
 			t.Cleanup(func() { assert.NoError(t, store.Close()) })
-			h := newHouse(t, sandbox.Config{})
+			h := newSystem(t, sandbox.Config{})
 			h.seal(pin)
 			h.deps.Store, h.deps.Resolver.Store = store, store
 			leases := &lease.Manager{Account: h.account, Store: store, Registry: store, Sealer: h.sealer, Persistent: true}
@@ -65,7 +65,7 @@ func TestNothingInRedisTellsASecretOrAMessage(t *testing.T) {
 }
 
 // overHTTP lets a caller with a token store a value in a session that Redis keeps, and returns the id of the session.
-func (h *house) overHTTP(store *redisstore.Store) string {
+func (h *system) overHTTP(store *redisstore.Store) string {
 	h.t.Helper()
 	s, err := server.New(server.Config{Version: "test", Deps: h.deps})
 	require.NoError(h.t, err)

@@ -60,7 +60,7 @@ func assertNone(t *testing.T, text, where string, markers ...string) {
 	}
 }
 
-// The canaries, one for every place where a secret can be.
+// The canaries, one for every field that can hold a secret.
 const (
 	canaryPassword = "CANARY%pass#71f0a9"
 	canaryNotes    = "CANARY%note#b204ce"
@@ -86,15 +86,15 @@ func TestNoToolReturnsASecretThatItWasNotAskedFor(t *testing.T) {
 	for _, pin := range []string{"", "123456"} {
 		name := map[bool]string{true: "plaintext account", false: "encrypted account"}[pin == ""]
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t, sandbox.Config{})
+			h := newSystem(t, sandbox.Config{})
 			h.seal(pin)
 			runCanaries(t, h)
 		})
 	}
 }
 
-// seal gives the house an account with encryption, if there is a PIN.
-func (h *house) seal(pin string) {
+// seal gives the system an account with encryption, if there is a PIN.
+func (h *system) seal(pin string) {
 	h.t.Helper()
 	if pin == "" {
 		return
@@ -105,7 +105,7 @@ func (h *house) seal(pin string) {
 }
 
 // runCanaries calls every tool once and returns the canaries.
-func runCanaries(t *testing.T, h *house) []string {
+func runCanaries(t *testing.T, h *system) []string {
 	t.Helper()
 	h.everything()
 	metrics, spans := server.NewMetrics("test"), tracetest.NewSpanRecorder()
@@ -238,7 +238,7 @@ func without(all, some []string) []string {
 // A bad argument is named, and what was sent as its value is not repeated.
 func TestErrorsDoNotRepeatWhatWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a := h.everything().connect(local())
 		ok[created](t, a.call("create_identity", args{"name": "x"}))
 		for _, d := range definitions(t, a) {

@@ -32,7 +32,7 @@ func (s *interrupted) SwapCursor(ctx context.Context, key session.Key, identity,
 
 func TestArmingDoesNotLoseAgainstAWaitThatIsJustEnding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a := h.connect(local())
 		me := ok[created](t, a.call("create_identity", args{"name": "racer"}))
 		store := &interrupted{Memory: h.store}
@@ -50,7 +50,7 @@ func TestArmingDoesNotLoseAgainstAWaitThatIsJustEnding(t *testing.T) {
 
 func TestASessionThatWasIdleForADayCanStillWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{TokenLife: 100 * time.Hour})
+		h := newSystem(t, sandbox.Config{TokenLife: 100 * time.Hour})
 		a := h.connect(local())
 		me := ok[created](t, a.call("create_identity", args{"name": "sleeper"}))
 		time.Sleep(25 * time.Hour)
@@ -69,10 +69,10 @@ func TestASessionThatWasIdleForADayCanStillWait(t *testing.T) {
 	})
 }
 
-// One refusal, of one resource, must not end the waits of everybody.
+// One refusal, of one resource, must not end other waits.
 func TestARefusalElsewhereLeavesWaitsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a, b := h.connect(local()), h.connect(local())
 		me := ok[created](t, a.call("create_identity", args{"name": "calm"}))
 		answer, _ := a.beginCall("wait_for_otp", nil)
@@ -88,7 +88,7 @@ func TestARefusalElsewhereLeavesWaitsAlone(t *testing.T) {
 // A person logs in again while agents wait; they go on with the new credential.
 func TestWaitsOutliveANewLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a, b := h.connect(local()), h.connect(local())
 		me := ok[created](t, a.call("create_identity", args{"name": "steady"}))
 		cursor := ok[created](t, a.call("watch_inbox", nil)).Cursor
@@ -105,7 +105,7 @@ func TestWaitsOutliveANewLogin(t *testing.T) {
 }
 
 func TestASessionWhoseIdentityIsGoneTakesTheNextOne(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a, other := h.connect(local()), h.connect(&session.Caller{Name: "other"})
 	ok[created](t, a.call("create_identity", args{"name": "first"}))
 	client, err := h.account.Client()

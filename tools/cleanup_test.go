@@ -44,11 +44,11 @@ func (c cleaned) became(name string) string {
 	return ""
 }
 
-// leftovers is a house with old identities of these names, and a policy that
+// leftovers is a system with old identities of these names, and a policy that
 // lets them be cleaned up.
-func leftovers(t *testing.T, cfg sandbox.Config, names ...string) *house {
+func leftovers(t *testing.T, cfg sandbox.Config, names ...string) *system {
 	t.Helper()
-	h := newHouse(t, cfg)
+	h := newSystem(t, cfg)
 	h.configure = func(c *server.Config) { c.Policies.Cleanup = session.PolicyAllow }
 	for _, name := range names {
 		h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: name})
@@ -98,7 +98,7 @@ func TestATokenBelongsToItsCallerAndExpires(t *testing.T) {
 		a := h.connect(local())
 		list := ok[cleaned](t, a.call("cleanup_identities", now))
 		for why, r := range map[string]result{
-			"another caller": h.connect(&session.Caller{Name: "stranger"}).call("cleanup_identities", args{"token": list.Token}),
+			"another caller": h.connect(&session.Caller{Name: "other"}).call("cleanup_identities", args{"token": list.Token}),
 			"made up":        a.call("cleanup_identities", args{"token": "AAAA"}),
 			"cursor":         a.call("cleanup_identities", args{"token": ok[created](t, a.call("watch_inbox", args{"identity": "dev-1"})).Cursor}),
 		} {
@@ -110,7 +110,7 @@ func TestATokenBelongsToItsCallerAndExpires(t *testing.T) {
 	})
 }
 
-func TestNobodysIdentitiesOutsideTheRightsAreListedOrDeleted(t *testing.T) {
+func TestCleanupStaysWithinTheRights(t *testing.T) {
 	h := leftovers(t, sandbox.Config{}, "dev-mine-1", "dev-yours-1")
 	a := h.connect(local("dev-mine-*"))
 	list := ok[cleaned](t, a.call("cleanup_identities", now))
@@ -215,7 +215,7 @@ func TestAPersonSeesTheListBeforeACleanup(t *testing.T) {
 		question := ""
 		a.person = func(q json.RawMessage) string { question = string(q); return yes }
 		list := ok[cleaned](t, a.put("cleanup_identities", now))
-		assert.Empty(t, question, "nobody is asked about a dry run")
+		assert.Empty(t, question, "no question about a dry run")
 		done := ok[cleaned](t, a.put("cleanup_identities", args{"token": list.Token}))
 		assert.Len(t, done.Outcomes, 2, era)
 		assert.Contains(t, question, "dev-1")

@@ -17,10 +17,10 @@ import (
 	"ravi-mcp/session"
 )
 
-// asked is a house with a question that waits for its answer: whether an
+// asked is a system with a question that waits for its answer: whether an
 // identity may be deleted.
 type asked struct {
-	*house
+	*system
 	a     *agent
 	uuid  string
 	state string
@@ -28,18 +28,18 @@ type asked struct {
 
 func ask(t *testing.T) asked {
 	t.Helper()
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	uuid := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "victim"}).UUID
 	a := canAsk["modern"](h, local(), yes)
 	r := a.call("delete_identity", args{"identity": "victim"})
 	require.Equal(t, "input_required", r.ResultType)
 	require.NotEmpty(t, r.RequestState)
 	require.Len(t, h.names(), 1, "nothing happens before the answer")
-	return asked{house: h, a: a, uuid: uuid, state: r.RequestState}
+	return asked{system: h, a: a, uuid: uuid, state: r.RequestState}
 }
 
 // gone deletes an identity behind the server's back.
-func (h *house) gone(uuid string) {
+func (h *system) gone(uuid string) {
 	client, err := h.account.Client()
 	if assert.NoError(h.t, err) {
 		assert.NoError(h.t, client.DeleteIdentity(context.Background(), uuid))
@@ -80,8 +80,8 @@ func TestAStateIsGoodForItsOwnCallOnly(t *testing.T) {
 	q.refuses(t, "the same identity under another name", q.a.retry("delete_identity", args{"identity": q.uuid}, q.state, yes))
 	q.refuses(t, "another identity by uuid", q.a.retry("delete_identity", args{"identity": other}, q.state, yes))
 
-	stranger := canAsk["modern"](q.house, &session.Caller{Name: "stranger"}, yes)
-	q.refuses(t, "another caller", stranger.retry("delete_identity", args{"identity": "victim"}, q.state, yes))
+	another := canAsk["modern"](q.system, &session.Caller{Name: "other"}, yes)
+	q.refuses(t, "another caller", another.retry("delete_identity", args{"identity": "victim"}, q.state, yes))
 
 	r := q.a.call("delete_identity", args{"identity": "other"})
 	q.refuses(t, "another question's", q.a.retry("delete_identity", args{"identity": "victim"}, r.RequestState, yes))
@@ -143,10 +143,10 @@ func TestAStateExpiresAfterTenMinutes(t *testing.T) {
 	}
 }
 
-func TestAStateOfAnotherServerIsRefusedUnlessTheyShareTheKey(t *testing.T) {
+func TestStateOfAnotherServerNeedsTheSameKey(t *testing.T) {
 	q := ask(t)
 	q.deps.Sealer = token.Random()
-	q.refuses(t, "another key", canAsk["modern"](q.house, local(), yes).retry("delete_identity", args{"identity": "victim"}, q.state, yes))
+	q.refuses(t, "another key", canAsk["modern"](q.system, local(), yes).retry("delete_identity", args{"identity": "victim"}, q.state, yes))
 }
 
 func TestAQuestionWithoutAnAnswerIsAskedAgain(t *testing.T) {
@@ -175,7 +175,7 @@ func TestAnApprovalHoldsForTheIdentityThatWasShown(t *testing.T) {
 		q.refuses(t, "swapped", q.a.retry("delete_identity", args{"identity": "victim"}, q.state, yes))
 	})
 	t.Run("legacy", func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		uuid := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "victim"}).UUID
 		a := canAsk["legacy"](h, local(), yes)
 		answer := a.person

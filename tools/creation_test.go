@@ -17,13 +17,13 @@ import (
 
 // What is not certain is neither handed out nor deleted, and the caller is told
 // what to look at.
-func TestAnUnansweredCreationIsNotMistakenForSomebodyElses(t *testing.T) {
+func TestUnansweredCreationTakesNoForeignIdentity(t *testing.T) {
 	for _, ephemeral := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHouse(t, sandbox.Config{Era: sandbox.EraKeys})
+			h := newSystem(t, sandbox.Config{Era: sandbox.EraKeys})
 			end := h.lease(t.TempDir())
 			a := h.connect(&session.Caller{Name: "alice"})
-			// Ravi never gets it, and somebody makes one of that name meanwhile.
+			// Ravi never gets it, and another client makes one of that name meanwhile.
 			h.ravi.Server.Faults().Add(sandbox.Fault{Method: "POST", Endpoint: "/api/identities/", Cut: true, Count: -1})
 			made := make(chan string, 1)
 			time.AfterFunc(50*time.Millisecond, func() {
@@ -60,7 +60,7 @@ func TestAnUnansweredCreationIsNotMistakenForSomebodyElses(t *testing.T) {
 // address, leased and recorded.
 func TestAnEphemeralIdentityIsFoundByItsAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{Era: sandbox.EraKeys})
+		h := newSystem(t, sandbox.Config{Era: sandbox.EraKeys})
 		end := h.lease(t.TempDir())
 		a := h.connect(&session.Caller{Name: "alice"})
 		h.ravi.Server.Faults().Add(sandbox.Fault{Method: "POST", Endpoint: "/api/identities/", Perform: true, Cut: true})
@@ -81,7 +81,7 @@ func TestAnEphemeralIdentityIsFoundByItsAddress(t *testing.T) {
 // A Ravi that refuses addresses makes ephemeral identities all the same.
 func TestAnEphemeralIdentityNeedsNoAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		end := h.lease(t.TempDir())
 		a := h.connect(local())
 		h.ravi.Server.Faults().Add(sandbox.Fault{Method: "POST", Endpoint: "/api/identities/", Status: 400, Body: `{"email":["Unknown field."]}`})
@@ -96,7 +96,7 @@ func TestAnEphemeralIdentityNeedsNoAddress(t *testing.T) {
 func TestOneOfSeveralRacingCallersCreates(t *testing.T) {
 	for _, loss := range []sandbox.Fault{{}, {Method: "POST", Endpoint: "/api/identities/", Perform: true, Cut: true}, {Method: "POST", Endpoint: "/api/identities/", Delay: time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHouse(t, sandbox.Config{Era: sandbox.EraKeys})
+			h := newSystem(t, sandbox.Config{Era: sandbox.EraKeys})
 			h.lease(t.TempDir())
 			if loss.Method != "" {
 				h.ravi.Server.Faults().Add(loss)

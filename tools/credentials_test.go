@@ -22,8 +22,8 @@ type changed struct {
 	Password   string
 }
 
-func TestASiteIsFoundHoweverItIsWritten(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+func TestSitesAreFoundInAnySpelling(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("reader")
 	for written, want := range map[string]struct {
 		domain string
@@ -52,8 +52,8 @@ func TestASiteIsFoundHoweverItIsWritten(t *testing.T) {
 	}
 }
 
-func TestAnEntryThatAnotherClientStoredUnderASubDomainIsFound(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+func TestEntriesStoredUnderASubdomainAreFound(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("heir")
 	saved := ok[credential](t, a.call("save_credential", args{"domain": "münchen.de", "username": "bob", "password": "pw"}))
 	h.ravi.Server.Faults().Add(sandbox.Fault{Method: "GET", Endpoint: "/api/passwords/", Status: 200,
@@ -62,7 +62,7 @@ func TestAnEntryThatAnotherClientStoredUnderASubDomainIsFound(t *testing.T) {
 }
 
 func TestSeveralAccountsAreListedAndNoneIsGuessed(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("two")
 	bob := ok[credential](t, a.call("save_credential", args{"domain": "shop.example", "username": "bob", "password": "b"}))
 	ok[credential](t, a.call("save_credential", args{"domain": "shop.example", "username": "eve", "password": "e"}))
@@ -89,7 +89,7 @@ func TestSeveralAccountsAreListedAndNoneIsGuessed(t *testing.T) {
 }
 
 func TestWithoutRevealNoValueIsReadAtAll(t *testing.T) {
-	h := sealedHouse(t)
+	h := sealedSystem(t)
 	a := h.worker("discreet")
 	saved := ok[credential](t, a.call("save_credential", args{"domain": "shop.example", "username": "bob", "password": "hunter2", "notes": "pet: Rex"}))
 	ok[map[string]any](t, a.call("set_secret", args{"name": "KEY", "value": "hunter2", "notes": "pet: Rex"}))
@@ -128,7 +128,7 @@ func TestWithoutRevealNoValueIsReadAtAll(t *testing.T) {
 // What cannot be stored is refused before anything is written, in words that
 // name the field and the rule and never the value.
 func TestBadInputIsNamedAndNothingIsWritten(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("careful")
 	saved := ok[credential](t, a.call("save_credential", args{"domain": "shop.example", "username": "bob", "password": "pw"}))
 	before := h.writes()
@@ -180,7 +180,7 @@ func TestBadInputIsNamedAndNothingIsWritten(t *testing.T) {
 }
 
 func TestAnUpdateWritesOnlyTheFieldsThatChange(t *testing.T) {
-	h := newHouse(t, sandbox.Config{RecordBodies: true})
+	h := newSystem(t, sandbox.Config{RecordBodies: true})
 	a := h.worker("editor")
 	saved := ok[credential](t, a.call("save_credential", args{"domain": "shop.example", "username": "bob", "password": "old", "notes": "n"}))
 	id := saved.Credential.ID
@@ -204,11 +204,11 @@ func TestAnUpdateWritesOnlyTheFieldsThatChange(t *testing.T) {
 	assert.Regexp(t, `^[A-Za-z0-9]{40}$`, got.Password)
 	assert.Equal(t, map[string]string{"password": got.Password}, sent)
 	got, _ = patch(args{"generate_password": true})
-	assert.Empty(t, got.Password, "nobody asked to see it")
+	assert.Empty(t, got.Password, "no call asked to see it")
 }
 
 func TestARenameNeverMakesTwoOfOneAccount(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("editor")
 	bob := ok[credential](t, a.call("save_credential", args{"domain": "shop.example", "username": "bob", "password": "b"}))
 	eve := ok[credential](t, a.call("save_credential", args{"domain": "shop.example", "username": "eve", "password": "e"}))
@@ -220,7 +220,7 @@ func TestARenameNeverMakesTwoOfOneAccount(t *testing.T) {
 }
 
 func TestSaveReplacesOnlyWhenAskedTo(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("saver")
 	first := ok[credential](t, a.call("save_credential", args{"domain": "shop.example", "username": "bob", "password": "1", "notes": "keep"}))
 	body := refused(t, a.call("save_credential", args{"domain": "www.shop.example", "username": "BOB", "password": "2"}))
@@ -238,7 +238,7 @@ func TestSaveReplacesOnlyWhenAskedTo(t *testing.T) {
 }
 
 func TestManySavesOfOneAccountAtOnceMakeOneEntry(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("crowd")
 	var answers []<-chan json.RawMessage
 	for range 8 {
@@ -257,8 +257,8 @@ func TestManySavesOfOneAccountAtOnceMakeOneEntry(t *testing.T) {
 }
 
 // With the public key alone a server can write and not read.
-func TestWithoutThePrivateKeyCredentialsCanStillBeStored(t *testing.T) {
-	h := sealedHouse(t)
+func TestCredentialsAreStoredWithoutThePrivateKey(t *testing.T) {
+	h := sealedSystem(t)
 	reader := h.worker("blind")
 	h.loseKeys()
 	a := h.connect(local())
@@ -278,7 +278,7 @@ func TestWithoutThePrivateKeyCredentialsCanStillBeStored(t *testing.T) {
 // Random saves, renames, changes and deletions behave like a map from account
 // to password.
 func TestPropertyCredentialsAreAMapOfAccounts(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	clocked(h, -1)
 	a := h.connect(local())
 	type key struct{ domain, username string }

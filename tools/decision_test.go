@@ -27,11 +27,11 @@ const (
 )
 
 // canAsk are the clients that have a person before them, by era.
-var canAsk = map[string]func(h *house, caller *session.Caller, answer string) *agent{
-	"legacy": func(h *house, caller *session.Caller, answer string) *agent {
+var canAsk = map[string]func(h *system, caller *session.Caller, answer string) *agent{
+	"legacy": func(h *system, caller *session.Caller, answer string) *agent {
 		return h.connectAs(caller, &agent{capabilities: `{"elicitation":{}}`, person: func(json.RawMessage) string { return answer }})
 	},
-	"modern": func(h *house, caller *session.Caller, answer string) *agent {
+	"modern": func(h *system, caller *session.Caller, answer string) *agent {
 		return h.connectAs(caller, &agent{modern: true, capabilities: `{"elicitation":{"form":{}}}`, person: func(json.RawMessage) string { return answer }})
 	},
 }
@@ -65,7 +65,7 @@ func deletes(p session.Policy) func(*server.Config) {
 	return func(c *server.Config) { c.Policies.Delete = p }
 }
 
-func (h *house) names() []string {
+func (h *system) names() []string {
 	names := []string{}
 	for _, i := range h.ravi.Server.Identities() {
 		names = append(names, i.Name)
@@ -73,7 +73,7 @@ func (h *house) names() []string {
 	return names
 }
 
-func TestAPersonDecidesAboutAnIdentityThatTheCallerDidNotCreate(t *testing.T) {
+func TestDeletingAForeignIdentityAsks(t *testing.T) {
 	for era, connect := range canAsk {
 		for answer, want := range map[string]string{
 			yes: "", no: "declined", closed: "cancelled", unchecked: "declined",
@@ -89,9 +89,9 @@ func TestAPersonDecidesAboutAnIdentityThatTheCallerDidNotCreate(t *testing.T) {
 		} {
 			t.Run(era+" "+answer, func(t *testing.T) {
 				t.Parallel()
-				h := newHouse(t, sandbox.Config{})
-				h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "somebody's"})
-				r := connect(h, local(), answer).put("delete_identity", args{"identity": "somebody's"})
+				h := newSystem(t, sandbox.Config{})
+				h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "another"})
+				r := connect(h, local(), answer).put("delete_identity", args{"identity": "another"})
 				if want == "" {
 					ok[map[string]any](t, r)
 					assert.Empty(t, h.names())
@@ -100,15 +100,15 @@ func TestAPersonDecidesAboutAnIdentityThatTheCallerDidNotCreate(t *testing.T) {
 				body := refused(t, r)
 				assert.Equal(t, fault.Denied, body.Code)
 				assert.Equal(t, want, body.Reason)
-				assert.Equal(t, []string{"somebody's"}, h.names())
+				assert.Equal(t, []string{"another"}, h.names())
 			})
 		}
 	}
 }
 
-func TestAnAnswerThatNamesNoActionIsNotAYes(t *testing.T) {
+func TestAnAnswerWithoutAnActionIsNoConsent(t *testing.T) {
 	for era, want := range map[string]string{"legacy": "impossible", "modern": "declined"} {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
 		r := canAsk[era](h, local(), `{"action":"ACCEPT","content":{"confirm":true}}`).put("delete_identity", args{"identity": "x"})
 		assert.Equal(t, want, refused(t, r).Reason, era)
@@ -119,7 +119,7 @@ func TestAnAnswerThatNamesNoActionIsNotAYes(t *testing.T) {
 func TestAClientThatCannotAskIsRefusedAtOnce(t *testing.T) {
 	for kind, client := range cannotAsk {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHouse(t, sandbox.Config{})
+			h := newSystem(t, sandbox.Config{})
 			h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
 			start := time.Now()
 			copied := agent{modern: client.modern, capabilities: client.capabilities}
@@ -132,7 +132,7 @@ func TestAClientThatCannotAskIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
-func TestNobodyIsAskedWhenThePolicyDecides(t *testing.T) {
+func TestPolicyAllowOrDenyAsksNothing(t *testing.T) {
 	never := func(json.RawMessage) string { panic("a person was asked") }
 	clients := map[string]*agent{
 		"none":   {capabilities: `{}`},
@@ -141,7 +141,7 @@ func TestNobodyIsAskedWhenThePolicyDecides(t *testing.T) {
 	}
 	for kind, client := range clients {
 		for _, policy := range []session.Policy{session.PolicyAllow, session.PolicyDeny} {
-			h := newHouse(t, sandbox.Config{})
+			h := newSystem(t, sandbox.Config{})
 			h.configure = deletes(policy)
 			h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
 			copied := agent{modern: client.modern, capabilities: client.capabilities, person: client.person}
@@ -159,8 +159,8 @@ func TestNobodyIsAskedWhenThePolicyDecides(t *testing.T) {
 	}
 }
 
-func TestOneWhoCreatedAnIdentityNeedsNobody(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+func TestCreatorDeletesWithoutAQuestion(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	h.configure = deletes(session.PolicyDeny)
 	a := h.connect(local())
 	ok[created](t, a.call("create_identity", args{"name": "mine"}))
@@ -168,9 +168,9 @@ func TestOneWhoCreatedAnIdentityNeedsNobody(t *testing.T) {
 	assert.Empty(t, h.names())
 }
 
-func TestInTheOldProtocolsAPersonHas45Seconds(t *testing.T) {
+func TestLegacyQuestionsEndAfter45Seconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
 		a := canAsk["legacy"](h, local(), silence)
 		start := time.Now()
@@ -181,7 +181,7 @@ func TestInTheOldProtocolsAPersonHas45Seconds(t *testing.T) {
 		assert.Contains(t, a.wire.String(), "notifications/cancelled", "the client is told that the question no longer stands")
 		assert.Len(t, h.names(), 1)
 
-		// A hundred open questions delay nobody.
+		// A hundred open questions delay no other call.
 		for range 100 {
 			a.beginCall("delete_identity", args{"identity": "x"})
 		}
@@ -192,10 +192,10 @@ func TestInTheOldProtocolsAPersonHas45Seconds(t *testing.T) {
 	})
 }
 
-func TestTheFormNamesToolIdentityAndConsequenceAndAsksForNothingSecret(t *testing.T) {
+func TestFormShowsConsequenceAndAsksNothingSecret(t *testing.T) {
 	const nasty = "x” (safe)\u202e\u200b\nIgnore this and [click](https://evil.example) <b>now</b>"
 	for era, connect := range canAsk {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		uuid := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: nasty}).UUID
 		var form struct {
 			Message         string
@@ -231,7 +231,7 @@ func TestTheFormNamesToolIdentityAndConsequenceAndAsksForNothingSecret(t *testin
 }
 
 func TestNoArgumentAndNoMemberOfACallLoosensAPolicy(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	h.configure = func(c *server.Config) {
 		c.Policies = session.Policies{Delete: session.PolicyDeny, Reveal: session.PolicyDeny}
 	}
@@ -262,7 +262,7 @@ func TestTheRightsOfACallerTightenAndNeverLoosen(t *testing.T) {
 		{session.PolicyAllow, session.PolicyAllow, session.PolicyAllow},
 		{session.PolicyAllow, "", session.PolicyAllow},
 	} {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		h.configure = deletes(c.server)
 		h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
 		caller := local()
@@ -291,10 +291,10 @@ func revealingCalls(t *testing.T, a *agent) map[string]args {
 	}
 }
 
-func TestRevealFollowsThePolicyInEveryToolThatShowsAValue(t *testing.T) {
+func TestRevealFollowsThePolicyInEveryTool(t *testing.T) {
 	const password = `"password":"`
 	for era, connect := range canAsk {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		calls := revealingCalls(t, h.connect(local()))
 		h.configure = func(c *server.Config) { c.Policies.Reveal = session.PolicyDeny }
 		a := connect(h, local(), yes)
@@ -331,7 +331,7 @@ func TestRevealFollowsThePolicyInEveryToolThatShowsAValue(t *testing.T) {
 			assert.Contains(t, string(r.StructuredContent), want, "%s %s", era, tool)
 		}
 	}
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	calls := revealingCalls(t, h.connect(local()))
 	h.configure = func(c *server.Config) { c.Policies.Reveal = session.PolicyAsk }
 	a := h.connect(local())

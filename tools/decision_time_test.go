@@ -16,18 +16,18 @@ import (
 
 // However slow Ravi and the person are, the call ends before common clients
 // give it up, which they do after 60 seconds.
-func TestLookingAskingAndActingTogetherTakeLessThanAMinute(t *testing.T) {
+func TestACallWithAQuestionEndsWithinAMinute(t *testing.T) {
 	for name, c := range map[string]struct {
 		list, person, deletion time.Duration
 		code                   fault.Code
 	}{
 		"all are slow":            {20 * time.Second, 25 * time.Second, 40 * time.Second, fault.Unavailable},
 		"the person and Ravi are": {0, 44 * time.Second, 40 * time.Second, fault.Unavailable},
-		"nobody answers":          {20 * time.Second, time.Hour, 0, fault.Denied},
+		"no answer":               {20 * time.Second, time.Hour, 0, fault.Denied},
 		"the person is slow":      {0, 44 * time.Second, 5 * time.Second, ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHouse(t, sandbox.Config{})
+			h := newSystem(t, sandbox.Config{})
 			h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
 			a := h.connectAs(local(), &agent{capabilities: `{"elicitation":{}}`, person: func(json.RawMessage) string {
 				if c.person > time.Minute {
@@ -56,7 +56,7 @@ func TestLookingAskingAndActingTogetherTakeLessThanAMinute(t *testing.T) {
 func TestAFailedCallSaysThatItsApprovalIsUsedUp(t *testing.T) {
 	for era, connect := range canAsk {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHouse(t, sandbox.Config{})
+			h := newSystem(t, sandbox.Config{})
 			h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
 			a := connect(h, local(), yes)
 			h.ravi.Server.Faults().Add(sandbox.Fault{Method: "DELETE", Status: 500})
@@ -74,7 +74,7 @@ func TestAFailedCallSaysThatItsApprovalIsUsedUp(t *testing.T) {
 // was asked, it says so at once.
 func TestAWaitForACodeAfterAnAnswerEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
 		h.configure = func(c *server.Config) { c.Policies.Reveal = session.PolicyAsk }
 		a := h.connectAs(local(), &agent{capabilities: `{"elicitation":{}}`, person: func(json.RawMessage) string {

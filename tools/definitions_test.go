@@ -48,8 +48,8 @@ func definitions(t *testing.T, a *agent) []definition {
 	return m.Result.Tools
 }
 
-// everything makes the servers of a house publish every tool that there is.
-func (h *house) everything() *house {
+// everything makes the servers of a system publish every tool that there is.
+func (h *system) everything() *system {
 	h.t.Helper()
 	root, err := os.OpenRoot(h.t.TempDir())
 	require.NoError(h.t, err)
@@ -95,9 +95,9 @@ func TestGoldenFilesOfTools(t *testing.T) {
 		}
 		return all
 	}
-	h, full := newHouse(t, sandbox.Config{}), newHouse(t, sandbox.Config{}).everything()
-	for era, connect := range map[string]func(*house) *agent{
-		"legacy": func(h *house) *agent { return h.connect(local()) }, "modern": func(h *house) *agent { return h.connectModern(local()) },
+	h, full := newSystem(t, sandbox.Config{}), newSystem(t, sandbox.Config{}).everything()
+	for era, connect := range map[string]func(*system) *agent{
+		"legacy": func(h *system) *agent { return h.connect(local()) }, "modern": func(h *system) *agent { return h.connectModern(local()) },
 	} {
 		all := published(connect(full))
 		for name, text := range all {
@@ -117,7 +117,7 @@ func TestGoldenFilesOfTools(t *testing.T) {
 func TestGoldenFileOfToolsets(t *testing.T) {
 	sets := make(map[tool.Toolset][]string)
 	for _, set := range tool.Toolsets() {
-		h := newHouse(t, sandbox.Config{}).everything()
+		h := newSystem(t, sandbox.Config{}).everything()
 		h.only(set)
 		for _, d := range definitions(t, h.connect(local())) {
 			sets[set] = append(sets[set], d.Name)
@@ -131,7 +131,7 @@ func TestGoldenFileOfToolsets(t *testing.T) {
 	for _, set := range tool.DefaultToolsets() {
 		byDefault = append(byDefault, sets[set]...)
 	}
-	for _, d := range definitions(t, newHouse(t, sandbox.Config{}).connect(local())) {
+	for _, d := range definitions(t, newSystem(t, sandbox.Config{}).connect(local())) {
 		published = append(published, d.Name)
 	}
 	assert.ElementsMatch(t, byDefault, published)
@@ -151,8 +151,8 @@ func firstDifference(want, got string) string {
 	return ""
 }
 
-// only makes the servers of a house publish one toolset.
-func (h *house) only(set tool.Toolset) {
+// only makes the servers of a system publish one toolset.
+func (h *system) only(set tool.Toolset) {
 	before := h.configure
 	h.configure = func(c *server.Config) {
 		before(c)
@@ -161,7 +161,7 @@ func (h *house) only(set tool.Toolset) {
 }
 
 func TestReadOnlyLeavesOnlyToolsThatChangeNothing(t *testing.T) {
-	h := newHouse(t, sandbox.Config{}).everything()
+	h := newSystem(t, sandbox.Config{}).everything()
 	var names, readOnly []string
 	for _, d := range definitions(t, h.connect(local())) {
 		if d.Annotations["readOnlyHint"] == true {
@@ -183,7 +183,7 @@ func TestReadOnlyLeavesOnlyToolsThatChangeNothing(t *testing.T) {
 }
 
 func TestEveryToolTellsAClientAllItNeeds(t *testing.T) {
-	h := newHouse(t, sandbox.Config{}).everything()
+	h := newSystem(t, sandbox.Config{}).everything()
 	for _, d := range definitions(t, h.connect(local())) {
 		assert.Regexp(t, `^[a-z]+(_[a-z]+)+$`, d.Name)
 		assert.NotEmpty(t, d.Title, d.Name)
@@ -257,7 +257,7 @@ func checkNode(t *testing.T, at string, node map[string]any, input bool) {
 
 func TestDefinitionsHoldNothingFromRavi(t *testing.T) {
 	const canary = "CANARY-in-a-name"
-	plain, full := newHouse(t, sandbox.Config{}), newHouse(t, sandbox.Config{})
+	plain, full := newSystem(t, sandbox.Config{}), newSystem(t, sandbox.Config{})
 	full.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: canary})
 	a := full.connect(local())
 	ok[map[string]any](t, a.call("list_identities", nil))
@@ -265,7 +265,7 @@ func TestDefinitionsHoldNothingFromRavi(t *testing.T) {
 }
 
 func TestInstructionsNameOnlyToolsThatExist(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.connect(local())
 	var names []string
 	for _, d := range definitions(t, a) {
@@ -284,7 +284,7 @@ func TestInstructionsNameOnlyToolsThatExist(t *testing.T) {
 // Schemas are compiled when they are first used, so it is here that a broken
 // one shows.
 func TestEverySchemaIsValid(t *testing.T) {
-	all, err := tools.All(newHouse(t, sandbox.Config{}).deps)
+	all, err := tools.All(newSystem(t, sandbox.Config{}).deps)
 	require.NoError(t, err)
 	for _, tool := range all {
 		assert.NoError(t, tool.Input.Check(), tool.Name)

@@ -19,9 +19,9 @@ type ephemeral struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// lease gives the house ephemeral identities, as the command line does. The
+// lease gives the system ephemeral identities, as the command line does. The
 // function that it returns ends the server.
-func (h *house) lease(dir string) (end func()) {
+func (h *system) lease(dir string) (end func()) {
 	leases := &lease.Manager{Account: h.account, Store: h.store, Dir: dir}
 	h.deps.Leases, h.deps.Resolver.Leases = leases, leases
 	leases.Start()
@@ -32,7 +32,7 @@ func (h *house) lease(dir string) (end func()) {
 func TestAnEphemeralIdentityIsGoneAfterTheEndOfInput(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} { // without and with a journal
 		synctest.Test(t, func(t *testing.T) {
-			h := newHouse(t, sandbox.Config{})
+			h := newSystem(t, sandbox.Config{})
 			h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "kept"})
 			end := h.lease(dir)
 			a := h.connect(local())
@@ -55,7 +55,7 @@ func TestAnEphemeralIdentityIsGoneAfterTheEndOfInput(t *testing.T) {
 
 func TestAnEphemeralIdentityLivesAsLongAsItIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{TokenLife: 1000 * time.Hour})
+		h := newSystem(t, sandbox.Config{TokenLife: 1000 * time.Hour})
 		h.lease(t.TempDir())
 		a := h.connect(local())
 		me := ok[ephemeral](t, a.call("create_identity", args{"name": "task", "ephemeral": true, "ttl_minutes": "10"}))
@@ -82,7 +82,7 @@ func TestAnEphemeralIdentityLivesAsLongAsItIsUsed(t *testing.T) {
 
 func TestOnlyANewIdentityCanBeEphemeral(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		kept := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "kept"})
 		end := h.lease(t.TempDir())
 		a := h.connect(local())
@@ -106,7 +106,7 @@ func TestOnlyANewIdentityCanBeEphemeral(t *testing.T) {
 
 func TestADeletionIsTriedAgainUntilRaviIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{TokenLife: 1000 * time.Hour})
+		h := newSystem(t, sandbox.Config{TokenLife: 1000 * time.Hour})
 		h.lease(t.TempDir())
 		a := h.connect(local())
 		ok[ephemeral](t, a.call("create_identity", args{"name": "task", "ephemeral": true}))
@@ -123,7 +123,7 @@ func TestADeletionIsTriedAgainUntilRaviIsBack(t *testing.T) {
 
 func TestADeletedEphemeralIdentityIsNotDeletedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		end := h.lease(t.TempDir())
 		a := h.connect(local())
 		ok[ephemeral](t, a.call("create_identity", args{"name": "task", "ephemeral": true}))
@@ -135,8 +135,8 @@ func TestADeletedEphemeralIdentityIsNotDeletedAgain(t *testing.T) {
 	})
 }
 
-func TestWithoutAPlaceForNotesNothingEphemeralIsMade(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+func TestNothingEphemeralWithoutAStateFolder(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	a := h.connect(local())
 	assert.Equal(t, fault.Unsupported, refused(t, a.call("create_identity", args{"name": "task", "ephemeral": true})).Code)
 	h.lease("/dev/null/no/folder")

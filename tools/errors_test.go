@@ -48,8 +48,8 @@ func minimal(d definition) args {
 	return arguments
 }
 
-func TestWithoutACredentialEveryToolSaysHowToProvideOne(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+func TestMissingCredentialErrorsSayHowToProvideOne(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	h.build(func() (*ravi.Client, error) { return nil, config.ErrNoCredentials })
 	a := h.connect(local())
 	for _, d := range definitions(t, a) {
@@ -63,7 +63,7 @@ func TestWithoutACredentialEveryToolSaysHowToProvideOne(t *testing.T) {
 }
 
 func TestALoginRepairsARunningServer(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	loggedIn := false
 	h.build(func() (*ravi.Client, error) {
 		if !loggedIn {
@@ -78,7 +78,7 @@ func TestALoginRepairsARunningServer(t *testing.T) {
 }
 
 func TestWithoutAnIdentityEveryToolSaysHowToNameOne(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.connect(local())
 	for _, d := range definitions(t, a) {
 		var schema struct {
@@ -96,9 +96,8 @@ func TestWithoutAnIdentityEveryToolSaysHowToNameOne(t *testing.T) {
 	}
 }
 
-// The table of failures of the integration guide (S1) and of API.md section
-// 7.1, each provoked at Ravi and read through a tool.
-func TestFailuresOfRaviInTheWordsOfTheGuide(t *testing.T) {
+// S1: the failures of docs/ravi-api.md#failure-table, each provoked at Ravi and read through a tool.
+func TestFailuresOfRaviAsToolErrors(t *testing.T) {
 	list := "/api/identities/"
 	for name, c := range map[string]struct {
 		fault     sandbox.Fault
@@ -119,7 +118,7 @@ func TestFailuresOfRaviInTheWordsOfTheGuide(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := newHouse(t, sandbox.Config{})
+				h := newSystem(t, sandbox.Config{})
 				h.ravi.Server.Faults().Add(c.fault)
 				body := refused(t, h.connect(local()).call(c.tool, c.arguments))
 				assert.Equal(t, c.want, body.Code)
@@ -130,8 +129,8 @@ func TestFailuresOfRaviInTheWordsOfTheGuide(t *testing.T) {
 	}
 }
 
-func TestAnExpiredTokenFromTheEnvironmentSaysThatItCannotBeRefreshed(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+func TestExpiredTokenOfEnvironmentCannotBeRefreshed(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	require.NoError(t, h.ravi.Server.RevokeTokens(h.ravi.Account.Email))
 	body := refused(t, h.connect(local()).call("list_identities", nil))
 	assert.Equal(t, fault.TokenExpired, body.Code)
@@ -140,7 +139,7 @@ func TestAnExpiredTokenFromTheEnvironmentSaysThatItCannotBeRefreshed(t *testing.
 }
 
 func TestCiphertextWithoutAKeyIsLocked(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	sealed, err := h.ravi.Server.Account(sandbox.AccountConfig{Email: "sealed@example.com", PIN: "123456"})
 	require.NoError(t, err)
 	h.ravi.Account = sealed
@@ -158,8 +157,8 @@ func TestCiphertextWithoutAKeyIsLocked(t *testing.T) {
 }
 
 func TestTheCallerWhoCreatedAnIdentityMayDeleteIt(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
-	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "somebody's"})
+	h := newSystem(t, sandbox.Config{})
+	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "another"})
 	a := h.connect(local())
 	mine := ok[created](t, a.call("create_identity", args{"name": "mine"}))
 	ok[map[string]any](t, a.call("delete_identity", args{"identity": mine.Identity.UUID}))
@@ -169,7 +168,7 @@ func TestTheCallerWhoCreatedAnIdentityMayDeleteIt(t *testing.T) {
 }
 
 func TestARaviThatCannotDeleteSaysWhatRemains(t *testing.T) {
-	h := newHouse(t, sandbox.Config{NoDelete: true})
+	h := newSystem(t, sandbox.Config{NoDelete: true})
 	a := h.connect(local())
 	ok[created](t, a.call("create_identity", args{"name": "mine"}))
 	body := refused(t, a.call("delete_identity", args{"identity": "mine"}))
@@ -178,7 +177,7 @@ func TestARaviThatCannotDeleteSaysWhatRemains(t *testing.T) {
 }
 
 func TestCreateIdentityReusesOrRefusesAName(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.connect(local())
 	first := ok[created](t, a.call("create_identity", args{"name": "worker"}))
 	body := refused(t, a.call("create_identity", args{"name": "worker"}))
@@ -201,7 +200,7 @@ func TestCreateIdentityReusesOrRefusesAName(t *testing.T) {
 
 func TestOneCreatorPerName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		var answers []<-chan json.RawMessage
 		for range 10 {
 			answer, _ := h.connect(local()).beginCall("create_identity", args{"name": "the-one", "if_exists": "reuse"})
@@ -222,7 +221,7 @@ func TestOneCreatorPerName(t *testing.T) {
 // stands still.
 func TestFortyWaitsDoNotDelayAnotherCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a := h.connect(local())
 		me := ok[created](t, a.call("create_identity", args{"name": "busy"}))
 		var waits []<-chan json.RawMessage
@@ -242,8 +241,8 @@ func TestFortyWaitsDoNotDelayAnotherCall(t *testing.T) {
 	})
 }
 
-func TestMessagesThatCannotBeOpenedAreMarkedAndNotShown(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+func TestLockedMessagesAreMarkedAndNotShown(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	sealed, err := h.ravi.Server.Account(sandbox.AccountConfig{Email: "sealed@example.com", PIN: "123456"})
 	require.NoError(t, err)
 	h.ravi.Account = sealed

@@ -22,11 +22,11 @@ type exported struct {
 	Replaced bool
 }
 
-// exporting is a house with an identity that has something to export, and the
+// exporting is a system with an identity that has something to export, and the
 // folder that its operator allows.
-func exporting(t *testing.T) (*house, *agent, string) {
+func exporting(t *testing.T) (*system, *agent, string) {
 	t.Helper()
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	dir := t.TempDir()
 	root, err := os.OpenRoot(dir)
 	require.NoError(t, err)

@@ -39,17 +39,17 @@ func hostileMessages(t *testing.T) []hostileMessage {
 	return all
 }
 
-// Whatever a stranger writes, a result keeps its structure: it fits the
+// Whatever a message holds, a result keeps its structure: it fits the
 // published schema, what was written stands only in fields that are marked as
 // untrusted, our own sentences hold none of it, and nothing invisible is left.
 func TestHostileMessagesStayInsideTheirFields(t *testing.T) {
 	for _, m := range hostileMessages(t) {
 		t.Run(m.ID, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := newHouse(t, sandbox.Config{})
+				h := newSystem(t, sandbox.Config{})
 				a := h.connect(local())
 				me := ok[created](t, a.call("create_identity", args{"name": "target"}))
-				const marker = "MARKER-of-a-stranger"
+				const marker = "MARKER-of-a-sender"
 				if m.Channel == "sms" {
 					h.sms(me.Phone, m.From, m.Text+" "+marker)
 				} else {
@@ -82,7 +82,7 @@ func TestHostileMessagesStayInsideTheirFields(t *testing.T) {
 					assert.Empty(t, problems, tool)
 					assert.Contains(t, string(r.StructuredContent), `"untrusted":true`, tool)
 					require.Len(t, r.Content, 2)
-					assert.NotContains(t, r.Content[0].Text, marker, "%s: our sentence holds a stranger's words", tool)
+					assert.NotContains(t, r.Content[0].Text, marker, "%s: the summary holds words of a message", tool)
 					assert.JSONEq(t, string(r.StructuredContent), r.Content[1].Text, tool)
 					assertVisible(t, tool, r.StructuredContent)
 				}
@@ -92,7 +92,7 @@ func TestHostileMessagesStayInsideTheirFields(t *testing.T) {
 }
 
 // assertVisible fails for a string, anywhere in a result, that holds a
-// character nobody sees. Links are exempt: they stand as they were written.
+// invisible character. Links are exempt: they stand as they were written.
 func assertVisible(t *testing.T, tool string, raw json.RawMessage) {
 	t.Helper()
 	var walk func(key string, v any)

@@ -19,7 +19,7 @@ import (
 // at random, with stolen uuids and cursors mixed in. Ravi's own records prove
 // that no request named an identity of another caller.
 func TestConcurrentCallersTouchOnlyTheirOwnIdentities(t *testing.T) {
-	h := newHouse(t, sandbox.Config{KeptRequests: 100_000})
+	h := newSystem(t, sandbox.Config{KeptRequests: 100_000})
 	h.build(func() (*ravi.Client, error) {
 		return ravi.New(ravi.Config{Credentials: h.credentials(), BaseURL: "https://ravi.test", Transport: tagged{h.ravi.Server.RoundTripper()}})
 	})
@@ -78,7 +78,7 @@ func (t tagged) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // wander calls at random for one identity, and now and then with what belongs
-// to somebody else.
+// to another caller.
 func wander(t *testing.T, a *agent, seed uint64, name string, me created, calls int, mu *sync.Mutex, owner, cursors map[string]string) {
 	r := rand.New(rand.NewPCG(seed, 7))
 	foreign := func() (uuid, cursor string) {

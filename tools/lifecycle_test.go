@@ -11,7 +11,7 @@ import (
 )
 
 func TestAnIdentityIsRenamedAndKeepsItsAddress(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.connect(local("work-*"))
 	me := ok[created](t, a.call("create_identity", args{"name": "work-1"}))
 	ok[created](t, a.call("create_identity", args{"name": "work-2"}))
@@ -41,7 +41,7 @@ func TestAnIdentityIsRenamedAndKeepsItsAddress(t *testing.T) {
 }
 
 func TestAPhoneNumberIsProvisionedOnce(t *testing.T) {
-	h := newHouse(t, sandbox.Config{Era: sandbox.EraKeys})
+	h := newSystem(t, sandbox.Config{Era: sandbox.EraKeys})
 	a := h.connect(local())
 	me := ok[created](t, a.call("create_identity", args{"name": "mute"}))
 	require.Empty(t, me.Phone)
@@ -58,7 +58,7 @@ func TestAPhoneNumberIsProvisionedOnce(t *testing.T) {
 
 func TestARaviThatSellsNoNumberSaysSo(t *testing.T) {
 	for status, want := range map[int]fault.Code{402: fault.SubscriptionRequired, 404: fault.NotFound, 405: fault.Unsupported} {
-		h := newHouse(t, sandbox.Config{Era: sandbox.EraKeys})
+		h := newSystem(t, sandbox.Config{Era: sandbox.EraKeys})
 		a := h.connect(local())
 		ok[created](t, a.call("create_identity", args{"name": "mute"}))
 		h.ravi.Server.Faults().Add(sandbox.Fault{Method: "POST", Endpoint: "/api/identities/{uuid}/provision-phone/", Status: status, Count: 9})

@@ -18,9 +18,9 @@ import (
 	"ravi-mcp/tools"
 )
 
-// clocked lets the servers of a house share a limit of stored values an hour
+// clocked lets the servers of a system share a limit of stored values an hour
 // (-1: none) and one clock, which the test moves.
-func clocked(h *house, reveals int) (now *time.Time) {
+func clocked(h *system, reveals int) (now *time.Time) {
 	at := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
 	h.deps.Now = func() time.Time { return at }
 	budget, before := server.NewReveals(reveals), h.configure
@@ -33,9 +33,9 @@ func clocked(h *house, reveals int) (now *time.Time) {
 	return &at
 }
 
-// SECURITY S4, C6.
+// SECURITY.md S4, C6.
 func TestACallerIsShownSoManyStoredValuesAnHour(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	now := clocked(h, server.DefaultReveals)
 	audit := filepath.Join(t.TempDir(), "audit")
 	file, err := server.OpenAudit(audit)
@@ -93,7 +93,7 @@ func TestACallerIsShownSoManyStoredValuesAnHour(t *testing.T) {
 // Every tool that can show a stored value shares one budget, and what it shows
 // without the value is free.
 func TestEveryToolThatShowsAValueCounts(t *testing.T) {
-	h := newHouse(t, sandbox.Config{Era: sandbox.EraKeys}).everything()
+	h := newSystem(t, sandbox.Config{Era: sandbox.EraKeys}).everything()
 	clocked(h, server.DefaultReveals)
 	a := h.connect(local())
 	ok[created](t, a.call("create_identity", args{"name": "x"}))
@@ -127,7 +127,7 @@ func TestEveryToolThatShowsAValueCounts(t *testing.T) {
 }
 
 func TestAValueThatWasNotShownDoesNotCount(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	clocked(h, 4)
 	a := canAsk["modern"](h, local(), no)
 	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "x"})
@@ -145,9 +145,9 @@ func TestAValueThatWasNotShownDoesNotCount(t *testing.T) {
 	refused(t, a.call("get_secret", args{"identity": "x", "name": "API_KEY"}))
 }
 
-// SECURITY C6.
+// SECURITY.md C6.
 func TestACallerCreatesSoManyIdentitiesAnHour(t *testing.T) {
-	h := newHouse(t, sandbox.Config{Era: sandbox.EraKeys}) // where numbers are extra
+	h := newSystem(t, sandbox.Config{Era: sandbox.EraKeys}) // where numbers are extra
 	now := clocked(h, -1)
 	h.deps.Creates = &session.Budget{Limit: 3, Burst: 3}
 	a := h.connectModern(local())
@@ -171,11 +171,11 @@ func TestACallerCreatesSoManyIdentitiesAnHour(t *testing.T) {
 	refused(t, a.call("create_identity", args{"name": "f"}))
 }
 
-// Ravi says when it may be asked again, and is not asked before (SECURITY C6):
+// Ravi says when it may be asked again, and is not asked before (SECURITY.md C6):
 // neither within the call, nor does the answer tell the caller to come earlier.
 func TestNoToolAsksEarlierThanRaviSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a := h.worker("patient")
 		ok[map[string]any](t, a.call("set_secret", args{"name": "API_KEY", "value": canarySecret}))
 		for _, form := range []string{"", "header"} {

@@ -22,10 +22,10 @@ import (
 
 const presign = "/api/email-attachments/presign/"
 
-// attaching is a mail house whose operator allows a folder to attach from.
-func attaching(t *testing.T, cfg sandbox.Config, policy session.Policy) (*house, string) {
+// attaching is a mail system whose operator allows a folder to attach from.
+func attaching(t *testing.T, cfg sandbox.Config, policy session.Policy) (*system, string) {
 	t.Helper()
-	h := mailHouse(t, cfg, policy)
+	h := mailSystem(t, cfg, policy)
 	dir := t.TempDir()
 	root, err := os.OpenRoot(dir)
 	require.NoError(t, err)
@@ -151,7 +151,7 @@ func TestFilesThatRaviDoesNotTakeAreRefusedBefore(t *testing.T) {
 	ok[mailed](t, send("a.py"))
 }
 
-// SECURITY S15.
+// SECURITY.md S15.
 func TestNothingStoredLeavesInAFile(t *testing.T) {
 	h, dir := attaching(t, sandbox.Config{}, session.PolicyAllow)
 	ada := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada", ProvisionPhone: true})
@@ -245,10 +245,10 @@ func TestAttachingIsThereOnlyWhereAnOperatorAllowsIt(t *testing.T) {
 	assert.Equal(t, fault.InvalidArgument, body.Code)
 }
 
-// SECURITY U2: of what is attached to a received mail there is a description,
+// SECURITY.md U2: of what is attached to a received mail there is a description,
 // cleaned and bounded, and it says when there is more.
-func TestAttachmentsOfAStrangerAreDescribed(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+func TestReceivedAttachmentsAreDescribed(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	ada := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})
 	files := []sandbox.File{{Filename: "invoice\u202efdp.exe\n" + strings.Repeat("x", 500), ContentType: "application/pdf\u200b" + strings.Repeat("y", 300), Content: []byte("CANARY-content")}}
 	for range 70 {

@@ -40,11 +40,11 @@ type mailed struct {
 // eras are the two Ravis that mail works with.
 var eras = map[string]sandbox.Era{"token era": sandbox.EraTokens, "key era": sandbox.EraKeys}
 
-// mailHouse is a house whose servers publish every toolset that needs no
+// mailSystem is a system whose servers publish every toolset that needs no
 // folder, under a policy for sending.
-func mailHouse(t *testing.T, cfg sandbox.Config, policy session.Policy) *house {
+func mailSystem(t *testing.T, cfg sandbox.Config, policy session.Policy) *system {
 	t.Helper()
-	h := newHouse(t, cfg)
+	h := newSystem(t, cfg)
 	h.configure = func(c *server.Config) {
 		c.Toolsets = append(tool.DefaultToolsets(), tool.SetMail, tool.SetContacts, tool.SetAccount)
 		c.Policies.Send = policy
@@ -53,7 +53,7 @@ func mailHouse(t *testing.T, cfg sandbox.Config, policy session.Policy) *house {
 }
 
 // sends counts the messages that reached Ravi.
-func (h *house) sends() int {
+func (h *system) sends() int {
 	n := 0
 	for _, endpoint := range []string{compose, replyTo, replyAll, forwarded, sendText} {
 		n += h.ravi.Server.CountRequests("POST", endpoint)
@@ -79,7 +79,7 @@ func received(t *testing.T, a *agent, identity string) (string, struct{ From, Su
 func TestTwoIdentitiesWriteToEachOther(t *testing.T) {
 	for name, era := range eras {
 		t.Run(name, func(t *testing.T) {
-			h := mailHouse(t, sandbox.Config{Era: era}, session.PolicyAllow)
+			h := mailSystem(t, sandbox.Config{Era: era}, session.PolicyAllow)
 			a := h.connect(local())
 			ada := ok[created](t, a.call("create_identity", args{"name": "ada"}))
 			bob := ok[created](t, a.call("create_identity", args{"name": "bob"}))
@@ -89,7 +89,7 @@ func TestTwoIdentitiesWriteToEachOther(t *testing.T) {
 				"identity": "ada", "to": "Bob <" + bob.Address + ">", "cc": []string{eve.Address, bob.Address}, "subject": "Lunch", "body": "At <noon>?\nOr at one?",
 			}))
 			assert.Equal(t, []string{bob.Address}, sent.To)
-			assert.Equal(t, []string{eve.Address}, sent.CC, "nobody gets it twice")
+			assert.Equal(t, []string{eve.Address}, sent.CC, "no recipient gets it twice")
 			assert.Regexp(t, `^email:\d+$`, sent.MessageID)
 
 			id, got := received(t, a, "bob")
@@ -116,7 +116,7 @@ func TestTwoIdentitiesWriteToEachOther(t *testing.T) {
 }
 
 func TestAnSMSIsSentInTheKeyEraOnly(t *testing.T) {
-	h := mailHouse(t, sandbox.Config{Era: sandbox.EraKeys}, session.PolicyAllow)
+	h := mailSystem(t, sandbox.Config{Era: sandbox.EraKeys}, session.PolicyAllow)
 	a := h.connectModern(local())
 	ada, bob := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada", ProvisionPhone: true}), h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "bob", ProvisionPhone: true})
 	sent := ok[struct{ To string }](t, a.call("send_sms", args{"identity": "ada", "to": bob.Phone, "body": "Hello"}))
@@ -130,14 +130,14 @@ func TestAnSMSIsSentInTheKeyEraOnly(t *testing.T) {
 	assert.Equal(t, fault.NotFound, body.Code)
 	assert.Contains(t, body.Hint, "provision_phone")
 
-	old := mailHouse(t, sandbox.Config{}, session.PolicyAsk)
+	old := mailSystem(t, sandbox.Config{}, session.PolicyAsk)
 	old.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada", ProvisionPhone: true})
-	assert.Equal(t, fault.Unsupported, refused(t, old.connectModern(local()).call("send_sms", args{"identity": "ada", "to": bob.Phone, "body": "x"})).Code, "and nobody is asked")
+	assert.Equal(t, fault.Unsupported, refused(t, old.connectModern(local()).call("send_sms", args{"identity": "ada", "to": bob.Phone, "body": "x"})).Code, "and no question is asked")
 	assert.Zero(t, old.sends())
 }
 
 func TestBadRecipientsAreRefusedBeforeAnythingIsSent(t *testing.T) {
-	h := mailHouse(t, sandbox.Config{Era: sandbox.EraKeys}, session.PolicyAllow)
+	h := mailSystem(t, sandbox.Config{Era: sandbox.EraKeys}, session.PolicyAllow)
 	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada", ProvisionPhone: true})
 	a := h.connectModern(local())
 	many := make([]string, 19)
@@ -170,7 +170,7 @@ func TestAPersonDecidesAboutARecipientWhoIsNew(t *testing.T) {
 	for name, era := range eras {
 		for client, connect := range canAsk {
 			t.Run(name+" "+client, func(t *testing.T) {
-				h := mailHouse(t, sandbox.Config{Era: era}, "") // ask is the default
+				h := mailSystem(t, sandbox.Config{Era: era}, "") // ask is the default
 				h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})
 				write := func(answer, to string) (result, string) {
 					a := connect(h, local(), answer)
@@ -193,8 +193,8 @@ func TestAPersonDecidesAboutARecipientWhoIsNew(t *testing.T) {
 				ok[mailed](t, r)
 				assert.Empty(t, question, "whom a person let it write to is known")
 
-				// Ravi has made a contact of whoever was written to, and of
-				// nobody else; one that somebody saves counts.
+				// Ravi has made a contact of each recipient only; one that
+				// a caller saves counts.
 				r, _ = write(no, "carol@x.example")
 				refused(t, r)
 				a := connect(h, local(), no)
@@ -212,8 +212,8 @@ func TestAPersonDecidesAboutARecipientWhoIsNew(t *testing.T) {
 	}
 }
 
-func TestPolicyDecidesWhereNobodyIsAsked(t *testing.T) {
-	h := mailHouse(t, sandbox.Config{}, session.PolicyDeny)
+func TestPolicyDecidesWhereNoQuestionIsAsked(t *testing.T) {
+	h := mailSystem(t, sandbox.Config{}, session.PolicyDeny)
 	me := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})
 	h.mail(me.Inbox, "stranger@x.example", "Hi", "Answer me", "")
 	a := h.connectModern(local())
@@ -234,19 +234,19 @@ func TestPolicyDecidesWhereNobodyIsAsked(t *testing.T) {
 	assert.Zero(t, h.sends())
 }
 
-// SECURITY U8: an answer that would go elsewhere is shown, and asked about even
+// SECURITY.md U8: an answer that would go elsewhere is shown, and asked about even
 // if both addresses are known.
 func TestAnAnswerThatWouldGoElsewhereIsAskedAbout(t *testing.T) {
 	for name, c := range map[string]struct{ from, replyTo, goes string }{
-		"reply-to":     {"Bank <support@bank.example>", "thief@evil.example", "thief@evil.example"},
-		"display name": {`"support@bank.example" <thief@evil.example>`, "", "thief@evil.example"},
+		"reply-to":     {"Bank <support@bank.example>", "mallory@evil.example", "mallory@evil.example"},
+		"display name": {`"support@bank.example" <mallory@evil.example>`, "", "mallory@evil.example"},
 	} {
 		for client, connect := range canAsk {
 			t.Run(name+" "+client, func(t *testing.T) {
-				h := mailHouse(t, sandbox.Config{}, session.PolicyAsk)
+				h := mailSystem(t, sandbox.Config{}, session.PolicyAsk)
 				me := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})
 				a := connect(h, local(), yes)
-				for _, known := range []string{"support@bank.example", "thief@evil.example"} {
+				for _, known := range []string{"support@bank.example", "mallory@evil.example"} {
 					ok[mailed](t, a.put("send_email", args{"identity": "ada", "to": known, "subject": "s", "body": "b"}))
 				}
 				_, err := h.ravi.Server.DeliverEmail(sandbox.Email{To: me.Inbox, From: c.from, ReplyTo: c.replyTo, Subject: "Verify", Text: "Answer please"})
@@ -271,7 +271,7 @@ func TestAnAnswerThatWouldGoElsewhereIsAskedAbout(t *testing.T) {
 }
 
 func TestTheSendBudget(t *testing.T) {
-	h := mailHouse(t, sandbox.Config{EmailHourly: -1, EmailDaily: -1}, session.PolicyAllow)
+	h := mailSystem(t, sandbox.Config{EmailHourly: -1, EmailDaily: -1}, session.PolicyAllow)
 	now := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
 	h.deps.Now = func() time.Time { return now }
 	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})
@@ -303,7 +303,7 @@ func TestTheSendBudget(t *testing.T) {
 }
 
 func TestARefusedMailDoesNotCount(t *testing.T) {
-	h := mailHouse(t, sandbox.Config{}, session.PolicyAllow)
+	h := mailSystem(t, sandbox.Config{}, session.PolicyAllow)
 	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})
 	a := h.connectModern(local())
 	mail := args{"identity": "ada", "to": "a@x.example", "subject": "s", "body": "b"}
@@ -319,7 +319,7 @@ func TestARefusedMailDoesNotCount(t *testing.T) {
 func TestAMailWhoseAnswerIsLostIsNotSentTwice(t *testing.T) {
 	for name, f := range map[string]sandbox.Fault{"cut": {Cut: true}, "error": {Status: 500}, "garbage": {Status: 200, Body: `{"`}, "slow": {Delay: 1 << 40}} {
 		synctest.Test(t, func(t *testing.T) {
-			h := mailHouse(t, sandbox.Config{}, session.PolicyAllow)
+			h := mailSystem(t, sandbox.Config{}, session.PolicyAllow)
 			h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})
 			a := h.connectModern(local())
 			f.Method, f.Endpoint, f.Count = "POST", compose, -1
@@ -367,11 +367,11 @@ func hexPairs(v string) func(func(string) bool) {
 	}
 }
 
-// SECURITY S15.
+// SECURITY.md S15.
 func TestValuesAndFreshCodesDoNotLeave(t *testing.T) {
 	for name, era := range eras {
 		t.Run(name, func(t *testing.T) {
-			h := mailHouse(t, sandbox.Config{Era: era}, session.PolicyAllow)
+			h := mailSystem(t, sandbox.Config{Era: era}, session.PolicyAllow)
 			me := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada", ProvisionPhone: true})
 			a := h.connectModern(local())
 			with := func(tool string, arguments args) result {
@@ -396,7 +396,7 @@ func TestValuesAndFreshCodesDoNotLeave(t *testing.T) {
 						"subject": {"subject": strings.ReplaceAll("x: "+hide(value), "\n", " "), "body": "b"},
 						"body":    {"subject": "s", "body": "Here: " + hide(value) + " thanks", "format": "html"},
 					} {
-						arguments["to"] = "thief@evil.example"
+						arguments["to"] = "mallory@evil.example"
 						r := with("send_email", arguments)
 						body := refused(t, r)
 						assert.Equal(t, fault.Denied, body.Code, "%s %s in %s", way, kind, field)
@@ -424,7 +424,7 @@ func TestValuesAndFreshCodesDoNotLeave(t *testing.T) {
 
 func TestACodeMayLeaveWhenItIsOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := mailHouse(t, sandbox.Config{}, session.PolicyAllow)
+		h := mailSystem(t, sandbox.Config{}, session.PolicyAllow)
 		me := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada", ProvisionPhone: true})
 		a := h.connectModern(local())
 		h.sms(me.Phone, "32665", "Your code is "+canaryCode)
@@ -437,7 +437,7 @@ func TestACodeMayLeaveWhenItIsOld(t *testing.T) {
 }
 
 func TestNothingIsSentUnlessTheVaultCanBeRead(t *testing.T) {
-	h := mailHouse(t, sandbox.Config{}, session.PolicyAllow)
+	h := mailSystem(t, sandbox.Config{}, session.PolicyAllow)
 	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})
 	a := h.connectModern(local())
 	ok[credential](t, a.call("save_credential", args{"identity": "ada", "domain": "x.example", "password": canaryPassword}))

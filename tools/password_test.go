@@ -29,7 +29,7 @@ const (
 // every place. The bounds are fixed where a fair generator fails once in more
 // than a million runs, and a modulo bias (of 256 on 70: 33 %) always.
 func TestGeneratedPasswordsAreUniform(t *testing.T) {
-	a := newHouse(t, sandbox.Config{}).connect(local())
+	a := newSystem(t, sandbox.Config{}).connect(local())
 	all := lower + upper + decimal + signs
 	count, pairs, seen := map[rune]float64{}, 0.0, map[string]bool{}
 	total := 0.0
@@ -57,7 +57,7 @@ func TestGeneratedPasswordsAreUniform(t *testing.T) {
 }
 
 func TestPropertyGeneratedPasswordsKeepTheRules(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("maker")
 	rapid.Check(t, func(rt *rapid.T) {
 		length := rapid.IntRange(8, 128).Draw(rt, "length")
@@ -96,7 +96,7 @@ func TestPropertyGeneratedPasswordsKeepTheRules(t *testing.T) {
 }
 
 func TestALocalPasswordNeedsNoIdentityAndNoRavi(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.connect(local())
 	got := ok[generated](t, a.call("generate_password", nil))
 	assert.Len(t, got.Password, 24)

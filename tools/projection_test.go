@@ -21,7 +21,7 @@ import (
 // canaryUnknown stands in fields of Ravi's answers that this server does not know.
 const canaryUnknown = "CANARY%unkn#5e77d2"
 
-// generous is a Ravi that adds to every object of every answer what nobody asked for.
+// generous is a Ravi that adds unknown fields to every object of every answer.
 type generous struct {
 	http.RoundTripper
 	added *atomic.Int32
@@ -68,9 +68,9 @@ func (g generous) add(to any) {
 	}
 }
 
-// S2: what Ravi adds to its answers some day reaches nobody, from whichever tool.
-func TestWhatRaviAddsReachesNobody(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+// S2: unknown fields of Ravi's answers reach no result of any tool.
+func TestUnknownFieldsOfRaviReachNoResult(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	var added atomic.Int32
 	h.through = func(ravi http.RoundTripper) http.RoundTripper { return generous{ravi, &added} }
 	assert.Contains(t, runCanaries(t, h), canaryUnknown)
@@ -98,7 +98,7 @@ var notSecret = map[string][]string{
 
 // S2: no other result has a field for a secret. A new tool that has one fails here until it is listed.
 func TestNoOtherResultHasAFieldForASecret(t *testing.T) {
-	h := newHouse(t, sandbox.Config{}).everything()
+	h := newSystem(t, sandbox.Config{}).everything()
 	for _, d := range definitions(t, h.connect(&session.Caller{Name: session.LocalCaller})) {
 		found := []string{}
 		var look func(schema map[string]json.RawMessage)

@@ -11,10 +11,10 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// A call that is not of the protocol's shape is answered in words of ours: no
+// A call that is not of the protocol's shape is answered in fixed words: no
 // Go types, and nothing of what was sent.
-func TestMalformedCallsAreAnsweredInOurWords(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+func TestMalformedCallsGetProtocolErrors(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	for era, a := range map[string]*agent{"legacy": h.connect(local()), "modern": h.connectModern(local())} {
 		for _, params := range []string{
 			`{"name":5,"arguments":{}}`,

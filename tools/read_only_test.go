@@ -14,7 +14,7 @@ import (
 // and every tool that such a server does not have is called by name.
 func TestAReadOnlyServerSendsNothingButGET(t *testing.T) {
 	for _, era := range []sandbox.Era{sandbox.EraTokens, sandbox.EraKeys} {
-		h := newHouse(t, sandbox.Config{Era: era})
+		h := newSystem(t, sandbox.Config{Era: era})
 		writer := h.connect(local())
 		all := definitions(t, writer)
 		me := ok[created](t, writer.call("create_identity", args{"name": "x", "provision_phone": true}))

@@ -36,11 +36,11 @@ func (l secretList) names() []string {
 // An account without keys, one with keys, and one of the key era.
 func TestASecretComesBackAsItWas(t *testing.T) {
 	const key = "-----BEGIN KEY-----\n\tMIIE…\r\n-----END KEY-----\n"
-	for name, h := range map[string]*house{
-		"plaintext": newHouse(t, sandbox.Config{}),
-		"sealed":    sealedHouse(t),
-		"key era":   newHouse(t, sandbox.Config{Era: sandbox.EraKeys}),
-		"vault":     newHouse(t, sandbox.Config{SecretsPath: "vault"}),
+	for name, h := range map[string]*system{
+		"plaintext": newSystem(t, sandbox.Config{}),
+		"sealed":    sealedSystem(t),
+		"key era":   newSystem(t, sandbox.Config{Era: sandbox.EraKeys}),
+		"vault":     newSystem(t, sandbox.Config{SecretsPath: "vault"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := h.worker("keeper")
@@ -70,9 +70,9 @@ func TestASecretComesBackAsItWas(t *testing.T) {
 }
 
 // Two servers that know nothing of each other set one name many times at once:
-// nobody fails, and one of the values is there.
+// no call fails, and one of the values is there.
 func TestASecretIsSetAlsoWhenCallersRace(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("racer")
 	b := h.another().connect(local())
 	for round := range 5 {
@@ -96,7 +96,7 @@ func TestASecretIsSetAlsoWhenCallersRace(t *testing.T) {
 
 // Lists are projected: whatever Ravi adds to an entry vanishes.
 func TestListsDropWhatRaviAdds(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("lister")
 	const extra = `"uuid":"00000000-0000-4000-8000-000000000001","key":"KEY","domain":"x.example","username":"u","value":"CANARY-1","password":"CANARY-1","notes":"CANARY-1",` +
 		`"secret_token":"CANARY-1","history":[{"value":"CANARY-1"}],"created_dt":"2026-01-01T00:00:00Z"`
@@ -111,7 +111,7 @@ func TestListsDropWhatRaviAdds(t *testing.T) {
 
 // Random writes, reads and deletions behave like a map whose names know no case.
 func TestPropertySecretsAreAMapWithoutCase(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	clocked(h, -1)
 	a := h.connect(local())
 	rapid.Check(t, func(rt *rapid.T) {

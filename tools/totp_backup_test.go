@@ -32,7 +32,7 @@ func codes(n int) []string {
 }
 
 func TestEachBackupCodeIsUsedOnce(t *testing.T) {
-	h := sealedHouse(t)
+	h := sealedSystem(t)
 	a := h.worker("spare")
 	set := ok[totpSet](t, a.call("set_totp", args{"domain": "nimbus.example", "username": "bob", "backup_codes": codes(3)}))
 	assert.Equal(t, 3, set.BackupCodes)
@@ -59,7 +59,7 @@ func TestEachBackupCodeIsUsedOnce(t *testing.T) {
 
 // Two servers that share nothing but Ravi: every code is given out exactly once.
 func TestNoBackupCodeIsGivenOutTwice(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("crowd")
 	b := h.another().connect(local())
 	ok[totpSet](t, a.call("set_totp", args{"domain": "nimbus.example", "username": "bob", "backup_codes": codes(12)}))
@@ -79,7 +79,7 @@ func TestNoBackupCodeIsGivenOutTwice(t *testing.T) {
 	assert.ElementsMatch(t, codes(12), given)
 }
 
-// After a lost answer to a deletion nobody knows whose it was. The code counts
+// After a lost answer to a deletion it is unknown whose it was. The code counts
 // as used up, so that never two are given it.
 func TestALostAnswerNeverGivesABackupCodeTwice(t *testing.T) {
 	const route = "/api/secrets/{uuid}/"
@@ -91,13 +91,13 @@ func TestALostAnswerNeverGivesABackupCodeTwice(t *testing.T) {
 	}{
 		"carried out":                   {fault: sandbox.Fault{Perform: true, Cut: true}, want: "code-01"},
 		"not carried out":               {fault: sandbox.Fault{Cut: true}, want: "code-00"},
-		"somebody else's was":           {fault: sandbox.Fault{Cut: true}, meanwhile: true, want: "code-01"},
+		"another caller's was":          {fault: sandbox.Fault{Cut: true}, meanwhile: true, want: "code-01"},
 		"no answer at all, carried out": {fault: sandbox.Fault{Perform: true, Status: 502, Count: -1}, unavailable: true},
 		"no answer at all, not done":    {fault: sandbox.Fault{Status: 502, Count: -1}, unavailable: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := newHouse(t, sandbox.Config{})
+				h := newSystem(t, sandbox.Config{})
 				a := h.worker("lossy")
 				b := h.another().connect(local())
 				ok[totpSet](t, a.call("set_totp", args{"domain": "nimbus.example", "username": "bob", "backup_codes": codes(3)}))
@@ -144,7 +144,7 @@ func TestALostAnswerNeverGivesABackupCodeTwice(t *testing.T) {
 // When Ravi fails in the middle the error says how far the call came, and the
 // repetition it asks for puts everything right.
 func TestAHalfStoredSetIsCompletedByTheRepetition(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("halfway")
 	h.ravi.Server.Faults().Add(sandbox.Fault{Method: "POST", Endpoint: "/api/secrets/", After: 3, Count: -1, Status: 503})
 	set := args{"domain": "nimbus.example", "username": "bob", "seed": "JBSWY3DPEHPK3PXP", "backup_codes": codes(4)}
@@ -158,8 +158,8 @@ func TestAHalfStoredSetIsCompletedByTheRepetition(t *testing.T) {
 	assert.Equal(t, 3, ok[backup](t, a.call("use_backup_code", args{"domain": "nimbus.example"})).Remaining)
 }
 
-func TestSeedsAndBackupCodesAreHiddenFromTheSecretsTools(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+func TestSecretsToolsHideSeedsAndBackupCodes(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("hidden")
 	ok[totpSet](t, a.call("set_totp", args{"domain": "github.com", "username": "bob", "seed": "JBSWY3DPEHPK3PXP", "backup_codes": codes(1)}))
 	ok[stored](t, a.call("set_secret", args{"name": "TOTPS", "value": "v"}))

@@ -47,8 +47,8 @@ func assertSameCodes(t *testing.T, a *agent, domain string, picture []byte, uri 
 	require.False(t, r.IsError, "the same seed is stored already: %v", r.Content)
 }
 
-func TestAQRPictureIsAsGoodAsItsURI(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+func TestQRPictureAndURIGiveTheSameCodes(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("camera")
 	for name, uri := range map[string]string{"plain": nimbusURI, "tiny": nimbusURI, "large": nimbusURI, "coloured": nimbusURI, "dense": denseURI} {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestPicturesMadeByQrencodeNow(t *testing.T) {
 	if err != nil {
 		t.Skip("qrencode is not installed: apt-get install qrencode")
 	}
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("camera")
 	for i, options := range [][]string{{}, {"-s", "2", "-m", "2"}, {"-l", "Q", "-s", "8"}, {"-v", "15"}, {"-t", "PNG32", "--foreground=400000FF", "--background=FFFFFF00"}} {
 		for _, uri := range []string{nimbusURI, denseURI} {
@@ -111,8 +111,8 @@ func bomb() []byte {
 	return data
 }
 
-func TestWhatIsNoAuthenticatorIsNamedAndNothingIsWritten(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+func TestInvalidAuthenticatorsWriteNothing(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("careful")
 	before := h.writes()
 	b64 := base64.StdEncoding.EncodeToString
@@ -178,7 +178,7 @@ func TestWhatIsNoAuthenticatorIsNamedAndNothingIsWritten(t *testing.T) {
 
 // A seed that another client stored by the same convention, without notes.
 func TestASeedOfAnotherClientIsUsed(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	h.deps.Now = func() time.Time { return time.Unix(1_700_000_010, 0) }
 	a := h.worker("heir")
 	put := func(uri string) {

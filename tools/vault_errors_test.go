@@ -55,7 +55,7 @@ func vaultCalls(t *testing.T, a *agent) []vaultCall {
 	}
 }
 
-// API.md section 7.1 through every vault tool: the code, whether a retry helps,
+// The failures of docs/ravi-api.md#failure-table through every vault tool: the code, whether a retry helps,
 // and a hint about what to do.
 func TestEveryFailureOfRaviInEveryVaultTool(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -79,7 +79,7 @@ func TestEveryFailureOfRaviInEveryVaultTool(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := newHouse(t, sandbox.Config{})
+				h := newSystem(t, sandbox.Config{})
 				a := h.worker("unlucky")
 				for _, call := range vaultCalls(t, a) {
 					if c.fault.Status == 200 && call.method == "DELETE" {
@@ -106,7 +106,7 @@ func TestEveryFailureOfRaviInEveryVaultTool(t *testing.T) {
 // What is refused for a moment succeeds in the end without the caller's doing.
 func TestAShortThrottleIsWaitedOutByEveryVaultTool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a := h.worker("patient")
 		for _, call := range vaultCalls(t, a) {
 			h.ravi.Server.Faults().Add(sandbox.Fault{Method: call.method, Endpoint: call.endpoint, Status: 429, RetryAfter: 2})
@@ -120,7 +120,7 @@ func TestAShortThrottleIsWaitedOutByEveryVaultTool(t *testing.T) {
 }
 
 func TestAnExpiredTokenInEveryVaultTool(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a := h.worker("late")
 	calls := vaultCalls(t, a)
 	require.NoError(t, h.ravi.Server.RevokeTokens(h.ravi.Account.Email))
@@ -132,9 +132,9 @@ func TestAnExpiredTokenInEveryVaultTool(t *testing.T) {
 	}
 }
 
-// S1, "identity not found": an identity that somebody deleted meanwhile.
+// S1, "identity not found": an identity that was deleted meanwhile.
 func TestADeletedIdentityInEveryVaultTool(t *testing.T) {
-	h := newHouse(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{})
 	a, other := h.worker("doomed"), h.connect(local())
 	calls := vaultCalls(t, a)
 	ok[map[string]any](t, other.call("delete_identity", args{"identity": "doomed"}))
@@ -147,7 +147,7 @@ func TestADeletedIdentityInEveryVaultTool(t *testing.T) {
 
 // An e2e:: value in a server without the account's key: locked, and what to do.
 func TestLockedInEveryVaultToolThatReads(t *testing.T) {
-	h := sealedHouse(t)
+	h := sealedSystem(t)
 	calls := vaultCalls(t, h.worker("sealed"))
 	h.loseKeys()
 	a := h.connect(local())
@@ -170,10 +170,10 @@ func TestLockedInEveryVaultToolThatReads(t *testing.T) {
 // An account with keys, one without, and one of the key era: everything that
 // is stored comes back, over the real way in and out.
 func TestEveryVaultRoundTrips(t *testing.T) {
-	for name, h := range map[string]*house{
-		"plaintext": newHouse(t, sandbox.Config{}),
-		"sealed":    sealedHouse(t),
-		"key era":   newHouse(t, sandbox.Config{Era: sandbox.EraKeys}),
+	for name, h := range map[string]*system{
+		"plaintext": newSystem(t, sandbox.Config{}),
+		"sealed":    sealedSystem(t),
+		"key era":   newSystem(t, sandbox.Config{Era: sandbox.EraKeys}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := h.worker("round")

@@ -30,10 +30,10 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// house is one Ravi with everything behind a server, to which any number of
+// system is one Ravi with everything behind a server, to which any number of
 // clients connect over the real stdio transport. Nothing of it is faked but
 // Ravi, which is the sandbox.
-type house struct {
+type system struct {
 	t       *testing.T
 	ravi    *sandboxtest.Instance
 	account *session.Account
@@ -68,14 +68,14 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-func newHouse(t *testing.T, cfg sandbox.Config) *house {
+func newSystem(t *testing.T, cfg sandbox.Config) *system {
 	t.Helper()
-	h := &house{t: t, ravi: sandboxtest.Memory(t, cfg), store: &session.Memory{}, sealer: token.Random()}
+	h := &system{t: t, ravi: sandboxtest.Memory(t, cfg), store: &session.Memory{}, sealer: token.Random()}
 	h.build(func() (*ravi.Client, error) { return h.connectRavi(h.credentials()) })
 	return h
 }
 
-func (h *house) connectRavi(c config.Credentials) (*ravi.Client, error) {
+func (h *system) connectRavi(c config.Credentials) (*ravi.Client, error) {
 	way := h.ravi.Server.RoundTripper()
 	if h.through != nil {
 		way = h.through(way)
@@ -83,7 +83,7 @@ func (h *house) connectRavi(c config.Credentials) (*ravi.Client, error) {
 	return ravi.New(ravi.Config{Credentials: c, BaseURL: "https://ravi.test", Transport: way, Logger: zerolog.New(&h.log)})
 }
 
-func (h *house) credentials() config.Credentials {
+func (h *system) credentials() config.Credentials {
 	c := config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(h.ravi.Account.AccessToken)}
 	if h.ravi.Account.ManagementKey != "" {
 		c = config.Credentials{Scheme: config.SchemeKey, ManagementKey: secret.New(h.ravi.Account.ManagementKey)}
@@ -94,7 +94,7 @@ func (h *house) credentials() config.Credentials {
 	return c
 }
 
-func (h *house) build(connect func() (*ravi.Client, error)) {
+func (h *system) build(connect func() (*ravi.Client, error)) {
 	h.account = &session.Account{Connect: connect}
 	h.hub = inbox.New(inbox.Config{Sealer: h.sealer, Logger: zerolog.New(&h.log)})
 	h.deps = &tool.Deps{
@@ -128,22 +128,22 @@ type agent struct {
 }
 
 // connect gives a caller a client. It ends with the test.
-func (h *house) connect(caller *session.Caller) *agent {
+func (h *system) connect(caller *session.Caller) *agent {
 	return h.connectEra(caller, false)
 }
 
 // connectModern is connect for protocol 2026-07-28, which has no sessions.
-func (h *house) connectModern(caller *session.Caller) *agent {
+func (h *system) connectModern(caller *session.Caller) *agent {
 	return h.connectEra(caller, true)
 }
 
-func (h *house) connectEra(caller *session.Caller, modern bool) *agent {
+func (h *system) connectEra(caller *session.Caller, modern bool) *agent {
 	h.t.Helper()
 	return h.connectAs(caller, &agent{modern: modern, capabilities: "{}"})
 }
 
 // connectAs connects an agent that says what it can do.
-func (h *house) connectAs(caller *session.Caller, a *agent) *agent {
+func (h *system) connectAs(caller *session.Caller, a *agent) *agent {
 	h.t.Helper()
 	cfg := server.Config{Version: "test", Deps: h.deps, ReadOnly: h.readOnly, Log: zerolog.New(&h.log).Level(zerolog.DebugLevel)}
 	if h.configure != nil {
@@ -313,13 +313,13 @@ func refused(t testing.TB, r result) fault.Body {
 	return body
 }
 
-func (h *house) sms(to, from, body string) {
+func (h *system) sms(to, from, body string) {
 	h.t.Helper()
 	_, err := h.ravi.Server.DeliverSMS(sandbox.SMS{To: to, From: from, Body: body})
 	require.NoError(h.t, err)
 }
 
-func (h *house) mail(to, from, subject, text, html string) {
+func (h *system) mail(to, from, subject, text, html string) {
 	h.t.Helper()
 	_, err := h.ravi.Server.DeliverEmail(sandbox.Email{To: to, From: from, Subject: subject, Text: text, HTML: html})
 	require.NoError(h.t, err)

@@ -16,11 +16,11 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// sealedHouse is a house whose account is end-to-end encrypted. Its Ravi
+// sealedSystem is a system whose account is end-to-end encrypted. Its Ravi
 // refuses every field that a client should have sealed and did not.
-func sealedHouse(t *testing.T) *house {
+func sealedSystem(t *testing.T) *system {
 	t.Helper()
-	h := newHouse(t, sandbox.Config{RequireSealed: true})
+	h := newSystem(t, sandbox.Config{RequireSealed: true})
 	account, err := h.ravi.Server.Account(sandbox.AccountConfig{Email: "sealed@example.com", PIN: "123456"})
 	require.NoError(t, err)
 	h.ravi.Account = account
@@ -28,7 +28,7 @@ func sealedHouse(t *testing.T) *house {
 }
 
 // loseKeys goes on with the access token alone, which opens nothing.
-func (h *house) loseKeys() {
+func (h *system) loseKeys() {
 	token := h.ravi.Account.AccessToken
 	h.build(func() (*ravi.Client, error) {
 		return h.connectRavi(config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(token)})
@@ -37,14 +37,14 @@ func (h *house) loseKeys() {
 
 // another is a second server for the same account, which shares nothing with
 // the first but Ravi.
-func (h *house) another() *house {
-	other := &house{t: h.t, ravi: h.ravi, store: h.store, sealer: h.sealer}
+func (h *system) another() *system {
+	other := &system{t: h.t, ravi: h.ravi, store: h.store, sealer: h.sealer}
 	other.build(func() (*ravi.Client, error) { return other.connectRavi(other.credentials()) })
 	return other
 }
 
 // worker is a client whose session is bound to a new identity.
-func (h *house) worker(name string) *agent {
+func (h *system) worker(name string) *agent {
 	h.t.Helper()
 	a := h.connect(local())
 	ok[created](h.t, a.call("create_identity", args{"name": name}))
@@ -52,7 +52,7 @@ func (h *house) worker(name string) *agent {
 }
 
 // writes counts the requests that could have changed the vaults.
-func (h *house) writes() int {
+func (h *system) writes() int {
 	n := 0
 	for _, r := range h.ravi.Server.Requests() {
 		for _, store := range []string{"/api/passwords/", "/api/secrets/", "/api/vault/"} {
@@ -65,7 +65,7 @@ func (h *house) writes() int {
 }
 
 // sent returns the bodies that went to an endpoint, the last one last.
-func (h *house) sent(method, endpoint string) []map[string]string {
+func (h *system) sent(method, endpoint string) []map[string]string {
 	h.t.Helper()
 	var out []map[string]string
 	for _, r := range h.ravi.Server.Requests() {
@@ -79,7 +79,7 @@ func (h *house) sent(method, endpoint string) []map[string]string {
 }
 
 // scope is the view of an identity that another client of the account has.
-func (h *house) scope(name string) *ravi.Scope {
+func (h *system) scope(name string) *ravi.Scope {
 	h.t.Helper()
 	client, err := h.account.Client()
 	require.NoError(h.t, err)

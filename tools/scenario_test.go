@@ -51,13 +51,13 @@ type credential struct {
 
 // The four steps of the integration guide, in both eras.
 func TestAnAgentSignsUpSomewhere(t *testing.T) {
-	for name, connect := range map[string]func(*house) *agent{
-		"legacy": func(h *house) *agent { return h.connect(local()) },
-		"modern": func(h *house) *agent { return h.connectModern(local()) },
+	for name, connect := range map[string]func(*system) *agent{
+		"legacy": func(h *system) *agent { return h.connect(local()) },
+		"modern": func(h *system) *agent { return h.connectModern(local()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := newHouse(t, sandbox.Config{})
+				h := newSystem(t, sandbox.Config{})
 				a := connect(h)
 				me := ok[created](t, a.call("create_identity", args{"name": "worker-42"}))
 				assert.True(t, me.Created)
@@ -79,7 +79,7 @@ func TestAnAgentSignsUpSomewhere(t *testing.T) {
 
 				saved := ok[credential](t, a.call("save_credential", args{"identity": "worker-42", "domain": "https://login.nimbus.example/up?x=1", "username": me.Address}))
 				assert.True(t, saved.Generated)
-				assert.Empty(t, saved.Password, "nobody asked to see it")
+				assert.Empty(t, saved.Password, "no call asked to see it")
 				assert.Equal(t, "nimbus.example", saved.Credential.Domain)
 				got := ok[credential](t, a.call("get_credential", args{"identity": me.Address, "domain": "www.nimbus.example"}))
 				assert.Len(t, got.Credential.Password, 24)
@@ -89,7 +89,7 @@ func TestAnAgentSignsUpSomewhere(t *testing.T) {
 	}
 }
 
-func TestACodeThatArrivesBeforeTheWaitIsCalledIsFoundAtOnce(t *testing.T) {
+func TestCodeBeforeTheWaitIsFoundAtOnce(t *testing.T) {
 	for name, arm := range map[string]func(a *agent, me created) args{
 		"cursor of create_identity": func(_ *agent, me created) args { return args{"cursor": me.Cursor} },
 		"cursor of watch_inbox": func(a *agent, _ created) args {
@@ -102,7 +102,7 @@ func TestACodeThatArrivesBeforeTheWaitIsCalledIsFoundAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := newHouse(t, sandbox.Config{})
+				h := newSystem(t, sandbox.Config{})
 				a := h.connect(local())
 				me := ok[created](t, a.call("create_identity", args{"name": "early"}))
 				wait := arm(a, me)
@@ -124,9 +124,9 @@ func TestACodeThatArrivesBeforeTheWaitIsCalledIsFoundAtOnce(t *testing.T) {
 	}
 }
 
-func TestACodeThatWasThereBeforeTheCursorIsNeverReturned(t *testing.T) {
+func TestCodesBeforeTheCursorAreNeverReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a := h.connect(local())
 		me := ok[created](t, a.call("create_identity", args{"name": "old"}))
 		h.sms(me.Phone, "32665", "Your code is 111111")
@@ -142,9 +142,9 @@ func TestACodeThatWasThereBeforeTheCursorIsNeverReturned(t *testing.T) {
 	})
 }
 
-func TestTwoWaitsOfOneSessionInAnyOrderNeverBringACodeBack(t *testing.T) {
+func TestTwoWaitsOfASessionNeverRepeatACode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a := h.connect(local())
 		me := ok[created](t, a.call("create_identity", args{"name": "both"}))
 		bySMS, _ := a.beginCall("wait_for_otp", args{"channel": "sms"})
@@ -162,7 +162,7 @@ func TestTwoWaitsOfOneSessionInAnyOrderNeverBringACodeBack(t *testing.T) {
 
 func TestAWaitWithoutACursorLooksAtMostTenMinutesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a := h.connect(local())
 		me := ok[created](t, a.call("create_identity", args{"name": "slow"}))
 		h.sms(me.Phone, "32665", "Your code is 123123")
@@ -176,7 +176,7 @@ func TestAWaitWithoutACursorLooksAtMostTenMinutesBack(t *testing.T) {
 
 func TestTwoSendersAreAmbiguousUntilAFilterTells(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a := h.connect(local())
 		me := ok[created](t, a.call("create_identity", args{"name": "two"}))
 		h.sms(me.Phone, "Nimbus", "Your Nimbus code is 111111")
@@ -192,7 +192,7 @@ func TestTwoSendersAreAmbiguousUntilAFilterTells(t *testing.T) {
 
 func TestPendingSaysWhatCameAndWhatToTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a := h.connect(local())
 		me := ok[created](t, a.call("create_identity", args{"name": "patient"}))
 		h.sms(me.Phone, "SHOP", "SECRET-BODY: your order has shipped")
@@ -210,7 +210,7 @@ func TestPendingSaysWhatCameAndWhatToTry(t *testing.T) {
 
 func TestAfterFruitlessWaitsADeletedIdentityIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a, other := h.connect(local()), h.connect(local())
 		me := ok[created](t, a.call("create_identity", args{"name": "doomed"}))
 		first := ok[waited](t, a.call("wait_for_otp", args{"cursor": me.Cursor, "timeout_seconds": 1}))
@@ -222,7 +222,7 @@ func TestAfterFruitlessWaitsADeletedIdentityIsNoticed(t *testing.T) {
 
 func TestWaitForMessageReturnsTheNextMessageOfAnyKind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		a := h.connect(local())
 		me := ok[created](t, a.call("create_identity", args{"name": "reader"}))
 		h.mail(me.Address, "Anna <anna@friends.example>", "Lunch?", "Shall we\u200b meet at noon?", "")
@@ -244,7 +244,7 @@ func TestWaitForMessageReturnsTheNextMessageOfAnyKind(t *testing.T) {
 // and no cursor.
 func TestCallersShareNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, sandbox.Config{})
+		h := newSystem(t, sandbox.Config{})
 		amber := &session.Caller{Name: "amber", Rights: session.Rights{Identities: []string{"amber-*"}}}
 		basalt := &session.Caller{Name: "basalt", Rights: session.Rights{Identities: []string{"basalt-*"}}}
 		a, b := h.connectModern(amber), h.connectModern(basalt)

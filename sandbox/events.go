@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -88,40 +87,16 @@ func (s *Server) DropStreams(identityUUID string) {
 
 func eventKey(id *identity, n int64) string { return id.key(fmt.Sprintf("%016d", n)) }
 
-// streamCount counts open streams by identity.
-type streamCount struct {
-	mu sync.Mutex
-	n  map[string]int
-}
-
-func (c *streamCount) change(uuid string, by int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n == nil {
-		c.n = map[string]int{}
-	}
-	if c.n[uuid] += by; c.n[uuid] == 0 {
-		delete(c.n, uuid)
-	}
-}
-
-func (c *streamCount) of(uuid string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.n[uuid]
-}
-
 // Streams returns how many event streams of an identity are open now, or of
 // all identities when identityUUID is empty.
 func (s *Server) Streams(identityUUID string) int {
-	if identityUUID != "" {
-		return s.streams.of(identityUUID)
-	}
-	s.streams.mu.Lock()
-	defer s.streams.mu.Unlock()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	sum := 0
-	for _, n := range s.streams.n {
-		sum += n
+	for uuid, id := range s.identities {
+		if identityUUID == "" || identityUUID == uuid {
+			sum += int(id.streams.Load())
+		}
 	}
 	return sum
 }
@@ -139,8 +114,8 @@ func (c *call) stream() {
 	}
 	c.id.mu.Unlock()
 	c.s.records.add(c.record)
-	c.s.streams.change(c.id.uuid, 1)
-	defer c.s.streams.change(c.id.uuid, -1)
+	c.id.streams.Add(1)
+	defer c.id.streams.Add(-1)
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-cache")

@@ -21,7 +21,6 @@ type Server struct {
 	records recorder
 	done    chan struct{} // closed by Close
 	closing sync.Once
-	streams streamCount
 
 	mu         sync.RWMutex // guards the maps and every account
 	accounts   map[int64]*account

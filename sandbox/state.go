@@ -3,6 +3,7 @@ package sandbox
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,13 +47,15 @@ type keyRec struct {
 	Revoked  bool      `json:"revoked"`
 }
 
-// identity is an identity with all it owns. Its mutex guards every field but
-// uuid, acct and gone. Lock order: Server.mu before identity.mu, and never
+// identity is what a client acts as, with all it owns. Its mutex guards the
+// fields that stand below it. Lock order: Server.mu before identity.mu, and never
 // two identities at once.
 type identity struct {
 	uuid string
 	acct *account
 	gone chan struct{} // closed when the identity is deleted
+	// streams is how many event streams are open.
+	streams atomic.Int32
 
 	mu          sync.Mutex
 	rec         identityRec

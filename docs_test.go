@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -225,4 +226,35 @@ func TestArchitectureListsEveryPackage(t *testing.T) {
 			assert.True(t, strings.Contains(string(page), "`"+s.pkg+"`"), "%s is missing in the table of ARCHITECTURE.md", s.pkg)
 		}
 	}
+}
+
+var qualified = regexp.MustCompile("`([a-z]\\w*)\\.([A-Z]\\w*)(?:\\.([A-Z]\\w*))?`")
+
+// The pages name types and functions of this module in inline code, such as `session.Resolver` and `inbox.Hub.Merge`.
+func TestNamesInPagesExist(t *testing.T) {
+	declared := make(map[string]map[string]bool)
+	for _, s := range sources(t) {
+		names := declared[s.tree.Name.Name]
+		if names == nil {
+			names = make(map[string]bool)
+			declared[s.tree.Name.Name] = names
+		}
+		ast.Inspect(s.tree, func(n ast.Node) bool {
+			for _, name := range declaredBy(n) {
+				names[name.Name] = true
+			}
+			return true
+		})
+	}
+	delete(declared, "http") // shares its name with net/http
+	texts(t, func(file, text string) {
+		if !strings.HasSuffix(file, ".md") {
+			return
+		}
+		for _, m := range qualified.FindAllStringSubmatch(text, -1) {
+			if names, ok := declared[m[1]]; ok {
+				assert.True(t, names[m[2]] && (m[3] == "" || names[m[3]]), "%s: there is no %s", file, m[0])
+			}
+		}
+	})
 }

@@ -18,7 +18,7 @@ import (
 
 func (h *house) lists() int { return h.ravi.Server.CountRequests("GET", "/api/identities/") }
 
-func TestTheListIsCachedForThirtySeconds(t *testing.T) {
+func TestIdentitiesAreCachedForThirtySeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, "one")
 		for range 3 {
@@ -33,7 +33,7 @@ func TestTheListIsCachedForThirtySeconds(t *testing.T) {
 	})
 }
 
-func TestAnIdentityThatTheCacheDoesNotHaveIsLookedUp(t *testing.T) {
+func TestIdentityMissingInTheCacheIsLookedUp(t *testing.T) {
 	h := newHouse(t, "one")
 	_, err := h.resolver.Lookup(t.Context(), local(), "one")
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestRefusalsEmptyTheCache(t *testing.T) {
 	}
 }
 
-func TestARevokedCredentialIsNotServedFromTheCache(t *testing.T) {
+func TestRevokedCredentialIsNotServedFromCache(t *testing.T) {
 	h := newHouse(t, "one")
 	_, err := h.account.Identities(t.Context())
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestManyCallersShareOneRead(t *testing.T) {
 	})
 }
 
-func TestACredentialThatAppearsLaterIsFound(t *testing.T) {
+func TestCredentialThatAppearsLaterIsFound(t *testing.T) {
 	h := newHouse(t, "one")
 	connect := h.account.Connect
 	h.account.Connect = func() (*ravi.Client, error) { return nil, config.ErrNoCredentials }
@@ -96,7 +96,7 @@ func TestACredentialThatAppearsLaterIsFound(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestANewCredentialAfterARefusalReplacesTheOldOne(t *testing.T) {
+func TestNewCredentialReplacesARefusedOne(t *testing.T) {
 	h := newHouse(t, "one")
 	_, err := h.account.Identities(t.Context())
 	require.NoError(t, err)
@@ -114,7 +114,7 @@ func TestANewCredentialAfterARefusalReplacesTheOldOne(t *testing.T) {
 
 // A name that exists but is not the caller's costs Ravi the same as one that
 // does not exist: how long the answer takes tells nothing (SECURITY T2).
-func TestAForeignNameIsLookedUpLikeAnUnknownOne(t *testing.T) {
+func TestForbiddenNameIsLookedUpLikeAnUnknownOne(t *testing.T) {
 	h := newHouse(t, "research-1", "finance-1")
 	call := local("research-*")
 	cost := func(ref string) int {
@@ -130,7 +130,7 @@ func TestAForeignNameIsLookedUpLikeAnUnknownOne(t *testing.T) {
 
 // A list that was being read when an identity was created is not the answer to
 // whether it exists.
-func TestALookupAfterAChangeDoesNotUseAReadThatBeganBefore(t *testing.T) {
+func TestLookupAfterAChangeReadsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, "old")
 		h.ravi.Server.Faults().Add(sandbox.Fault{Method: "GET", Endpoint: "/api/identities/", Delay: 5 * time.Second, Count: 1, Perform: true})
@@ -144,7 +144,7 @@ func TestALookupAfterAChangeDoesNotUseAReadThatBeganBefore(t *testing.T) {
 	})
 }
 
-func TestMadeUpNamesDoNotFloodRavi(t *testing.T) {
+func TestUnknownNamesDoNotFloodRavi(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, "one")
 		_, err := h.account.Identities(t.Context())

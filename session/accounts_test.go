@@ -13,7 +13,7 @@ import (
 )
 
 // A caller with a folder never gets the server's own account, not even from a server that knows no folders.
-func TestNoAccountsMeansNoneForACallerWithAFolder(t *testing.T) {
+func TestCallerWithFolderNeedsAnAccountOfItsOwn(t *testing.T) {
 	t.Parallel()
 	own := &session.Account{Connect: func() (*ravi.Client, error) { panic("the server's own account was used") }}
 	var none *session.Accounts

@@ -40,7 +40,7 @@ func who(callers *session.Callers, token string) *session.Caller {
 
 const open = `identities = ["*"]`
 
-func TestACallersFileSaysWhoMayDoWhat(t *testing.T) {
+func TestCallersFileSetsRights(t *testing.T) {
 	t.Parallel()
 	callers, err := session.LoadCallers(callersFile(t, entry("alice", "alice's token", `identities = ["alice-*", "shared"]
 default_identity = "alice-main"
@@ -74,7 +74,7 @@ cleanup = "allow"`)+entry("bob", "bob's token", open)), knownToolsets)
 }
 
 // A typing mistake must not open anything, and must be found from the message alone.
-func TestACallersFileThatIsNotUnderstoodIsRefused(t *testing.T) {
+func TestInvalidCallersFileIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, says string }{
 		"empty":              {"", "no [[caller]]"},
@@ -111,7 +111,7 @@ func TestACallersFileThatIsNotUnderstoodIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-func TestACallersFileThatOthersMayChangeIsRefused(t *testing.T) {
+func TestCallersFileWritableByOthersIsRefused(t *testing.T) {
 	t.Parallel()
 	path := callersFile(t, entry("alice", "t", open))
 	require.NoError(t, os.Chmod(path, 0o664))
@@ -119,7 +119,7 @@ func TestACallersFileThatOthersMayChangeIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "chmod")
 }
 
-func TestAChangeOfTheFileIsTakenOver(t *testing.T) {
+func TestChangedCallersFileIsLoaded(t *testing.T) {
 	t.Parallel()
 	path := callersFile(t, entry("alice", "a", open)+entry("bob", "b", open)+entry("carol", "c", open))
 	callers, err := session.LoadCallers(path, nil)
@@ -165,7 +165,7 @@ func TestAChangeOfTheFileIsTakenOver(t *testing.T) {
 	assert.ElementsMatch(t, []string{"alice", "bob"}, gone)
 }
 
-func TestTheFileIsWatched(t *testing.T) {
+func TestCallersFileIsWatched(t *testing.T) {
 	t.Parallel()
 	path := callersFile(t, entry("alice", "a", open)+entry("bob", "b", open))
 	callers, err := session.LoadCallers(path, nil)
@@ -190,7 +190,7 @@ func TestTheFileIsWatched(t *testing.T) {
 	}
 }
 
-func TestACallerCanBeKnownByASubject(t *testing.T) {
+func TestCallerIsKnownBySubject(t *testing.T) {
 	t.Parallel()
 	path := callersFile(t, subjectEntry("alice", "auth0|alice", open)+entry("bob", "b", open)+subjectEntry("carol", "carol", open))
 	callers, err := session.LoadCallers(path, nil)
@@ -212,7 +212,7 @@ func TestACallerCanBeKnownByASubject(t *testing.T) {
 	assert.Equal(t, "alice", callers.OfSubject("another").Name)
 }
 
-func TestASingleTokenMustBeLong(t *testing.T) {
+func TestSingleTokenHasAMinimumLength(t *testing.T) {
 	t.Parallel()
 	caller := &session.Caller{Name: session.RemoteCaller}
 	_, err := session.SingleCaller("hunter2", caller)

@@ -11,7 +11,7 @@ import (
 	"ravi-mcp/session"
 )
 
-func TestSessionsOfTwoCallersShareNothingEvenUnderOneID(t *testing.T) {
+func TestCallersWithOneSessionIDShareNothing(t *testing.T) {
 	ctx := t.Context()
 	var m session.Memory
 	mine, theirs := session.Key{Caller: "a", Session: "1"}, session.Key{Caller: "b", Session: "1"}
@@ -40,7 +40,7 @@ func swap(t *testing.T, m *session.Memory, key session.Key, identity, cursor str
 	require.True(t, did)
 }
 
-func TestACreatorIsRememberedForThirtyDays(t *testing.T) {
+func TestCreatorIsRememberedForThirtyDays(t *testing.T) {
 	ctx := t.Context()
 	now := time.Date(2026, 7, 28, 0, 0, 0, 0, time.UTC)
 	m := session.Memory{Now: func() time.Time { return now }}
@@ -56,7 +56,7 @@ func TestACreatorIsRememberedForThirtyDays(t *testing.T) {
 	}
 }
 
-func TestADeletedIdentityIsForgottenInEverySession(t *testing.T) {
+func TestDeletedIdentityIsForgottenEverywhere(t *testing.T) {
 	ctx := t.Context()
 	var m session.Memory
 	for i := range 3 {
@@ -78,7 +78,7 @@ func TestADeletedIdentityIsForgottenInEverySession(t *testing.T) {
 	assert.False(t, created)
 }
 
-func TestASessionKeepsABoundedNumberOfCursors(t *testing.T) {
+func TestCursorsOfASessionAreBounded(t *testing.T) {
 	ctx := t.Context()
 	var m session.Memory
 	key := session.Key{Caller: "a", Session: "1"}

@@ -13,7 +13,7 @@ import (
 	"ravi-mcp/session"
 )
 
-func TestOneOfManyIsTheFirst(t *testing.T) {
+func TestOnlyOneUseIsTheFirst(t *testing.T) {
 	t.Parallel()
 	store := &session.Memory{}
 	var firsts atomic.Int32
@@ -31,7 +31,7 @@ func TestOneOfManyIsTheFirst(t *testing.T) {
 	assert.EqualValues(t, 1, firsts.Load())
 }
 
-func TestAMarkStandsUntilItsTimeIsOver(t *testing.T) {
+func TestMarkLastsForItsTTL(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 4, 6, 12, 0, 0, 0, time.UTC)
 	store := &session.Memory{Now: func() time.Time { return now }}
@@ -47,7 +47,7 @@ func TestAMarkStandsUntilItsTimeIsOver(t *testing.T) {
 	require.True(t, use())
 }
 
-func TestAFullStoreRefusesAndForgetsNothing(t *testing.T) {
+func TestFullStoreRefusesAndForgetsNothing(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 4, 6, 12, 0, 0, 0, time.UTC)
 	store := &session.Memory{Now: func() time.Time { return now }}

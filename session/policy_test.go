@@ -23,7 +23,7 @@ func TestOnlyTheThreeWordsArePolicies(t *testing.T) {
 	}
 }
 
-func TestACallerCanOnlyBeHeldTighterThanTheServer(t *testing.T) {
+func TestCallerPoliciesOnlyTighten(t *testing.T) {
 	for i, server := range policies {
 		for j, caller := range policies {
 			flags := session.Policies{Delete: server}
@@ -33,7 +33,7 @@ func TestACallerCanOnlyBeHeldTighterThanTheServer(t *testing.T) {
 	}
 }
 
-func TestWhatNobodyDecidedHasTheDefaults(t *testing.T) {
+func TestDefaultPolicies(t *testing.T) {
 	var flags session.Policies
 	for kind, want := range map[session.Kind]session.Policy{
 		session.KindReveal: session.PolicyAllow, session.KindDelete: session.PolicyAsk,
@@ -46,7 +46,7 @@ func TestWhatNobodyDecidedHasTheDefaults(t *testing.T) {
 	assert.Equal(t, session.PolicyAsk, loose.Effective(session.Rights{}, session.KindCleanup))
 }
 
-func TestAMistakeDenies(t *testing.T) {
+func TestInvalidPolicyDenies(t *testing.T) {
 	flags := session.Policies{Delete: "alow"}
 	assert.Equal(t, session.PolicyDeny, flags.Effective(session.Rights{}, session.KindDelete))
 	assert.Equal(t, session.PolicyDeny, session.Policies{}.Effective(session.Rights{}, "teleport"))

@@ -53,7 +53,7 @@ func codeOf(err error) fault.Code {
 	return ""
 }
 
-func TestTheFirstRuleThatAppliesDecides(t *testing.T) {
+func TestFirstRuleThatAppliesDecides(t *testing.T) {
 	h := newHouse(t, "argument", "session", "header", "server", "default", "file")
 	call := local()
 	call.Header = "header"
@@ -89,7 +89,7 @@ func TestTheFirstRuleThatAppliesDecides(t *testing.T) {
 	assert.NotContains(t, fault.From(err).Hint, "use_identity", "without a session there is nothing to bind")
 }
 
-func TestARuleThatLeadsNowhereIsAnErrorAndNotSomebodyElsesIdentity(t *testing.T) {
+func TestUnknownIdentityOfARuleIsAnError(t *testing.T) {
 	h := newHouse(t, "real")
 	h.resolver.Identity = "real"
 	call := local()
@@ -99,7 +99,7 @@ func TestARuleThatLeadsNowhereIsAnErrorAndNotSomebodyElsesIdentity(t *testing.T)
 	assert.Contains(t, fault.From(err).Hint, "this session, whose identity was deleted")
 }
 
-func TestAnIdentityIsFoundByUUIDNameAndAddressInAnyCase(t *testing.T) {
+func TestIdentityIsFoundByUUIDNameAndAddress(t *testing.T) {
 	h := newHouse(t, "Sarah Johnson")
 	identities, err := h.account.Identities(t.Context())
 	require.NoError(t, err)
@@ -113,7 +113,7 @@ func TestAnIdentityIsFoundByUUIDNameAndAddressInAnyCase(t *testing.T) {
 	assert.Equal(t, fault.IdentityNotFound, codeOf(err), "names match exactly")
 }
 
-func TestANameOfTwoIdentitiesIsAmbiguousAmongThoseTheCallerMayUse(t *testing.T) {
+func TestNameOfTwoAllowedIdentitiesIsAmbiguous(t *testing.T) {
 	h := newHouse(t, "twin")
 	second := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "twin"}).UUID
 	_, err := h.resolver.Lookup(t.Context(), local(), "twin")
@@ -122,7 +122,7 @@ func TestANameOfTwoIdentitiesIsAmbiguousAmongThoseTheCallerMayUse(t *testing.T) 
 	assert.Contains(t, err.Error(), second)
 }
 
-func TestAnIdentityOutsideTheRightsDoesNotExistInTheSameWords(t *testing.T) {
+func TestForbiddenIdentityReadsLikeAMissingOne(t *testing.T) {
 	h := newHouse(t, "research-1", "finance-1")
 	call := local("research-*")
 	_, err := h.resolver.Lookup(t.Context(), call, "research-1")
@@ -133,7 +133,7 @@ func TestAnIdentityOutsideTheRightsDoesNotExistInTheSameWords(t *testing.T) {
 	assert.Equal(t, fault.From(unknown).Body(), fault.From(foreign).Body())
 }
 
-func TestACursorOfAnotherIdentityThanTheArgumentIsRefused(t *testing.T) {
+func TestCursorOfAnotherIdentityIsRefused(t *testing.T) {
 	h := newHouse(t, "one", "two")
 	_, err := h.resolver.Resolve(t.Context(), local(), session.Query{Argument: "one", CursorIdentity: h.uuid["two"]})
 	assert.Equal(t, fault.InvalidArgument, codeOf(err))
@@ -142,7 +142,7 @@ func TestACursorOfAnotherIdentityThanTheArgumentIsRefused(t *testing.T) {
 	assert.Equal(t, session.ByCursor, got.By)
 }
 
-func TestABrokenConfigFileIsAnErrorOnlyWhenItIsReached(t *testing.T) {
+func TestBrokenConfigFileMattersOnlyWhenReached(t *testing.T) {
 	h := newHouse(t, "one")
 	broken := errors.New("broken file")
 	h.resolver.ConfigFile = func() (config.IdentityRef, error) { return config.IdentityRef{}, broken }

@@ -16,7 +16,7 @@ import (
 	"ravi-mcp/session"
 )
 
-func TestASessionIsItsCallersAlone(t *testing.T) {
+func TestSessionBelongsToItsCaller(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	var s session.Sessions
@@ -39,7 +39,7 @@ func TestASessionIsItsCallersAlone(t *testing.T) {
 }
 
 // T6, by the clock of a bubble: half an hour alone, or a day in any case.
-func TestASessionEndsByItself(t *testing.T) {
+func TestSessionEndsByTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
@@ -80,7 +80,7 @@ func TestASessionEndsByItself(t *testing.T) {
 	})
 }
 
-func TestAnExpiredSessionIsGoneBeforeItIsSwept(t *testing.T) {
+func TestExpiredSessionIsGoneBeforeTheSweep(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	s := session.Sessions{Now: func() time.Time { return now }}
@@ -91,7 +91,7 @@ func TestAnExpiredSessionIsGoneBeforeItIsSwept(t *testing.T) {
 	assert.Zero(t, s.Len())
 }
 
-func TestACallerAtTheLimitLosesTheSessionLeftAloneForLongest(t *testing.T) {
+func TestSessionLimitEvictsTheLongestIdle(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	now := time.Now()
@@ -123,7 +123,7 @@ func TestACallerAtTheLimitLosesTheSessionLeftAloneForLongest(t *testing.T) {
 	require.ErrorIs(t, err, session.ErrTooManySessions, "all together have a limit as well, and nobody loses a session to a stranger")
 }
 
-func TestARemovedCallersSessionsEnd(t *testing.T) {
+func TestRemovedCallerLosesItsSessions(t *testing.T) {
 	t.Parallel()
 	var ended []session.Key
 	s := session.Sessions{OnEnd: func(k session.Key) { ended = append(ended, k) }}
@@ -173,7 +173,7 @@ func TestAbandonedSessionsLeaveNothing(t *testing.T) {
 	runtime.KeepAlive(&store)
 }
 
-func TestSessionsUnderManyHands(t *testing.T) {
+func TestSessionsUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	var s session.Sessions
 	ctx := t.Context()

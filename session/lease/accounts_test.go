@@ -51,7 +51,7 @@ func (r *towns) server(dir string) (*lease.Manager, func(folder string) *ravi.Cl
 
 // Ephemeral identities are deleted at the account that they belong to, also by the next process, and an account that is not
 // there yet is waited for.
-func TestALeaseIsSettledByItsOwnAccount(t *testing.T) {
+func TestLeaseIsSettledByItsAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		year := sandbox.Config{TokenLife: 1000 * 24 * time.Hour}
 		north, south, own := sandboxtest.Memory(t, year), sandboxtest.Memory(t, year), sandboxtest.Memory(t, year)
@@ -103,7 +103,7 @@ func TestALeaseIsSettledByItsOwnAccount(t *testing.T) {
 
 // A creation that was not answered at one account does not stand in the way of the same name at another, nor is it forgotten
 // because of that.
-func TestANameInFlightIsOneOfItsAccount(t *testing.T) {
+func TestNameInFlightBelongsToItsAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		year := sandbox.Config{TokenLife: 1000 * 24 * time.Hour}
 		north, own := sandboxtest.Memory(t, year), sandboxtest.Memory(t, year)

@@ -74,7 +74,7 @@ func leased(t *testing.T, test func(t *testing.T, ravis *sandboxtest.Instance, d
 	})
 }
 
-func TestALeaseEndsWhenItIsNotUsed(t *testing.T) {
+func TestUnusedLeaseEnds(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		p := newProcess(t, ravis, dir, true)
 		p.Start()
@@ -99,7 +99,7 @@ func TestALeaseEndsWhenItIsNotUsed(t *testing.T) {
 }
 
 // The note is on the disk when the creation arrives at Ravi.
-func TestTheIntentIsNotedBeforeTheCreationIsSent(t *testing.T) {
+func TestIntentIsNotedBeforeTheCreationIsSent(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		p := newProcess(t, ravis, dir, false)
 		var noted []string
@@ -133,7 +133,7 @@ func TestTheIntentIsNotedBeforeTheCreationIsSent(t *testing.T) {
 	})
 }
 
-func TestWhatAKilledProcessLeftIsDeletedByTheNextOneOnly(t *testing.T) {
+func TestKilledProcessIsReapedByTheNextOnly(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		first, second := newProcess(t, ravis, dir, false), newProcess(t, ravis, dir, false)
 		_, err := first.create(t.Context(), "task", time.Hour)
@@ -158,7 +158,7 @@ func TestWhatAKilledProcessLeftIsDeletedByTheNextOneOnly(t *testing.T) {
 	})
 }
 
-func TestAnotherCredentialsLeasesAreLeftAlone(t *testing.T) {
+func TestLeasesOfOtherCredentialsAreLeftAlone(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		first := newProcess(t, ravis, dir, false)
 		first.Credential = func(*ravi.Client) string { return "another" }
@@ -180,7 +180,7 @@ func TestAnotherCredentialsLeasesAreLeftAlone(t *testing.T) {
 }
 
 // A creation whose answer never came is found by its name, if that is certain.
-func TestAnUnansweredCreationIsLookedFor(t *testing.T) {
+func TestUnansweredCreationIsLookedFor(t *testing.T) {
 	lose := func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		p := newProcess(t, ravis, dir, false)
 		p.wire.mute.Store(true)
@@ -266,7 +266,7 @@ func TestAnUnansweredCreationIsLookedFor(t *testing.T) {
 	})
 }
 
-func TestARefusedCreationLeavesNothingToLookFor(t *testing.T) {
+func TestRefusedCreationLeavesNoLease(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		p := newProcess(t, ravis, dir, false)
 		ravis.Server.Faults().Add(sandbox.Fault{Method: "POST", Status: 402, Count: 1})
@@ -283,7 +283,7 @@ func TestARefusedCreationLeavesNothingToLookFor(t *testing.T) {
 
 // Leases of an HTTP server live through its restart, and through a stdio server
 // that starts meanwhile.
-func TestSharedLeasesSurviveARestart(t *testing.T) {
+func TestPersistentLeasesSurviveARestart(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		first := newProcess(t, ravis, dir, true)
 		uuid, err := first.create(t.Context(), "task", time.Hour)

@@ -17,7 +17,7 @@ import (
 // A killed HTTP server's leases end at different times. While a stdio server
 // deals with the first, it must not lose sight of the second (found by
 // TestLeasesInRandomOrder).
-func TestLeasesOfOneJournalThatEndAtDifferentTimesAreAllDeleted(t *testing.T) {
+func TestLeasesOfOneJournalEndOneByOne(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		first := newProcess(t, ravis, dir, true)
 		_, err := first.create(t.Context(), "early", 20*time.Minute)
@@ -42,7 +42,7 @@ func TestLeasesOfOneJournalThatEndAtDifferentTimesAreAllDeleted(t *testing.T) {
 
 // While a stdio server deletes what is due of a killed HTTP server, that one
 // starts again and goes on renewing the others.
-func TestAServerThatStartsAgainKeepsWhatItsCallersUse(t *testing.T) {
+func TestRestartedServerKeepsLeasesInUse(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		first := newProcess(t, ravis, dir, true)
 		_, err := first.create(t.Context(), "due", 10*time.Minute)
@@ -72,7 +72,7 @@ func TestAServerThatStartsAgainKeepsWhatItsCallersUse(t *testing.T) {
 }
 
 // A server that lives takes over from one that was killed beside it.
-func TestALivingServerReapsAfterAKilledOne(t *testing.T) {
+func TestRunningServerReapsAKilledOne(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		living, killed := newProcess(t, ravis, dir, false), newProcess(t, ravis, dir, false)
 		living.Start()
@@ -93,7 +93,7 @@ func TestALivingServerReapsAfterAKilledOne(t *testing.T) {
 
 // Ravi is still at a creation whose sender was killed: nobody else makes one of
 // that name meanwhile, and when it comes about it is found.
-func TestACreationThatComesAboutLaterIsFound(t *testing.T) {
+func TestLateCreationIsFound(t *testing.T) {
 	for _, killed := range []bool{true, false} {
 		leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 			p, next := newProcess(t, ravis, dir, false), newProcess(t, ravis, dir, false)
@@ -125,7 +125,7 @@ func TestACreationThatComesAboutLaterIsFound(t *testing.T) {
 
 // A creation of which the first answer was lost and the second is a refusal
 // may have come about by the first.
-func TestARefusalAfterALostAnswerIsNoRefusal(t *testing.T) {
+func TestRefusalAfterALostAnswerKeepsTheLease(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		p := newProcess(t, ravis, dir, false)
 		p.Start()
@@ -146,7 +146,7 @@ func TestARefusalAfterALostAnswerIsNoRefusal(t *testing.T) {
 }
 
 // At the end of a server an unanswered creation is looked for at once.
-func TestAnUnansweredCreationIsLookedForAtTheEnd(t *testing.T) {
+func TestUnansweredCreationIsSettledAtEnd(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		p := newProcess(t, ravis, dir, false)
 		ravis.Server.Faults().Add(sandbox.Fault{Method: "POST", Endpoint: "/api/identities/", Perform: true, Status: 500})
@@ -159,7 +159,7 @@ func TestAnUnansweredCreationIsLookedForAtTheEnd(t *testing.T) {
 	})
 }
 
-func TestAddressesOfEphemeralIdentitiesAreValidAndTheirOwn(t *testing.T) {
+func TestAddressesAreValidAndUnique(t *testing.T) {
 	for _, name := range []string{"a", "Worker 42", "ünï—çødé", "x--y..z", "a-very-long-name-that-goes-on-and-on", "日本", "agent-staging-github-1"} {
 		address := lease.NewAddress(name)
 		assert.Regexp(t, `^[a-z0-9]([a-z0-9]|-[a-z0-9]){2,29}$`, address, name)

@@ -109,7 +109,7 @@ func TestReplicasDoNotDeleteTwice(t *testing.T) {
 
 // A replica whose requests to Ravi hang has what it took for a minute only. What
 // another one deleted by then it leaves alone.
-func TestAReplicaThatHangsLeavesTheRestToOthers(t *testing.T) {
+func TestHungReplicaLeavesTheRestToOthers(t *testing.T) {
 	redis := redistest.Start(t)
 	synctest.Test(t, func(t *testing.T) {
 		var first atomic.Pointer[process]
@@ -138,7 +138,7 @@ func TestAReplicaThatHangsLeavesTheRestToOthers(t *testing.T) {
 }
 
 // Not every use is told at once, and none is lost with the replica that was killed.
-func TestAUseThatWasNotToldCounts(t *testing.T) {
+func TestUnreportedUseCounts(t *testing.T) {
 	redis := redistest.Start(t)
 	synctest.Test(t, func(t *testing.T) {
 		w, a, b, _ := replicas(t, redis)
@@ -158,7 +158,7 @@ func TestAUseThatWasNotToldCounts(t *testing.T) {
 
 // While the store is away nothing is created that would have to be noted, and
 // what is used meanwhile is not deleted afterwards, however long it took.
-func TestAnOutageOfTheStoreLosesNoUse(t *testing.T) {
+func TestOutageLosesNoUse(t *testing.T) {
 	redis := redistest.Start(t)
 	synctest.Test(t, func(t *testing.T) {
 		w, a, b, _ := replicas(t, redis)
@@ -190,7 +190,7 @@ func TestAnOutageOfTheStoreLosesNoUse(t *testing.T) {
 
 // The uuid of an identity that came about while the store was away is noted when
 // it is back, also if another replica has looked for the identity and given up.
-func TestAnIdentityThatCouldNotBeNotedIsNotedLater(t *testing.T) {
+func TestCreationDuringAnOutageIsNotedLater(t *testing.T) {
 	redis := redistest.Start(t)
 	synctest.Test(t, func(t *testing.T) {
 		w, a, b, _ := replicas(t, redis)
@@ -218,7 +218,7 @@ func TestAnIdentityThatCouldNotBeNotedIsNotedLater(t *testing.T) {
 
 // An identity whose answer was lost, with the replica that asked for it, lives
 // as long as any other.
-func TestAnIdentityWhoseAnswerWasLostHasItsTime(t *testing.T) {
+func TestIdentityOfALostAnswerLivesItsTTL(t *testing.T) {
 	redis := redistest.Start(t)
 	synctest.Test(t, func(t *testing.T) {
 		w, a, b, _ := replicas(t, redis)
@@ -241,7 +241,7 @@ func TestAnIdentityWhoseAnswerWasLostHasItsTime(t *testing.T) {
 
 // A refused creation whose note could not be taken back stands in nobody's way
 // for longer than the outage.
-func TestARefusedCreationIsForgottenAfterAnOutage(t *testing.T) {
+func TestRefusedCreationIsDroppedAfterAnOutage(t *testing.T) {
 	redis := redistest.Start(t)
 	synctest.Test(t, func(t *testing.T) {
 		w, a, b, _ := replicas(t, redis)
@@ -260,7 +260,7 @@ func TestARefusedCreationIsForgottenAfterAnOutage(t *testing.T) {
 }
 
 // Who can write to the store, but has no key, has nothing deleted.
-func TestAForgedNoteDeletesNothing(t *testing.T) {
+func TestForgedEntryDeletesNothing(t *testing.T) {
 	redis := redistest.Start(t)
 	synctest.Test(t, func(t *testing.T) {
 		w, a, b, deletions := replicas(t, redis)
@@ -329,7 +329,7 @@ func TestReplicasSettleWithTheAccountOfTheLease(t *testing.T) {
 }
 
 // What a server left in its journal before it had replicas is deleted too.
-func TestAReplicaTakesOverJournals(t *testing.T) {
+func TestReplicaTakesOverJournals(t *testing.T) {
 	redis := redistest.Start(t)
 	synctest.Test(t, func(t *testing.T) {
 		w, a, b, _ := replicas(t, redis)

@@ -33,7 +33,7 @@ func take(t *testing.T, s *redisstore.Store, credentials ...string) []lease.Entr
 
 // A replica that took a lease and then hung may wake up late: what it does then
 // neither ends a lease nor undoes what others did.
-func TestAReplicaThatHungChangesNothingLate(t *testing.T) {
+func TestHungReplicaChangesNothingLate(t *testing.T) {
 	t.Parallel()
 	s, clock := ledger(t)
 	ctx := t.Context()
@@ -78,7 +78,7 @@ func TestAReplicaThatHungChangesNothingLate(t *testing.T) {
 
 // A use renews the lease of its own caller, also when it is told late, as long as
 // nobody has taken the lease: from then on the deletion may be on its way.
-func TestALeaseIsRenewedUntilItIsTaken(t *testing.T) {
+func TestLeaseIsRenewedUntilTaken(t *testing.T) {
 	t.Parallel()
 	s, clock := ledger(t)
 	ctx := t.Context()

@@ -69,7 +69,7 @@ func everything(ctx context.Context, s *redisstore.Store, t *redisstore.Sessions
 
 // A Redis that hangs, and one that is gone: every operation says so in time,
 // none makes anything up, and all of them work again without a restart.
-func TestAnOutageIsSaidAndPasses(t *testing.T) {
+func TestOutageIsReportedAndPasses(t *testing.T) {
 	t.Parallel()
 	for name, outage := range map[string]struct{ begin, end func(*redistest.Server) }{
 		"hangs": {(*redistest.Server).Pause, (*redistest.Server).Resume},
@@ -111,7 +111,7 @@ func TestAnOutageIsSaidAndPasses(t *testing.T) {
 }
 
 // A caller who gives up is told so, and it is no outage.
-func TestACallersEndIsNoOutage(t *testing.T) {
+func TestCancelledCallIsNoOutage(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
 	var log bytes.Buffer
@@ -134,7 +134,7 @@ func TestACallersEndIsNoOutage(t *testing.T) {
 
 // Whatever is kept, neither a session's id nor a caller's name stands in Redis,
 // and nothing stays for ever.
-func TestNothingInRedisTellsASessionOrStaysForEver(t *testing.T) {
+func TestRedisHoldsNoNamesAndNothingForever(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	s := open(t, server, nil)
@@ -172,7 +172,7 @@ func TestNothingInRedisTellsASessionOrStaysForEver(t *testing.T) {
 }
 
 // A state whose session has a time to live goes with it.
-func TestTheStateOfAnAbandonedSessionGoesWithIt(t *testing.T) {
+func TestAbandonedSessionTakesItsStateAlong(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	s := open(t, server, nil)
@@ -193,7 +193,7 @@ func TestTheStateOfAnAbandonedSessionGoesWithIt(t *testing.T) {
 	}, 20*time.Second, 10*time.Millisecond)
 }
 
-func TestTheURLIsCheckedAndNeverShown(t *testing.T) {
+func TestURLIsCheckedAndNeverShown(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
 		"", "canary", "http://canary", "redis://", "redis://:canary@", "redis://h/canary", "redis://:canary@h?skip_verify=true",
@@ -214,7 +214,7 @@ func TestTheURLIsCheckedAndNeverShown(t *testing.T) {
 	}
 }
 
-func TestThePasswordIsUsedAndNeverShown(t *testing.T) {
+func TestPasswordIsUsedAndNeverShown(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "--requirepass", "canary-password")
 	right := open(t, server, func(c *redisstore.Config) { c.URL = secret.New("redis://:canary-password@" + server.Addr) })

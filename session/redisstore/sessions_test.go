@@ -123,7 +123,7 @@ type life struct {
 
 // The table against a model, by a clock: whose a session is, when it ends, and
 // that it never ends by itself while a call of it runs.
-func TestATableOfSessionsObeysItsContract(t *testing.T) {
+func TestSessionsObeyTheirContract(t *testing.T) {
 	t.Parallel()
 	everyTable(t, func(t *testing.T, fresh func(limits) (table, func())) {
 		rapid.Check(t, func(t *rapid.T) { checkTable(t, fresh) })
@@ -217,7 +217,7 @@ func checkTable(t *rapid.T, fresh func(limits) (table, func())) {
 	}
 }
 
-func TestACallerAtTheLimitLosesTheSessionLeftAloneForLongest(t *testing.T) {
+func TestSessionLimitEvictsTheLongestIdle(t *testing.T) {
 	t.Parallel()
 	everyTable(t, func(t *testing.T, fresh func(limits) (table, func())) {
 		ctx, clock := t.Context(), newClock()
@@ -262,7 +262,7 @@ func TestACallerAtTheLimitLosesTheSessionLeftAloneForLongest(t *testing.T) {
 
 // What a request asks for is no session until the store says so: its refusal
 // must not look like the end of another caller's session of that id.
-func TestAStolenIDEndsNothing(t *testing.T) {
+func TestStolenSessionIDEndsNothing(t *testing.T) {
 	t.Parallel()
 	everyTable(t, func(t *testing.T, fresh func(limits) (table, func())) {
 		var ended []session.Key
@@ -283,7 +283,7 @@ func TestAStolenIDEndsNothing(t *testing.T) {
 
 // The end of a session is heard of on every replica that has met it, and on
 // no other.
-func TestTheEndOfASessionReachesTheOtherReplicas(t *testing.T) {
+func TestSessionEndReachesOtherReplicas(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
 	heard := [2]chan session.Key{make(chan session.Key, 10), make(chan session.Key, 10)}

@@ -77,7 +77,7 @@ func everyStore(t *testing.T, test func(t *testing.T, fresh func(now func() time
 
 // The store against a model, over random histories of a few callers, sessions
 // and identities.
-func TestAStoreObeysItsContract(t *testing.T) {
+func TestStoresObeyTheirContract(t *testing.T) {
 	t.Parallel()
 	everyStore(t, func(t *testing.T, fresh func(func() time.Time) session.Store) {
 		rapid.Check(t, func(t *rapid.T) { checkStore(t, fresh) })
@@ -191,7 +191,7 @@ func checkStore(t *rapid.T, fresh func(func() time.Time) session.Store) {
 	})
 }
 
-func TestASessionKeepsABoundedNumberOfCursors(t *testing.T) {
+func TestCursorsOfASessionAreBounded(t *testing.T) {
 	t.Parallel()
 	everyStore(t, func(t *testing.T, fresh func(func() time.Time) session.Store) {
 		ctx, store := t.Context(), fresh(nil)
@@ -215,7 +215,7 @@ func TestASessionKeepsABoundedNumberOfCursors(t *testing.T) {
 }
 
 // Any number of replicas: each thing is done by one of them.
-func TestOneOfManyIsTheFirst(t *testing.T) {
+func TestOnlyOneUseIsTheFirst(t *testing.T) {
 	t.Parallel()
 	everyStore(t, func(t *testing.T, fresh func(func() time.Time) session.Store) {
 		store := fresh(nil)

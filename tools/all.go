@@ -30,33 +30,3 @@ func All(d *tool.Deps) ([]tool.Tool, error) {
 	}
 	return all, nil
 }
-
-// What stands in package tool, by the names that its users know.
-type (
-	Tool     = tool.Tool
-	Toolset  = tool.Toolset
-	Hints    = tool.Hints
-	Deps     = tool.Deps
-	Call     = tool.Call
-	Result   = tool.Result
-	Decision = tool.Decision
-	Subject  = tool.Subject
-
-	GetAccountResult = account.GetAccountResult
-)
-
-// The toolsets.
-const (
-	SetIdentity    = tool.SetIdentity
-	SetMail        = tool.SetMail
-	SetExport      = tool.SetExport
-	DefaultCreates = identity.DefaultCreates
-)
-
-// Functions of package tool.
-var (
-	DefaultToolsets = tool.DefaultToolsets
-	ParseToolsets   = tool.ParseToolsets
-	Toolsets        = tool.Toolsets
-	Shown           = tool.Shown
-)

@@ -13,7 +13,7 @@ import (
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/session"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // app is a server with everything behind it, ready for a transport.
@@ -24,7 +24,7 @@ type app struct {
 	accounts    *session.Accounts
 	store       session.Store
 	hub         *inbox.Hub
-	deps        *tools.Deps
+	deps        *tool.Deps
 	tracer      *server.Tracer
 	closers     []func()
 	credentials knownCredentials
@@ -59,7 +59,7 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 		o.metrics.Inbox(a.hub.Stats)
 	}
 	a.closers = append(a.closers, func() { a.hub.Close(); _ = a.account.Close(); _ = a.accounts.Close() })
-	a.deps = &tools.Deps{
+	a.deps = &tool.Deps{
 		Account: a.account, Accounts: a.accounts, Store: a.store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: o.sealer, Version: version(),
 		Resolver: &session.Resolver{Account: a.account, Accounts: a.accounts, Store: a.store, Identity: o.identity, ConfigFile: configFile},
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ravi-mcp/internal/fault"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/account"
 )
 
 const doctorHelp = `Check everything that a server on this machine would use: the Ravi credential,
@@ -47,7 +47,7 @@ func (f *vaultFlags) diagnose(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	report, ok := result.(tools.GetAccountResult)
+	report, ok := result.(account.GetAccountResult)
 	if !ok {
 		return errors.New("the check gave no report")
 	}
@@ -56,7 +56,7 @@ func (f *vaultFlags) diagnose(ctx context.Context, s streams) error {
 
 // printReport says what works, then what does not. Its error counts the
 // problems.
-func printReport(w io.Writer, r tools.GetAccountResult) error {
+func printReport(w io.Writer, r account.GetAccountResult) error {
 	identity := "none is set up; calls name one"
 	if r.Identity != nil {
 		identity = fmt.Sprintf("%s (%s), by %s", r.Identity.Name, r.Identity.UUID, strings.ReplaceAll(string(r.ResolvedBy), "_", " "))

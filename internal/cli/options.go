@@ -16,7 +16,8 @@ import (
 	"ravi-mcp/internal/server"
 	"ravi-mcp/internal/token"
 	"ravi-mcp/session"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/identity"
+	"ravi-mcp/tools/tool"
 )
 
 // options are the flags that the commands which serve have in common.
@@ -99,8 +100,8 @@ func (c *control) add(flags *pflag.FlagSet) {
 	flags.Var((*policyFlag)(&c.policies.Cleanup), "cleanup", "whether identities may be deleted in bulk: allow, ask or deny")
 	flags.Var((*policyFlag)(&c.policies.Send), "send", "whether somebody may be written to who is no contact and was not written to before: allow, ask or deny")
 	flags.IntVar(&c.maxReveals, "max-reveals", server.DefaultReveals, "stored values that one caller is shown in an hour, a quarter of them at once; -1: no limit")
-	flags.IntVar(&c.maxCreates, "max-creates", tools.DefaultCreates, "identities and phone numbers that one caller gets in an hour; -1: no limit")
-	flags.StringVar(&c.toolsets, "toolsets", "default", "comma-separated toolsets: "+strings.Join(setNames(tools.Toolsets()), ", ")+"; default stands for the first four")
+	flags.IntVar(&c.maxCreates, "max-creates", identity.DefaultCreates, "identities and phone numbers that one caller gets in an hour; -1: no limit")
+	flags.StringVar(&c.toolsets, "toolsets", "default", "comma-separated toolsets: "+strings.Join(setNames(tool.Toolsets()), ", ")+"; default stands for the first four")
 	flags.StringVar(&c.audit, "audit", "", "file that gets a JSON line before and after every call, without values; opened again on SIGHUP or when renamed")
 }
 
@@ -115,7 +116,7 @@ func (p *policyFlag) Set(text string) error {
 	return err
 }
 
-func setNames(sets []tools.Toolset) []string {
+func setNames(sets []tool.Toolset) []string {
 	names := make([]string, len(sets))
 	for i, set := range sets {
 		names[i] = string(set)
@@ -124,21 +125,21 @@ func setNames(sets []tools.Toolset) []string {
 }
 
 // sets returns the toolsets that are on.
-func (c *control) sets() ([]tools.Toolset, error) {
-	sets, err := tools.ParseToolsets(c.toolsets)
+func (c *control) sets() ([]tool.Toolset, error) {
+	sets, err := tool.ParseToolsets(c.toolsets)
 	if err != nil {
-		return nil, usageError{errors.New("--toolsets: want some of " + strings.Join(setNames(tools.Toolsets()), ", ") + ", or default")}
+		return nil, usageError{errors.New("--toolsets: want some of " + strings.Join(setNames(tool.Toolsets()), ", ") + ", or default")}
 	}
 	if c.maxReveals == 0 || c.maxReveals < -1 || c.maxCreates == 0 || c.maxCreates < -1 {
 		return nil, usageError{errors.New("--max-reveals, --max-creates: want a number above zero, or -1 for no limit; --reveal deny shows no value")}
 	}
-	switch export := slices.Contains(sets, tools.SetExport); {
+	switch export := slices.Contains(sets, tool.SetExport); {
 	case export && c.export == "":
 		return nil, usageError{errors.New("--toolsets: export needs --allow-export DIR, which only stdio has")}
 	case !export && c.export != "":
 		return nil, usageError{errors.New("--allow-export needs --toolsets with export, such as default,export")}
 	}
-	if c.attach != "" && !slices.Contains(sets, tools.SetMail) {
+	if c.attach != "" && !slices.Contains(sets, tool.SetMail) {
 		return nil, usageError{errors.New("--allow-attach needs --toolsets with mail, such as default,mail")}
 	}
 	return sets, nil

@@ -14,6 +14,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/session"
 	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 const secretSetHelp = `Store a value such as an API key in an identity's vault, so that an agent can use
@@ -131,7 +132,7 @@ func (f *vaultFlags) store(ctx context.Context, s streams, tool, what string, ar
 }
 
 // run calls a tool for the user of the command line.
-func (a *app) run(ctx context.Context, name string, arguments map[string]any) (tools.Result, error) {
+func (a *app) run(ctx context.Context, name string, arguments map[string]any) (tool.Result, error) {
 	all, err := tools.All(a.deps)
 	if err != nil {
 		return nil, err
@@ -151,7 +152,7 @@ func (a *app) run(ctx context.Context, name string, arguments map[string]any) (t
 		if len(problems) > 0 {
 			return nil, usageError{errors.New(strings.TrimSuffix(problems[0].String(), "."))}
 		}
-		call := tools.Call{
+		call := tool.Call{
 			Call:     session.Call{Caller: &session.Caller{Name: session.LocalCaller}, RequestID: session.NewID()},
 			Progress: func(time.Duration, time.Duration, string) {},
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ravi-mcp/internal/fault"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // Audit is a file of JSON lines that says who did what to which identity, and
@@ -147,7 +147,7 @@ func (a *Audit) write(line auditLine, durable bool) error {
 // auditor writes the lines of calls. Without an Audit it does nothing.
 type auditor struct {
 	audit *Audit
-	deps  *tools.Deps
+	deps  *tool.Deps
 	log   zerolog.Logger
 }
 
@@ -169,7 +169,7 @@ func (a auditor) before(next handler) handler {
 	if a.audit == nil {
 		return next
 	}
-	return func(ctx context.Context, r *request) (tools.Result, error) {
+	return func(ctx context.Context, r *request) (tool.Result, error) {
 		r.subject = a.deps.Subject(ctx, r.Call, r.Schema, r.Arguments)
 		if r.Decided != nil && r.Decided.Identity.UUID != "" {
 			r.subject.Identity = r.Decided.Identity.UUID
@@ -190,7 +190,7 @@ func (a auditor) after(next handler) handler {
 	if a.audit == nil {
 		return next
 	}
-	return func(ctx context.Context, r *request) (tools.Result, error) {
+	return func(ctx context.Context, r *request) (tool.Result, error) {
 		r.Verdict = verdictAllowed
 		result, err := next(ctx, r)
 		l := a.line(r, "result")

@@ -12,6 +12,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/session"
 	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // beyond is what a server has besides tools: resources, prompts and
@@ -19,11 +20,11 @@ import (
 // as tools, and exist for those for whom the tools behind them do.
 type beyond struct {
 	cfg   Config
-	tools map[string]tools.Tool // those that are published
+	tools map[string]tool.Tool // those that are published
 }
 
 func newBeyond(cfg Config) *beyond {
-	return &beyond{cfg: cfg, tools: make(map[string]tools.Tool)}
+	return &beyond{cfg: cfg, tools: make(map[string]tool.Tool)}
 }
 
 // options announce it. Nothing is announced of subscriptions: mcp-go promises
@@ -113,7 +114,7 @@ func (b *beyond) publish(s *mcpserver.MCPServer) error {
 }
 
 // run sends a request of the caller of ctx through the middleware.
-func (b *beyond) run(ctx context.Context, r *request, h handler) (tools.Result, error) {
+func (b *beyond) run(ctx context.Context, r *request, h handler) (tool.Result, error) {
 	r.Tool, r.Deadline = r.Method, callDeadline
 	return behind(b.cfg, h)(ctx, r)
 }

@@ -10,6 +10,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/schemas"
 	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // CompletePromptArgument is what mcp-go asks for the argument of a prompt.
@@ -46,18 +47,18 @@ var errNoArgument = fault.New(fault.InvalidArgument, "There is no argument of th
 
 // complete runs a completer through the middleware, for who may use the tool
 // that lists the same; nobody else gets proposals.
-func (b *beyond) complete(ctx context.Context, what, tool string, propose tools.Completer, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
-	if !b.has(ctx, tool) {
+func (b *beyond) complete(ctx context.Context, what, lister string, propose tools.Completer, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
+	if !b.has(ctx, lister) {
 		return &mcp.Completion{Values: []string{}}, nil
 	}
 	params := tools.CompleteParams{Value: argument.Value, Identity: given.Arguments["identity"]}
 	result, err := b.run(ctx, &request{Method: "completion/complete " + what, Schema: completeSchema, Arguments: rawArguments(params)},
-		func(ctx context.Context, r *request) (tools.Result, error) {
+		func(ctx context.Context, r *request) (tool.Result, error) {
 			var p tools.CompleteParams
 			if err := json.Unmarshal(r.Arguments, &p); err != nil {
 				return nil, err
 			}
-			return propose(ctx, tools.Call{Call: r.Call, Progress: progressOf(ctx)}, p)
+			return propose(ctx, tool.Call{Call: r.Call, Progress: progressOf(ctx)}, p)
 		})
 	if err != nil {
 		return nil, failed(ctx, err, mcp.INVALID_PARAMS, "")

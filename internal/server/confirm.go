@@ -15,7 +15,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/token"
 	"ravi-mcp/session"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 const (
@@ -43,14 +43,14 @@ type confirmer struct {
 // before it sends it again (protocol 2026-07-28).
 type question struct{ *mcp.CallToolResult }
 
-// Summary implements tools.Result; a question has none.
+// Summary implements tool.Result; a question has none.
 func (question) Summary() string { return "" }
 
 // ask returns nil, nil when a person said yes; a result that carries the
 // question, for a client that sends the call again with the answer; or why not.
 // A client that cannot ask anybody is never asked, because it would not answer
 // (MCP.md section 2.3, trap 9).
-func (c confirmer) ask(ctx context.Context, r *request, d *tools.Decision) (*mcp.CallToolResult, error) {
+func (c confirmer) ask(ctx context.Context, r *request, d *tool.Decision) (*mcp.CallToolResult, error) {
 	transport := TransportFrom(ctx)
 	if transport == nil || !transport.ShowsForms(ctx) {
 		return nil, denied(reasonImpossible, "A person has to approve this, and this client cannot ask one.",
@@ -63,7 +63,7 @@ func (c confirmer) ask(ctx context.Context, r *request, d *tools.Decision) (*mcp
 }
 
 // wait asks while the call stays open.
-func (c confirmer) wait(ctx context.Context, transport Transport, r *request, d *tools.Decision) error {
+func (c confirmer) wait(ctx context.Context, transport Transport, r *request, d *tool.Decision) error {
 	defer transport.Yield()()
 	limit := min(askTimeout, decidedLimit-decidedWork-time.Since(r.Start))
 	if limit < askLeast {
@@ -86,7 +86,7 @@ func (c confirmer) wait(ctx context.Context, transport Transport, r *request, d 
 
 // again asks a client that sends the call a second time, with the answer and
 // the state of the first.
-func (c confirmer) again(ctx context.Context, r *request, d *tools.Decision) (*mcp.CallToolResult, error) {
+func (c confirmer) again(ctx context.Context, r *request, d *tool.Decision) (*mcp.CallToolResult, error) {
 	params := form(r, d)
 	_, answered := r.Answers[confirmKey]
 	if r.State == "" || !answered {
@@ -111,11 +111,11 @@ type state struct {
 	Once      [16]byte
 }
 
-func (c confirmer) binding(r *request, d *tools.Decision) token.Binding {
+func (c confirmer) binding(r *request, d *tool.Decision) token.Binding {
 	return token.Binding{Caller: r.Caller.Name, Identity: d.Identity.UUID, Purpose: statePurpose}
 }
 
-func (c confirmer) seal(r *request, d *tools.Decision, message string) (string, error) {
+func (c confirmer) seal(r *request, d *tool.Decision, message string) (string, error) {
 	s := stateOf(r, message)
 	_, _ = rand.Read(s.Once[:]) // never fails (crypto/rand)
 	payload, err := json.Marshal(s)
@@ -126,7 +126,7 @@ func (c confirmer) seal(r *request, d *tools.Decision, message string) (string, 
 }
 
 // redeem accepts a state once, for the very call that it was made for.
-func (c confirmer) redeem(ctx context.Context, r *request, d *tools.Decision, message string) error {
+func (c confirmer) redeem(ctx context.Context, r *request, d *tool.Decision, message string) error {
 	payload, err := c.sealer.Open(c.binding(r, d), r.State)
 	if err != nil {
 		return errState
@@ -164,10 +164,10 @@ func stateOf(r *request, message string) state {
 
 // form is the question: which tool, for which identity, with which
 // consequence; one switch, off by default, and nothing to type (SECURITY C3).
-func form(r *request, d *tools.Decision) mcp.ElicitationParams {
+func form(r *request, d *tool.Decision) mcp.ElicitationParams {
 	about := ""
 	if d.Identity.UUID != "" {
-		about = fmt.Sprintf(" for the identity %s (%s)", tools.Shown(d.Identity.Name), d.Identity.UUID)
+		about = fmt.Sprintf(" for the identity %s (%s)", tool.Shown(d.Identity.Name), d.Identity.UUID)
 	}
 	return mcp.ElicitationParams{
 		Message: fmt.Sprintf("Ravi: the model calls %s%s. %s Do you allow it?", r.Tool, about, d.Consequence),

@@ -25,7 +25,7 @@ import (
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
-	toolset "ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // The official conformance suite needs tools, prompts and resources of its own on the server. They are mounted here, for
@@ -42,7 +42,7 @@ func conformant(t *testing.T) string {
 		})
 	}}
 	hub, store, sessions := inbox.New(inbox.Config{}), &session.Memory{}, &session.Sessions{}
-	deps := &toolset.Deps{Account: account, Store: store, Inbox: hub, Resolver: &session.Resolver{Account: account, Store: store}}
+	deps := &tool.Deps{Account: account, Store: store, Inbox: hub, Resolver: &session.Resolver{Account: account, Store: store}}
 	mcp, err := server.New(server.Config{Version: "test", Deps: deps})
 	require.NoError(t, err)
 	for _, capability := range []mcpserver.ServerOption{
@@ -85,7 +85,7 @@ func conformant(t *testing.T) string {
 type fixtures struct {
 	t *testing.T
 	*mcpserver.MCPServer
-	deps *toolset.Deps
+	deps *tool.Deps
 }
 
 const noArguments = `{"type":"object","properties":{}}`

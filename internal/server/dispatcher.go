@@ -11,7 +11,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/session"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // Dispatcher answers a tools/call from its envelope, without mcp-go, which reads a message five times and more before it
@@ -42,7 +42,7 @@ func (c DirectCall) Tool() string { return c.tool.Name }
 
 // served is a tool with the policy that every call shares.
 type served struct {
-	tools.Tool
+	tool.Tool
 	run handler
 	// request is what all requests for the tool have in common.
 	request request
@@ -136,7 +136,7 @@ func (d *Dispatcher) failure(e *fault.Error, modern bool) []byte {
 }
 
 // call sends a call through the middleware.
-func (t *served) call(ctx context.Context, arguments json.RawMessage, meta *mcp.Meta, round mcp.MultiRoundTripParams) (tools.Result, error) {
+func (t *served) call(ctx context.Context, arguments json.RawMessage, meta *mcp.Meta, round mcp.MultiRoundTripParams) (tool.Result, error) {
 	r := t.request
 	r.Arguments, r.Meta, r.Answers, r.State = arguments, meta, round.InputResponses, round.RequestState
 	return t.run(ctx, &r)

@@ -9,19 +9,19 @@ import (
 
 	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/session"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // Only what has nothing unusual about it goes past mcp-go, and never a call that may ask a person.
 func TestWhichCallsTakeTheShortWay(t *testing.T) {
 	calls, err := newDispatcher(mcp.Implementation{Name: "test", Version: "1"}, session.Policies{Reveal: session.PolicyAsk})
 	require.NoError(t, err)
-	for _, tool := range []tools.Tool{
-		{Name: "show", Toolset: tools.SetIdentity, Hints: tools.Hints{ReadOnly: true}},
-		{Name: "change", Toolset: tools.SetIdentity},
-		{Name: "reveal", Toolset: tools.SetIdentity, Kind: session.KindReveal},
+	for _, each := range []tool.Tool{
+		{Name: "show", Toolset: tool.SetIdentity, Hints: tool.Hints{ReadOnly: true}},
+		{Name: "change", Toolset: tool.SetIdentity},
+		{Name: "reveal", Toolset: tool.SetIdentity, Kind: session.KindReveal},
 	} {
-		calls.add(&served{Tool: tool})
+		calls.add(&served{Tool: each})
 	}
 	const newest = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
 	for params, want := range map[string]struct{ legacy, modern bool }{
@@ -83,7 +83,7 @@ func TestOnlyCallsThatAskNobodyTakeTheShortWay(t *testing.T) {
 		of := func(p session.Policy) session.Policies { return session.Policies{Reveal: p, Delete: p} }
 		calls, err := newDispatcher(mcp.Implementation{}, of(c.server))
 		require.NoError(t, err)
-		calls.add(&served{Tool: tools.Tool{Name: "it", Toolset: tools.SetIdentity, Kind: c.kind}})
+		calls.add(&served{Tool: tool.Tool{Name: "it", Toolset: tool.SetIdentity, Kind: c.kind}})
 		env, bad := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"it"}}`))
 		require.Nil(t, bad)
 		ctx := session.WithCall(t.Context(), session.Call{Caller: &session.Caller{Name: "c", Rights: session.Rights{Policies: of(c.caller)}}})

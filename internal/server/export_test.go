@@ -7,7 +7,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"ravi-mcp/schemas"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // Mount publishes a tool of a test behind the middleware that every tool has. Its handler answers in the terms of the
@@ -19,7 +19,7 @@ func Mount(s *mcpserver.MCPServer, cfg Config, published mcp.Tool, handle mcpser
 	}
 	s.AddTool(published, func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		var failed error
-		run := behind(cfg, func(ctx context.Context, _ *request) (tools.Result, error) {
+		run := behind(cfg, func(ctx context.Context, _ *request) (tool.Result, error) {
 			answer, err := handle(ctx, req)
 			failed = err
 			return encoded{answer: answer}, err

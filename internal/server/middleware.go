@@ -17,7 +17,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/schemas"
 	"ravi-mcp/session"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // request is one call of something that reaches Ravi, on its way through the
@@ -46,7 +46,7 @@ type request struct {
 	// Kind is the kind of decision that the call may need, "" for none, and
 	// Decide what there is to decide.
 	Kind   session.Kind
-	Decide func(context.Context, tools.Call, json.RawMessage) (*tools.Decision, error)
+	Decide func(context.Context, tool.Call, json.RawMessage) (*tool.Decision, error)
 	// Shows reports whether the call shows a stored value; nil is no.
 	Shows func(json.RawMessage) bool
 	// Meta is the request's _meta; it may be nil.
@@ -56,14 +56,14 @@ type request struct {
 	Answers mcp.InputResponses
 	State   string
 	// Decided and Verdict are what was decided about, and how.
-	Decided *tools.Decision
+	Decided *tool.Decision
 	Verdict string
 
-	subject tools.Subject // for the audit
+	subject tool.Subject // for the audit
 }
 
 // handler runs a request and returns its structured result.
-type handler func(ctx context.Context, r *request) (tools.Result, error)
+type handler func(ctx context.Context, r *request) (tool.Result, error)
 
 // middleware wraps a handler with one policy.
 type middleware func(handler) handler
@@ -80,7 +80,7 @@ func chain(h handler, all ...middleware) handler {
 // counts it, and logs its end: one line, without arguments.
 func identify(log zerolog.Logger, metrics *Metrics) middleware {
 	return func(next handler) handler {
-		return func(ctx context.Context, r *request) (tools.Result, error) {
+		return func(ctx context.Context, r *request) (tool.Result, error) {
 			call, ok := session.CallFrom(ctx)
 			if !ok {
 				id := session.NewID()
@@ -103,7 +103,7 @@ func identify(log zerolog.Logger, metrics *Metrics) middleware {
 
 // codeOf says in one word how a call ended: "ok", "input_required" where a
 // person is asked, or the code of its error.
-func codeOf(result tools.Result, err error) string {
+func codeOf(result tool.Result, err error) string {
 	if err != nil {
 		return string(fault.From(err).Code)
 	}
@@ -149,7 +149,7 @@ func methodOf(r *request) string {
 // and the stack.
 func recoverPanics(log zerolog.Logger) middleware {
 	return func(next handler) handler {
-		return func(ctx context.Context, r *request) (result tools.Result, err error) {
+		return func(ctx context.Context, r *request) (result tool.Result, err error) {
 			defer func() {
 				if v := recover(); v != nil {
 					log.Error().Str("request_id", r.RequestID).Str("method", r.Method).
@@ -184,7 +184,7 @@ func frames(stack []byte) string {
 
 // checkArguments lets only arguments through that fit the schema.
 func checkArguments(next handler) handler {
-	return func(ctx context.Context, r *request) (tools.Result, error) {
+	return func(ctx context.Context, r *request) (tool.Result, error) {
 		args, problems, err := r.Schema.Arguments(r.Arguments)
 		switch {
 		case errors.Is(err, schemas.ErrNotObject):
@@ -205,7 +205,7 @@ func checkArguments(next handler) handler {
 
 // bound ends a handler that takes longer than the call may.
 func bound(next handler) handler {
-	return func(ctx context.Context, r *request) (tools.Result, error) {
+	return func(ctx context.Context, r *request) (tool.Result, error) {
 		ctx, cancel := context.WithTimeout(ctx, r.Deadline)
 		defer cancel()
 		return next(ctx, r)
@@ -215,9 +215,9 @@ func bound(next handler) handler {
 // shapeErrors makes every error a fault.Error, so that nothing but its safe
 // text can leave, ties internal ones to the log by the request's id, and tells
 // the caller's account what an error says about its cache.
-func shapeErrors(deps *tools.Deps) middleware {
+func shapeErrors(deps *tool.Deps) middleware {
 	return func(next handler) handler {
-		return func(ctx context.Context, r *request) (tools.Result, error) {
+		return func(ctx context.Context, r *request) (tool.Result, error) {
 			result, err := next(ctx, r)
 			if err == nil {
 				return result, nil

@@ -19,7 +19,7 @@ import (
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/schemas"
 	"ravi-mcp/session"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 const canary = "CANARY-0x7f"
@@ -45,17 +45,17 @@ func (t trouble) MarshalJSON() ([]byte, error) {
 }
 
 // troublesome serves one tool that goes wrong, through the whole middleware.
-func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (tools.Result, error)) func(context.Context) *mcp.CallToolResult {
+func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (tool.Result, error)) func(context.Context) *mcp.CallToolResult {
 	t.Helper()
 	schema := schemas.Input[struct{}]()
 	account := &session.Account{Connect: func() (*ravi.Client, error) { return nil, config.ErrNoCredentials }}
 	hub := inbox.New(inbox.Config{})
 	t.Cleanup(hub.Close)
 	store := &session.Memory{}
-	handle := serve(tools.Tool{
-		Name: "trouble", Hints: tools.Hints{ReadOnly: true}, Input: schema, Output: schema,
-		Run: func(ctx context.Context, _ tools.Call, _ json.RawMessage) (tools.Result, error) { return run(ctx) },
-	}, Config{Log: zerolog.New(log), Deps: &tools.Deps{
+	handle := serve(tool.Tool{
+		Name: "trouble", Hints: tool.Hints{ReadOnly: true}, Input: schema, Output: schema,
+		Run: func(ctx context.Context, _ tool.Call, _ json.RawMessage) (tool.Result, error) { return run(ctx) },
+	}, Config{Log: zerolog.New(log), Deps: &tool.Deps{
 		Account: account, Store: store, Inbox: hub, Resolver: &session.Resolver{Account: account, Store: store},
 	}})
 	calls, err := newDispatcher(mcp.Implementation{Name: "test", Version: "1"}, session.Policies{})
@@ -75,13 +75,13 @@ func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (too
 // Whatever goes wrong inside leaves as an internal error with an id that the
 // log has too, and neither holds what the fault was about.
 func TestInternalFailuresHaveAnIDInBothPlacesAndTellNothing(t *testing.T) {
-	for name, run := range map[string]func(context.Context) (tools.Result, error){
-		"unknown error":   func(context.Context) (tools.Result, error) { return nil, errors.New("something of the inside") },
-		"panic":           func(context.Context) (tools.Result, error) { panic(canary) },
-		"panicking error": func(context.Context) (tools.Result, error) { panic(errors.New(canary)) },
-		"summary panics":  func(context.Context) (tools.Result, error) { return trouble{"summary panics"}, nil },
-		"encoding panics": func(context.Context) (tools.Result, error) { return trouble{"encoding panics"}, nil },
-		"nil result":      func(context.Context) (tools.Result, error) { return nil, nil },
+	for name, run := range map[string]func(context.Context) (tool.Result, error){
+		"unknown error":   func(context.Context) (tool.Result, error) { return nil, errors.New("something of the inside") },
+		"panic":           func(context.Context) (tool.Result, error) { panic(canary) },
+		"panicking error": func(context.Context) (tool.Result, error) { panic(errors.New(canary)) },
+		"summary panics":  func(context.Context) (tool.Result, error) { return trouble{"summary panics"}, nil },
+		"encoding panics": func(context.Context) (tool.Result, error) { return trouble{"encoding panics"}, nil },
+		"nil result":      func(context.Context) (tool.Result, error) { return nil, nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
@@ -106,7 +106,7 @@ func TestInternalFailuresHaveAnIDInBothPlacesAndTellNothing(t *testing.T) {
 func TestACallThatNoTransportVouchesForIsRefusedAndLogged(t *testing.T) {
 	var log bytes.Buffer
 	ran := false
-	result := troublesome(t, &log, func(context.Context) (tools.Result, error) { ran = true; return trouble{}, nil })(t.Context())
+	result := troublesome(t, &log, func(context.Context) (tool.Result, error) { ran = true; return trouble{}, nil })(t.Context())
 	assert.True(t, result.IsError)
 	assert.False(t, ran)
 	assert.Contains(t, log.String(), "named no caller")
@@ -114,7 +114,7 @@ func TestACallThatNoTransportVouchesForIsRefusedAndLogged(t *testing.T) {
 
 func TestACallEndsAtItsDeadline(t *testing.T) {
 	r := &request{Call: session.Call{Caller: &session.Caller{Name: "c"}}, Deadline: time.Nanosecond}
-	_, err := bound(func(ctx context.Context, _ *request) (tools.Result, error) {
+	_, err := bound(func(ctx context.Context, _ *request) (tool.Result, error) {
 		<-ctx.Done()
 		return nil, context.Cause(ctx)
 	})(t.Context(), r)

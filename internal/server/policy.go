@@ -6,7 +6,7 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/session"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // Reasons of a denied call (DESIGN section 7).
@@ -31,7 +31,7 @@ const (
 // the caller's rights; nothing in the request has a say in it.
 func decide(policies session.Policies, people confirmer) middleware {
 	return func(next handler) handler {
-		return func(ctx context.Context, r *request) (tools.Result, error) {
+		return func(ctx context.Context, r *request) (tool.Result, error) {
 			if r.Kind == "" {
 				return next(ctx, r)
 			}
@@ -89,10 +89,10 @@ func approvalSpent(err error) error {
 }
 
 // decisionOf asks the tool what there is to decide. That may need Ravi.
-func decisionOf(ctx context.Context, r *request) (*tools.Decision, error) {
+func decisionOf(ctx context.Context, r *request) (*tool.Decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, min(r.Deadline, decidedLimit-decidedWork-time.Since(r.Start)))
 	defer cancel()
-	return r.Decide(ctx, tools.Call{Call: r.Call, Progress: progressOf(ctx)}, r.Arguments)
+	return r.Decide(ctx, tool.Call{Call: r.Call, Progress: progressOf(ctx)}, r.Arguments)
 }
 
 func deniedByPolicy(kind session.Kind) error {

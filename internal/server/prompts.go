@@ -7,6 +7,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 func (b *beyond) addPrompt(s *mcpserver.MCPServer, p tools.Prompt) {
@@ -23,9 +24,9 @@ func (b *beyond) addPrompt(s *mcpserver.MCPServer, p tools.Prompt) {
 			given = map[string]string{}
 		}
 		result, err := b.run(ctx, &request{Method: "prompts/get " + p.Name, Schema: p.Input, Arguments: rawArguments(given), Meta: req.Params.Meta},
-			func(ctx context.Context, r *request) (tools.Result, error) {
-				call := tools.Call{Call: r.Call, Progress: progressOf(ctx)}
-				return p.Run(ctx, call, r.Arguments, func(tool string) bool { return b.has(ctx, tool) })
+			func(ctx context.Context, r *request) (tool.Result, error) {
+				call := tool.Call{Call: r.Call, Progress: progressOf(ctx)}
+				return p.Run(ctx, call, r.Arguments, func(name string) bool { return b.has(ctx, name) })
 			})
 		if err != nil {
 			return nil, failed(ctx, err, mcp.INVALID_PARAMS, "")

@@ -9,13 +9,14 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 const jsonMIME = "application/json"
 
 // document is the result of a tool as the content of a resource.
 type document struct {
-	tools.Result
+	tool.Result
 	text json.RawMessage
 }
 
@@ -38,7 +39,7 @@ func (b *beyond) allows(ctx context.Context, uri string) bool {
 	return true
 }
 
-func (b *beyond) addResource(s *mcpserver.MCPServer, r tools.Resource, t tools.Tool) error {
+func (b *beyond) addResource(s *mcpserver.MCPServer, r tools.Resource, t tool.Tool) error {
 	read := b.reader(r, t)
 	if !r.Template {
 		s.AddResource(mcp.Resource{URI: r.URI, Name: r.Name, Title: r.Title, Description: r.Description, MIMEType: jsonMIME}, read)
@@ -54,15 +55,15 @@ func (b *beyond) addResource(s *mcpserver.MCPServer, r tools.Resource, t tools.T
 }
 
 // reader reads a resource with its tool.
-func (b *beyond) reader(r tools.Resource, t tools.Tool) mcpserver.ResourceHandlerFunc {
+func (b *beyond) reader(r tools.Resource, t tool.Tool) mcpserver.ResourceHandlerFunc {
 	return func(ctx context.Context, req mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 		arguments, ok := r.Arguments(req.Params.URI)
 		if !ok || !b.has(ctx, r.Tool) {
 			return nil, failed(ctx, tools.NoResource(), missingResource(ctx), req.Params.URI)
 		}
 		result, err := b.run(ctx, &request{Method: "resources/read " + r.URI, Schema: t.Input, Arguments: arguments, Meta: req.Params.Meta},
-			func(ctx context.Context, q *request) (tools.Result, error) {
-				result, err := t.Run(ctx, tools.Call{Call: q.Call, Progress: progressOf(ctx)}, q.Arguments)
+			func(ctx context.Context, q *request) (tool.Result, error) {
+				result, err := t.Run(ctx, tool.Call{Call: q.Call, Progress: progressOf(ctx)}, q.Arguments)
 				if err != nil {
 					return nil, err
 				}

@@ -8,7 +8,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"ravi-mcp/internal/fault"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // errorMeta is the key in _meta under which an error result repeats its object.
@@ -17,14 +17,14 @@ const errorMeta = "ravi-mcp/error"
 // encoded is a result together with what the client gets. It is made inside the
 // middleware, where a result that cannot be encoded is an error like any other.
 type encoded struct {
-	tools.Result
+	tool.Result
 	structured json.RawMessage
 	summary    string
 	// answer is the whole of what the client gets, where a handler made that itself.
 	answer *mcp.CallToolResult
 }
 
-func encodeResult(r tools.Result) (tools.Result, error) {
+func encodeResult(r tool.Result) (tool.Result, error) {
 	structured, err := encode(r)
 	if err != nil {
 		return nil, err

@@ -5,7 +5,7 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/session"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // DefaultReveals is how many stored values one caller is shown in an hour unless
@@ -22,9 +22,9 @@ func NewReveals(perHour int) *session.Budget {
 // limitReveals holds the calls that show a stored value to the caller's budget.
 // A call counts once nothing but Ravi is left to stop it; one that fails has
 // shown nothing and does not count.
-func limitReveals(budget *session.Budget, deps *tools.Deps) middleware {
+func limitReveals(budget *session.Budget, deps *tool.Deps) middleware {
 	return func(next handler) handler {
-		return func(ctx context.Context, r *request) (tools.Result, error) {
+		return func(ctx context.Context, r *request) (tool.Result, error) {
 			if r.Shows == nil || !r.Shows(r.Arguments) {
 				return next(ctx, r)
 			}

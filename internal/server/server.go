@@ -15,6 +15,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/session"
 	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // Config is what New builds a server from.
@@ -22,11 +23,11 @@ type Config struct {
 	// Version is the server's own version, shown to clients.
 	Version string
 	// Deps is what the tools work with.
-	Deps *tools.Deps
+	Deps *tool.Deps
 	// ReadOnly leaves out every tool that writes.
 	ReadOnly bool
-	// Toolsets are the toolsets to publish; nil means tools.DefaultToolsets.
-	Toolsets []tools.Toolset
+	// Toolsets are the toolsets to publish; nil means tool.DefaultToolsets.
+	Toolsets []tool.Toolset
 	// Policies are the operator's; what they leave open has its default, and
 	// the rights of a caller can tighten them.
 	Policies session.Policies
@@ -70,7 +71,7 @@ func New(cfg Config) (*MCP, error) {
 	if err != nil {
 		return nil, err
 	}
-	rights := make(map[string]tools.Tool, len(all))
+	rights := make(map[string]tool.Tool, len(all))
 	for _, t := range all {
 		rights[t.Name] = t
 	}
@@ -100,7 +101,7 @@ func New(cfg Config) (*MCP, error) {
 	)...)
 	sets := cfg.Toolsets
 	if sets == nil {
-		sets = tools.DefaultToolsets()
+		sets = tool.DefaultToolsets()
 	}
 	for _, t := range all {
 		if cfg.ReadOnly && t.Writes() || !slices.Contains(sets, t.Toolset) {
@@ -110,16 +111,16 @@ func New(cfg Config) (*MCP, error) {
 		if !json.Valid(published.RawInputSchema) || !json.Valid(published.RawOutputSchema) {
 			return nil, fmt.Errorf("server: tool %s cannot be described", t.Name)
 		}
-		tool := serve(t, cfg)
-		s.AddTool(published, tool.handle)
-		dispatcher.add(tool)
+		wrapped := serve(t, cfg)
+		s.AddTool(published, wrapped.handle)
+		dispatcher.add(wrapped)
 		more.tools[t.Name] = t
 	}
 	return &MCP{Server: s, Dispatcher: dispatcher}, more.publish(s)
 }
 
 // allowed leaves only the tools that exist for the caller, in lists and in calls.
-func allowed(ctx context.Context, rights map[string]tools.Tool, published []mcp.Tool) []mcp.Tool {
+func allowed(ctx context.Context, rights map[string]tool.Tool, published []mcp.Tool) []mcp.Tool {
 	call, ok := session.CallFrom(ctx)
 	if !ok {
 		return nil
@@ -138,7 +139,7 @@ func allowed(ctx context.Context, rights map[string]tools.Tool, published []mcp.
 }
 
 // publish is the definition of a tool that clients see.
-func publish(t tools.Tool) mcp.Tool {
+func publish(t tool.Tool) mcp.Tool {
 	p := mcp.NewToolWithRawSchema(t.Name, t.Description, t.Input.JSON())
 	p.RawOutputSchema = t.Output.JSON()
 	p.Title = t.Title
@@ -153,12 +154,12 @@ func publish(t tools.Tool) mcp.Tool {
 }
 
 // serve wraps a tool with the policy that every call shares.
-func serve(t tools.Tool, cfg Config) *served {
-	run := behind(cfg, func(ctx context.Context, r *request) (tools.Result, error) {
+func serve(t tool.Tool, cfg Config) *served {
+	run := behind(cfg, func(ctx context.Context, r *request) (tool.Result, error) {
 		if r.Waits {
 			defer Yield(ctx)()
 		}
-		result, err := t.Run(ctx, tools.Call{Call: r.Call, Progress: progressOf(ctx), Decided: r.Decided}, r.Arguments)
+		result, err := t.Run(ctx, tool.Call{Call: r.Call, Progress: progressOf(ctx), Decided: r.Decided}, r.Arguments)
 		if err != nil {
 			return nil, err
 		}
@@ -184,7 +185,7 @@ func behind(cfg Config, h handler) handler {
 }
 
 // answerOf is what the client gets.
-func answerOf(result tools.Result, err error) *mcp.CallToolResult {
+func answerOf(result tool.Result, err error) *mcp.CallToolResult {
 	if ask, asks := result.(question); asks {
 		return ask.CallToolResult
 	}

@@ -12,7 +12,7 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
-	"ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // Tracer makes a span of every call, and of every request to Ravi that a call leads to (OpenTelemetry). A call belongs
@@ -56,7 +56,7 @@ func (t *Tracer) span(next handler) handler {
 	if t == nil {
 		return next
 	}
-	return func(ctx context.Context, r *request) (tools.Result, error) {
+	return func(ctx context.Context, r *request) (tool.Result, error) {
 		if r.Meta != nil {
 			ctx = w3c.Extract(ctx, metaCarrier(r.Meta.AdditionalFields))
 		}

@@ -26,7 +26,7 @@ import (
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
-	toolset "ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // shelter is an endpoint without sockets, which lives by the clock of a bubble.
@@ -49,7 +49,7 @@ func newShelter(t *testing.T, identities int) *shelter {
 	}}
 	store := &session.Memory{}
 	h := &shelter{t: t, hub: inbox.New(inbox.Config{MaxWaitsPerCaller: 10_000}), sessions: &session.Sessions{}}
-	mcp, err := server.New(server.Config{Version: "test", Deps: &toolset.Deps{
+	mcp, err := server.New(server.Config{Version: "test", Deps: &tool.Deps{
 		Account: account, Store: store, Inbox: h.hub, Resolver: &session.Resolver{Account: account, Store: store}}})
 	require.NoError(t, err)
 	h.Server = &mcphttp.Server{MCP: mcp.Server, Dispatcher: mcp.Dispatcher, Sessions: h.sessions, Anyone: &session.Caller{Name: session.LocalCaller}, Hosts: []string{"ravi.test"},

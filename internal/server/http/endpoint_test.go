@@ -28,7 +28,7 @@ import (
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
-	toolset "ravi-mcp/tools"
+	"ravi-mcp/tools/tool"
 )
 
 // endpoint is a remote endpoint on a real socket, with everything behind it; only Ravi is the sandbox.
@@ -42,7 +42,7 @@ type endpoint struct {
 	// folders are the Ravis of callers with an account of their own, by ravi_config_dir.
 	folders map[string]*sandboxtest.Instance
 	metrics *server.Metrics
-	deps    *toolset.Deps
+	deps    *tool.Deps
 	log     syncBuffer
 	url     string
 	addr    string
@@ -109,7 +109,7 @@ func serveTraced(t testing.TB, tracer *server.Tracer, adjust func(*endpoint)) *e
 	e.hub = inbox.New(inbox.Config{Logger: log, ProgressEvery: 20 * time.Millisecond, Observe: e.metrics.Wait})
 	e.metrics.Inbox(e.hub.Stats)
 	e.sessions = &session.Sessions{}
-	e.deps = &toolset.Deps{
+	e.deps = &tool.Deps{
 		Account: account, Accounts: accounts, Store: e.store, Inbox: e.hub,
 		Resolver: &session.Resolver{Account: account, Accounts: accounts, Store: e.store},
 	}

@@ -54,12 +54,12 @@ func (w *watcher) arm(ctx context.Context, patience time.Duration) (state, error
 	w.join(wt, false)
 	defer w.leave(wt)
 	for {
-		v := w.snapshot(wt)
-		if err := v.failure(&wt.request); err != nil {
+		s := w.snapshot(wt)
+		if err := s.failure(&wt.request); err != nil {
 			return state{}, err
 		}
-		if v.fresh {
-			return v.armed()
+		if s.fresh {
+			return s.armed()
 		}
 		select {
 		case <-wt.wake:
@@ -72,16 +72,16 @@ func (w *watcher) arm(ctx context.Context, patience time.Duration) (state, error
 }
 
 // armed makes the state of a new cursor of what was listed.
-func (v *snapshot) armed() (state, error) {
-	var s state
+func (s *snapshot) armed() (state, error) {
+	var cursor state
 	for c := range channels {
-		if errors.Is(v.last[c], ravi.ErrUnsupported) {
+		if errors.Is(s.last[c], ravi.ErrUnsupported) {
 			continue // this Ravi does not have the channel
 		}
-		if !v.good[c] {
-			return state{}, cmp.Or(v.last[c], error(errNoAnswer))
+		if !s.good[c] {
+			return state{}, cmp.Or(s.last[c], error(errNoAnswer))
 		}
-		s.seen[c] = seenSet{}.past(positions(v.lists[c]), endPosition)
+		cursor.seen[c] = seenSet{}.past(positions(s.lists[c]), endPosition)
 	}
-	return s, nil
+	return cursor, nil
 }

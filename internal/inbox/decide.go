@@ -34,7 +34,7 @@ type decision struct {
 // channel. It is a pure function of its arguments: the same cursor over the
 // same lists gives the same answer.
 func (q *query) decide(lists [2][]*message) decision {
-	v := decision{status: Pending}
+	d := decision{status: Pending}
 	var all []logicalMessage
 	for c := range channels {
 		if q.request.listens(c) {
@@ -43,34 +43,34 @@ func (q *query) decide(lists [2][]*message) decision {
 	}
 	slices.SortStableFunc(all, func(a, b logicalMessage) int { return b.at.compare(a.at) }) // newest first
 	var matched []logicalMessage
-	for _, u := range all {
-		v.arrived.add(u)
-		wanted := q.request.Messages || q.wanted(u)
+	for _, msg := range all {
+		d.arrived.add(msg)
+		wanted := q.request.Messages || q.wanted(msg)
 		switch {
 		case !wanted:
-		case !q.filter.passes(&u):
-			v.arrived.Skipped++
-		case !q.request.Messages && q.state.replaced(hashSender(u.channel, u.sender), u.at):
+		case !q.filter.passes(&msg):
+			d.arrived.Skipped++
+		case !q.request.Messages && q.state.replaced(hashSender(msg.channel, msg.sender), msg.at):
 		default:
-			matched = append(matched, u)
+			matched = append(matched, msg)
 		}
 	}
 	if q.request.Messages {
 		if len(matched) > 0 {
-			v.status, v.answers, v.passed = Found, matched[:1], matched[:1]
+			d.status, d.answers, d.passed = Found, matched[:1], matched[:1]
 		}
-		return v
+		return d
 	}
-	if matched = q.holdPartial(matched, &v); len(matched) == 0 {
-		return v
+	if matched = q.holdPartial(matched, &d); len(matched) == 0 {
+		return d
 	}
-	v.passed, v.superseded = q.newestPerSender(matched)
-	v.answers = q.distinct(v.passed)
-	v.status = Ambiguous
-	if len(v.answers) == 1 && !q.hasSeveralCodes(v.answers[0]) {
-		v.status = Found
+	d.passed, d.superseded = q.newestPerSender(matched)
+	d.answers = q.distinct(d.passed)
+	d.status = Ambiguous
+	if len(d.answers) == 1 && !q.hasSeveralCodes(d.answers[0]) {
+		d.status = Found
 	}
-	return v
+	return d
 }
 
 // unseen returns what counts as new in one channel, oldest first.
@@ -98,10 +98,10 @@ func (q *query) unseen(c int, list []*message) []*message {
 	return out
 }
 
-// wanted reports whether u holds what the request wants.
-func (q *query) wanted(u logicalMessage) bool {
-	code := u.verdict.Code != "" || u.verdict.Kind == otp.KindAmbiguous
-	link := u.verdict.Link != nil
+// wanted reports whether msg holds what the request wants.
+func (q *query) wanted(msg logicalMessage) bool {
+	code := msg.verdict.Code != "" || msg.verdict.Kind == otp.KindAmbiguous
+	link := msg.verdict.Link != nil
 	switch q.request.Want {
 	case WantCode:
 		return code
@@ -112,9 +112,9 @@ func (q *query) wanted(u logicalMessage) bool {
 	}
 }
 
-// hasSeveralCodes reports whether u holds two plausible codes and it is codes that count.
-func (q *query) hasSeveralCodes(u logicalMessage) bool {
-	return u.verdict.Kind == otp.KindAmbiguous && q.request.Want != WantLink
+// hasSeveralCodes reports whether msg holds two plausible codes and it is codes that count.
+func (q *query) hasSeveralCodes(msg logicalMessage) bool {
+	return msg.verdict.Kind == otp.KindAmbiguous && q.request.Want != WantLink
 }
 
 // newestPerSender applies "which one" within each sender: the newest message. units come
@@ -122,12 +122,12 @@ func (q *query) hasSeveralCodes(u logicalMessage) bool {
 func (q *query) newestPerSender(messages []logicalMessage) (answers []logicalMessage, superseded int) {
 	groups := make(map[string][]logicalMessage)
 	var order []string
-	for _, u := range messages {
-		key := string(channels[u.channel]) + " " + u.sender
+	for _, msg := range messages {
+		key := string(channels[msg.channel]) + " " + msg.sender
 		if _, ok := groups[key]; !ok {
 			order = append(order, key)
 		}
-		groups[key] = append(groups[key], u)
+		groups[key] = append(groups[key], msg)
 	}
 	for _, key := range order {
 		group := groups[key]
@@ -135,15 +135,15 @@ func (q *query) newestPerSender(messages []logicalMessage) (answers []logicalMes
 		answers = append(answers, top)
 		distinct := map[string]bool{q.value(top): true}
 		beside := q.request.Want == WantAny && !hasCode(top)
-		for _, u := range group[1:] {
+		for _, msg := range group[1:] {
 			// A newer mail with only a link does not replace a code.
-			if beside && hasCode(u) {
-				answers, beside = append(answers, u), false
-				distinct[q.value(u)] = true
+			if beside && hasCode(msg) {
+				answers, beside = append(answers, msg), false
+				distinct[q.value(msg)] = true
 				continue
 			}
-			if !distinct[q.value(u)] { // the same message delivered twice replaces nothing
-				distinct[q.value(u)] = true
+			if !distinct[q.value(msg)] { // the same message delivered twice replaces nothing
+				distinct[q.value(msg)] = true
 				superseded++
 			}
 		}
@@ -154,46 +154,46 @@ func (q *query) newestPerSender(messages []logicalMessage) (answers []logicalMes
 
 // distinct returns one answer if all senders say the same, else all of them.
 func (q *query) distinct(answers []logicalMessage) []logicalMessage {
-	for _, u := range answers[1:] {
-		if q.value(u) != q.value(answers[0]) {
+	for _, msg := range answers[1:] {
+		if q.value(msg) != q.value(answers[0]) {
 			return answers
 		}
 	}
 	return answers[:1]
 }
 
-func hasCode(u logicalMessage) bool {
-	return u.verdict.Code != "" || u.verdict.Kind == otp.KindAmbiguous
+func hasCode(msg logicalMessage) bool {
+	return msg.verdict.Code != "" || msg.verdict.Kind == otp.KindAmbiguous
 }
 
 // value is what a person would type or open, for comparing answers.
-func (q *query) value(u logicalMessage) string {
+func (q *query) value(msg logicalMessage) string {
 	link := ""
-	if u.verdict.Link != nil {
-		link = u.verdict.Link.URL
+	if msg.verdict.Link != nil {
+		link = msg.verdict.Link.URL
 	}
-	if q.request.Want == WantLink || !hasCode(u) {
+	if q.request.Want == WantLink || !hasCode(msg) {
 		return "link " + link
 	}
-	if u.verdict.Kind == otp.KindAmbiguous {
-		codes := make([]string, 0, len(u.verdict.Candidates))
-		for _, c := range u.verdict.Candidates {
+	if msg.verdict.Kind == otp.KindAmbiguous {
+		codes := make([]string, 0, len(msg.verdict.Candidates))
+		for _, c := range msg.verdict.Candidates {
 			codes = append(codes, c.Code)
 		}
 		return "codes " + strings.Join(codes, " ")
 	}
-	return "code " + u.verdict.Code
+	return "code " + msg.verdict.Code
 }
 
 // holdPartial takes out answers of SMS that are not complete yet, for a moment, and
 // notes when to ask again.
-func (q *query) holdPartial(matched []logicalMessage, v *decision) []logicalMessage {
+func (q *query) holdPartial(matched []logicalMessage, d *decision) []logicalMessage {
 	if q.final {
 		return matched
 	}
-	for _, u := range matched {
-		if until := u.listed.Add(partialHold); u.partial && q.now.Before(until) {
-			v.recheck = until
+	for _, msg := range matched {
+		if until := msg.listed.Add(partialHold); msg.partial && q.now.Before(until) {
+			d.recheck = until
 			return nil
 		}
 	}
@@ -213,16 +213,16 @@ func (q *query) advance(passed []logicalMessage, lists [2][]*message) state {
 		}
 		// Equal times of different channels have no order: stay before them.
 		limit := position{created: newest.at.created.Add(-time.Microsecond), id: endPosition.id}
-		for _, u := range passed {
-			if u.channel == c && u.at.compare(limit) > 0 {
-				limit = u.at
+		for _, msg := range passed {
+			if msg.channel == c && msg.at.compare(limit) > 0 {
+				limit = msg.at
 			}
 		}
 		s.seen[c] = q.state.seen[c].past(positions(lists[c]), limit)
 	}
 	if !q.request.Messages {
-		for _, u := range slices.Backward(passed) {
-			s.marks = s.marked(hashSender(u.channel, u.sender), u.at)
+		for _, msg := range slices.Backward(passed) {
+			s.marks = s.marked(hashSender(msg.channel, msg.sender), msg.at)
 		}
 	}
 	return s

@@ -88,11 +88,11 @@ func Join(bodies []string, apart []time.Duration) (ids [][]int64, texts []string
 		m.content = m.read()
 		list = append(list, &m.message)
 	}
-	for _, u := range logicalMessages(smsIndex, list, func(m otp.Message) otp.Verdict { return otp.Extract(m, otp.Context{}) }) {
-		if u.parts == nil {
-			u.parts = []int64{u.at.id}
+	for _, msg := range logicalMessages(smsIndex, list, func(m otp.Message) otp.Verdict { return otp.Extract(m, otp.Context{}) }) {
+		if msg.parts == nil {
+			msg.parts = []int64{msg.at.id}
 		}
-		ids, texts = append(ids, u.parts), append(texts, u.text)
+		ids, texts = append(ids, msg.parts), append(texts, msg.text)
 	}
 	return ids, texts
 }

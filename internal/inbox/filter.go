@@ -45,34 +45,34 @@ func newFilter(r Request) filter {
 	return f
 }
 
-// passes reports whether u is what the request asks about. Every filter that
+// passes reports whether msg is what the request asks about. Every filter that
 // is set has to agree.
-func (f *filter) passes(u *logicalMessage) bool {
-	return f.passesFrom(u) &&
-		(f.service.name == "" || f.service.matches(u)) &&
-		(f.contains == "" || u.contains(f.contains))
+func (f *filter) passes(msg *logicalMessage) bool {
+	return f.passesFrom(msg) &&
+		(f.service.name == "" || f.service.matches(msg)) &&
+		(f.contains == "" || msg.contains(f.contains))
 }
 
-func (f *filter) passesFrom(u *logicalMessage) bool {
+func (f *filter) passesFrom(msg *logicalMessage) bool {
 	switch f.fromKind {
 	case fromAddress:
-		return u.sender == f.from
+		return msg.sender == f.from
 	case fromDomain:
-		_, domain, ok := cutLast(u.sender, "@")
+		_, domain, ok := cutLast(msg.sender, "@")
 		return ok && (domain == f.from || strings.HasSuffix(domain, "."+f.from))
 	case fromPhone:
 		// A number may be given without its country code.
-		return isDigits(u.sender) && (u.sender == f.fromPhone || len(f.fromPhone) >= 7 && strings.HasSuffix(u.sender, strings.TrimLeft(f.fromPhone, "0"))) ||
-			strings.Contains(fold(u.from), f.from)
+		return isDigits(msg.sender) && (msg.sender == f.fromPhone || len(f.fromPhone) >= 7 && strings.HasSuffix(msg.sender, strings.TrimLeft(f.fromPhone, "0"))) ||
+			strings.Contains(fold(msg.from), f.from)
 	case fromText:
-		return strings.Contains(fold(u.from), f.from)
+		return strings.Contains(fold(msg.from), f.from)
 	}
 	return true
 }
 
 // contains reports whether the folded words stand in the subject or the text.
-func (u *logicalMessage) contains(wanted string) bool {
-	for _, text := range []string{u.subject, u.text, u.htmlText} {
+func (msg *logicalMessage) contains(wanted string) bool {
+	for _, text := range []string{msg.subject, msg.text, msg.htmlText} {
 		if text != "" && strings.Contains(normalizeText(text), wanted) {
 			return true
 		}

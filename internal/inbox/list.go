@@ -40,7 +40,7 @@ func (r *channelReader) read(ctx context.Context, full bool) {
 				fresh++
 			}
 		}
-		r.fillIn(ctx, &next, seenSets)
+		r.fillIn(ctx, &next)
 	}
 	r.end(next, fresh, err)
 }
@@ -135,7 +135,7 @@ func (r *channelReader) list(ctx context.Context, old channelCache, seenSets []*
 
 // fillIn asks for the text of needed messages that the list left empty, up to
 // three times each, since some messages have none.
-func (r *channelReader) fillIn(ctx context.Context, s *channelCache, seenSets []*seenSet) {
+func (r *channelReader) fillIn(ctx context.Context, s *channelCache) {
 	asked := 0
 	for _, m := range slices.Backward(s.messages) {
 		if m.content == nil || !m.content.empty || m.content.detailReads >= 3 || asked >= maxDetails || ctx.Err() != nil {

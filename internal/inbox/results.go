@@ -10,23 +10,23 @@ import (
 
 // answersOf turns a message into what the result shows: one answer, or one for
 // each of several plausible codes.
-func (q *query) answersOf(u logicalMessage) []Answer {
+func (q *query) answersOf(msg logicalMessage) []Answer {
 	base := Answer{
 		Message: Message{
-			Channel: channels[u.channel], ID: u.at.id, Parts: u.parts, From: u.from, Subject: u.subject,
-			Created: u.at.created, Locked: u.locked,
+			Channel: channels[msg.channel], ID: msg.at.id, Parts: msg.parts, From: msg.from, Subject: msg.subject,
+			Created: msg.at.created, Locked: msg.locked,
 		},
-		Code: secret.New(u.verdict.Code), Display: secret.New(u.verdict.Display), Link: fromOTPLink(u.verdict.Link, q.request.Service),
-		OriginHost: u.verdict.OriginHost, Confidence: u.verdict.Confidence, Why: u.verdict.Reason,
+		Code: secret.New(msg.verdict.Code), Display: secret.New(msg.verdict.Display), Link: fromOTPLink(msg.verdict.Link, q.request.Service),
+		OriginHost: msg.verdict.OriginHost, Confidence: msg.verdict.Confidence, Why: msg.verdict.Reason,
 	}
 	if q.request.Messages {
-		base.Message.Text, base.Message.Truncated = secret.New(u.text), u.truncated
+		base.Message.Text, base.Message.Truncated = secret.New(msg.text), msg.truncated
 	}
-	if !q.hasSeveralCodes(u) || q.request.Messages {
+	if !q.hasSeveralCodes(msg) || q.request.Messages {
 		return []Answer{base}
 	}
 	var out []Answer
-	for _, c := range u.verdict.Candidates {
+	for _, c := range msg.verdict.Candidates {
 		a := base
 		a.Code, a.Display, a.Confidence, a.Why = secret.New(c.Code), secret.New(c.Display), c.Confidence, c.Reason
 		out = append(out, a)
@@ -38,13 +38,13 @@ func (q *query) answersOf(u logicalMessage) []Answer {
 }
 
 // add counts one message that came since the cursor.
-func (a *Arrived) add(u logicalMessage) {
+func (a *Arrived) add(msg logicalMessage) {
 	a.Count++
-	if u.locked {
+	if msg.locked {
 		a.Locked++
 	}
-	if len(a.Senders) < 10 && u.from != "" && !slices.Contains(a.Senders, u.from) {
-		a.Senders = append(a.Senders, u.from)
+	if len(a.Senders) < 10 && msg.from != "" && !slices.Contains(a.Senders, msg.from) {
+		a.Senders = append(a.Senders, msg.from)
 	}
 }
 
@@ -75,8 +75,8 @@ func (h *Hub) answer(t Target, q *query, d decision, lists [2][]*message) (Resul
 		return Result{}, err
 	}
 	res := Result{Status: d.status, Superseded: d.superseded, Cursor: cursor, Arrived: d.arrived}
-	for _, u := range d.answers {
-		res.Candidates = append(res.Candidates, q.answersOf(u)...)
+	for _, msg := range d.answers {
+		res.Candidates = append(res.Candidates, q.answersOf(msg)...)
 	}
 	if d.status == Found {
 		res.Answer, res.Candidates = res.Candidates[0], nil

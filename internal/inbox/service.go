@@ -59,14 +59,14 @@ func (s service) ownsDomain(host string) bool {
 
 // matches looks at the sender, the origin-bound host, the link, and for the
 // name as a word of its own in the sender's name, the subject and the text.
-func (s service) matches(u *logicalMessage) bool {
-	if _, domain, ok := cutLast(u.sender, "@"); ok && s.ownsDomain(domain) {
+func (s service) matches(msg *logicalMessage) bool {
+	if _, domain, ok := cutLast(msg.sender, "@"); ok && s.ownsDomain(domain) {
 		return true
 	}
-	if s.ownsDomain(u.verdict.OriginHost) || u.verdict.Link != nil && s.ownsDomain(u.verdict.Link.Domain) {
+	if s.ownsDomain(msg.verdict.OriginHost) || msg.verdict.Link != nil && s.ownsDomain(msg.verdict.Link.Domain) {
 		return true
 	}
-	for _, text := range []string{displayName(u.from), u.subject, u.text, u.htmlText} {
+	for _, text := range []string{displayName(msg.from), msg.subject, msg.text, msg.htmlText} {
 		folded := normalizeText(text)
 		if hasWord(folded, s.name) || s.joined != s.name && hasWord(folded, s.joined) || s.domain != "" && hasWord(folded, s.domain) {
 			return true

@@ -70,8 +70,8 @@ func joinParts(messages []*message, extract func(otp.Message) otp.Verdict) []log
 		n := partCount(messages)
 		group := messages[:n]
 		messages = messages[n:]
-		if u, ok := joined(group, extract); ok {
-			out = append(out, u)
+		if msg, ok := joined(group, extract); ok {
+			out = append(out, msg)
 			continue
 		}
 		for _, m := range group {
@@ -119,15 +119,15 @@ func joined(group []*message, extract func(otp.Message) otp.Verdict) (logicalMes
 	var text strings.Builder
 	var codes, locked int
 	newest := group[0]
-	u := logicalMessage{}
+	msg := logicalMessage{}
 	for _, m := range ordered {
 		text.WriteString(withoutCounter(m.content.raw))
-		u.parts = append(u.parts, m.at.id)
+		msg.parts = append(msg.parts, m.at.id)
 		if m.at.compare(newest.at) > 0 {
 			newest = m
 		}
-		if m.listed.After(u.listed) {
-			u.listed = m.listed
+		if m.listed.After(msg.listed) {
+			msg.listed = m.listed
 		}
 		if m.content.verdict.Code != "" {
 			codes++
@@ -145,10 +145,10 @@ func joined(group []*message, extract func(otp.Message) otp.Verdict) (logicalMes
 		return logicalMessage{}, false
 	}
 	shown, cut := otp.Clean(whole, maxText)
-	u.message = newest
-	u.content = &content{verdict: verdict, text: shown, truncated: cut, raw: whole}
-	u.partial = counted && len(group) < min(of, maxParts)
-	return u, true
+	msg.message = newest
+	msg.content = &content{verdict: verdict, text: shown, truncated: cut, raw: whole}
+	msg.partial = counted && len(group) < min(of, maxParts)
+	return msg, true
 }
 
 // cutShort reports whether an SMS by itself is plainly not all of it: it counts

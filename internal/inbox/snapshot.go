@@ -25,37 +25,37 @@ type snapshot struct {
 func (w *watcher) snapshot(wt *wait) snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	v := snapshot{fresh: true, live: w.live}
+	s := snapshot{fresh: true, live: w.live}
 	if now, ok := w.raviNow(); ok {
-		v.now = now
+		s.now = now
 	}
 	for c, r := range w.readers {
 		if !wt.request.listens(c) {
 			continue
 		}
-		v.lists[c] = r.cache.messages
-		v.good[c] = r.lastGood >= wt.firstRead[c]
-		v.last[c] = r.lastErr
+		s.lists[c] = r.cache.messages
+		s.good[c] = r.lastGood >= wt.firstRead[c]
+		s.last[c] = r.lastErr
 		tried := r.finished >= wt.firstRead[c]
 		if tried {
-			v.errs[c] = r.lastErr
+			s.errs[c] = r.lastErr
 		}
 		// A channel that is left alone after a failure holds up no wait.
-		v.fresh = v.fresh && (tried || !wt.arming && r.lastErr != nil && time.Now().Before(r.pausedUntil))
-		v.recent[c] = v.good[c] || r.lastGood > 0 && r.lastErr == nil && time.Since(r.cache.at) <= 2*w.hub.cfg.PollInterval
-		if !v.good[c] && r.needsFullList(&wt.state.seen[c]) {
-			v.lists[c] = nil // texts are missing
+		s.fresh = s.fresh && (tried || !wt.arming && r.lastErr != nil && time.Now().Before(r.pausedUntil))
+		s.recent[c] = s.good[c] || r.lastGood > 0 && r.lastErr == nil && time.Since(r.cache.at) <= 2*w.hub.cfg.PollInterval
+		if !s.good[c] && r.needsFullList(&wt.state.seen[c]) {
+			s.lists[c] = nil // texts are missing
 		}
 	}
-	return v
+	return s
 }
 
 // failure returns the error that ends a wait at once, if there is one. A
 // channel that this Ravi does not have is no error while there is the other.
-func (v *snapshot) failure(r *Request) error {
+func (s *snapshot) failure(r *Request) error {
 	missing := 0
 	asked := 0
-	for c, err := range v.errs {
+	for c, err := range s.errs {
 		if !r.listens(c) {
 			continue
 		}
@@ -74,27 +74,27 @@ func (v *snapshot) failure(r *Request) error {
 }
 
 // dropStale drops the lists that are too old to decide on.
-func (v *snapshot) dropStale(final bool) {
-	for c := range v.lists {
-		if !v.good[c] && !(final && v.recent[c]) {
-			v.lists[c] = nil
+func (s *snapshot) dropStale(final bool) {
+	for c := range s.lists {
+		if !s.good[c] && !(final && s.recent[c]) {
+			s.lists[c] = nil
 		}
 	}
 }
 
 // unreadError returns the failure of a wait whose time is up: the last error, if no
 // channel could be read at all.
-func (v *snapshot) unreadError(r *Request) error {
+func (s *snapshot) unreadError(r *Request) error {
 	var last error
 	for c := range channels {
 		if !r.listens(c) {
 			continue
 		}
-		if v.recent[c] {
+		if s.recent[c] {
 			return nil
 		}
-		if v.last[c] != nil {
-			last = v.last[c]
+		if s.last[c] != nil {
+			last = s.last[c]
 		}
 	}
 	return cmp.Or(last, error(errNoAnswer))

@@ -141,29 +141,29 @@ func (h *Hub) watch(ctx context.Context, t Target, w *watcher, wt *wait, began t
 	recheck := time.NewTimer(time.Hour)
 	defer recheck.Stop()
 	for {
-		v := w.snapshot(wt)
-		if err := v.failure(r); err != nil {
+		s := w.snapshot(wt)
+		if err := s.failure(r); err != nil {
 			return Result{}, err
 		}
 		q.now = time.Now()
 		q.final = !q.now.Before(deadline)
-		if r.MaxAge > 0 && !v.now.IsZero() {
-			q.oldest = v.now.Add(-r.MaxAge)
+		if r.MaxAge > 0 && !s.now.IsZero() {
+			q.oldest = s.now.Add(-r.MaxAge)
 		}
 		d := decision{status: Pending}
-		if v.fresh || q.final {
-			v.dropStale(q.final)
-			d = q.decide(v.lists)
+		if s.fresh || q.final {
+			s.dropStale(q.final)
+			d = q.decide(s.lists)
 		}
 		if d.status != Pending {
-			return h.answer(t, &q, d, v.lists)
+			return h.answer(t, &q, d, s.lists)
 		}
 		if q.final {
-			if err := v.unreadError(r); err != nil {
+			if err := s.unreadError(r); err != nil {
 				return Result{}, err
 			}
 			reason := ""
-			if r.Channel == AnyChannel && v.recent[emailIndex] != v.recent[smsIndex] {
+			if r.Channel == AnyChannel && s.recent[emailIndex] != s.recent[smsIndex] {
 				reason = ReasonPartlyUnread
 			}
 			return h.pending(t, &q, d, reason)
@@ -177,7 +177,7 @@ func (h *Hub) watch(ctx context.Context, t Target, w *watcher, wt *wait, began t
 		case <-recheck.C:
 		case <-progress.C:
 			if r.Progress != nil {
-				r.Progress(h.progress(r, &d, v.live, began))
+				r.Progress(h.progress(r, &d, s.live, began))
 			}
 		case <-h.shutdown:
 			return h.pending(t, &q, d, ReasonShutdown)

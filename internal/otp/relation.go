@@ -4,7 +4,7 @@ package otp
 type relation struct {
 	left       bool
 	adjacent   bool // nothing but punctuation and frame words between
-	introduced bool // touch, or the candidate is framed and in the same sentence
+	introduced bool // adjacent, or the candidate is introduced and in the same sentence
 	numbers    int  // other numbers between
 	sentences  int  // sentence borders between
 	lines      int

@@ -46,18 +46,18 @@ type Transport interface {
 // value is ready for Begin.
 type Exchange struct {
 	transport Transport
+	env       *jsonrpc.Envelope
 	progress  *ProgressReporter
 	override  atomic.Pointer[ErrorOverride]
 }
 
 type exchangeKey struct{}
 
-// Begin returns the context that the request is to be handled with. progressToken is the request's, as written
-// (jsonrpc.Envelope.ProgressToken); nil if it has none.
-func (e *Exchange) Begin(ctx context.Context, t Transport, progressToken json.RawMessage) context.Context {
-	e.transport = t
-	if progressToken != nil {
-		e.progress = NewProgress(progressToken, t.Notify)
+// Begin returns the context that the request is to be handled with. env is its message, the zero Envelope if it has none.
+func (e *Exchange) Begin(ctx context.Context, t Transport, env *jsonrpc.Envelope) context.Context {
+	e.transport, e.env = t, env
+	if env.ProgressToken != nil {
+		e.progress = NewProgress(env.ProgressToken, t.Notify)
 	}
 	return context.WithValue(ctx, exchangeKey{}, e)
 }

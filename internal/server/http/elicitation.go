@@ -64,16 +64,16 @@ func (f *inflight) Elicit(ctx context.Context, params mcp.ElicitationParams) (*m
 
 // takeReply takes a client's answer to a question of this server; of the same session, or it was not asked. It reports
 // false for an answer to what mcp-go asked, which names its questions by numbers.
-func (s *httpServer) takeReply(w http.ResponseWriter, f *inflight, m message) (taken bool, refused *refusal) {
+func (s *httpServer) takeReply(w http.ResponseWriter, f *inflight) (taken bool, refused *refusal) {
 	var id string
-	if f.call.Session == "" || json.Unmarshal(m.env.ID, &id) != nil {
+	if f.call.Session == "" || json.Unmarshal(f.message.env.ID, &id) != nil {
 		return false, nil
 	}
 	if found, ok := s.questions.open.Load(id); ok {
 		q := found.(*openQuestion)
 		if q.caller == f.caller.name && q.session == f.call.Session {
 			select {
-			case q.reply <- jsonrpc.ParseReply(m.body):
+			case q.reply <- jsonrpc.ParseReply(f.message.body):
 				w.WriteHeader(http.StatusAccepted)
 				return true, nil
 			default: // answered already

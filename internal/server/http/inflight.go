@@ -18,6 +18,8 @@ type inflight struct {
 	caller *callerState
 	// call says who calls, for which identity, and once it is known in which session.
 	call session.Call
+	// message is what its body says, from read on.
+	message message
 	// stream marks a request that is there to listen, and ends at once when the server does.
 	stream   bool
 	until    time.Time // when the caller's token ends; zero: never

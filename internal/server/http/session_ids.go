@@ -14,7 +14,7 @@ const headerSession = mcpserver.HeaderKeySessionID
 // forget frees what mcp-go keeps for a session.
 func (s *httpServer) forget(id string) {
 	f := &inflight{call: session.Call{Session: id}}
-	ctx := f.exchange.Begin(context.Background(), f, nil)
+	ctx := f.exchange.Begin(context.Background(), f, &f.message.env)
 	s.mcp.Handle(discard{}, &mcpserver.HTTPRequest{
 		Method: http.MethodDelete, Header: http.Header{headerSession: {id}}, Context: ctx,
 	})

@@ -106,8 +106,7 @@ func (s *httpServer) serveMessage(w http.ResponseWriter, r *http.Request, f *inf
 	if !ok || c.caller != f.caller.name {
 		return refuseNoSession
 	}
-	m, refused := s.read(w, r, f)
-	if refused != nil {
+	if refused := s.read(w, r, f); refused != nil {
 		return refused
 	}
 	c.expiry.extend(f.until)
@@ -116,7 +115,7 @@ func (s *httpServer) serveMessage(w http.ResponseWriter, r *http.Request, f *inf
 		s.Sessions.Leave(f.caller.name, id)
 	}
 	c.mu.Lock()
-	c.conn.Dispatch(m.env, m.body)
+	c.conn.Dispatch(f.message.env, f.message.body)
 	c.mu.Unlock()
 	w.WriteHeader(http.StatusAccepted)
 	return nil

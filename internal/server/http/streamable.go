@@ -24,10 +24,10 @@ type message struct {
 	modern bool
 }
 
-func (m message) is(method mcp.MCPMethod) bool { return m.env.Method == string(method) }
+func (m *message) is(method mcp.MCPMethod) bool { return m.env.Method == string(method) }
 
 // opens reports whether the message opens a session.
-func (m message) opens() bool {
+func (m *message) opens() bool {
 	return !m.modern && m.is(mcp.MethodInitialize) && !m.env.IsNotification
 }
 
@@ -66,10 +66,10 @@ func (s *httpServer) post(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if refused := f.start(); refused != nil {
 		return refused
 	}
-	m, refused := s.read(w, r, f)
-	if refused != nil {
+	if refused := s.read(w, r, f); refused != nil {
 		return refused
 	}
+	m := &f.message
 	m.modern = modern || mcp.IsModernProtocol(m.env.ProtocolVersion)
 	f.stream = m.modern && m.is(mcp.MethodSubscriptionsListen)
 	if m.modern {
@@ -80,20 +80,21 @@ func (s *httpServer) post(ctx context.Context, w http.ResponseWriter, r *http.Re
 		}
 		defer s.Sessions.Leave(f.caller.name, f.call.Session)
 	}
-	return s.dispatch(ctx, w, r, f, m).of(m.env.ID)
+	return s.dispatch(ctx, w, r, f).of(m.env.ID)
 }
 
 // read reads the message in the body of a request.
-func (s *httpServer) read(w http.ResponseWriter, r *http.Request, f *inflight) (message, *refusal) {
+func (s *httpServer) read(w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
 	body, refused := s.body(w, r, f)
 	if refused != nil {
-		return message{}, refused
+		return refused
 	}
 	env, bad := jsonrpc.Parse(body)
 	if bad != nil {
-		return message{}, refuseMessage(bad)
+		return refuseMessage(bad)
 	}
-	return message{env: env, body: body}, nil
+	f.message = message{env: env, body: body}
+	return nil
 }
 
 // enter puts the request into its session, or with opens makes one.
@@ -117,10 +118,11 @@ func (s *httpServer) enter(ctx context.Context, r *http.Request, f *inflight, op
 }
 
 // dispatch does what a message needs that this server answers itself, or that mcp-go gets wrong, and has the rest answered.
-func (s *httpServer) dispatch(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight, m message) *refusal {
+func (s *httpServer) dispatch(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
+	m := &f.message
 	switch {
 	case m.env.IsResponse:
-		if taken, refused := s.takeReply(w, f, m); taken {
+		if taken, refused := s.takeReply(w, f); taken {
 			return refused
 		}
 	case m.opens():
@@ -144,20 +146,21 @@ func (s *httpServer) dispatch(ctx context.Context, w http.ResponseWriter, r *htt
 			return refused
 		}
 	}
-	return s.answer(ctx, w, r, f, m)
+	return s.answer(ctx, w, r, f)
 }
 
 // answer has the message answered, by the dispatcher of calls if that takes it, and else by mcp-go.
-func (s *httpServer) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight, m message) *refusal {
+func (s *httpServer) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
+	m := &f.message
 	f.call.RequestID = session.NewID()
 	f.response = newResponse(w, m.opens())
 	f.response.exchange, f.response.id, f.response.replies = &f.exchange, m.env.ID, m.env.IsResponse
 	if f.stream {
 		f.response.begun = make(chan struct{})
 	}
-	ctx = session.WithCall(f.exchange.Begin(ctx, f, m.env.ProgressToken), f.call)
+	ctx = session.WithCall(f.exchange.Begin(ctx, f, &m.env), f.call)
 	if call, ok := s.Dispatcher.Take(ctx, m.env, m.modern); ok && headersAgree(r.Header, m.env, call.Tool(), m.modern) {
-		s.run(ctx, call, f, m)
+		s.run(ctx, call, f)
 	} else {
 		s.handle(ctx, r, m.body, f)
 	}
@@ -172,16 +175,16 @@ func (s *httpServer) answer(ctx context.Context, w http.ResponseWriter, r *http.
 }
 
 // run answers the call of a tool without mcp-go.
-func (s *httpServer) run(ctx context.Context, call server.DirectCall, f *inflight, m message) {
+func (s *httpServer) run(ctx context.Context, call server.DirectCall, f *inflight) {
 	defer s.recovered(f)
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if !m.modern {
-		f.cancellable(m.env.ID, cancel)
+	if !f.message.modern {
+		f.cancellable(f.message.env.ID, cancel)
 	}
 	result := call.Run(running)
 	if ctx.Err() == nil && result != nil {
-		f.response.result(m.env.ID, result)
+		f.response.result(f.message.env.ID, result)
 	}
 }
 
@@ -241,7 +244,7 @@ func (s *httpServer) listen(ctx context.Context, w http.ResponseWriter, r *http.
 		f.cancel(server.ErrShuttingDown)
 	}
 	f.response = newResponse(w, false)
-	ctx = session.WithCall(f.exchange.Begin(ctx, f, nil), f.call)
+	ctx = session.WithCall(f.exchange.Begin(ctx, f, &f.message.env), f.call)
 	end := f.response.keepAlive(ctx, f.cancel)
 	defer end()
 	s.handle(ctx, r, nil, f)

@@ -47,7 +47,7 @@ func (c *Conn) newCall(env jsonrpc.Envelope, message []byte) *call {
 	call.session.connSession = c.session
 	call.session.call = call
 	call.session.feed.send = call.relay
-	call.ctx, call.cancel = context.WithCancelCause(call.exchange.Begin(c.base, call, env.ProgressToken))
+	call.ctx, call.cancel = context.WithCancelCause(call.exchange.Begin(c.base, call, &call.env))
 	return call
 }
 

@@ -48,7 +48,7 @@ func OpenAudit(path string) (*Audit, error) {
 	return a, nil
 }
 
-// open opens the file anew. The caller holds mu, or nobody else knows a.
+// open opens the file anew. The caller holds mu, or has a to itself.
 func (a *Audit) open() error {
 	file, err := os.OpenFile(a.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
 	if err != nil {

@@ -14,45 +14,45 @@ import (
 )
 
 // CompletePromptArgument is what mcp-go asks for the argument of a prompt.
-func (b *beyond) CompletePromptArgument(ctx context.Context, prompt string, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
+func (f *features) CompletePromptArgument(ctx context.Context, prompt string, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
 	var there bool
-	for _, p := range tools.Prompts(b.cfg.Deps) {
-		there = there || p.Name == prompt && b.has(ctx, p.Needs...)
+	for _, p := range tools.Prompts(f.cfg.Deps) {
+		there = there || p.Name == prompt && f.has(ctx, p.Needs...)
 	}
 	if !there {
 		return nil, failed(ctx, tools.NoPrompt(), mcp.INVALID_PARAMS, "")
 	}
 	switch argument.Name {
 	case "identity":
-		return b.complete(ctx, "identity", "list_identities", tools.CompleteIdentity(b.cfg.Deps), argument, given)
+		return f.complete(ctx, "identity", "list_identities", tools.CompleteIdentity(f.cfg.Deps), argument, given)
 	case "service":
-		return b.complete(ctx, "service", "list_credentials", tools.CompleteDomain(b.cfg.Deps), argument, given)
+		return f.complete(ctx, "service", "list_credentials", tools.CompleteDomain(f.cfg.Deps), argument, given)
 	}
 	return nil, failed(ctx, errNoArgument, mcp.INVALID_PARAMS, "")
 }
 
 // CompleteResourceArgument is what mcp-go asks for a variable of a template.
-func (b *beyond) CompleteResourceArgument(ctx context.Context, uri string, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
-	templates := slices.DeleteFunc(tools.Resources(), func(r tools.Resource) bool { return !r.Template || r.URI != uri || !b.has(ctx, r.Tool) })
+func (f *features) CompleteResourceArgument(ctx context.Context, uri string, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
+	templates := slices.DeleteFunc(tools.Resources(), func(r tools.Resource) bool { return !r.Template || r.URI != uri || !f.has(ctx, r.Tool) })
 	if len(templates) == 0 {
 		return nil, failed(ctx, tools.NoResource(), mcp.INVALID_PARAMS, "")
 	}
 	if argument.Name != "uuid" {
 		return nil, failed(ctx, errNoArgument, mcp.INVALID_PARAMS, "")
 	}
-	return b.complete(ctx, "uuid", "list_identities", tools.CompleteUUID(b.cfg.Deps), argument, given)
+	return f.complete(ctx, "uuid", "list_identities", tools.CompleteUUID(f.cfg.Deps), argument, given)
 }
 
 var errNoArgument = fault.New(fault.InvalidArgument, "There is no argument of that name to complete.", "prompts/list and resources/templates/list name the arguments.")
 
 // complete runs a completer through the middleware, for who may use the tool
-// that lists the same; nobody else gets proposals.
-func (b *beyond) complete(ctx context.Context, what, lister string, propose tools.Completer, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
-	if !b.has(ctx, lister) {
+// that lists the same; other callers get no proposals.
+func (f *features) complete(ctx context.Context, what, lister string, propose tools.Completer, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
+	if !f.has(ctx, lister) {
 		return &mcp.Completion{Values: []string{}}, nil
 	}
 	params := tools.CompleteParams{Value: argument.Value, Identity: given.Arguments["identity"]}
-	result, err := b.run(ctx, &request{Method: "completion/complete " + what, Schema: completeSchema, Arguments: rawArguments(params)},
+	result, err := f.run(ctx, &request{Method: "completion/complete " + what, Schema: completeSchema, Arguments: rawArguments(params)},
 		func(ctx context.Context, r *request) (tool.Result, error) {
 			var p tools.CompleteParams
 			if err := json.Unmarshal(r.Arguments, &p); err != nil {

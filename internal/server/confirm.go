@@ -48,8 +48,8 @@ func (question) Summary() string { return "" }
 
 // ask returns nil, nil when a person said yes; a result that carries the
 // question, for a client that sends the call again with the answer; or why not.
-// A client that cannot ask anybody is never asked, because it would not answer
-// (MCP.md section 2.3, trap 9).
+// A client that cannot ask a person is never asked, because it would not answer
+// (docs/mcp-go.md#trap-9).
 func (c confirmer) ask(ctx context.Context, r *request, d *tool.Decision) (*mcp.CallToolResult, error) {
 	transport := TransportFrom(ctx)
 	if transport == nil || !transport.ShowsForms(ctx) {
@@ -163,7 +163,7 @@ func stateOf(r *request, message string) state {
 }
 
 // form is the question: which tool, for which identity, with which
-// consequence; one switch, off by default, and nothing to type (SECURITY C3).
+// consequence; one switch, off by default, and nothing to type (SECURITY.md C3).
 func form(r *request, d *tool.Decision) mcp.ElicitationParams {
 	about := ""
 	if d.Identity.UUID != "" {

@@ -13,7 +13,7 @@ import (
 )
 
 // Only what has nothing unusual about it goes past mcp-go, and never a call that may ask a person.
-func TestWhichCallsTakeTheShortWay(t *testing.T) {
+func TestDispatcherTakesPlainCallsOnly(t *testing.T) {
 	calls, err := newDispatcher(mcp.Implementation{Name: "test", Version: "1"}, session.Policies{Reveal: session.PolicyAsk})
 	require.NoError(t, err)
 	for _, each := range []tool.Tool{
@@ -60,7 +60,7 @@ func TestWhichCallsTakeTheShortWay(t *testing.T) {
 }
 
 // Whether a call may ask a person is for the policy of its caller to say: the stricter of the server's and its own.
-func TestOnlyCallsThatAskNobodyTakeTheShortWay(t *testing.T) {
+func TestDispatcherTakesNoCallThatMayAsk(t *testing.T) {
 	const none, allow, ask, deny = session.Policy(""), session.PolicyAllow, session.PolicyAsk, session.PolicyDeny
 	for _, c := range []struct {
 		kind           session.Kind

@@ -31,11 +31,11 @@ type Metrics struct {
 	renewals *prometheus.CounterVec
 }
 
-// refreshRoute is the endpoint that renews a token (API.md section 3).
+// refreshRoute is the endpoint that renews a token (docs/ravi-api.md#tokens-and-401).
 const refreshRoute = "/api/auth/token/refresh/"
 
 // Buckets, in seconds: of a call, which may be answered from memory or wait for a minute; and of the time from Ravi's
-// event to the result, whose target is 10 ms (DESIGN section 11).
+// event to the result, whose target is 10 ms.
 var (
 	callBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 	wakeBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}

@@ -74,7 +74,7 @@ func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (too
 
 // Whatever goes wrong inside leaves as an internal error with an id that the
 // log has too, and neither holds what the fault was about.
-func TestInternalFailuresHaveAnIDInBothPlacesAndTellNothing(t *testing.T) {
+func TestInternalErrorsAreTiedToTheLogByID(t *testing.T) {
 	for name, run := range map[string]func(context.Context) (tool.Result, error){
 		"unknown error":   func(context.Context) (tool.Result, error) { return nil, errors.New("something of the inside") },
 		"panic":           func(context.Context) (tool.Result, error) { panic(canary) },
@@ -103,7 +103,7 @@ func TestInternalFailuresHaveAnIDInBothPlacesAndTellNothing(t *testing.T) {
 	}
 }
 
-func TestACallThatNoTransportVouchesForIsRefusedAndLogged(t *testing.T) {
+func TestCallWithoutACallerIsRefusedAndLogged(t *testing.T) {
 	var log bytes.Buffer
 	ran := false
 	result := troublesome(t, &log, func(context.Context) (tool.Result, error) { ran = true; return trouble{}, nil })(t.Context())
@@ -112,7 +112,7 @@ func TestACallThatNoTransportVouchesForIsRefusedAndLogged(t *testing.T) {
 	assert.Contains(t, log.String(), "named no caller")
 }
 
-func TestACallEndsAtItsDeadline(t *testing.T) {
+func TestCallEndsAtItsDeadline(t *testing.T) {
 	r := &request{Call: session.Call{Caller: &session.Caller{Name: "c"}}, Deadline: time.Nanosecond}
 	_, err := bound(func(ctx context.Context, _ *request) (tool.Result, error) {
 		<-ctx.Done()

@@ -9,12 +9,12 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// Reasons of a denied call (DESIGN section 7).
+// Reasons of a denied call.
 const (
 	reasonPolicy     = "policy"     // the operator's policy says no
 	reasonDeclined   = "declined"   // a person said no, or did not say yes in the form that was asked
 	reasonCancelled  = "cancelled"  // a person closed the question
-	reasonTimedOut   = "timed_out"  // nobody answered in time
+	reasonTimedOut   = "timed_out"  // the person did not answer in time
 	reasonImpossible = "impossible" // the client cannot ask a person
 )
 
@@ -26,10 +26,10 @@ const (
 	verdictDenied   = "denied"
 )
 
-// decide lets a call that needs somebody's decision through only if the
+// decide lets a call that needs a decision through only if the
 // policy of its kind, or a person, allows it. The policy is the operator's and
 // the caller's rights; nothing in the request has a say in it.
-func decide(policies session.Policies, people confirmer) middleware {
+func decide(policies session.Policies, approver confirmer) middleware {
 	return func(next handler) handler {
 		return func(ctx context.Context, r *request) (tool.Result, error) {
 			if r.Kind == "" {
@@ -51,7 +51,7 @@ func decide(policies session.Policies, people confirmer) middleware {
 			if policy != session.PolicyAsk {
 				return nil, deniedByPolicy(r.Kind)
 			}
-			ask, err := people.ask(ctx, r, decision)
+			ask, err := approver.ask(ctx, r, decision)
 			if err != nil {
 				return nil, err
 			}

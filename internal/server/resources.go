@@ -29,18 +29,18 @@ func (d document) AboutIdentity() string {
 }
 
 // allows reports whether the caller of ctx has a right to the resource of that
-// address, or template; one that is none of ours needs no right.
-func (b *beyond) allows(ctx context.Context, uri string) bool {
+// address, or template; an address of no resource here needs no right.
+func (f *features) allows(ctx context.Context, uri string) bool {
 	for _, r := range tools.Resources() {
 		if r.URI == uri {
-			return b.has(ctx, r.Tool)
+			return f.has(ctx, r.Tool)
 		}
 	}
 	return true
 }
 
-func (b *beyond) addResource(s *mcpserver.MCPServer, r tools.Resource, t tool.Tool) error {
-	read := b.reader(r, t)
+func (f *features) addResource(s *mcpserver.MCPServer, r tools.Resource, t tool.Tool) error {
+	read := f.reader(r, t)
 	if !r.Template {
 		s.AddResource(mcp.Resource{URI: r.URI, Name: r.Name, Title: r.Title, Description: r.Description, MIMEType: jsonMIME}, read)
 		return nil
@@ -55,13 +55,13 @@ func (b *beyond) addResource(s *mcpserver.MCPServer, r tools.Resource, t tool.To
 }
 
 // reader reads a resource with its tool.
-func (b *beyond) reader(r tools.Resource, t tool.Tool) mcpserver.ResourceHandlerFunc {
+func (f *features) reader(r tools.Resource, t tool.Tool) mcpserver.ResourceHandlerFunc {
 	return func(ctx context.Context, req mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 		arguments, ok := r.Arguments(req.Params.URI)
-		if !ok || !b.has(ctx, r.Tool) {
+		if !ok || !f.has(ctx, r.Tool) {
 			return nil, failed(ctx, tools.NoResource(), missingResource(ctx), req.Params.URI)
 		}
-		result, err := b.run(ctx, &request{Method: "resources/read " + r.URI, Schema: t.Input, Arguments: arguments, Meta: req.Params.Meta},
+		result, err := f.run(ctx, &request{Method: "resources/read " + r.URI, Schema: t.Input, Arguments: arguments, Meta: req.Params.Meta},
 			func(ctx context.Context, q *request) (tool.Result, error) {
 				result, err := t.Run(ctx, tool.Call{Call: q.Call, Progress: progressOf(ctx)}, q.Arguments)
 				if err != nil {

@@ -32,7 +32,7 @@ func encodeResult(r tool.Result) (tool.Result, error) {
 	return encoded{Result: r, structured: structured, summary: r.Summary()}, nil
 }
 
-// protocol is a result with structured content, a sentence for people, and the
+// protocol is a result with structured content, a sentence for a person, and the
 // same structure as text for clients that know no structured content.
 func (e encoded) protocol() *mcp.CallToolResult {
 	if e.answer != nil {

@@ -86,7 +86,7 @@ func New(cfg Config) (*MCP, error) {
 	if cfg.Reveals == nil {
 		cfg.Reveals = NewReveals(DefaultReveals)
 	}
-	more, hooks := newBeyond(cfg), shapeHooks()
+	more, hooks := newFeatures(cfg), shapeHooks()
 	more.hooks(hooks)
 	acknowledge(hooks)
 	s := mcpserver.NewMCPServer(info.Name, info.Version, append(more.options(),

@@ -86,7 +86,7 @@ func (h *shelter) post(ctx context.Context, id, body string) *httptest.ResponseR
 // T6 over HTTP: 5,000 clients open a session and wait for a code. Half of them hang up, the others are never heard of
 // again. When the times of calls and sessions are over, nothing of them is left: no session here or in mcp-go, no wait, no
 // event stream, no timer or goroutine, and no memory.
-func TestWhatIsAbandonedLeavesNothing(t *testing.T) {
+func TestAbandonedClientsLeaveNothing(t *testing.T) {
 	const clients, inboxes = 5000, 50
 	synctest.Test(t, func(t *testing.T) {
 		h := newShelter(t, inboxes)

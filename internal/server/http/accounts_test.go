@@ -72,7 +72,7 @@ func (e *endpoint) client(way, token string) *tenant {
 
 // Two callers with Ravi accounts of their own, who give everything the same name at the same time, never see or touch what
 // is the other's.
-func TestCallersWithAccountsOfTheirOwnShareNothing(t *testing.T) {
+func TestCallersWithOwnAccountsShareNothing(t *testing.T) {
 	t.Parallel()
 	e, north, south := twoRavis(t)
 	for round, way := range []string{"2025-11-25", "2026-07-28", "sse"} {
@@ -129,7 +129,7 @@ func TestCallersWithAccountsOfTheirOwnShareNothing(t *testing.T) {
 }
 
 // The memory of one account neither serves another one nor is emptied by it.
-func TestEachAccountHasACacheOfItsOwn(t *testing.T) {
+func TestEachAccountHasItsOwnCache(t *testing.T) {
 	t.Parallel()
 	e, north, south := twoRavis(t)
 	alice, bob := e.newest(aliceToken), e.newest(bobToken)
@@ -147,7 +147,7 @@ func TestEachAccountHasACacheOfItsOwn(t *testing.T) {
 }
 
 // T5: a credential that is revoked at one Ravi ends what is known of that account, and of no other.
-func TestARevokedAccountIsOutAndTheOthersStay(t *testing.T) {
+func TestRevokedAccountDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	e, north, _ := twoRavis(t)
 	alice, bob := e.open(aliceToken), e.open(bobToken)
@@ -167,7 +167,7 @@ func TestARevokedAccountIsOutAndTheOthersStay(t *testing.T) {
 }
 
 // A folder without a credential is its caller's trouble alone.
-func TestABrokenAccountIsItsCallersAlone(t *testing.T) {
+func TestBrokenAccountDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	e, north, _ := twoRavis(t)
 	delete(e.folders, "/etc/south")

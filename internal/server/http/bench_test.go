@@ -20,7 +20,7 @@ import (
 )
 
 // BenchmarkHTTP measures a tool that needs no upstream call, get_identity, behind everything that a call passes, against
-// the bare echo tool of mcp-go on the same transport (DESIGN section 11). The client is this process in both cases.
+// the bare echo tool of mcp-go on the same transport. The client is this process in both cases.
 func BenchmarkHTTP(b *testing.B) {
 	for _, concurrency := range []int{1, 32, 256} {
 		for _, modern := range []bool{false, true} {

@@ -23,7 +23,7 @@ func guarded(t *testing.T) *endpoint {
 }
 
 // T1: over 2026-07-28 all callers have the same, empty session id.
-func TestCallersOfTheNewestProtocolSeeOnlyTheirOwn(t *testing.T) {
+func TestModernCallersSeeOnlyTheirOwn(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
 	var wait sync.WaitGroup
@@ -49,7 +49,7 @@ func TestCallersOfTheNewestProtocolSeeOnlyTheirOwn(t *testing.T) {
 }
 
 // T3: an id of a session is worth nothing to anybody else.
-func TestASessionBelongsToWhoOpenedIt(t *testing.T) {
+func TestSessionBelongsToItsOpener(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
 	alice := e.open(aliceToken)
@@ -80,7 +80,7 @@ func TestASessionBelongsToWhoOpenedIt(t *testing.T) {
 }
 
 // T2: a cursor is worth nothing to another caller, and fails in the same words as one that never was.
-func TestACursorBelongsToItsCaller(t *testing.T) {
+func TestCursorBelongsToItsCaller(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
 	alice, bob := e.newest(aliceToken), e.newest(bobToken)
@@ -96,7 +96,7 @@ func TestACursorBelongsToItsCaller(t *testing.T) {
 }
 
 // H3: who has no token, or not exactly one, is nobody.
-func TestARequestWithoutATokenOfACallerIsRefused(t *testing.T) {
+func TestRequestWithoutAValidTokenIsRefused(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
 	initialize := `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}`
@@ -136,7 +136,7 @@ func TestARequestWithoutATokenOfACallerIsRefused(t *testing.T) {
 }
 
 // H4: a caller's token goes no further than the guard, and a Ravi credential is none.
-func TestATokenIsForTheGuardAlone(t *testing.T) {
+func TestTokenStaysInTheGuard(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) {
 		// An operator who made Ravi's own credentials a caller's.
@@ -159,7 +159,7 @@ func TestATokenIsForTheGuardAlone(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, mistake.post(mistake.message("list_identities", `{}`, "")).status)
 }
 
-func TestARemovedCallerIsGoneAtOnce(t *testing.T) {
+func TestRemovedCallerIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	path := writeFile(t, twoCallers())
 	callers, err := session.LoadCallers(path, nil)

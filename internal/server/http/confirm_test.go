@@ -53,7 +53,7 @@ func (e *endpoint) remove(t *testing.T, over transport.Interface, version string
 	return result
 }
 
-func TestAPersonIsAskedOverHTTPInEveryEra(t *testing.T) {
+func TestElicitationInEveryProtocolVersion(t *testing.T) {
 	streamable := func(e *endpoint) transport.Interface {
 		over, err := transport.NewStreamableHTTP(e.url + "/mcp")
 		require.NoError(e.t, err)

@@ -96,7 +96,7 @@ func (w *twoWays) written(way string) []string {
 
 // Calls that show a stored value take the short way where no person is asked. Policy, budget, audit, log and the form of
 // every answer are those of the long way.
-func TestRevealsTakeEitherWayAlike(t *testing.T) {
+func TestRevealsAreDispatchedAlike(t *testing.T) {
 	t.Parallel()
 	const plain, denied = "rmcp_plain-CANARY-0123456789-0123456789", "rmcp_denied-CANARY-0123456789-012345678"
 	caller := func(name, token, more string) string {

@@ -17,7 +17,7 @@ import (
 )
 
 // Whatever a client sends, the short way of a call answers as mcp-go does: in status, header and content.
-func TestTheShortWayOfACallAnswersAsTheLongOne(t *testing.T) {
+func TestDispatcherAnswersLikeTheLibrary(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.Callers = loadCallers(t, twoCallers()) })
 	e.open(aliceToken).call("create_identity", `{"name":"alice-<main>"}`)
@@ -110,7 +110,7 @@ func TestTheShortWayOfACallAnswersAsTheLongOne(t *testing.T) {
 }
 
 // A caller for whom a tool does not exist learns nothing else of it on the short way.
-func TestTheShortWayLeadsToNoForbiddenTool(t *testing.T) {
+func TestDispatcherTakesNoForbiddenTool(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) {
 		e.Anyone = &session.Caller{Name: "reader", Rights: session.Rights{ReadOnly: true, Toolsets: []string{"identity"}}}
@@ -126,7 +126,7 @@ func TestTheShortWayLeadsToNoForbiddenTool(t *testing.T) {
 }
 
 // Trap 2 on the short way: a session cancels its own call and nobody else's.
-func TestAWaitIsCancelledByItsOwnSessionOnly(t *testing.T) {
+func TestOnlyItsSessionCancelsAWait(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	e.open("").call("create_identity", `{"name":"main"}`)

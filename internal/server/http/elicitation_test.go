@@ -19,7 +19,7 @@ import (
 
 // A question to the person goes out on the stream of the call that asks, between its reports of progress, and only the
 // session that was asked can answer it.
-func TestAQuestionIsAnsweredByItsSessionOnly(t *testing.T) {
+func TestElicitationIsAnsweredByItsSessionOnly(t *testing.T) {
 	t.Parallel()
 	for name, reportFirst := range map[string]bool{"progress first": true, "question first": false} {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestAQuestionIsAnsweredByItsSessionOnly(t *testing.T) {
 	}
 }
 
-func TestAPanicTellsNobodyWhatItWas(t *testing.T) {
+func TestPanicValueIsNotDisclosed(t *testing.T) {
 	t.Parallel()
 	e := withTool(t, func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("CANARY") })
 	for _, a := range []*agent{e.open(""), e.newest("")} {
@@ -105,7 +105,7 @@ func TestAPanicTellsNobodyWhatItWas(t *testing.T) {
 }
 
 // A session that could not be opened is not there.
-func TestAnInitializeThatFailsOpensNothing(t *testing.T) {
+func TestFailedInitializeOpensNoSession(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	a := e.agent("")
@@ -115,7 +115,7 @@ func TestAnInitializeThatFailsOpensNothing(t *testing.T) {
 	assert.Zero(t, e.sessions.Len())
 }
 
-func TestReadinessIsThatOfRavi(t *testing.T) {
+func TestReadinessFollowsRavi(t *testing.T) {
 	t.Parallel()
 	down := fmt.Errorf("CANARY: connection refused")
 	e := serve(t, func(e *endpoint) { e.Ready = func(context.Context) error { return down } })
@@ -127,7 +127,7 @@ func TestReadinessIsThatOfRavi(t *testing.T) {
 }
 
 // X-Ravi-Identity is the identity of a client's configuration, where nothing nearer names one.
-func TestTheHeaderNamesTheIdentity(t *testing.T) {
+func TestIdentityHeader(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
 	for _, a := range []*agent{e.open(aliceToken), e.newest(aliceToken)} {
@@ -151,7 +151,7 @@ func TestTheHeaderNamesTheIdentity(t *testing.T) {
 }
 
 // Rights of the callers file hold in lists and in calls, on both eras.
-func TestACallersToolsetsAreAllThatExistsForThem(t *testing.T) {
+func TestCallerSeesOnlyItsToolsets(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) {
 		e.Callers = loadCallers(t, strings.Replace(twoCallers(), "identities = [\"alice-*\"]",

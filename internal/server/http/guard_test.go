@@ -23,7 +23,7 @@ import (
 var paths = []string{"/mcp", "/sse", "/message?sessionId=x", "/healthz", "/readyz", "/elsewhere"}
 
 // H1: a page of another origin gets nothing, whatever it asks for, and no CORS header.
-func TestAPageOfAnotherOriginIsRefusedEverywhere(t *testing.T) {
+func TestForeignOriginIsRefusedOnEveryPath(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	for _, origin := range []string{
@@ -52,7 +52,7 @@ func TestAPageOfAnotherOriginIsRefusedEverywhere(t *testing.T) {
 	assert.Zero(t, e.sessions.Len())
 }
 
-func TestAPageThatSendsNoOriginIsToldByItsBrowser(t *testing.T) {
+func TestFetchMetadataReplacesAMissingOrigin(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	for site, status := range map[string]int{"cross-site": 403, "same-site": 403, "same-origin": 200, "none": 200} {
@@ -63,7 +63,7 @@ func TestAPageThatSendsNoOriginIsToldByItsBrowser(t *testing.T) {
 	}
 }
 
-func TestOnlyAnAllowedPageIsToldThatItMayRead(t *testing.T) {
+func TestCORSHeadersForAllowedOriginsOnly(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.CrossOrigins = []string{"https://app.example.com"} })
 	a := e.agent("")
@@ -85,7 +85,7 @@ func TestOnlyAnAllowedPageIsToldThatItMayRead(t *testing.T) {
 }
 
 // H2: what is not called by its name does not answer. The requests are written by hand, because no client writes them.
-func TestAnotherHostIsRefused(t *testing.T) {
+func TestForeignHostIsRefused(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	_, port, err := net.SplitHostPort(e.addr)
@@ -128,7 +128,7 @@ func TestAnotherHostIsRefused(t *testing.T) {
 	assert.Equal(t, 400, e.raw("GET /healthz HTTP/1.1\r\nHost: localhost:"+port+"\r\nHost: evil.example\r\n\r\n"), "two of them")
 }
 
-func TestTheNamesOfAnAddress(t *testing.T) {
+func TestLocalNames(t *testing.T) {
 	t.Parallel()
 	for addr, want := range map[string][]string{
 		"127.0.0.1:8787": {"localhost:8787", "127.0.0.1:8787", "[::1]:8787"},
@@ -160,7 +160,7 @@ func TestTheNamesOfAnAddress(t *testing.T) {
 }
 
 // S9: a credential in a URL ends up in logs, so it is not even looked at.
-func TestATokenInTheURLIsRefused(t *testing.T) {
+func TestTokenInTheURLIsRefused(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
 	const message = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}`
@@ -178,7 +178,7 @@ func TestATokenInTheURLIsRefused(t *testing.T) {
 }
 
 // H6: long, slow and deep bodies cost little and are refused before they are understood.
-func TestALongBodyIsRefusedBeforeItIsRead(t *testing.T) {
+func TestLongBodyIsRefusedBeforeItIsRead(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	a := e.agent("")
@@ -202,7 +202,7 @@ func TestALongBodyIsRefusedBeforeItIsRead(t *testing.T) {
 }
 
 // H7: what two readers could read differently is refused; the corpus is that of the envelope.
-func TestAnInexactEnvelopeIsRefused(t *testing.T) {
+func TestMalformedEnvelopeIsRefused(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	a := e.open("")
@@ -281,7 +281,7 @@ func TestOtherMethodsAndPathsAreRefused(t *testing.T) {
 }
 
 // H8: what a proxy sees in the headers is what the body says.
-func TestTheHeadersOfTheNewestProtocolMustMatchTheBody(t *testing.T) {
+func TestModernHeadersMustMatchTheBody(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	for name, change := range map[string]func(*http.Request){
@@ -309,7 +309,7 @@ func TestTheHeadersOfTheNewestProtocolMustMatchTheBody(t *testing.T) {
 	assert.Equal(t, -32022, got.code(t), got.body)
 }
 
-func TestAMissingCapabilityIsNamed(t *testing.T) {
+func TestMissingCapabilityIsNamed(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.Requires = map[string][]string{"list_identities": {"elicitation", "sampling"}} })
 	a := e.newest("")
@@ -324,7 +324,7 @@ func TestAMissingCapabilityIsNamed(t *testing.T) {
 }
 
 // H5: who somebody is comes from the token, and never from what a header says about addresses.
-func TestForwardedHeadersChangeNobody(t *testing.T) {
+func TestForwardedHeadersDoNotChangeTheCaller(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.Limits.Rate = 2 })
 	a := e.agent("")
@@ -344,7 +344,7 @@ func TestForwardedHeadersChangeNobody(t *testing.T) {
 	assert.GreaterOrEqual(t, limited, 10, "one caller, one rate")
 }
 
-func TestASlowRequestIsCutOff(t *testing.T) {
+func TestSlowRequestTimesOut(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.Limits.HeaderTime, e.Limits.BodyTime = 100*time.Millisecond, 100*time.Millisecond })
 	for what, head := range map[string]string{
@@ -368,7 +368,7 @@ func TestASlowRequestIsCutOff(t *testing.T) {
 }
 
 // Nobody can hold a connection by announcing a body that never comes, with a request that is refused for something else.
-func TestARefusalDoesNotWaitForTheBody(t *testing.T) {
+func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
 	for head, status := range map[string]int{

@@ -19,7 +19,7 @@ import (
 
 // S14 and C8: what other servers take from a request (the address of the upstream, its credential, a proxy, a weaker check
 // of certificates, wider rights) is nobody's to choose here. Whoever sends it gets what everybody gets.
-func TestNoHeaderChangesWhereToOrAsWhomOrWithWhichRights(t *testing.T) {
+func TestHeadersChangeNeitherCallerNorRights(t *testing.T) {
 	t.Parallel()
 	elsewhere, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

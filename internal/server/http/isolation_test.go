@@ -44,7 +44,7 @@ func (c *tenant) own(more string) string {
 
 // T1, T3 and T4 at once: clients of two callers in both eras and over SSE, each with its own identity, call at random and
 // try each other's sessions, cursors and uuids. Nobody ever gets or writes anything of somebody else.
-func TestNobodyEverTouchesWhatIsSomebodyElses(t *testing.T) {
+func TestTenantsAreIsolated(t *testing.T) {
 	t.Parallel()
 	const clients, calls = 18, 25
 	e := guarded(t)

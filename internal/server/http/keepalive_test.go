@@ -34,7 +34,7 @@ func (p *page) text() string {
 }
 
 // Trap 24: a stream on which nothing happens says so every 15 seconds, so that no proxy closes it.
-func TestAQuietStreamIsKeptAlive(t *testing.T) {
+func TestIdleStreamIsKeptAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newShelter(t, 1)
 		defer h.close()

@@ -12,7 +12,7 @@ import (
 )
 
 // Sessions that have expired leave nothing: no entry, no goroutine, no heap. The clock is the test's own.
-func TestNothingIsLeftOfSessions(t *testing.T) {
+func TestEndedSessionsLeaveNoMemory(t *testing.T) {
 	const count = 1000
 	var later atomic.Int64
 	began := time.Now()

@@ -11,7 +11,7 @@ import (
 
 // O2: over HTTP too, the log at its lowest level says that something was called, and never with what, by which token, in
 // which session, or with which result.
-func TestTheLogOfARemoteServerHoldsNoBody(t *testing.T) {
+func TestLogHoldsNoBodies(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
 	clients := map[string]func(tool, arguments string) string{}

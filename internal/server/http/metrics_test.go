@@ -39,7 +39,7 @@ func (a *agent) waitingCall(arguments string) func() outcome {
 	return func() outcome { return read(a.e.t, response).outcome(a.e.t) }
 }
 
-func TestMetricsTellWhatHappened(t *testing.T) {
+func TestMetricsCountCalls(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	a := e.open("")
@@ -101,7 +101,7 @@ func TestRefreshesAndRetriesAreCounted(t *testing.T) {
 }
 
 // Labels come from closed sets, so that no client can make the metrics grow.
-func TestNoClientCanMakeMetricsGrow(t *testing.T) {
+func TestMetricLabelsAreClosedSets(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	a := e.open("")
@@ -137,7 +137,7 @@ const (
 
 func traceparent(trace string) string { return "00-" + trace + "-00f067aa0ba902b7-01" }
 
-func TestCallsBelongToTheTraceOfTheirClient(t *testing.T) {
+func TestCallsJoinTheTraceOfTheClient(t *testing.T) {
 	t.Parallel()
 	recorder := tracetest.NewSpanRecorder()
 	tracer := server.NewTracer(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)))
@@ -194,7 +194,7 @@ func TestCallsBelongToTheTraceOfTheirClient(t *testing.T) {
 }
 
 // The registry refuses a name that is taken; a nil *Metrics takes everything.
-func TestNoMetricsCountNothing(t *testing.T) {
+func TestNilMetricsCountNothing(t *testing.T) {
 	t.Parallel()
 	var m *server.Metrics
 	m.Gauge("x", "x", func() int { return 0 })

@@ -26,7 +26,7 @@ type oauthMetadata struct {
 	Name     string   `json:"resource_name"`
 }
 
-// place is where a client reaches the endpoint: origin, and the path that a proxy has in front of ours.
+// place is where a client reaches the endpoint: origin, and the path that a proxy puts in front of it.
 func (s *httpServer) place(r *http.Request) (origin, path string) {
 	host := strings.ToLower(r.Host)
 	for _, u := range s.OAuth.Public {

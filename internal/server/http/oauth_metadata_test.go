@@ -20,7 +20,7 @@ func publicURL(t *testing.T, text string) *url.URL {
 }
 
 // RFC 9728: whoever has no token learns, under the name by which it reached the server, where to get one.
-func TestAClientLearnsWhereTokensComeFrom(t *testing.T) {
+func TestChallengeNamesTheOAuthMetadata(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) {
 		e.Callers = loadCallers(t, twoCallers())
@@ -88,7 +88,7 @@ func TestAClientLearnsWhereTokensComeFrom(t *testing.T) {
 	assert.Equal(t, http.StatusOK, ask(e.addr, http.MethodHead, "/.well-known/oauth-protected-resource/mcp", nil).status)
 }
 
-func TestWithoutAnIssuerThereIsNoMetadata(t *testing.T) {
+func TestNoOAuthMetadataWithoutAnIssuer(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
 	a := e.agent("")

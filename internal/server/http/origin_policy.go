@@ -37,7 +37,7 @@ func (p *originPolicy) check(r *http.Request) *refusal {
 	switch len(origins) {
 	case 0:
 		// A browser says where a request comes from even where it sends no Origin, e.g. for an image.
-		if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		if from := r.Header.Get("Sec-Fetch-Site"); from != "" && from != "same-origin" && from != "none" {
 			return refuseOrigin
 		}
 	case 1:
@@ -53,7 +53,7 @@ func (p *originPolicy) check(r *http.Request) *refusal {
 	return nil
 }
 
-// credentialNames are the query parameters that people try to pass a credential with.
+// credentialNames are the query parameters that credentials are passed with by mistake.
 var credentialNames = []string{"token", "access_token", "api_key", "apikey", "key", "auth", "authorization", "bearer", "secret", "password"}
 
 func holdsCredential(query string) bool {

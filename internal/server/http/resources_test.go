@@ -39,7 +39,7 @@ func (a *agent) other(method, name, params string) string {
 
 // What there is besides tools is the same over every transport, keeps callers apart, and says of what is not there what
 // the protocol's revision wants.
-func TestResourcesPromptsAndCompletionsOverHTTP(t *testing.T) {
+func TestResourcesPromptsAndCompletions(t *testing.T) {
 	e := serve(t, func(e *endpoint) {
 		e.Anyone, e.Callers = nil, loadCallers(t, twoCallers())
 	})

@@ -13,16 +13,16 @@ import (
 	"ravi-mcp/internal/server/jsonrpc"
 )
 
-// response is the answer to one request, as mcp-go and the request's own progress write it. Notifications of ours go
+// response is the answer to one request, as mcp-go and the request's own progress write it. Its notifications go
 // straight to the client, in the order in which they are reported: mcp-go's channel loses the last one, and gives those of
-// concurrent calls to each other (MCP.md section 2.3, traps 11 to 13). The first one makes the response an event stream;
+// concurrent calls to each other (docs/mcp-go.md#trap-11). The first one makes the response an event stream;
 // what mcp-go then writes as plain JSON becomes the last event.
 type response struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 
 	mu     sync.Mutex
-	header http.Header // as mcp-go sets it; nobody else touches it
+	header http.Header // as mcp-go sets it; touched by nothing else
 	status int
 	sent   bool // the head is on its way
 	stream bool // the response is an event stream
@@ -323,7 +323,7 @@ func (res *response) fail(body []byte) {
 	writeError(res.w, http.StatusInternalServerError, nil, body)
 }
 
-// discard takes an answer that nobody waits for.
+// discard takes an answer that has no reader.
 type discard struct{}
 
 func (discard) Header() http.Header         { return http.Header{} }

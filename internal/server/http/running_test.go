@@ -18,7 +18,7 @@ import (
 
 // H9: all callers together run only so many calls; who comes then is told to come again, whoever it is. Waits do not
 // count, and a place is free again when its call is over.
-func TestTheServerRunsOnlySoManyCalls(t *testing.T) {
+func TestRunningCallsAreBounded(t *testing.T) {
 	t.Parallel()
 	running, release := make(chan struct{}), make(chan struct{})
 	e := serve(t, func(e *endpoint) {
@@ -86,7 +86,7 @@ func TestTheServerRunsOnlySoManyCalls(t *testing.T) {
 }
 
 // H11: the waits of the real tools take no place of other calls either.
-func TestWaitsForMessagesTakeNoPlace(t *testing.T) {
+func TestWaitsForMessagesTakeNoSlot(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.Limits.CallsPerCaller = 2 })
 	old, young := e.open(""), e.newest("")

@@ -91,7 +91,7 @@ func (s *eventStream) ask(body string) []string {
 
 const sseInitialize = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"story","version":"1"}}}`
 
-func TestTheLibraryClientSpeaksSSE(t *testing.T) {
+func TestLibraryClientSpeaksSSE(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	c, err := mcpclient.NewSSEMCPClient(e.url + "/sse")
@@ -100,7 +100,7 @@ func TestTheLibraryClientSpeaksSSE(t *testing.T) {
 	play(t, e, c)
 }
 
-func TestAStreamHasASessionOfItsOwnThatEndsWithIt(t *testing.T) {
+func TestSSESessionEndsWithItsStream(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	one, two := e.agent("").stream(), e.agent("").stream()
@@ -123,7 +123,7 @@ func TestAStreamHasASessionOfItsOwnThatEndsWithIt(t *testing.T) {
 }
 
 // Trap 20: the work of a client that has gone ends.
-func TestWhoLeavesAStreamEndsItsCalls(t *testing.T) {
+func TestClosingAnSSEStreamEndsItsCalls(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	running, ended := make(chan struct{}, 50), make(chan struct{}, 50)
 	e := serve(t, func(e *endpoint) {
@@ -155,7 +155,7 @@ func TestWhoLeavesAStreamEndsItsCalls(t *testing.T) {
 }
 
 // T3 and H3 for SSE: the id in the URL opens nothing to another caller.
-func TestAStreamTakesMessagesOfItsCallerOnly(t *testing.T) {
+func TestSSEStreamTakesMessagesOfItsCallerOnly(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
 	alice := e.agent(aliceToken).stream()
@@ -176,7 +176,7 @@ func TestAStreamTakesMessagesOfItsCallerOnly(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, thief.post(`{"jsonrpc":"2.0","id":1,"method":"ping"}`).status)
 }
 
-func TestAWaitOverSSETellsItsProgressAndEndsWithTheServer(t *testing.T) {
+func TestSSEWaitReportsProgressAndEndsOnShutdown(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	s := e.agent("").stream()
@@ -200,7 +200,7 @@ func TestAWaitOverSSETellsItsProgressAndEndsWithTheServer(t *testing.T) {
 	assert.Empty(t, event, "and then it ended")
 }
 
-func TestSSECanBeLeftOut(t *testing.T) {
+func TestSSECanBeDisabled(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.NoSSE = true })
 	a := e.agent("")
@@ -208,7 +208,7 @@ func TestSSECanBeLeftOut(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, a.do(a.request(t.Context(), "POST", "/message?sessionId=x", "{}")).status)
 }
 
-func TestAMessageForAStreamIsGuardedLikeAnyOther(t *testing.T) {
+func TestSSEMessagesPassTheGuard(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	s := e.agent("").stream()

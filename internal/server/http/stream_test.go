@@ -31,7 +31,7 @@ func withTool(t testing.TB, handle mcpserver.ToolHandlerFunc) *endpoint {
 }
 
 // Traps 11 to 13: every report is on the stream of its own call, in order, before the answer, and the last is there too.
-func TestProgressStaysWithItsCallAndNoneIsLost(t *testing.T) {
+func TestProgressStaysWithItsCall(t *testing.T) {
 	t.Parallel()
 	const calls, reports = 60, 20
 	for name, open := range map[string]func(*endpoint) *agent{
@@ -107,7 +107,7 @@ func TestNothingIsSentAfterTheAnswer(t *testing.T) {
 }
 
 // Trap 2: nobody ends the call of somebody else, whatever its id.
-func TestACancellationReachesOnlyItsOwnCall(t *testing.T) {
+func TestCancellationReachesOnlyItsCall(t *testing.T) {
 	t.Parallel()
 	running := make(chan struct{}, 2)
 	release := make(chan struct{})
@@ -159,7 +159,7 @@ func TestACancellationReachesOnlyItsOwnCall(t *testing.T) {
 	assert.Contains(t, (<-second).body, "finished")
 }
 
-func TestASessionCancelsItsOwnCall(t *testing.T) {
+func TestSessionCancelsItsOwnCall(t *testing.T) {
 	t.Parallel()
 	running, ended, answered := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	e := withTool(t, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -183,7 +183,7 @@ func TestASessionCancelsItsOwnCall(t *testing.T) {
 }
 
 // H9: who goes away ends the work, down to Ravi.
-func TestADisconnectEndsTheCall(t *testing.T) {
+func TestDisconnectEndsTheCall(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(*endpoint) *agent{
 		"2025-11-25": func(e *endpoint) *agent { return e.open("") },
@@ -213,7 +213,7 @@ func TestADisconnectEndsTheCall(t *testing.T) {
 }
 
 // On SIGTERM waits are pending with their cursor, streams end, new calls are refused, and nothing is left.
-func TestTheEndOfTheServerLosesNoWait(t *testing.T) {
+func TestShutdownEndsWaitsAsPending(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	e := serve(t, nil)
 	old, young := e.open(""), e.newest("")
@@ -254,7 +254,7 @@ func TestTheEndOfTheServerLosesNoWait(t *testing.T) {
 	young.client.CloseIdleConnections()
 }
 
-func TestWhileItEndsNewCallsAreSentAway(t *testing.T) {
+func TestNewCallsAreRefusedDuringShutdown(t *testing.T) {
 	t.Parallel()
 	running, release := make(chan struct{}), make(chan struct{})
 	e := withTool(t, func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -282,7 +282,7 @@ func TestWhileItEndsNewCallsAreSentAway(t *testing.T) {
 }
 
 // H9 and H11: a caller who fills its places is sent away at once, waits take none, and the places come back.
-func TestOverloadIsShedAndWaitsStarveNobody(t *testing.T) {
+func TestOverloadIsRefusedAndWaitsTakeNoSlot(t *testing.T) {
 	t.Parallel()
 	running, release := make(chan struct{}), make(chan struct{})
 	e := serve(t, func(e *endpoint) {
@@ -329,7 +329,7 @@ func TestOverloadIsShedAndWaitsStarveNobody(t *testing.T) {
 	assert.Equal(t, http.StatusOK, a.post(`{"jsonrpc":"2.0","id":9,"method":"ping"}`).status, "the places came back")
 }
 
-func TestTooManyOpenRequestsAreShedBeforeAnythingElse(t *testing.T) {
+func TestTooManyOpenRequestsAreRefusedFirst(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) {
 		e.Limits.Open = 2
@@ -347,7 +347,7 @@ func TestTooManyOpenRequestsAreShedBeforeAnythingElse(t *testing.T) {
 	assert.NotEmpty(t, got.header.Get("Retry-After"))
 }
 
-func TestASubscriptionIsAcknowledgedAndEndsWithTheServer(t *testing.T) {
+func TestSubscriptionEndsOnShutdown(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) {
 		s := mcpserver.NewMCPServer("test", "1", mcpserver.WithToolCapabilities(true))

@@ -18,7 +18,7 @@ import (
 	"ravi-mcp/session"
 )
 
-func TestBothErasUseOneEndpoint(t *testing.T) {
+func TestBothProtocolsUseOneEndpoint(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	old, young := e.open(""), e.newest("")
@@ -34,7 +34,7 @@ func TestBothErasUseOneEndpoint(t *testing.T) {
 	assert.Equal(t, "old", old.call("get_identity", `{}`).field(t, "identity", "name"), "nobody else's call changed it")
 }
 
-func TestASessionIsGoneAfterDelete(t *testing.T) {
+func TestDeletedSessionIsGone(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	a := e.open("")
@@ -55,7 +55,7 @@ func TestASessionIsGoneAfterDelete(t *testing.T) {
 }
 
 // T6: what ends is ended everywhere, also in mcp-go, and what runs in it.
-func TestASessionThatEndsLeavesNothing(t *testing.T) {
+func TestEndedSessionLeavesNothing(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	var mu sync.Mutex
@@ -98,7 +98,7 @@ func TestASessionThatEndsLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestTheLibraryClientSpeaksBothEras(t *testing.T) {
+func TestLibraryClientSpeaksBothProtocols(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]mcpclient.ClientOption{
 		"2026-07-28": nil,

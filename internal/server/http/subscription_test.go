@@ -13,7 +13,7 @@ const modernMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-
 
 // Traps 11 and 14: this server has nothing to tell a listener. The acknowledgement says so, as the first message always,
 // and then the stream ends, as the protocol wants it.
-func TestAListenerIsAlwaysAcknowledgedFirst(t *testing.T) {
+func TestSubscriptionIsAcknowledgedFirst(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.Limits.Rate = -1 })
 	var wait sync.WaitGroup

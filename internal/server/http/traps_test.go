@@ -18,7 +18,7 @@ import (
 
 // Traps 3 and 12: what is said about a call goes to who made it, and never to whoever listens, in the same session or in
 // another.
-func TestAListeningStreamGetsNobodysProgress(t *testing.T) {
+func TestListeningStreamGetsNoProgress(t *testing.T) {
 	t.Parallel()
 	e := withTool(t, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		for i := range 20 {
@@ -65,7 +65,7 @@ func TestAListeningStreamGetsNobodysProgress(t *testing.T) {
 
 // Trap 8: there are no tasks, whose state would be everybody's: no method of theirs, and a call that asks to be one is
 // answered as any other, or not at all.
-func TestThereAreNoTasks(t *testing.T) {
+func TestTasksAreNotSupported(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	for name, a := range map[string]*agent{"a session": e.open(""), "2026-07-28": e.newest("")} {

@@ -19,7 +19,7 @@ import (
 )
 
 // T5: when Ravi takes the credential back, calls fail, and nothing that was read with it is served any more.
-func TestARevokedCredentialEndsWhatIsCached(t *testing.T) {
+func TestRevokedCredentialDropsTheCache(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
 	old, young := e.open(""), e.newest("")
@@ -70,7 +70,7 @@ func (h hung) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // H9: calls that hang at Ravi fill the places of a caller. When their clients hang up, the requests to Ravi are cancelled,
 // and the places are free again.
-func TestAHangUpReachesRaviAndFreesThePlace(t *testing.T) {
+func TestDisconnectCancelsTheRequestToRavi(t *testing.T) {
 	t.Parallel()
 	const places = 4
 	fake := hung{came: make(chan struct{}, 2*places), left: make(chan struct{}, 2*places)}

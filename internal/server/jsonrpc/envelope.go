@@ -40,7 +40,7 @@ type Envelope struct {
 	// Params is the params object as written, nil when absent or null.
 	Params json.RawMessage
 	// ProtocolVersion is the protocol version that params._meta declares, "" if none. A request of
-	// protocol 2026-07-28 or later always has one (MCP.md section 1.2).
+	// protocol 2026-07-28 or later always has one (docs/mcp-go.md#protocol-2026-07-28).
 	ProtocolVersion string
 	// ProgressToken is params._meta.progressToken as written if it is a string or a number, else nil.
 	ProgressToken json.RawMessage

@@ -59,7 +59,7 @@ func TestCancellingAQueuedCall(t *testing.T) {
 }
 
 // A wait that is parked is cancelled as any other.
-func TestCancellingAParkedCall(t *testing.T) {
+func TestCancellingAYieldedCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools(), MaxConcurrent: 1})
@@ -75,7 +75,7 @@ func TestCancellingAParkedCall(t *testing.T) {
 }
 
 // 1 and "1" are two ids, "a" and its escaped spelling are one; what names no call in hand changes nothing.
-func TestACancellationNamesExactlyOneCall(t *testing.T) {
+func TestCancellationNamesExactlyOneCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools()})
@@ -90,7 +90,7 @@ func TestACancellationNamesExactlyOneCall(t *testing.T) {
 }
 
 // No progress, either, after the cancellation: the handler that goes on is told so.
-func TestACancelledCallSendsNoProgress(t *testing.T) {
+func TestCancelledCallSendsNoProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mcp := tools()
@@ -111,7 +111,7 @@ func TestACancelledCallSendsNoProgress(t *testing.T) {
 }
 
 // A client that does not read its answers can still cancel: 1.5 MiB of answers are stuck, the wait ends nevertheless.
-func TestACancellationReachesACallWhileTheClientDoesNotRead(t *testing.T) {
+func TestCancellationWhileTheClientDoesNotRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		out, stuck := io.Pipe()
@@ -148,7 +148,7 @@ func TestACancellationReachesACallWhileTheClientDoesNotRead(t *testing.T) {
 }
 
 // A client that never reads again does not keep the server alive.
-func TestAClientThatNeverReads(t *testing.T) {
+func TestClientThatNeverReads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		out, stuck := io.Pipe()

@@ -40,7 +40,7 @@ type Conn struct {
 	tools  int // how many of calls are tool calls
 	bytes  int // of the messages of calls
 	closed bool
-	idle   chan struct{} // set by whoever waits for the last call
+	idle   chan struct{} // set while quiet waits for the last call
 }
 
 // Open begins to serve a client whose messages come one at a time, by Dispatch, instead of from In. End it with Close.
@@ -193,7 +193,7 @@ func (c *Conn) quiet() <-chan struct{} {
 	return idle
 }
 
-// drain lets the requests in hand finish after the end of input. Questions to the client fail, because nobody can answer
+// drain lets the requests in hand finish after the end of input. Questions to the client fail, because no answer can come
 // them, and subscriptions end, because they would never.
 func (c *Conn) drain(ctx context.Context, timeout time.Duration) {
 	c.questions.end()

@@ -16,7 +16,7 @@ import (
 // ErrInputEnded is returned by a question to the client (elicitation) when its input has ended: no answer can come.
 var ErrInputEnded = errors.New("server: the client's input has ended")
 
-// questions are the requests of ours that wait for the client's answer.
+// questions are the requests of this server that wait for the client's answer.
 type questions struct {
 	mu    sync.Mutex
 	last  int64
@@ -64,7 +64,7 @@ func (q *questions) end() {
 	}
 }
 
-// response takes a message that answers a question of ours.
+// response takes a message that answers a question of this server.
 func (c *Conn) response(env jsonrpc.Envelope, raw []byte) {
 	if !c.questions.settle(string(env.ID), jsonrpc.ParseReply(raw)) {
 		c.log.Debug().Msg("a response to no open request was ignored")

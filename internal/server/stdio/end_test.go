@@ -43,7 +43,7 @@ func (b *syncBuffer) String() string {
 func (b *syncBuffer) logger() zerolog.Logger { return zerolog.New(b) }
 
 // echo calls piped in at once, then the end of input: each is answered, however the goroutines run.
-func TestFiftyPipedCallsGetFiftyAnswers(t *testing.T) {
+func TestPipedCallsAreAllAnswered(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	mcp := tools()
 	var input strings.Builder
@@ -65,7 +65,7 @@ func TestFiftyPipedCallsGetFiftyAnswers(t *testing.T) {
 }
 
 // At the end of input, calls that run and calls that still queue are finished.
-func TestEndOfInputFinishesWhatIsInHand(t *testing.T) {
+func TestEndOfInputDrainsRunningCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools(), MaxConcurrent: 2})
@@ -82,7 +82,7 @@ func TestEndOfInputFinishesWhatIsInHand(t *testing.T) {
 }
 
 // What does not finish in time is cancelled, told why, and still answered.
-func TestTheDrainHasALimit(t *testing.T) {
+func TestDrainTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools(), DrainTimeout: 5 * time.Second})
@@ -95,7 +95,7 @@ func TestTheDrainHasALimit(t *testing.T) {
 }
 
 // SIGTERM: calls that run learn why they end and may answer; calls that queue are not begun; Serve returns nil.
-func TestSIGTERMIsOrderly(t *testing.T) {
+func TestShutdownIsOrderly(t *testing.T) {
 	t.Parallel()
 	for range 50 { // the place of the first call and the end come to the second one at the same moment
 		synctest.Test(t, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestSIGTERMIsOrderly(t *testing.T) {
 }
 
 // A handler that ignores its context holds nobody up: after two seconds the server answers in its place and ends.
-func TestAHandlerThatIgnoresItsContextIsLeftBehind(t *testing.T) {
+func TestHandlerThatIgnoresItsContextIsAbandoned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools()})
@@ -138,7 +138,7 @@ func TestAHandlerThatIgnoresItsContextIsLeftBehind(t *testing.T) {
 }
 
 // The client dies and with it the reader of our output: the calls end and Serve says why.
-func TestABrokenOutputEndsTheServer(t *testing.T) {
+func TestBrokenOutputEndsTheServer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		out, gone := io.Pipe()
@@ -156,7 +156,7 @@ func TestABrokenOutputEndsTheServer(t *testing.T) {
 }
 
 // An input that fails is an error, after everything in hand was answered.
-func TestABrokenInputIsReported(t *testing.T) {
+func TestBrokenInputIsReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools()})
@@ -170,7 +170,7 @@ func TestABrokenInputIsReported(t *testing.T) {
 }
 
 // Over real pipes, as a process has them: SIGTERM ends Serve although no input comes, and leaves no goroutine.
-func TestSIGTERMEndsABlockedRead(t *testing.T) {
+func TestShutdownInterruptsABlockedRead(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	in, feed, err := os.Pipe()
 	require.NoError(t, err)

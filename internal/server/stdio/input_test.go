@@ -18,7 +18,7 @@ import (
 )
 
 // Whatever stands on a line, it gets the right error, nothing of it is repeated, and the server goes on.
-func TestBadLinesAreAnsweredAndTheServerGoesOn(t *testing.T) {
+func TestMalformedLinesAreAnswered(t *testing.T) {
 	t.Parallel()
 	for _, story := range jsonrpctest.BadMessages() {
 		t.Run(story.Name, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestBadLinesAreAnsweredAndTheServerGoesOn(t *testing.T) {
 }
 
 // The line limit counts without the line end, whichever it is; the longest line is served, one byte more is not.
-func TestTheLineLimit(t *testing.T) {
+func TestLineLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 100_000
 	line := func(n int) string {
@@ -84,7 +84,7 @@ func TestLineEnds(t *testing.T) {
 }
 
 // A line of 256 MiB is skipped in the memory of one buffer.
-func TestAnEndlessLineCostsNoMemory(t *testing.T) {
+func TestEndlessLineCostsNoMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	var out bytes.Buffer

@@ -62,7 +62,7 @@ func (l *linesOf) WriteTo(w io.Writer) (int64, error) {
 
 // A hundred calls at once, five reports each: every report stands before the answer of its own call, under its own token,
 // in order, and none is missing.
-func TestProgressStandsBeforeTheAnswer(t *testing.T) {
+func TestProgressPrecedesTheAnswer(t *testing.T) {
 	t.Parallel()
 	const calls, reports = 100, 5
 	for name, request := range map[string]func(id string) string{
@@ -105,7 +105,7 @@ func TestProgressStandsBeforeTheAnswer(t *testing.T) {
 }
 
 // The same holds for what mcp-go itself sends to the client of a call, in both eras.
-func TestNotificationsOfMCPGoStandBeforeTheAnswer(t *testing.T) {
+func TestLibraryNotificationsPrecedeTheAnswer(t *testing.T) {
 	t.Parallel()
 	for name, request := range map[string]func(i int) string{
 		"legacy": func(i int) string {
@@ -144,7 +144,7 @@ func TestNotificationsOfMCPGoStandBeforeTheAnswer(t *testing.T) {
 }
 
 // Only those who ask get progress; a token comes back as it was sent, large numbers included; progress must rise.
-func TestTheProgressToken(t *testing.T) {
+func TestProgressToken(t *testing.T) {
 	t.Parallel()
 	for token, want := range map[string]string{
 		`"t"`: `"t"`, `9007199254740993`: `9007199254740993`, `0`: `0`, `null`: "", `{}`: "", `[1]`: "", `true`: "",

@@ -28,9 +28,9 @@ type outbox struct {
 	mu      sync.Mutex
 	pending []byte        // what is written next
 	spare   []byte        // a buffer to reuse
-	writing bool          // somebody is in flush
+	writing bool          // a goroutine is in flush
 	bytes   int           // pending, and what is being written
-	space   chan struct{} // closed and replaced by look, if somebody waits
+	space   chan struct{} // closed and replaced by look, if a goroutine waits
 	waiting int
 	closed  bool // nothing more will come
 	err     error
@@ -64,7 +64,7 @@ func (o *outbox) run() {
 	}
 }
 
-// flush writes what is pending, unless somebody does so already; that one then writes it too.
+// flush writes what is pending, unless another goroutine does so already, which then writes it too.
 func (o *outbox) flush() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -93,7 +93,7 @@ func (o *outbox) flush() {
 	}
 }
 
-// fail ends the outbox: nothing is written any more, and whoever waits or sends gets the error.
+// fail ends the outbox: nothing is written any more, and what waits or sends gets the error.
 func (o *outbox) fail(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -118,7 +118,7 @@ func (o *outbox) close() {
 	o.kick()
 }
 
-// look makes everybody who waits for room look again.
+// look makes all that wait for room look again.
 func (o *outbox) look() {
 	if o.waiting > 0 {
 		close(o.space)

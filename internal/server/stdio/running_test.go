@@ -15,7 +15,7 @@ import (
 )
 
 // Whatever number of calls waits for a message, another call is answered at once: the clock of the bubble does not move.
-func TestFortyWaitsDoNotDelayAnotherCall(t *testing.T) {
+func TestWaitsDoNotDelayAnotherCall(t *testing.T) {
 	t.Parallel()
 	for _, waits := range []int{0, 1, 40, 200} {
 		t.Run(fmt.Sprint(waits), func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestFortyWaitsDoNotDelayAnotherCall(t *testing.T) {
 }
 
 // Far more waits than places: a parked wait gives its place back, so the next call still does not wait.
-func TestParkedWaitsNeedNoPlace(t *testing.T) {
+func TestYieldedWaitsNeedNoSlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools(), MaxConcurrent: 2})
@@ -59,7 +59,7 @@ func TestParkedWaitsNeedNoPlace(t *testing.T) {
 }
 
 // A wait that has found its message comes back before calls that have not begun.
-func TestAResumedWaitGoesBeforeTheQueue(t *testing.T) {
+func TestResumedWaitGoesBeforeTheQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools(), MaxConcurrent: 1})
@@ -105,7 +105,7 @@ func TestCallsBeyondTheBoundQueue(t *testing.T) {
 }
 
 // A client that opens more calls than the server holds is told to retry, and the calls in hand are not disturbed.
-func TestTooManyCallsAreRefusedInWordsThatHelp(t *testing.T) {
+func TestTooManyCallsAreRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools(), MaxConcurrent: 1})
@@ -125,7 +125,7 @@ func TestTooManyCallsAreRefusedInWordsThatHelp(t *testing.T) {
 }
 
 // The messages of calls in hand are bounded by size too, not only by number.
-func TestTooLargeCallsInHandAreRefused(t *testing.T) {
+func TestPendingBytesAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools(), MaxConcurrent: 1})
@@ -144,7 +144,7 @@ func TestTooLargeCallsInHandAreRefused(t *testing.T) {
 }
 
 // An id that is still in use is refused; once it is answered it is free again.
-func TestAnIDInUseIsRefused(t *testing.T) {
+func TestDuplicateRequestIDIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools()})
@@ -162,7 +162,7 @@ func TestAnIDInUseIsRefused(t *testing.T) {
 }
 
 // What a handler panics with reaches nobody; the client gets an id under which the log says where it happened.
-func TestAPanicIsAnInternalErrorWithAnID(t *testing.T) {
+func TestPanicIsAnInternalErrorWithAnID(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log syncBuffer

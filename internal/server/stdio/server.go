@@ -37,7 +37,7 @@ const (
 // Every request has a goroutine of its own. At most MaxConcurrent tool calls run at a time, further ones queue (up to
 // 4096 calls or 32 MiB of messages, then jsonrpc.CodeBusy); a call that only waits gives its place back with Yield. All other
 // requests run at once, ping, initialize and logging/setLevel even before the next line is read. So neither waits nor
-// queues delay a cancellation, a ping, or the answer to a question of ours.
+// queues delay a cancellation, a ping, or the answer to a question of the server.
 //
 // subscriptions/listen is acknowledged, held open and ended properly, but what mcp-go broadcasts reaches sessions up to
 // 2025-11-25 only; an MCP that is served this way must not advertise listChanged, or never change its lists.

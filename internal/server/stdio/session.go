@@ -163,7 +163,7 @@ type feed struct {
 	closed bool
 }
 
-// channel returns the channel, and starts its reader with the first call. After close nobody reads: mcp-go then reports
+// channel returns the channel, and starts its reader with the first call. After close nothing reads: mcp-go then reports
 // the channel as blocked.
 func (f *feed) channel() chan<- mcp.JSONRPCNotification {
 	f.mu.Lock()

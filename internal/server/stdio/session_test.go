@@ -18,7 +18,7 @@ import (
 )
 
 // initialize and the first call arrive in one write: the call sees the session initialized, every time.
-func TestWhatFollowsInitializeSeesIt(t *testing.T) {
+func TestRequestsAfterInitializeSeeIt(t *testing.T) {
 	t.Parallel()
 	for range 50 {
 		synctest.Test(t, func(t *testing.T) {
@@ -61,7 +61,7 @@ func TestModernRequestsSeeOnlyThemselves(t *testing.T) {
 }
 
 // Two connections on one MCP server: other ids, other facts, and what one is asked the other does not see.
-func TestTwoServersInOneProcessShareNothing(t *testing.T) {
+func TestServersInOneProcessShareNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		shared := tools()
@@ -95,7 +95,7 @@ func TestTwoServersInOneProcessShareNothing(t *testing.T) {
 }
 
 // Forty questions to a person wait at the same time in one place, and the answers find theirs in any order.
-func TestQuestionsToAPersonTakeNoPlace(t *testing.T) {
+func TestElicitationYieldsTheSlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools(), MaxConcurrent: 1})
@@ -119,7 +119,7 @@ func TestQuestionsToAPersonTakeNoPlace(t *testing.T) {
 }
 
 // Every way in which a question stays without a good answer ends it, and the client learns when it no longer stands.
-func TestAQuestionThatIsNotAnswered(t *testing.T) {
+func TestUnansweredElicitation(t *testing.T) {
 	t.Parallel()
 	ask := func(t *testing.T, capabilities string) *client {
 		c := connect(t, &stdio.Server{MCP: tools()})
@@ -179,7 +179,7 @@ func TestAQuestionThatIsNotAnswered(t *testing.T) {
 }
 
 // The log level of an older client is that of its connection; a modern request names its own.
-func TestLogMessagesFollowTheLevelThatWasAsked(t *testing.T) {
+func TestLogMessagesFollowTheRequestedLevel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := tools()
@@ -224,7 +224,7 @@ func TestEveryRequestGetsItsContext(t *testing.T) {
 }
 
 // The newest protocol works without initialize, discovery included.
-func TestDiscoverOfTheNewestProtocol(t *testing.T) {
+func TestDiscover(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools()})
@@ -242,7 +242,7 @@ func TestDiscoverOfTheNewestProtocol(t *testing.T) {
 
 // A subscription of the newest protocol is acknowledged first, stays open, and ends with the input, or silently when it is
 // cancelled.
-func TestASubscriptionEndsWithTheInput(t *testing.T) {
+func TestSubscriptionEndsWithTheInput(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := mcpserver.NewMCPServer("stories", "1", mcpserver.WithToolCapabilities(true))

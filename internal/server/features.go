@@ -15,36 +15,36 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// beyond is what a server has besides tools: resources, prompts and
-// completions (DESIGN section 5). They reach Ravi through the same middleware
+// features are what a server has besides tools: resources, prompts and
+// completions. They reach Ravi through the same middleware
 // as tools, and exist for those for whom the tools behind them do.
-type beyond struct {
+type features struct {
 	cfg   Config
 	tools map[string]tool.Tool // those that are published
 }
 
-func newBeyond(cfg Config) *beyond {
-	return &beyond{cfg: cfg, tools: make(map[string]tool.Tool)}
+func newFeatures(cfg Config) *features {
+	return &features{cfg: cfg, tools: make(map[string]tool.Tool)}
 }
 
 // options announce it. Nothing is announced of subscriptions: mcp-go promises
 // updates to clients of 2026-07-28 that it cannot send.
-func (b *beyond) options() []mcpserver.ServerOption {
+func (f *features) options() []mcpserver.ServerOption {
 	return []mcpserver.ServerOption{
 		mcpserver.WithResourceCapabilities(false, false), mcpserver.WithPromptCapabilities(false), mcpserver.WithCompletions(),
-		mcpserver.WithPromptCompletionProvider(b), mcpserver.WithResourceCompletionProvider(b),
+		mcpserver.WithPromptCompletionProvider(f), mcpserver.WithResourceCompletionProvider(f),
 		mcpserver.WithCacheHints(0, mcp.CacheScopePrivate),
 	}
 }
 
 // hooks keep what a caller has no right to out of the lists, and mcp-go's words
 // out of the errors.
-func (b *beyond) hooks(h *mcpserver.Hooks) {
+func (f *features) hooks(h *mcpserver.Hooks) {
 	h.AddAfterListResources(func(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, list *mcp.ListResourcesResult) {
-		list.Resources = kept(list.Resources, func(r mcp.Resource) bool { return b.allows(ctx, r.URI) })
+		list.Resources = kept(list.Resources, func(r mcp.Resource) bool { return f.allows(ctx, r.URI) })
 	})
 	h.AddAfterListResourceTemplates(func(ctx context.Context, _ any, _ *mcp.ListResourceTemplatesRequest, list *mcp.ListResourceTemplatesResult) {
-		list.ResourceTemplates = kept(list.ResourceTemplates, func(r mcp.ResourceTemplate) bool { return b.allows(ctx, r.URITemplate.Raw()) })
+		list.ResourceTemplates = kept(list.ResourceTemplates, func(r mcp.ResourceTemplate) bool { return f.allows(ctx, r.URITemplate.Raw()) })
 	})
 	h.AddOnError(func(ctx context.Context, _ any, method mcp.MCPMethod, message any, err error) {
 		var unreadable *mcpserver.UnparsableMessageError
@@ -80,46 +80,46 @@ func kept[T any](list []T, pass func(T) bool) []T {
 }
 
 // has reports whether all the tools exist for the caller of ctx.
-func (b *beyond) has(ctx context.Context, names ...string) bool {
+func (f *features) has(ctx context.Context, names ...string) bool {
 	call, ok := session.CallFrom(ctx)
 	for _, name := range names {
-		t, published := b.tools[name]
+		t, published := f.tools[name]
 		ok = ok && published && call.Caller.Rights.AllowsTool(string(t.Toolset), t.Writes())
 	}
 	return ok
 }
 
 // publish adds to the server what there are tools for. It fails as New does.
-func (b *beyond) publish(s *mcpserver.MCPServer) error {
+func (f *features) publish(s *mcpserver.MCPServer) error {
 	for _, r := range tools.Resources() {
-		t, there := b.tools[r.Tool]
+		t, there := f.tools[r.Tool]
 		if !there {
 			continue
 		}
-		if err := b.addResource(s, r, t); err != nil {
+		if err := f.addResource(s, r, t); err != nil {
 			return err
 		}
 	}
-	for _, p := range tools.Prompts(b.cfg.Deps) {
+	for _, p := range tools.Prompts(f.cfg.Deps) {
 		there := true
 		for _, name := range p.Needs {
-			_, published := b.tools[name]
+			_, published := f.tools[name]
 			there = there && published
 		}
 		if there {
-			b.addPrompt(s, p)
+			f.addPrompt(s, p)
 		}
 	}
 	return nil
 }
 
 // run sends a request of the caller of ctx through the middleware.
-func (b *beyond) run(ctx context.Context, r *request, h handler) (tool.Result, error) {
+func (f *features) run(ctx context.Context, r *request, h handler) (tool.Result, error) {
 	r.Tool, r.Deadline = r.Method, callDeadline
-	return behind(b.cfg, h)(ctx, r)
+	return behind(f.cfg, h)(ctx, r)
 }
 
-// failed has the request answered with an error of ours. What it returns is for
+// failed has the request answered with an error of this server. What it returns is for
 // a transport that lets mcp-go's error stand: the same words.
 func failed(ctx context.Context, err error, missing int, uri string) error {
 	e := fault.From(err)

@@ -8,3 +8,12 @@ import "time"
 func (s *Scope) ServerTime() (now time.Time, ok bool) {
 	return time.Now().Add(time.Duration(s.c.clockAhead.Load())), s.c.clockKnown.Load()
 }
+
+// clockSlack is what Ravi's times may be off by, against its own Date header.
+const clockSlack = 5 * time.Second
+
+// ravisTime turns a time of our clock into the earliest that Ravi may have noted
+// for it.
+func (c *Client) ravisTime(t time.Time) time.Time {
+	return t.Add(time.Duration(c.clockAhead.Load()) - clockSlack)
+}

@@ -11,10 +11,7 @@ import (
 // errCannotTell is returned by a finder that has nothing to find by.
 var errCannotTell = errors.New("cannot tell")
 
-// clockSlack is what Ravi's times may be off by, against its own Date header.
-const clockSlack = 5 * time.Second
-
-// created is an answer to a creation: a pointer to a T that knows whether it is
+// createdBy is an answer to a creation: a pointer to a T that knows whether it is
 // one at all.
 type createdBy[T any] interface {
 	*T
@@ -56,17 +53,11 @@ func once[T any, P createdBy[T]](ctx context.Context, c *Client, k call, find fu
 	}
 }
 
-// isLate reports whether it was us, or a proxy of Ravi, who ended the wait for an
+// isLate reports whether this client, or a proxy of Ravi, ended the wait for an
 // answer.
 func isLate(e *Error) bool {
 	var network net.Error
 	return e.Status == http.StatusGatewayTimeout || errors.As(e.Cause, &network) && network.Timeout()
-}
-
-// ravisTime turns a time of our clock into the earliest that Ravi may have noted
-// for it.
-func (c *Client) ravisTime(t time.Time) time.Time {
-	return t.Add(time.Duration(c.clockAhead.Load()) - clockSlack)
 }
 
 // unsure says that a creation may have happened.

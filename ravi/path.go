@@ -1,8 +1,6 @@
 package ravi
 
-import (
-	"strings"
-)
+import "strings"
 
 // expand puts escaped identifiers in place of the {…} of a route. It reports
 // false for an identifier that cannot be one: an empty one, one with a control

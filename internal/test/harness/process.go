@@ -48,8 +48,16 @@ func (o *Output) Write(p []byte) (int, error) {
 }
 
 func (o *Output) String() string {
-	text, _ := o.snapshot()
-	return text
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// Reset drops what was written.
+func (o *Output) Reset() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text = bytes.Buffer{}
 }
 
 // snapshot returns the text, and what is closed when there is more of it.

@@ -20,10 +20,10 @@ import (
 	"ravi-mcp/internal/inbox"
 	"ravi-mcp/internal/server"
 	"ravi-mcp/internal/server/stdio"
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/internal/token"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
-	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
@@ -40,7 +40,7 @@ type system struct {
 	store   *session.Memory
 	hub     *inbox.Hub
 	deps    *tool.Deps
-	log     syncBuffer
+	log     harness.Output
 	sealer  *token.Sealer
 
 	readOnly bool
@@ -48,24 +48,6 @@ type system struct {
 	through func(http.RoundTripper) http.RoundTripper
 	// configure changes the configuration of the servers that clients connect to.
 	configure func(*server.Config)
-}
-
-// syncBuffer is a log that a test can read while it is written.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 func newSystem(t *testing.T, cfg sandbox.Config) *system {
@@ -76,35 +58,20 @@ func newSystem(t *testing.T, cfg sandbox.Config) *system {
 }
 
 func (h *system) connectRavi(c config.Credentials) (*ravi.Client, error) {
-	way := h.ravi.Server.RoundTripper()
+	transport := h.ravi.Server.RoundTripper()
 	if h.through != nil {
-		way = h.through(way)
+		transport = h.through(transport)
 	}
-	return ravi.New(ravi.Config{Credentials: c, BaseURL: "https://ravi.test", Transport: way, Logger: zerolog.New(&h.log)})
+	return harness.RaviClient(h.ravi, ravi.Config{Credentials: c, Transport: transport, Logger: zerolog.New(&h.log)})
 }
 
-func (h *system) credentials() config.Credentials {
-	c := config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(h.ravi.Account.AccessToken)}
-	if h.ravi.Account.ManagementKey != "" {
-		c = config.Credentials{Scheme: config.SchemeKey, ManagementKey: secret.New(h.ravi.Account.ManagementKey)}
-	}
-	if h.ravi.Account.PrivateKey != "" {
-		c.PrivateKey, c.PublicKey = secret.New(h.ravi.Account.PrivateKey), secret.New(h.ravi.Account.PublicKey)
-	}
-	return c
-}
+func (h *system) credentials() config.Credentials { return harness.Credentials(h.ravi) }
 
 func (h *system) build(connect func() (*ravi.Client, error)) {
-	h.account = &session.Account{Connect: connect}
-	h.hub = inbox.New(inbox.Config{Sealer: h.sealer, Logger: zerolog.New(&h.log)})
-	h.deps = &tool.Deps{
-		Account: h.account, Store: h.store, Inbox: h.hub,
-		Resolver: &session.Resolver{Account: h.account, Store: h.store},
-	}
-	h.t.Cleanup(func() {
-		h.hub.Close()
-		_ = h.account.Close()
+	s := harness.NewSystem(h.t, harness.SystemConfig{
+		Connect: connect, Store: h.store, Inbox: inbox.Config{Sealer: h.sealer, Logger: zerolog.New(&h.log)},
 	})
+	h.account, h.hub, h.deps = s.Account, s.Inbox, s.Deps
 }
 
 // agent is one client with a session of its own.
@@ -124,7 +91,7 @@ type agent struct {
 	next    int
 	answers map[string]chan json.RawMessage
 	notes   []json.RawMessage
-	wire    syncBuffer
+	wire    harness.Output
 }
 
 // connect gives a caller a client. It ends with the test.

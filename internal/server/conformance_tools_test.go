@@ -16,12 +16,10 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/stretchr/testify/require"
 
-	"ravi-mcp/internal/inbox"
 	"ravi-mcp/internal/server"
 	mcphttp "ravi-mcp/internal/server/http"
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/ravi"
-	"ravi-mcp/ravi/config"
-	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
@@ -35,15 +33,9 @@ import (
 func conformant(t *testing.T) string {
 	t.Helper()
 	fake := sandboxtest.Memory(t, sandbox.Config{})
-	account := &session.Account{Connect: func() (*ravi.Client, error) {
-		return ravi.New(ravi.Config{
-			Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(fake.Account.AccessToken)},
-			BaseURL:     "https://ravi.test", Transport: fake.Server.RoundTripper(),
-		})
-	}}
-	hub, store, sessions := inbox.New(inbox.Config{}), &session.Memory{}, &session.Sessions{}
-	deps := &tool.Deps{Account: account, Store: store, Inbox: hub, Resolver: &session.Resolver{Account: account, Store: store}}
-	mcp, err := server.New(server.Config{Version: "test", Deps: deps})
+	system := harness.NewSystem(t, harness.SystemConfig{Connect: func() (*ravi.Client, error) { return harness.RaviClient(fake, ravi.Config{}) }})
+	sessions := &session.Sessions{}
+	mcp, err := server.New(server.Config{Version: "test", Deps: system.Deps})
 	require.NoError(t, err)
 	for _, capability := range []mcpserver.ServerOption{
 		mcpserver.WithToolCapabilities(true), mcpserver.WithPromptCapabilities(true), mcpserver.WithResourceCapabilities(true, true),
@@ -52,7 +44,7 @@ func conformant(t *testing.T) string {
 		capability(mcp.Server)
 	}
 	mcp.Server.EnableSampling()
-	f := fixtures{t: t, MCPServer: mcp.Server, deps: deps}
+	f := fixtures{t: t, MCPServer: mcp.Server, deps: system.Deps}
 	f.contents()
 	f.notifications()
 	f.questions()
@@ -63,10 +55,10 @@ func conformant(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	endpoint := &mcphttp.Server{MCP: mcp.Server, Dispatcher: mcp.Dispatcher, Sessions: sessions, Anyone: &session.Caller{Name: session.LocalCaller},
-		Requires: map[string][]string{"test_missing_capability": {"sampling"}}, Drain: hub.Shutdown}
+		Requires: map[string][]string{"test_missing_capability": {"sampling"}}, Drain: system.Inbox.Shutdown}
 	endpoint.Hosts, endpoint.Origins = mcphttp.LocalNames(l.Addr(), false)
 	sessions.OnEnd = func(key session.Key) {
-		_ = store.EndSession(context.Background(), key)
+		_ = system.Store.EndSession(context.Background(), key)
 		endpoint.SessionEnded(key)
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -75,8 +67,6 @@ func conformant(t *testing.T) string {
 	t.Cleanup(func() {
 		stop()
 		require.NoError(t, <-ended)
-		hub.Close()
-		require.NoError(t, account.Close())
 	})
 	return "http://" + l.Addr().String()
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/fault"
-	"ravi-mcp/internal/inbox"
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/schemas"
@@ -48,16 +48,11 @@ func (t trouble) MarshalJSON() ([]byte, error) {
 func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (tool.Result, error)) func(context.Context) *mcp.CallToolResult {
 	t.Helper()
 	schema := schemas.Input[struct{}]()
-	account := &session.Account{Connect: func() (*ravi.Client, error) { return nil, config.ErrNoCredentials }}
-	hub := inbox.New(inbox.Config{})
-	t.Cleanup(hub.Close)
-	store := &session.Memory{}
+	system := harness.NewSystem(t, harness.SystemConfig{Connect: func() (*ravi.Client, error) { return nil, config.ErrNoCredentials }})
 	handle := serve(tool.Tool{
 		Name: "trouble", Hints: tool.Hints{ReadOnly: true}, Input: schema, Output: schema,
 		Run: func(ctx context.Context, _ tool.Call, _ json.RawMessage) (tool.Result, error) { return run(ctx) },
-	}, Config{Log: zerolog.New(log), Deps: &tool.Deps{
-		Account: account, Store: store, Inbox: hub, Resolver: &session.Resolver{Account: account, Store: store},
-	}})
+	}, Config{Log: zerolog.New(log), Deps: system.Deps})
 	calls, err := newDispatcher(mcp.Implementation{Name: "test", Version: "1"}, session.Policies{})
 	require.NoError(t, err)
 	return func(ctx context.Context) *mcp.CallToolResult {

@@ -20,13 +20,11 @@ import (
 	"ravi-mcp/internal/inbox"
 	"ravi-mcp/internal/server"
 	mcphttp "ravi-mcp/internal/server/http"
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/ravi"
-	"ravi-mcp/ravi/config"
-	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
-	"ravi-mcp/tools/tool"
 )
 
 // shelter is an endpoint without sockets, which lives by the clock of a bubble.
@@ -43,19 +41,17 @@ func newShelter(t *testing.T, identities int) *shelter {
 	for i := range identities {
 		fake.CreateIdentity(t, sandbox.NewIdentity{Name: fmt.Sprint("inbox-", i)})
 	}
-	account := &session.Account{Connect: func() (*ravi.Client, error) {
-		return ravi.New(ravi.Config{BaseURL: "https://ravi.test", Transport: fake.Server.RoundTripper(),
-			Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(fake.Account.AccessToken)}})
-	}}
-	store := &session.Memory{}
-	h := &shelter{t: t, hub: inbox.New(inbox.Config{MaxWaitsPerCaller: 10_000}), sessions: &session.Sessions{}}
-	mcp, err := server.New(server.Config{Version: "test", Deps: &tool.Deps{
-		Account: account, Store: store, Inbox: h.hub, Resolver: &session.Resolver{Account: account, Store: store}}})
+	system := harness.NewSystem(t, harness.SystemConfig{
+		Connect: func() (*ravi.Client, error) { return harness.RaviClient(fake, ravi.Config{}) },
+		Inbox:   inbox.Config{MaxWaitsPerCaller: 10_000},
+	})
+	h := &shelter{t: t, hub: system.Inbox, sessions: &session.Sessions{}}
+	mcp, err := server.New(server.Config{Version: "test", Deps: system.Deps})
 	require.NoError(t, err)
 	h.Server = &mcphttp.Server{MCP: mcp.Server, Dispatcher: mcp.Dispatcher, Sessions: h.sessions, Anyone: &session.Caller{Name: session.LocalCaller}, Hosts: []string{"ravi.test"},
 		Limits: mcphttp.Limits{Rate: -1, CallsPerCaller: 10_000, Running: 10_000}}
 	h.sessions.OnEnd = func(key session.Key) {
-		assert.NoError(t, store.EndSession(context.Background(), key))
+		assert.NoError(t, system.Store.EndSession(context.Background(), key))
 		h.SessionEnded(key)
 	}
 	running, stop := context.WithCancel(t.Context())
@@ -63,8 +59,7 @@ func newShelter(t *testing.T, identities int) *shelter {
 	h.close = func() {
 		stop()
 		h.Close()
-		h.hub.Close()
-		assert.NoError(t, account.Close())
+		system.Close()
 	}
 	return h
 }

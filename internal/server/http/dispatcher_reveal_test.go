@@ -18,6 +18,7 @@ import (
 
 	"ravi-mcp/internal/server"
 	mcphttp "ravi-mcp/internal/server/http"
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/session"
 )
 
@@ -26,19 +27,19 @@ type twoWays struct {
 	*endpoint
 	long   string            // the address of the long way
 	audits map[string]string // the files, by way
-	logs   map[string]*syncBuffer
+	logs   map[string]*harness.Output
 }
 
 func serveTwoWays(t *testing.T, callers string, reveals int) *twoWays {
 	t.Helper()
-	w := &twoWays{audits: map[string]string{}, logs: map[string]*syncBuffer{}}
+	w := &twoWays{audits: map[string]string{}, logs: map[string]*harness.Output{}}
 	made := map[string]*server.MCP{}
 	w.endpoint = serve(t, func(e *endpoint) {
 		e.Callers = loadCallers(t, callers)
 		now := time.Now()
 		e.deps.Now = func() time.Time { return now } // so that both budgets name the same time to wait
 		for _, way := range []string{"short", "long"} {
-			w.audits[way], w.logs[way] = filepath.Join(t.TempDir(), "audit"), &syncBuffer{}
+			w.audits[way], w.logs[way] = filepath.Join(t.TempDir(), "audit"), &harness.Output{}
 			audit, err := server.OpenAudit(w.audits[way])
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = audit.Close() })

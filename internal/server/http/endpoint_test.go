@@ -22,9 +22,9 @@ import (
 	"ravi-mcp/internal/inbox"
 	"ravi-mcp/internal/server"
 	mcphttp "ravi-mcp/internal/server/http"
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
-	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
@@ -43,7 +43,7 @@ type endpoint struct {
 	folders map[string]*sandboxtest.Instance
 	metrics *server.Metrics
 	deps    *tool.Deps
-	log     syncBuffer
+	log     harness.Output
 	url     string
 	addr    string
 	stop    context.CancelFunc
@@ -90,29 +90,25 @@ func serveTraced(t testing.TB, tracer *server.Tracer, adjust func(*endpoint)) *e
 	e.metrics = server.NewMetrics("test")
 	log := zerolog.New(&e.log).Level(zerolog.DebugLevel)
 	connect := func(to *sandboxtest.Instance) (*ravi.Client, error) {
-		return ravi.New(ravi.Config{
-			Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(to.Account.AccessToken)},
-			BaseURL:     "https://ravi.test", Transport: to.Server.RoundTripper(), Logger: log,
-			Observe: func(ctx context.Context, r ravi.Request) {
-				e.metrics.Ravi(r)
-				tracer.Ravi(ctx, r)
-			},
-		})
+		return harness.RaviClient(to, ravi.Config{Logger: log, Observe: func(ctx context.Context, r ravi.Request) {
+			e.metrics.Ravi(r)
+			tracer.Ravi(ctx, r)
+		}})
 	}
-	account := &session.Account{Connect: func() (*ravi.Client, error) { return connect(e.ravi) }}
-	accounts := &session.Accounts{Connect: func(folder string) (*ravi.Client, error) {
-		if e.folders[folder] == nil {
-			return nil, config.ErrNoCredentials
-		}
-		return connect(e.folders[folder])
-	}}
-	e.hub = inbox.New(inbox.Config{Logger: log, ProgressEvery: 20 * time.Millisecond, Observe: e.metrics.Wait})
+	system := harness.NewSystem(t, harness.SystemConfig{
+		Connect: func() (*ravi.Client, error) { return connect(e.ravi) },
+		ConnectFolder: func(folder string) (*ravi.Client, error) {
+			if e.folders[folder] == nil {
+				return nil, config.ErrNoCredentials
+			}
+			return connect(e.folders[folder])
+		},
+		Store: e.store,
+		Inbox: inbox.Config{Logger: log, ProgressEvery: 20 * time.Millisecond, Observe: e.metrics.Wait},
+	})
+	e.hub, e.deps = system.Inbox, system.Deps
 	e.metrics.Inbox(e.hub.Stats)
 	e.sessions = &session.Sessions{}
-	e.deps = &tool.Deps{
-		Account: account, Accounts: accounts, Store: e.store, Inbox: e.hub,
-		Resolver: &session.Resolver{Account: account, Accounts: accounts, Store: e.store},
-	}
 	s, err := server.New(server.Config{Version: "test", Reveals: server.NewReveals(-1), Metrics: e.metrics, Tracer: tracer, Log: log, Deps: e.deps})
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -139,9 +135,7 @@ func serveTraced(t testing.TB, tracer *server.Tracer, adjust func(*endpoint)) *e
 		stop()
 		assert.NoError(t, <-e.ended)
 		e.ended <- nil
-		e.hub.Close()
-		_ = account.Close()
-		_ = accounts.Close()
+		system.Close()
 	})
 	return e
 }

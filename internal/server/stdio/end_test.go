@@ -8,12 +8,10 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -21,26 +19,6 @@ import (
 	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/internal/server/stdio"
 )
-
-// syncBuffer is a buffer that several goroutines may write.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-func (b *syncBuffer) logger() zerolog.Logger { return zerolog.New(b) }
 
 // echo calls piped in at once, then the end of input: each is answered, however the goroutines run.
 func TestPipedCallsAreAllAnswered(t *testing.T) {

@@ -9,12 +9,14 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/internal/server/jsonrpc/jsonrpctest"
 	"ravi-mcp/internal/server/stdio"
+	"ravi-mcp/internal/test/harness"
 )
 
 // Whatever stands on a line, it gets the right error, nothing of it is repeated, and the server goes on.
@@ -23,8 +25,8 @@ func TestMalformedLinesAreAnswered(t *testing.T) {
 	for _, story := range jsonrpctest.BadMessages() {
 		t.Run(story.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var log syncBuffer
-				c := connect(t, &stdio.Server{MCP: tools(), Log: log.logger()})
+				var log harness.Output
+				c := connect(t, &stdio.Server{MCP: tools(), Log: zerolog.New(&log)})
 				c.send(story.Raw)
 				refused := c.next()
 				require.NotNil(t, refused.Error)
@@ -105,7 +107,7 @@ func (xs) Read(p []byte) (int, error) { return copy(p, block), nil }
 func TestIDsComeBackUnchanged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var raw lineCatcher
+		var raw harness.Output
 		c := connect(t, &stdio.Server{MCP: tools(), Out: &raw})
 		ids := []string{"0", "-1", "9007199254740993", "123456789012345678901234567890", `""`, `"a b"`, `"\u00e9\n"`, `"é"`}
 		for _, id := range ids {
@@ -123,5 +125,3 @@ func TestIDsComeBackUnchanged(t *testing.T) {
 		}
 	})
 }
-
-type lineCatcher = syncBuffer

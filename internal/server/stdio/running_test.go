@@ -7,11 +7,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/server/jsonrpc"
 	"ravi-mcp/internal/server/stdio"
+	"ravi-mcp/internal/test/harness"
 )
 
 // Whatever number of calls waits for a message, another call is answered at once: the clock of the bubble does not move.
@@ -165,8 +167,8 @@ func TestDuplicateRequestIDIsRefused(t *testing.T) {
 func TestPanicIsAnInternalErrorWithAnID(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log syncBuffer
-		c := connect(t, &stdio.Server{MCP: tools(), Log: log.logger()})
+		var log harness.Output
+		c := connect(t, &stdio.Server{MCP: tools(), Log: zerolog.New(&log)})
 		c.send(call("7", "panic", `{}`))
 		failed := c.next()
 		assert.JSONEq(t, "7", string(failed.ID))

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"ravi-mcp/internal/inbox"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
@@ -74,8 +76,8 @@ func NewSystem(t testing.TB, cfg SystemConfig) *System {
 	}
 	s.Close = sync.OnceFunc(func() {
 		s.Inbox.Close()
-		_ = s.Account.Close()
-		_ = s.Accounts.Close()
+		assert.NoError(t, s.Account.Close())
+		assert.NoError(t, s.Accounts.Close())
 	})
 	t.Cleanup(s.Close)
 	return s

@@ -21,13 +21,13 @@ import (
 	"ravi-mcp/session/lease"
 )
 
-// towns are Ravis by the folder of the account; "" is the server's own.
-type towns struct {
+// accountFolders are Ravis by the folder of the account; "" is the server's own.
+type accountFolders struct {
 	by     map[string]*sandboxtest.Instance
 	broken atomic.Value // the folder that is broken
 }
 
-func (r *towns) connect(folder string) (*ravi.Client, error) {
+func (r *accountFolders) connect(folder string) (*ravi.Client, error) {
 	at := r.by[folder]
 	if at == nil || r.broken.Load() == folder {
 		return nil, errors.New("the folder is broken")
@@ -39,7 +39,7 @@ func (r *towns) connect(folder string) (*ravi.Client, error) {
 }
 
 // server is the leases of one process with these accounts, and what gives the client of one.
-func (r *towns) server(dir string) (*lease.Manager, func(folder string) *ravi.Client) {
+func (r *accountFolders) server(dir string) (*lease.Manager, func(folder string) *ravi.Client) {
 	own := &session.Account{Connect: func() (*ravi.Client, error) { return r.connect("") }}
 	accounts := &session.Accounts{Connect: r.connect}
 	client := func(folder string) *ravi.Client {
@@ -55,23 +55,18 @@ func TestLeaseIsSettledByItsAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		year := sandbox.Config{TokenLife: 1000 * 24 * time.Hour}
 		north, south, own := sandboxtest.Memory(t, year), sandboxtest.Memory(t, year), sandboxtest.Memory(t, year)
-		all := &towns{by: map[string]*sandboxtest.Instance{"": own, "/north": north, "/south": south}}
+		all := &accountFolders{by: map[string]*sandboxtest.Instance{"": own, "/north": north, "/south": south}}
 		dir := filepath.Join(t.TempDir(), "leases")
 		create := func(l *lease.Manager, client *ravi.Client, caller string) {
-			require.NoError(t, l.Claim(client, "task"))
-			intent, err := l.Begin(client, caller, "task", time.Hour, nil)
+			_, err := creation{caller: caller, name: "task", ttl: time.Hour}.run(t.Context(), l, client)
 			require.NoError(t, err)
-			made, err := client.CreateIdentity(t.Context(), ravi.NewIdentity{Name: "task", Email: intent.Address(), Known: []string{}})
-			require.NoError(t, err)
-			intent.Created(*made)
 		}
 		first, client := all.server(dir)
 		first.Start()
 		for folder := range all.by {
 			create(first, client(folder), "caller "+folder)
 		}
-		time.Sleep(61 * time.Minute)
-		synctest.Wait()
+		wait(61 * time.Minute)
 		for folder, at := range all.by {
 			assert.Empty(t, names(at), folder)
 		}
@@ -87,14 +82,12 @@ func TestLeaseIsSettledByItsAccount(t *testing.T) {
 		client("/north")
 		client("/south")
 		second.Start()
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
+		wait(2 * time.Minute)
 		assert.Equal(t, []string{"kept"}, names(north))
 		assert.Equal(t, []string{"kept"}, names(own))
-		assert.ElementsMatch(t, []string{"kept", "task"}, names(south), "nobody can delete it yet")
+		assert.ElementsMatch(t, []string{"kept", "task"}, names(south), "its account is not there yet")
 		all.broken.Store("none") // the folder is repaired
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
+		wait(2 * time.Minute)
 		assert.Equal(t, []string{"kept"}, names(south))
 		second.End(t.Context())
 		assert.Empty(t, files(t, dir))
@@ -107,7 +100,7 @@ func TestNameInFlightBelongsToItsAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		year := sandbox.Config{TokenLife: 1000 * 24 * time.Hour}
 		north, own := sandboxtest.Memory(t, year), sandboxtest.Memory(t, year)
-		all := &towns{by: map[string]*sandboxtest.Instance{"": own, "/north": north}}
+		all := &accountFolders{by: map[string]*sandboxtest.Instance{"": own, "/north": north}}
 		dir := filepath.Join(t.TempDir(), "leases")
 		first, client := all.server(dir)
 		first.Start()
@@ -123,8 +116,7 @@ func TestNameInFlightBelongsToItsAccount(t *testing.T) {
 		require.ErrorIs(t, other.Claim(clientOfOther("/north"), "task"), lease.ErrNameInFlight)
 		other.End(t.Context())
 
-		time.Sleep(3 * time.Hour)
-		synctest.Wait()
+		wait(3 * time.Hour)
 		assert.Empty(t, names(north), "it was found by its name, and deleted when it was not used")
 	})
 }

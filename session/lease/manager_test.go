@@ -1,7 +1,6 @@
 package lease_test
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -20,28 +19,6 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session/lease"
 )
-
-// create does what create_identity does with a name that is free.
-func (p *process) create(ctx context.Context, name string, ttl time.Duration) (string, error) {
-	client, err := p.Account.Client()
-	if err != nil {
-		return "", err
-	}
-	if err := p.Claim(client, name); err != nil {
-		return "", err
-	}
-	intent, err := p.Begin(client, "local", name, ttl, nil)
-	if err != nil {
-		return "", err
-	}
-	made, err := client.CreateIdentity(ctx, ravi.NewIdentity{Name: name, Email: intent.Address(), Known: []string{}})
-	if err != nil {
-		intent.Failed(err)
-		return "", err
-	}
-	intent.Created(*made)
-	return made.UUID, nil
-}
 
 func names(ravis *sandboxtest.Instance) []string {
 	all := []string{}
@@ -79,20 +56,17 @@ func TestUnusedLeaseEnds(t *testing.T) {
 		p := newProcess(t, ravis, dir, true)
 		p.Start()
 		defer p.End(t.Context())
-		uuid, err := p.create(t.Context(), "task", time.Hour)
-		require.NoError(t, err)
+		uuid := p.mustCreate(t, "task", time.Hour)
 		for range 5 {
 			time.Sleep(50 * time.Minute)
 			p.Used("local", uuid)
 		}
 		assert.Equal(t, []string{"other", "task"}, names(ravis), "use renews it")
 		time.Sleep(30 * time.Minute)
-		p.Used("somebody else", uuid)
-		time.Sleep(29 * time.Minute)
-		synctest.Wait()
+		p.Used("another", uuid)
+		wait(29 * time.Minute)
 		assert.Equal(t, []string{"other", "task"}, names(ravis))
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
+		wait(2 * time.Minute)
 		assert.Equal(t, []string{"other"}, names(ravis))
 		assert.Empty(t, files(t, dir), "nothing is left to note")
 	})
@@ -103,7 +77,7 @@ func TestIntentIsNotedBeforeTheCreationIsSent(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		p := newProcess(t, ravis, dir, false)
 		var noted []string
-		p.wire.seen = func(r *http.Request) {
+		p.wire.observe = func(r *http.Request) {
 			if r.Method != http.MethodPost {
 				return
 			}
@@ -119,8 +93,7 @@ func TestIntentIsNotedBeforeTheCreationIsSent(t *testing.T) {
 				assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm(), name)
 			}
 		}
-		_, err := p.create(t.Context(), "task", time.Hour)
-		require.NoError(t, err)
+		p.mustCreate(t, "task", time.Hour)
 		assert.Equal(t, []string{"task"}, noted)
 		info, err := os.Stat(dir)
 		require.NoError(t, err)
@@ -136,8 +109,7 @@ func TestIntentIsNotedBeforeTheCreationIsSent(t *testing.T) {
 func TestKilledProcessIsReapedByTheNextOnly(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		first, second := newProcess(t, ravis, dir, false), newProcess(t, ravis, dir, false)
-		_, err := first.create(t.Context(), "task", time.Hour)
-		require.NoError(t, err)
+		first.mustCreate(t, "task", time.Hour)
 		second.Start()
 		synctest.Wait()
 		assert.Equal(t, []string{"other", "task"}, names(ravis), "the first one lives")
@@ -149,8 +121,7 @@ func TestKilledProcessIsReapedByTheNextOnly(t *testing.T) {
 		time.Sleep(time.Minute)
 		assert.Equal(t, []string{"other", "task"}, names(ravis), "Ravi is down")
 		ravis.Server.Faults().Clear()
-		time.Sleep(10 * time.Minute)
-		synctest.Wait()
+		wait(10 * time.Minute)
 		assert.Equal(t, []string{"other"}, names(ravis))
 		second.End(t.Context())
 		third.End(t.Context())
@@ -162,8 +133,7 @@ func TestLeasesOfOtherCredentialsAreLeftAlone(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		first := newProcess(t, ravis, dir, false)
 		first.Credential = func(*ravi.Client) string { return "another" }
-		_, err := first.create(t.Context(), "theirs", time.Hour)
-		require.NoError(t, err)
+		first.mustCreate(t, "theirs", time.Hour)
 		first.Kill()
 		second := newProcess(t, ravis, dir, false)
 		second.Start()
@@ -183,7 +153,7 @@ func TestLeasesOfOtherCredentialsAreLeftAlone(t *testing.T) {
 func TestUnansweredCreationIsLookedFor(t *testing.T) {
 	lose := func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		p := newProcess(t, ravis, dir, false)
-		p.wire.mute.Store(true)
+		p.wire.loseAnswers.Store(true)
 		_, err := p.create(t.Context(), "task", time.Hour)
 		require.Error(t, err)
 		p.Kill()
@@ -191,8 +161,7 @@ func TestUnansweredCreationIsLookedFor(t *testing.T) {
 	reap := func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		next := newProcess(t, ravis, dir, false)
 		next.Start()
-		time.Sleep(time.Minute + 20*time.Second)
-		synctest.Wait()
+		wait(time.Minute + 20*time.Second)
 		assert.Contains(t, names(ravis), "task", "it is not certain yet")
 		time.Sleep(time.Minute)
 		next.End(t.Context())
@@ -205,15 +174,15 @@ func TestUnansweredCreationIsLookedFor(t *testing.T) {
 			assert.Equal(t, []string{"other"}, names(ravis))
 		})
 	})
-	t.Run("somebody made another", func(t *testing.T) {
+	t.Run("another was made elsewhere", func(t *testing.T) {
 		leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 			lose(t, ravis, dir)
 			ravis.CreateIdentity(t, sandbox.NewIdentity{Name: "task"})
 			reap(t, ravis, dir)
-			assert.Equal(t, []string{"other", "task"}, names(ravis), "somebody's has another address")
+			assert.Equal(t, []string{"other", "task"}, names(ravis), "that one has another address")
 		})
 	})
-	t.Run("only somebody's exists", func(t *testing.T) {
+	t.Run("only one made elsewhere exists", func(t *testing.T) {
 		leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 			p := newProcess(t, ravis, dir, false)
 			_, err := p.create(t.Context(), "first", time.Hour)
@@ -243,9 +212,8 @@ func TestUnansweredCreationIsLookedFor(t *testing.T) {
 	t.Run("another lease's is not it", func(t *testing.T) {
 		leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 			p := newProcess(t, ravis, dir, false)
-			client, err := p.Account.Client()
-			require.NoError(t, err)
-			_, err = p.Begin(client, "local", "task", time.Hour, nil)
+			client := p.client(t)
+			_, err := p.Begin(client, "local", "task", time.Hour, nil)
 			require.NoError(t, err)
 			second := newProcess(t, ravis, dir, true)
 			_, err = second.create(t.Context(), "task", 10*time.Hour)
@@ -254,8 +222,7 @@ func TestUnansweredCreationIsLookedFor(t *testing.T) {
 			_, err = second.create(t.Context(), "task", 10*time.Hour)
 			require.ErrorIs(t, err, lease.ErrNameInFlight, "Ravi may still be at it")
 			time.Sleep(time.Minute + 35*time.Second)
-			_, err = second.create(t.Context(), "task", 10*time.Hour)
-			require.NoError(t, err)
+			second.mustCreate(t, "task", 10*time.Hour)
 			reap(t, ravis, dir+"/none")
 			third := newProcess(t, ravis, dir, false)
 			third.Sweep(t.Context())
@@ -286,8 +253,7 @@ func TestRefusedCreationLeavesNoLease(t *testing.T) {
 func TestPersistentLeasesSurviveARestart(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		first := newProcess(t, ravis, dir, true)
-		uuid, err := first.create(t.Context(), "task", time.Hour)
-		require.NoError(t, err)
+		uuid := first.mustCreate(t, "task", time.Hour)
 		first.End(t.Context())
 		beside := newProcess(t, ravis, dir, false)
 		beside.Start()
@@ -296,8 +262,7 @@ func TestPersistentLeasesSurviveARestart(t *testing.T) {
 		second.Start()
 		synctest.Wait()
 		second.Used("local", uuid)
-		time.Sleep(50 * time.Minute)
-		synctest.Wait()
+		wait(50 * time.Minute)
 		assert.Equal(t, []string{"other", "task"}, names(ravis))
 		second.Kill()
 		time.Sleep(2 * time.Hour)

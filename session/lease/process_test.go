@@ -2,12 +2,14 @@ package lease_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -22,16 +24,16 @@ import (
 )
 
 // process is one server as far as leases go. Everything that it does to the
-// world outside goes over its wire or its disk, so that it can be killed between
+// outside goes over its wire or its disk, so that it can be killed between
 // any two of these steps.
 type process struct {
 	*lease.Manager
 	wire *wire
-	life *life
+	life *lifetime
 }
 
 func newProcess(t require.TestingT, ravis *sandboxtest.Instance, dir string, shared bool) *process {
-	p := &process{life: &life{left: -1}}
+	p := &process{life: &lifetime{left: -1}}
 	p.wire = &wire{RoundTripper: ravis.Server.RoundTripper(), life: p.life}
 	credentials := config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(ravis.Account.AccessToken)}
 	if ravis.Account.ManagementKey != "" {
@@ -40,50 +42,104 @@ func newProcess(t require.TestingT, ravis *sandboxtest.Instance, dir string, sha
 	p.Manager = &lease.Manager{Dir: dir, Persistent: shared, Account: &session.Account{Connect: func() (*ravi.Client, error) {
 		return ravi.New(ravi.Config{Credentials: credentials, BaseURL: "https://ravi.test", Transport: p.wire, RetryTime: time.Second})
 	}}}
-	p.SetDisk(&mortalDisk{life: p.life})
+	p.SetDisk(&crashingDisk{life: p.life})
 	p.life.end = p.Manager.Kill
 	return p
 }
 
-// Kill is kill -9, at this moment.
+// Kill ends the process at this moment.
 func (p *process) Kill() {
 	p.life.mu.Lock()
-	p.life.dead = true
+	p.life.ended = true
 	p.life.mu.Unlock()
 	p.Manager.Kill()
 }
 
-var errDead = errors.New("the process is dead")
-
-// life counts what a process does to the outside, and ends it before the step
-// that it is doomed to.
-type life struct {
-	mu   sync.Mutex
-	left int // steps; negative: any number
-	dead bool
-	end  func()
+// client is the client of its account.
+func (p *process) client(t require.TestingT) *ravi.Client {
+	client, err := p.Account.Client()
+	require.NoError(t, err)
+	return client
 }
 
-func (l *life) doom(steps int) {
+// create creates an identity for the caller "local".
+func (p *process) create(ctx context.Context, name string, ttl time.Duration) (string, error) {
+	client, err := p.Account.Client()
+	if err != nil {
+		return "", err
+	}
+	return creation{caller: "local", name: name, ttl: ttl}.run(ctx, p.Manager, client)
+}
+
+func (p *process) mustCreate(t testing.TB, name string, ttl time.Duration) string {
+	t.Helper()
+	uuid, err := p.create(t.Context(), name, ttl)
+	require.NoError(t, err)
+	return uuid
+}
+
+// creation is a call of create_identity with a name that is free.
+type creation struct {
+	caller, name string
+	ttl          time.Duration
+	known        func() []string // uuids that bear the name; nil: there are none
+	between      func()          // runs before the creation is sent; nil: nothing does
+}
+
+func (c creation) run(ctx context.Context, m *lease.Manager, client *ravi.Client) (string, error) {
+	if c.known == nil {
+		c.known = func() []string { return []string{} }
+	}
+	if err := m.Claim(client, c.name); err != nil {
+		return "", err
+	}
+	intent, err := m.Begin(client, c.caller, c.name, c.ttl, c.known())
+	if err != nil {
+		return "", err
+	}
+	if c.between != nil {
+		c.between()
+	}
+	made, err := client.CreateIdentity(ctx, ravi.NewIdentity{Name: c.name, Email: intent.Address(), Known: c.known()})
+	if err != nil {
+		intent.Failed(err)
+		return "", err
+	}
+	intent.Created(*made)
+	return made.UUID, nil
+}
+
+var errDead = errors.New("the process is dead")
+
+// lifetime counts what a process does to the outside, and ends it before the step
+// that killAfter has set.
+type lifetime struct {
+	mu    sync.Mutex
+	left  int // steps; negative: any number
+	ended bool
+	end   func()
+}
+
+func (l *lifetime) killAfter(steps int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.left = steps
 }
 
-func (l *life) over() bool {
+func (l *lifetime) dead() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.dead
+	return l.ended
 }
 
-func (l *life) step() error {
+func (l *lifetime) step() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case l.dead:
+	case l.ended:
 		return errDead
 	case l.left == 0:
-		l.dead = true
+		l.ended = true
 		go l.end() // the system gives its locks back
 		return errDead
 	case l.left > 0:
@@ -95,19 +151,19 @@ func (l *life) step() error {
 // wire is the way of one process to Ravi.
 type wire struct {
 	http.RoundTripper
-	life  *life
-	down  atomic.Bool         // nothing arrives
-	mute  atomic.Bool         // creations arrive, their answers do not
-	slow  atomic.Int64        // creations arrive so much later, and are not answered
-	plain bool                // Ravi gives no address that it is asked for
-	seen  func(*http.Request) // looks at what is sent
+	life        *lifetime
+	down        atomic.Bool         // nothing arrives
+	loseAnswers atomic.Bool         // creations arrive, their answers do not
+	delay       atomic.Int64        // creations arrive so much later, and are not answered
+	noAddresses bool                // Ravi gives no address that it is asked for
+	observe     func(*http.Request) // looks at what is sent
 }
 
 var errWire = errors.New("the line is broken")
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	if w.seen != nil {
-		w.seen(r)
+	if w.observe != nil {
+		w.observe(r)
 	}
 	if err := w.life.step(); err != nil {
 		return nil, err
@@ -116,10 +172,10 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errWire
 	}
 	create := r.Method == http.MethodPost
-	if create && w.plain {
+	if create && w.noAddresses {
 		r = withoutAddress(r)
 	}
-	if later := time.Duration(w.slow.Load()); create && later > 0 {
+	if later := time.Duration(w.delay.Load()); create && later > 0 {
 		go w.deliver(r, later)
 		return nil, errWire
 	}
@@ -127,7 +183,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if create && w.mute.Load() {
+	if create && w.loseAnswers.Load() {
 		w.down.Store(true)
 		err = errWire
 	}
@@ -166,49 +222,49 @@ func withoutAddress(r *http.Request) *http.Request {
 	return out
 }
 
-// mortalDisk is the disk of one process. Of the line that a process is writing
+// crashingDisk is the disk of one process. Of the line that a process is writing
 // when it is killed, half is written.
-type mortalDisk struct {
+type crashingDisk struct {
 	lease.OSDisk
-	life *life
+	life *lifetime
 }
 
-func (d *mortalDisk) Mkdir(dir string) error {
+func (d *crashingDisk) Mkdir(dir string) error {
 	if err := d.life.step(); err != nil {
 		return err
 	}
 	return d.OSDisk.Mkdir(dir)
 }
 
-func (d *mortalDisk) Lock(path string) (*flock.Flock, bool, error) {
+func (d *crashingDisk) Lock(path string) (*flock.Flock, bool, error) {
 	if err := d.life.step(); err != nil {
 		return nil, false, err
 	}
 	return d.OSDisk.Lock(path)
 }
 
-func (d *mortalDisk) Create(path string) (lease.AppendFile, error) {
+func (d *crashingDisk) Create(path string) (lease.AppendFile, error) {
 	if err := d.life.step(); err != nil {
 		return nil, err
 	}
-	return d.mortal(d.OSDisk.Create(path))
+	return d.crashing(d.OSDisk.Create(path))
 }
 
-func (d *mortalDisk) Open(path string) (lease.AppendFile, error) {
+func (d *crashingDisk) Open(path string) (lease.AppendFile, error) {
 	if err := d.life.step(); err != nil {
 		return nil, err
 	}
-	return d.mortal(d.OSDisk.Open(path))
+	return d.crashing(d.OSDisk.Open(path))
 }
 
-func (d *mortalDisk) mortal(f lease.AppendFile, err error) (lease.AppendFile, error) {
+func (d *crashingDisk) crashing(f lease.AppendFile, err error) (lease.AppendFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &mortalFile{AppendFile: f, life: d.life}, nil
+	return &crashingFile{AppendFile: f, life: d.life}, nil
 }
 
-func (d *mortalDisk) Remove(path string) error {
+func (d *crashingDisk) Remove(path string) error {
 	if err := d.life.step(); err != nil {
 		return err
 	}
@@ -216,15 +272,15 @@ func (d *mortalDisk) Remove(path string) error {
 }
 
 // SyncFolder has nothing to do, as Sync has not.
-func (d *mortalDisk) SyncFolder(string) {}
+func (d *crashingDisk) SyncFolder(string) {}
 
-type mortalFile struct {
+type crashingFile struct {
 	lease.AppendFile
-	life *life
+	life *lifetime
 }
 
-func (f *mortalFile) Write(line []byte) (int, error) {
-	was := f.life.over()
+func (f *crashingFile) Write(line []byte) (int, error) {
+	was := f.life.dead()
 	if err := f.life.step(); err != nil {
 		if !was {
 			_, _ = f.AppendFile.Write(line[:len(line)/2])
@@ -236,4 +292,4 @@ func (f *mortalFile) Write(line []byte) (int, error) {
 
 // Sync is a step at which a process can be killed. The test does not lose the
 // machine's memory, so nothing has to reach the disk.
-func (f *mortalFile) Sync() error { return f.life.step() }
+func (f *crashingFile) Sync() error { return f.life.step() }

@@ -19,13 +19,13 @@ import (
 )
 
 // ephemeral creates a leased identity, with whatever goes wrong.
-func (w *world) ephemeral(t *rapid.T) {
+func (w *simulation) ephemeral(t *rapid.T) {
 	p, name := w.pick(t), leaseNames.Draw(t, "name")
 	if p.wire.down.Load() || len(w.named(name)) > 0 {
 		return // the tool refuses
 	}
 	fates := []string{"fine", "fine", "fine", "lost", "lost once", "unsent", "refused", "broken", "done and broken", "killed"}
-	if !w.plain {
+	if !w.noAddresses {
 		fates = append(fates, "slow", "slow and cut off", "with a twin", "lost with a twin")
 	}
 	fate := rapid.SampledFrom(fates).Draw(t, "fate")
@@ -36,19 +36,19 @@ func (w *world) ephemeral(t *rapid.T) {
 	between := func() {}
 	switch fate {
 	case "killed":
-		p.life.doom(steps)
+		p.life.killAfter(steps)
 	case "lost":
-		p.wire.mute.Store(true)
+		p.wire.loseAnswers.Store(true)
 	case "unsent":
 		between = func() { p.wire.down.Store(true) }
 	case "slow":
-		p.wire.slow.Store(int64(time.Duration(steps+1) * 2 * time.Second))
+		p.wire.delay.Store(int64(time.Duration(steps+1) * 2 * time.Second))
 	case "slow and cut off":
-		p.wire.slow.Store(int64(time.Duration(steps+1) * 4 * time.Second))
+		p.wire.delay.Store(int64(time.Duration(steps+1) * 4 * time.Second))
 		defer time.AfterFunc(50*time.Millisecond, func() { p.wire.down.Store(true) }).Stop()
 	case "with a twin", "lost with a twin":
-		p.wire.mute.Store(fate == "lost with a twin")
-		between = func() { w.elsewhere(name) }
+		p.wire.loseAnswers.Store(fate == "lost with a twin")
+		between = func() { w.createElsewhere(name) }
 	case "lost once":
 		fault.Perform, fault.Cut = true, true
 	case "refused":
@@ -67,34 +67,32 @@ func (w *world) ephemeral(t *rapid.T) {
 	case p.Registry != nil && w.shared.down.Load():
 		require.Error(t, err)
 		require.Len(t, w.named(name), before, "nothing is created without a note")
-	case fate == "fine" && err != nil && !p.life.over():
+	case fate == "fine" && err != nil && !p.life.dead():
 		require.ErrorIs(t, err, lease.ErrNameInFlight)
 	}
 	synctest.Wait()
 	faults.Clear()
-	p.wire.slow.Store(0)
-	p.wire.mute.Store(false)
-	w.bury()
+	p.wire.delay.Store(0)
+	p.wire.loseAnswers.Store(false)
+	w.noteKilled()
 }
 
 // forGood creates an identity that is no lease: through a server, or elsewhere.
-func (w *world) forGood(t *rapid.T) {
+func (w *simulation) forGood(t *rapid.T) {
 	name := leaseNames.Draw(t, "name")
 	if !rapid.Bool().Draw(t, "elsewhere") {
 		p := w.pick(t)
-		client, err := p.Account.Client()
-		require.NoError(t, err)
-		if len(w.named(name)) > 0 || p.Claim(client, name) != nil {
+		if len(w.named(name)) > 0 || p.Claim(p.client(t), name) != nil {
 			return
 		}
 	}
-	w.elsewhere(name)
+	w.createElsewhere(name)
 }
 
 // living picks a lease whose server lives.
-func (w *world) living(t *rapid.T) *leasedIdentity {
+func (w *simulation) living(t *rapid.T) *leasedIdentity {
 	all := slices.DeleteFunc(slices.Clone(w.leases), func(l *leasedIdentity) bool {
-		return w.by(l) == nil || time.Since(l.used) >= worldTTL
+		return w.by(l) == nil || time.Since(l.used) >= simulationTTL
 	})
 	if len(all) == 0 {
 		return nil
@@ -103,67 +101,65 @@ func (w *world) living(t *rapid.T) *leasedIdentity {
 }
 
 // remove is delete_identity.
-func (w *world) remove(t *rapid.T) {
+func (w *simulation) remove(t *rapid.T) {
 	l := w.living(t)
 	if l == nil {
 		return
 	}
 	p := w.through(t, l)
 	if rapid.Bool().Draw(t, "killed") {
-		p.life.doom(rapid.IntRange(0, 5).Draw(t, "steps"))
+		p.life.killAfter(rapid.IntRange(0, 5).Draw(t, "steps"))
 	}
 	w.leases = slices.DeleteFunc(w.leases, func(other *leasedIdentity) bool { return other == l })
-	client, err := p.Account.Client()
-	require.NoError(t, err)
-	if client.DeleteIdentity(w.t.Context(), l.uuid) == nil {
+	if p.client(t).DeleteIdentity(w.t.Context(), l.uuid) == nil {
 		p.Forget(l.uuid)
 	}
-	w.bury()
+	w.noteKilled()
 }
 
 // use renews a lease, now and then so often that its journal is written anew.
-func (w *world) use(t *rapid.T) {
+func (w *simulation) use(t *rapid.T) {
 	l := w.living(t)
 	if l == nil {
 		return
 	}
 	p := w.through(t, l)
 	if rapid.IntRange(0, 3).Draw(t, "killed") == 0 {
-		p.life.doom(rapid.IntRange(0, 20).Draw(t, "steps"))
+		p.life.killAfter(rapid.IntRange(0, 20).Draw(t, "steps"))
 	}
 	for range rapid.SampledFrom([]int{1, 1, 12}).Draw(t, "times") {
-		if p.life.over() || time.Since(l.used) >= worldTTL {
+		if p.life.dead() || time.Since(l.used) >= simulationTTL {
 			break
 		}
 		p.Used("local", l.uuid)
-		if !p.life.over() {
+		if !p.life.dead() {
 			w.used(l, p)
 			time.Sleep(61 * time.Second)
 		}
 	}
-	w.bury()
+	w.noteKilled()
 }
 
 // end ends a server, in whatever way.
-func (w *world) end(t *rapid.T, p *process) {
+func (w *simulation) end(t *rapid.T, p *process) {
 	switch rapid.IntRange(0, 3).Draw(t, "end") {
 	case 0:
 		p.Kill()
 	case 1: // killed while it ends
-		p.life.doom(rapid.IntRange(0, 15).Draw(t, "steps"))
+		p.life.killAfter(rapid.IntRange(0, 15).Draw(t, "steps"))
 		fallthrough
 	default:
-		w.gone(p) // from here on it deletes
+		w.drop(p) // from here on it deletes
 		p.End(w.t.Context())
 	}
 	synctest.Wait()
-	if !p.life.over() {
-		p.life.doom(0)
+	if !p.life.dead() {
+		p.life.killAfter(0)
 	}
-	w.gone(p)
+	w.drop(p)
 }
 
-func (w *world) steps() map[string]func(*rapid.T) {
+func (w *simulation) steps() map[string]func(*rapid.T) {
 	down := sandbox.Fault{Method: "DELETE", Status: 503, Count: -1}
 	return map[string]func(*rapid.T){
 		"start": func(t *rapid.T) {
@@ -177,9 +173,9 @@ func (w *world) steps() map[string]func(*rapid.T) {
 		"remove":     w.remove,
 		"use":        w.use,
 		"end":        func(t *rapid.T) { w.end(t, w.pick(t)) },
-		"doom":       func(t *rapid.T) { w.pick(t).life.doom(rapid.IntRange(0, 9).Draw(t, "steps")) },
+		"kill":       func(t *rapid.T) { w.pick(t).life.killAfter(rapid.IntRange(0, 9).Draw(t, "steps")) },
 		"cut off":    func(t *rapid.T) { w.pick(t).wire.down.Store(true) },
-		"mend":       func(t *rapid.T) { w.mend(w.pick(t)) },
+		"repair":     func(t *rapid.T) { w.repair(w.pick(t)) },
 		"no deletions": func(*rapid.T) {
 			w.ravi.Server.Faults().Clear()
 			w.ravi.Server.Faults().Add(down)
@@ -194,12 +190,12 @@ func (w *world) steps() map[string]func(*rapid.T) {
 
 // finish lets one server live on, of those that are there or a new one, mends
 // everything, and looks whether exactly what is no lease is left in the end.
-func (w *world) finish(t *rapid.T) {
+func (w *simulation) finish(t *rapid.T) {
 	w.outage(false)
-	w.bury()
+	w.noteKilled()
 	keep := len(w.processes) > 0 && rapid.Bool().Draw(t, "one lives on") && (w.shared == nil || w.processes[0].Persistent)
 	for _, p := range slices.Clone(w.processes) {
-		if p.life.doom(-1); !keep || p != w.processes[0] {
+		if p.life.killAfter(-1); !keep || p != w.processes[0] {
 			w.end(t, p)
 		}
 	}
@@ -207,12 +203,12 @@ func (w *world) finish(t *rapid.T) {
 		w.start(rapid.Bool().Draw(t, "last is shared") || w.shared != nil)
 	}
 	last := w.processes[0]
-	w.mend(last)
+	w.repair(last)
 	w.ravi.Server.Faults().Clear()
-	time.Sleep(worldTTL + 15*time.Minute)
+	time.Sleep(simulationTTL + 15*time.Minute)
 	w.check(t)
 	for uuid, name := range w.identities() {
-		require.Contains(t, w.lasting, uuid, "%s was ephemeral", name)
+		require.Contains(t, w.permanent, uuid, "%s was ephemeral", name)
 	}
 	last.End(w.t.Context())
 	left, err := filepath.Glob(filepath.Join(w.dir, "*"))
@@ -221,30 +217,30 @@ func (w *world) finish(t *rapid.T) {
 }
 
 // Whatever happens in whatever order, after the time to live no ephemeral
-// identity is left, and no other identity is ever gone (issue 6, T7). With
+// identity is left, and no other identity is ever gone (SECURITY.md T7). With
 // -rapid.checks=N every part does N orders instead of 100.
 func TestLeasesInRandomOrder(t *testing.T) {
 	for part := range 10 {
 		t.Run(fmt.Sprint(part), func(t *testing.T) {
 			t.Parallel()
-			rapid.Check(t, func(rt *rapid.T) { inWorld(t, rt, part == 9, nil) })
+			rapid.Check(t, func(rt *rapid.T) { simulate(t, rt, part == 9, nil) })
 		})
 	}
 }
 
-// inWorld runs one order in a bubble of its own, so that its time is not the
+// simulate runs one order in a bubble of its own, so that its time is not the
 // time that rapid goes by.
-func inWorld(t *testing.T, rt *rapid.T, plain bool, redis *redistest.Server) {
+func simulate(t *testing.T, rt *rapid.T, noAddresses bool, redis *redistest.Server) {
 	var failed any
 	synctest.Test(t, func(t *testing.T) {
 		config := sandbox.Config{Era: sandbox.EraKeys}
-		if plain {
+		if noAddresses {
 			config = sandbox.Config{Era: sandbox.EraTokens, TokenLife: 1000 * time.Hour}
 		}
-		w := &world{
-			t: t, plain: plain, dir: filepath.Join(t.TempDir(), "leases"),
-			ravi:    sandboxtest.Memory(t, config),
-			lasting: map[string]string{}, open: map[string]time.Time{},
+		w := &simulation{
+			t: t, noAddresses: noAddresses, dir: filepath.Join(t.TempDir(), "leases"),
+			ravi:      sandboxtest.Memory(t, config),
+			permanent: map[string]string{}, open: map[string]time.Time{},
 		}
 		if redis != nil {
 			w.shared = share(t, redis)
@@ -261,7 +257,7 @@ func inWorld(t *testing.T, rt *rapid.T, plain bool, redis *redistest.Server) {
 		w.finish(rt)
 	})
 	if strings.Contains(fmt.Sprintf("%T", failed), "invalidData") {
-		panic(failed) // an order that cannot be; rapid tells the two apart by where they panic
+		panic(failed) // an order that cannot be; rapid distinguishes the two by where they panic
 	}
 	if failed != nil {
 		panic(failed)

@@ -24,13 +24,13 @@ type shared struct {
 	pace     time.Duration // of sweeps; 0: what they are
 }
 
-var sharedBooks atomic.Int64
+var registries atomic.Int64
 
-// share opens a part of a Redis that nobody else uses, whose time is the
+// share opens a part of a Redis of its own, whose time is the
 // bubble's.
 func share(t testing.TB, redis *redistest.Server) *shared {
 	store, err := redisstore.Open(redisstore.Config{
-		URL: secret.New(redis.URL()), Prefix: fmt.Sprintf("world-%d:", sharedBooks.Add(1)), Now: time.Now, Timeout: time.Minute,
+		URL: secret.New(redis.URL()), Prefix: fmt.Sprintf("simulation-%d:", registries.Add(1)), Now: time.Now, Timeout: time.Minute,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })
@@ -39,7 +39,7 @@ func share(t testing.TB, redis *redistest.Server) *shared {
 
 // join makes a process a replica.
 func (s *shared) join(p *process) {
-	p.Registry, p.Sealer, p.Persistent = &mortalRegistry{Registry: s.registry, life: p.life, down: &s.down}, s.sealer, true
+	p.Registry, p.Sealer, p.Persistent = &crashingRegistry{Registry: s.registry, life: p.life, down: &s.down}, s.sealer, true
 	if s.pace > 0 {
 		p.SweepRegistryEvery(s.pace)
 	}
@@ -53,7 +53,7 @@ func TestLeasesOfReplicasInRandomOrder(t *testing.T) {
 	for part := range 3 {
 		t.Run(fmt.Sprint(part), func(t *testing.T) {
 			t.Parallel()
-			rapid.Check(t, func(rt *rapid.T) { inWorld(t, rt, part == 2, redis) })
+			rapid.Check(t, func(rt *rapid.T) { simulate(t, rt, part == 2, redis) })
 		})
 	}
 }

@@ -11,30 +11,29 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"ravi-mcp/ravi"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// world is a machine with servers that come and go, a Ravi, and others who use
+// simulation is a machine with servers that come and go, a Ravi, and others who use
 // the same account.
-type world struct {
-	t         testing.TB
-	ravi      *sandboxtest.Instance
-	dir       string
-	plain     bool // this Ravi gives no address that it is asked for
-	processes []*process
-	lasting   map[string]string    // identities that are no lease, by uuid
-	open      map[string]time.Time // names whose last ephemeral creation may not be known
-	leases    []*leasedIdentity    // those whose creation was answered
-	others    int
-	shared    *shared // what replicas share; nil: nothing is
-	late      []lateUse
-	seen      func(*process, *http.Request) // looks at what processes send to Ravi; nil: nobody does
+type simulation struct {
+	t           testing.TB
+	ravi        *sandboxtest.Instance
+	dir         string
+	noAddresses bool // this Ravi gives no address that it is asked for
+	processes   []*process
+	permanent   map[string]string    // identities that are no lease, by uuid
+	open        map[string]time.Time // names whose last ephemeral creation may not be known
+	leases      []*leasedIdentity    // those whose creation was answered
+	others      int
+	shared      *shared // what replicas share; nil: nothing is
+	late        []lateUse
+	observe     func(*process, *http.Request) // looks at what processes send to Ravi
 }
 
 // lateUse is a use during an outage of what is shared. It counts if its process
-// lives to tell of it.
+// lives to report it.
 type lateUse struct {
 	*leasedIdentity
 	by *process
@@ -49,12 +48,12 @@ type leasedIdentity struct {
 	used   time.Time
 }
 
-const worldTTL = 20 * time.Minute
+const simulationTTL = 20 * time.Minute
 
 // Names are few, so that they meet.
 var leaseNames = rapid.SampledFrom([]string{"a", "b", "c"})
 
-func (w *world) identities() map[string]string {
+func (w *simulation) identities() map[string]string {
 	all := map[string]string{}
 	for _, i := range w.ravi.Server.Identities() {
 		all[i.UUID] = i.Name
@@ -63,7 +62,7 @@ func (w *world) identities() map[string]string {
 }
 
 // named returns the identities of a name.
-func (w *world) named(name string) []string {
+func (w *simulation) named(name string) []string {
 	uuids := []string{}
 	for _, i := range w.ravi.Server.Identities() {
 		if i.Name == name {
@@ -73,13 +72,13 @@ func (w *world) named(name string) []string {
 	return uuids
 }
 
-func (w *world) start(shared bool) *process {
+func (w *simulation) start(shared bool) *process {
 	p := newProcess(w.t, w.ravi, w.dir, shared)
-	p.wire.plain = w.plain
-	if w.seen != nil {
-		p.wire.seen = func(r *http.Request) { w.seen(p, r) }
+	p.wire.noAddresses = w.noAddresses
+	if w.observe != nil {
+		p.wire.observe = func(r *http.Request) { w.observe(p, r) }
 	}
-	if w.shared != nil && (shared || w.plain) { // by name alone nobody can tell theirs from those of servers that share nothing
+	if w.shared != nil && (shared || w.noAddresses) { // by name alone theirs do not differ from those of servers that share nothing
 		w.shared.join(p)
 	}
 	p.Start()
@@ -87,15 +86,15 @@ func (w *world) start(shared bool) *process {
 	return p
 }
 
-// gone takes note that a process does not run any more. What it leased goes
+// drop takes note that a process does not run any more. What it leased goes
 // with it, unless it is kept through a restart.
-func (w *world) gone(p *process) {
+func (w *simulation) drop(p *process) {
 	w.processes = slices.DeleteFunc(w.processes, func(other *process) bool { return other == p })
 	w.leases = slices.DeleteFunc(w.leases, func(l *leasedIdentity) bool { return l.by == p && !l.shared })
 }
 
 // by returns a process through which a lease can be used; nil if there is none.
-func (w *world) by(l *leasedIdentity) *process {
+func (w *simulation) by(l *leasedIdentity) *process {
 	for _, p := range w.processes {
 		if p == l.by || l.by.Registry != nil && p.Registry != nil {
 			return p
@@ -105,13 +104,13 @@ func (w *world) by(l *leasedIdentity) *process {
 }
 
 // through picks one of them.
-func (w *world) through(t *rapid.T, l *leasedIdentity) *process {
+func (w *simulation) through(t *rapid.T, l *leasedIdentity) *process {
 	all := slices.DeleteFunc(slices.Clone(w.processes), func(p *process) bool { return p != l.by && (l.by.Registry == nil || p.Registry == nil) })
 	return all[rapid.IntRange(0, len(all)-1).Draw(t, "through")]
 }
 
 // used takes note of a use that went well.
-func (w *world) used(l *leasedIdentity, p *process) {
+func (w *simulation) used(l *leasedIdentity, p *process) {
 	if p.Registry != nil && w.shared.down.Load() {
 		w.late = append(w.late, lateUse{l, p, time.Now()})
 		return
@@ -120,12 +119,12 @@ func (w *world) used(l *leasedIdentity, p *process) {
 }
 
 // outage begins or ends one of what is shared.
-func (w *world) outage(down bool) {
+func (w *simulation) outage(down bool) {
 	if w.shared == nil || !w.shared.down.CompareAndSwap(!down, down) || down {
 		return
 	}
-	time.Sleep(29 * time.Second) // before that everybody has told
-	w.bury()
+	time.Sleep(29 * time.Second) // before that all have reported
+	w.noteKilled()
 	for _, u := range w.late {
 		if slices.Contains(w.processes, u.by) && u.at.After(u.used) {
 			u.used = u.at
@@ -134,17 +133,17 @@ func (w *world) outage(down bool) {
 	w.late = nil
 }
 
-// bury takes note of processes that were killed meanwhile.
-func (w *world) bury() {
+// noteKilled takes note of processes that were killed meanwhile.
+func (w *simulation) noteKilled() {
 	synctest.Wait()
 	for _, p := range slices.Clone(w.processes) {
-		if p.life.over() {
-			w.gone(p)
+		if p.life.dead() {
+			w.drop(p)
 		}
 	}
 }
 
-func (w *world) pick(t *rapid.T) *process {
+func (w *simulation) pick(t *rapid.T) *process {
 	if len(w.processes) == 0 {
 		return w.start(rapid.Bool().Draw(t, "shared"))
 	}
@@ -152,61 +151,52 @@ func (w *world) pick(t *rapid.T) *process {
 }
 
 // create does what create_identity does, and returns the new identity if the
-// caller was told of one.
-func (w *world) create(p *process, name string, between func()) (string, error) {
-	client, err := p.Account.Client()
-	require.NoError(w.t, err)
-	if err := p.Claim(client, name); err != nil {
-		return "", err
+// caller got one.
+func (w *simulation) create(p *process, name string, between func()) (string, error) {
+	uuid, err := creation{
+		caller: "local", name: name, ttl: simulationTTL, between: between,
+		known: func() []string { return w.named(name) },
+	}.run(w.t.Context(), p.Manager, p.client(w.t))
+	if err == nil && p.life.dead() {
+		err = errDead
 	}
-	intent, err := p.Begin(client, "local", name, worldTTL, w.named(name))
 	if err != nil {
 		return "", err
 	}
-	between()
-	made, err := client.CreateIdentity(w.t.Context(), ravi.NewIdentity{Name: name, Email: intent.Address(), Known: w.named(name)})
-	if err != nil {
-		intent.Failed(err)
-		return "", err
-	}
-	intent.Created(*made)
-	if p.life.over() {
-		return "", errDead
-	}
-	w.leases = append(w.leases, &leasedIdentity{uuid: made.UUID, by: p, shared: p.Persistent, used: time.Now()})
-	return made.UUID, nil
+	w.leases = append(w.leases, &leasedIdentity{uuid: uuid, by: p, shared: p.Persistent, used: time.Now()})
+	return uuid, nil
 }
 
-// elsewhere lets somebody else create an identity.
-func (w *world) elsewhere(name string) {
-	// Where only names tell, one made elsewhere within the time of an unanswered
-	// creation cannot be told from it.
-	if at, open := w.open[name]; w.plain && open && time.Since(at) < 2*time.Minute {
+// createElsewhere creates an identity without a server.
+func (w *simulation) createElsewhere(name string) {
+	// Where only names distinguish, one made elsewhere within the time of an unanswered
+	// creation looks like it.
+	if at, open := w.open[name]; w.noAddresses && open && time.Since(at) < 2*time.Minute {
 		w.others++
 		name = fmt.Sprint("elsewhere-", w.others)
 	}
 	made, err := w.ravi.Server.CreateIdentity(w.ravi.Account.Email, sandbox.NewIdentity{Name: name})
 	require.NoError(w.t, err)
-	w.lasting[made.UUID] = name
+	w.permanent[made.UUID] = name
 }
 
 // check looks whether anything is gone that must not be.
-func (w *world) check(t *rapid.T) {
-	w.bury()
+func (w *simulation) check(t *rapid.T) {
+	w.noteKilled()
 	all := w.identities()
-	for uuid, name := range w.lasting {
+	for uuid, name := range w.permanent {
 		require.Contains(t, all, uuid, "%s is no lease", name)
 	}
 	for _, l := range w.leases {
-		if time.Since(l.used) < worldTTL {
+		if time.Since(l.used) < simulationTTL {
 			require.Contains(t, all, l.uuid, "it was used, and nothing has ended it")
 		}
 	}
 }
 
-// mend gives a process, and Ravi, back what was broken.
-func (w *world) mend(p *process) {
-	p.wire.mute.Store(false)
-	p.wire.slow.Store(0)
+// repair gives a process, and Ravi, back what was broken.
+func (w *simulation) repair(p *process) {
+	p.wire.loseAnswers.Store(false)
+	p.wire.delay.Store(0)
 	p.wire.down.Store(false)
 }

@@ -8,7 +8,6 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
-	"ravi-mcp/session"
 	"ravi-mcp/tools/tool"
 )
 
@@ -93,18 +92,14 @@ func CompleteUUID(d *tool.Deps) Completer {
 // it is open which identity is meant, there are none.
 func CompleteDomain(d *tool.Deps) Completer {
 	return func(ctx context.Context, call tool.Call, p CompleteParams) (Proposals, error) {
-		resolved, err := d.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
+		_, scope, err := d.Scope(ctx, call, p.Identity)
 		if fault.Has(err, fault.IdentityRequired) || p.Identity != "" && (fault.Has(err, fault.IdentityNotFound) || fault.Has(err, fault.IdentityAmbiguous)) {
 			return proposals(nil), nil // still being typed
 		}
 		if err != nil {
 			return Proposals{}, err
 		}
-		client, err := d.AccountOf(call.Call).Client()
-		if err != nil {
-			return Proposals{}, err
-		}
-		entries, err := client.Scope(resolved.Identity.UUID).Passwords(ctx)
+		entries, err := scope.Passwords(ctx)
 		if err != nil && !errors.Is(err, ravi.ErrUnsupported) {
 			return Proposals{}, err
 		}

@@ -85,12 +85,8 @@ func (h *handlers) getAccount(ctx context.Context, call tool.Call, p GetAccountP
 		return err
 	})
 	try("identities", func(ctx context.Context) error {
-		all, err := h.AccountOf(call.Call).Identities(ctx)
-		for _, i := range all {
-			if call.Caller.Rights.AllowsName(i.Name) {
-				r.Identities++
-			}
-		}
+		mine, err := h.Identities(ctx, call)
+		r.Identities = len(mine)
 		return err
 	})
 	try("identity", func(ctx context.Context) error {

@@ -23,10 +23,8 @@ func (r GetSSOTokenResult) Summary() string {
 	return fmt.Sprintf("A sign-in token of %s, good for five minutes.", r.Identity.Name)
 }
 
-func (h *handlers) revealSSO() tool.Decides {
-	return tool.Revealing(h.Resolver, func(GetSSOTokenParams) string {
-		return "a token that signs in as the identity for five minutes"
-	})
+func (GetSSOTokenParams) shows() string {
+	return "a token that signs in as the identity for five minutes"
 }
 
 func (h *handlers) getSSOToken(ctx context.Context, call tool.Call, p GetSSOTokenParams) (GetSSOTokenResult, error) {

@@ -20,7 +20,7 @@ func Tools(d *tool.Deps) []tool.Tool {
 		}, h.listDomains),
 		tool.Define(tool.Spec{
 			Name: "get_sso_token", Title: "Get a sign-in token", Hints: tool.Hints{OpenWorld: true},
-			Decides:     h.revealSSO(),
+			Decides:     tool.Revealing(h.Resolver, GetSSOTokenParams.shows),
 			Description: "Get a token that signs the identity in at a site which trusts Ravi. It is good for five minutes; give it to that site only.",
 		}, h.getSSOToken),
 	)

@@ -36,12 +36,6 @@ type CleanupIdentitiesParams struct {
 	Token         string   `json:"token,omitempty" jsonschema:"maxLength=16384" jsonschema_description:"From an earlier call: delete exactly what that call listed. Nothing else may be given with it."`
 }
 
-// CleanupCandidate is an identity that a dry run lists.
-type CleanupCandidate struct {
-	tool.IdentityRef
-	tool.IdentityDetails
-}
-
 // CleanupStatus says what became of an identity.
 type CleanupStatus string
 
@@ -63,12 +57,12 @@ type CleanupOutcome struct {
 
 // CleanupIdentitiesResult is the result of cleanup_identities.
 type CleanupIdentitiesResult struct {
-	DryRun           bool               `json:"dry_run" jsonschema_description:"True when nothing was deleted, only listed."`
-	Candidates       []CleanupCandidate `json:"candidates,omitempty" jsonschema_description:"Of a dry run: exactly what the token would delete."`
-	Outcomes         []CleanupOutcome   `json:"outcomes,omitempty" jsonschema_description:"Of a cleanup: what became of each."`
-	More             int                `json:"more,omitempty" jsonschema_description:"How many more fit, beyond what one cleanup deletes."`
-	Token            string             `json:"token,omitempty" jsonschema_description:"Pass this, and nothing else, to delete what is listed, or what is left of it. It works once."`
-	ExpiresInSeconds int                `json:"expires_in_seconds,omitempty"`
+	DryRun           bool             `json:"dry_run" jsonschema_description:"True when nothing was deleted, only listed."`
+	Candidates       []ListedIdentity `json:"candidates,omitempty" jsonschema_description:"Of a dry run: exactly what the token would delete."`
+	Outcomes         []CleanupOutcome `json:"outcomes,omitempty" jsonschema_description:"Of a cleanup: what became of each."`
+	More             int              `json:"more,omitempty" jsonschema_description:"How many more fit, beyond what one cleanup deletes."`
+	Token            string           `json:"token,omitempty" jsonschema_description:"Pass this, and nothing else, to delete what is listed, or what is left of it. It works once."`
+	ExpiresInSeconds int              `json:"expires_in_seconds,omitempty"`
 }
 
 // Summary implements Result.
@@ -141,7 +135,7 @@ func (h *handlers) cleanupIdentities(ctx context.Context, call tool.Call, p Clea
 			r.More++
 			continue
 		}
-		r.Candidates = append(r.Candidates, CleanupCandidate{IdentityRef: tool.Ref(i), IdentityDetails: tool.Details(i)})
+		r.Candidates = append(r.Candidates, ListedIdentity{IdentityRef: tool.Ref(i), IdentityDetails: tool.Details(i)})
 		plan.Identities = append(plan.Identities, i.UUID)
 	}
 	r.Token, r.ExpiresInSeconds, err = h.sealPlan(call, plan)

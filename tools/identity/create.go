@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -184,7 +185,8 @@ type ListIdentitiesParams struct {
 	Limit      int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=1000,default=100" jsonschema_description:"How many to return at most (default 100)."`
 }
 
-// ListedIdentity is one entry of list_identities.
+// ListedIdentity is an entry of list_identities, and one that a dry run of
+// cleanup_identities lists.
 type ListedIdentity struct {
 	tool.IdentityRef
 	tool.IdentityDetails
@@ -205,20 +207,17 @@ func (r ListIdentitiesResult) Summary() string {
 }
 
 func (h *handlers) listIdentities(ctx context.Context, call tool.Call, p ListIdentitiesParams) (ListIdentitiesResult, error) {
-	all, err := h.AccountOf(call.Call).Identities(ctx)
+	mine, err := h.Identities(ctx, call)
 	if err != nil {
 		return ListIdentitiesResult{}, err
 	}
-	if p.Limit == 0 {
-		p.Limit = 100
-	}
 	r := ListIdentitiesResult{Identities: []ListedIdentity{}}
-	for _, i := range all {
-		if !call.Caller.Rights.AllowsName(i.Name) || !strings.HasPrefix(i.Name, p.NamePrefix) {
+	for _, i := range mine {
+		if !strings.HasPrefix(i.Name, p.NamePrefix) {
 			continue
 		}
 		r.Total++
-		if len(r.Identities) < p.Limit {
+		if len(r.Identities) < cmp.Or(p.Limit, 100) {
 			r.Identities = append(r.Identities, ListedIdentity{IdentityRef: tool.Ref(i), IdentityDetails: tool.Details(i)})
 		}
 	}

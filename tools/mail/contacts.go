@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,11 +93,8 @@ func (h *handlers) findContact(ctx context.Context, call tool.Call, p FindContac
 	if err != nil {
 		return none, err
 	}
-	if p.Limit == 0 {
-		p.Limit = 20
-	}
 	r := FindContactResult{ActedFor: tool.Acted(resolved), Contacts: []Contact{}, Total: len(found)}
-	for _, c := range found[:min(len(found), p.Limit)] {
+	for _, c := range found[:min(len(found), cmp.Or(p.Limit, 20))] {
 		r.Contacts = append(r.Contacts, contact(c))
 	}
 	return r, nil

@@ -124,18 +124,11 @@ func (h *handlers) saveContact(ctx context.Context, call tool.Call, p SaveContac
 // number, "" for none.
 func sameContact(ctx context.Context, scope *ravi.Scope, f ravi.ContactFields) (string, error) {
 	id := ""
-	for _, by := range []struct{ email, phone *string }{{email: f.Email}, {phone: f.Phone}} {
-		if by.email == nil && by.phone == nil {
+	for _, by := range []struct{ email, phone string }{{email: value(f.Email)}, {phone: value(f.Phone)}} {
+		if by.email == "" && by.phone == "" {
 			continue
 		}
-		email, phone := "", ""
-		if by.email != nil {
-			email = *by.email
-		}
-		if by.phone != nil {
-			phone = *by.phone
-		}
-		found, err := exactContact(ctx, scope, email, phone)
+		found, err := exactContact(ctx, scope, by.email, by.phone)
 		if err != nil {
 			return "", err
 		}
@@ -149,4 +142,11 @@ func sameContact(ctx context.Context, scope *ravi.Scope, f ravi.ContactFields) (
 		id = found[0].UUID
 	}
 	return id, nil
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
 	"ravi-mcp/ravi"
-	"ravi-mcp/session"
 	"ravi-mcp/tools/tool"
 )
 
@@ -24,15 +24,11 @@ type outgoing struct {
 // decideSend asks for a decision about a message to a recipient
 // who is new, or about an answer that takes a detour.
 func (h *handlers) decideSend(ctx context.Context, call tool.Call, argument, does string, to outgoing) (*tool.Decision, error) {
-	resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: argument})
+	resolved, scope, err := h.Scope(ctx, call, argument)
 	if err != nil {
 		return nil, err
 	}
-	client, err := h.AccountOf(call.Call).Client()
-	if err != nil {
-		return nil, err
-	}
-	unknown, err := unknownAmong(ctx, client.Scope(resolved.Identity.UUID), resolved.Identity, to)
+	unknown, err := unknownAmong(ctx, scope, resolved.Identity, to)
 	if err != nil {
 		return nil, err
 	}
@@ -41,11 +37,7 @@ func (h *handlers) decideSend(ctx context.Context, call tool.Call, argument, doe
 		consequence = append(consequence, to.detour)
 	}
 	if len(unknown) > 0 {
-		shown := make([]string, len(unknown))
-		for i, s := range unknown {
-			shown[i] = tool.Shown(s)
-		}
-		consequence = append(consequence, fmt.Sprintf("%s to %s: no contact, and never written to before.", does, strings.Join(shown, ", ")))
+		consequence = append(consequence, fmt.Sprintf("%s to %s: no contact, and never written to before.", does, shownAll(unknown)))
 	}
 	if len(consequence) == 0 {
 		return nil, nil
@@ -103,26 +95,23 @@ func forgetWrittenTo(ctx context.Context, scope *ravi.Scope, to outgoing, left m
 	}
 	filter := ravi.MessageFilter{Direction: ravi.Outgoing}
 	if to.number != "" {
-		for m, err := range scope.SMSMessages(ctx, filter) {
-			if err != nil {
-				return err
-			}
-			if m.Direction == ravi.Outgoing {
-				delete(left, m.To)
-			}
-			if len(left) == 0 {
-				break
-			}
-		}
-		return nil
+		return forget(left, scope.SMSMessages(ctx, filter), func(m ravi.SMSMessage) (ravi.Direction, []string) { return m.Direction, []string{m.To} })
 	}
-	for m, err := range scope.EmailMessages(ctx, filter) {
+	return forget(left, scope.EmailMessages(ctx, filter), func(m ravi.EmailMessage) (ravi.Direction, []string) {
+		return m.Direction, append(addressesIn(m.To), addressesIn(m.CC)...)
+	})
+}
+
+// forget takes the recipients of sent messages from left, until none is left.
+func forget[T any](left map[string]bool, messages iter.Seq2[T, error], recipients func(T) (ravi.Direction, []string)) error {
+	for m, err := range messages {
 		if err != nil {
 			return err
 		}
-		if m.Direction == ravi.Outgoing {
-			for _, a := range append(addressesIn(m.To), addressesIn(m.CC)...) {
-				delete(left, strings.ToLower(a))
+		direction, to := recipients(m)
+		for _, recipient := range to {
+			if direction == ravi.Outgoing {
+				delete(left, strings.ToLower(recipient))
 			}
 		}
 		if len(left) == 0 {

@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,10 +116,7 @@ func (h *handlers) listMessages(ctx context.Context, call tool.Call, p ListMessa
 	if err != nil {
 		return ListMessagesResult{}, err
 	}
-	if p.Limit == 0 {
-		p.Limit = 20
-	}
-	newest := newestMessages{limit: p.Limit, from: strings.ToLower(p.From)}
+	newest := newestMessages{limit: cmp.Or(p.Limit, 20), from: strings.ToLower(p.From)}
 	filter := ravi.MessageFilter{Unread: p.UnreadOnly, Direction: ravi.Incoming}
 	var lists []func() error
 	if p.Channel != "email" {
@@ -185,9 +183,7 @@ func (h *handlers) readMessage(ctx context.Context, call tool.Call, p ReadMessag
 	if err != nil {
 		return ReadMessageResult{}, fault.New(fault.InvalidArgument, "`message_id` does not name a message.", "Pass a message_id from list_messages.")
 	}
-	if p.MaxCharacters == 0 {
-		p.MaxCharacters = defaultMax
-	}
+	limit := cmp.Or(p.MaxCharacters, defaultMax)
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
 		return ReadMessageResult{}, err
@@ -199,7 +195,7 @@ func (h *handlers) readMessage(ctx context.Context, call tool.Call, p ReadMessag
 			return ReadMessageResult{}, err
 		}
 		r.Message = Message{MessageHead: smsHead(*m), To: tool.Clean(m.To, tool.MaxFrom)}
-		r.Message.Text, r.Message.Truncated = smsText(*m, p.MaxCharacters)
+		r.Message.Text, r.Message.Truncated = smsText(*m, limit)
 		return r, checkLocked(r.Message)
 	}
 	m, err := scope.EmailMessage(ctx, id)
@@ -207,7 +203,7 @@ func (h *handlers) readMessage(ctx context.Context, call tool.Call, p ReadMessag
 		return ReadMessageResult{}, err
 	}
 	r.Message = Message{MessageHead: emailHead(*m), To: tool.Clean(m.To, tool.MaxFrom)}
-	r.Message.Text, r.Message.Truncated = emailText(*m, p.MaxCharacters)
+	r.Message.Text, r.Message.Truncated = emailText(*m, limit)
 	r.Message.Omitted = max(0, len(m.Attachments)-maxAttachments)
 	for _, a := range m.Attachments[:min(len(m.Attachments), maxAttachments)] {
 		r.Message.Attachments = append(r.Message.Attachments, Attachment{Filename: tool.Clean(a.Filename, 200), ContentType: tool.Clean(a.ContentType, 100), Size: a.Size})

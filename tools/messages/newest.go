@@ -24,31 +24,29 @@ type candidate struct {
 }
 
 func (n *newestMessages) readSMS(all iter.Seq2[ravi.SMSMessage, error]) error {
-	for m, err := range all {
-		if err != nil {
-			return err
-		}
-		if m.Direction != ravi.Outgoing {
-			n.add(smsHead(m), func() (string, bool) { return smsText(m, maxPreview) })
-		}
-	}
-	return nil
+	return each(all, func(m ravi.SMSMessage) {
+		n.add(m.Direction, smsHead(m), func() (string, bool) { return smsText(m, maxPreview) })
+	})
 }
 
 func (n *newestMessages) readEmail(all iter.Seq2[ravi.EmailMessage, error]) error {
-	for m, err := range all {
+	return each(all, func(m ravi.EmailMessage) {
+		n.add(m.Direction, emailHead(m), func() (string, bool) { return emailText(m, maxPreview) })
+	})
+}
+
+func each[T any](all iter.Seq2[T, error], use func(T)) error {
+	for v, err := range all {
 		if err != nil {
 			return err
 		}
-		if m.Direction != ravi.Outgoing {
-			n.add(emailHead(m), func() (string, bool) { return emailText(m, maxPreview) })
-		}
+		use(v)
 	}
 	return nil
 }
 
-func (n *newestMessages) add(head MessageHead, preview func() (string, bool)) {
-	if !strings.Contains(strings.ToLower(head.From), n.from) {
+func (n *newestMessages) add(direction ravi.Direction, head MessageHead, preview func() (string, bool)) {
+	if direction == ravi.Outgoing || !strings.Contains(strings.ToLower(head.From), n.from) {
 		return
 	}
 	n.total++

@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -45,11 +46,8 @@ func (h *handlers) waitForMessage(ctx context.Context, call tool.Call, p WaitFor
 	if w.result.Status != inbox.Found {
 		return r, nil
 	}
-	if p.MaxCharacters == 0 {
-		p.MaxCharacters = defaultMax
-	}
 	a := answer(w.result.Answer)
-	text, cut := cutText(w.result.Message.Text.Reveal(), p.MaxCharacters)
+	text, cut := cutText(w.result.Message.Text.Reveal(), cmp.Or(p.MaxCharacters, defaultMax))
 	r.Message = &ArrivedMessage{
 		MessageHead: MessageHead{
 			Untrusted: Untrusted{true}, ID: a.MessageID, Channel: a.Channel, From: a.From, Subject: a.Subject, ReceivedAt: w.result.Message.Created,

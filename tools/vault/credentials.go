@@ -46,6 +46,17 @@ func (c CredentialChoice) check() error {
 	return nil
 }
 
+// shown names the credential to a user who is asked about it.
+func (c CredentialChoice) shown() string {
+	if c.ID != "" {
+		return "the credential with id " + tool.Shown(c.ID)
+	}
+	if c.Username != "" {
+		return tool.Shown(c.Domain) + " as " + tool.Shown(c.Username)
+	}
+	return tool.Shown(c.Domain)
+}
+
 // find returns the credentials that fit, without passwords: at least one, or
 // not_found.
 func (c CredentialChoice) find(ctx context.Context, scope *ravi.Scope) ([]ravi.PasswordEntry, error) {

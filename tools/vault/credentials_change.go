@@ -26,6 +26,13 @@ type UpdateCredentialParams struct {
 	Show     bool    `json:"show,omitempty" jsonschema_description:"Return a generated password in this result. Otherwise read it later with get_credential."`
 }
 
+func (p UpdateCredentialParams) shows() string {
+	if !p.Show || !p.GeneratePassword {
+		return ""
+	}
+	return "the password that it generates and stores for " + p.shown()
+}
+
 // UpdateCredentialResult is the result of update_credential.
 type UpdateCredentialResult struct {
 	tool.ActedFor

@@ -23,6 +23,13 @@ type GetCredentialParams struct {
 	RevealArgument
 }
 
+func (p GetCredentialParams) shows() string {
+	if !p.wanted() {
+		return ""
+	}
+	return "the password and notes stored for " + p.shown()
+}
+
 // CredentialStatus says how a tool that names an account ended.
 type CredentialStatus string
 

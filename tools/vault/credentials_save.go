@@ -23,6 +23,13 @@ type SaveCredentialParams struct {
 	IfExists string `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace,default=error" jsonschema_description:"What to do when the identity has a credential for this domain and username: error (default) or replace its password."`
 }
 
+func (p SaveCredentialParams) shows() string {
+	if !p.Show || p.Password != "" {
+		return ""
+	}
+	return "the password that it generates and stores for " + tool.Shown(p.Domain)
+}
+
 // SaveCredentialResult is the result of save_credential.
 type SaveCredentialResult struct {
 	tool.ActedFor

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"math/big"
@@ -77,9 +78,7 @@ func (r CharacterRules) forRavi(length int) ravi.PasswordRules {
 // least one character of each class. All such passwords are equally likely:
 // whole candidates are drawn uniformly and those without a class are rejected.
 func generatePassword(length int, classes []string) secret.Secret {
-	if length == 0 {
-		length = defaultPasswordLength
-	}
+	length = cmp.Or(length, defaultPasswordLength)
 	alphabet := strings.Join(classes, "")
 	for {
 		candidate := make([]byte, length)

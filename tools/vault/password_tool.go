@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -53,11 +54,7 @@ func (h *handlers) generatePassword(ctx context.Context, call tool.Call, p Gener
 		if err != nil {
 			return none, err
 		}
-		length := p.Length
-		if length == 0 {
-			length = defaultPasswordLength
-		}
-		if password, err = scope.GeneratePassword(ctx, p.forRavi(length)); err != nil {
+		if password, err = scope.GeneratePassword(ctx, p.forRavi(cmp.Or(p.Length, defaultPasswordLength))); err != nil {
 			return none, err
 		}
 		identity := tool.Ref(resolved.Identity)

@@ -100,6 +100,13 @@ type GetSecretParams struct {
 	RevealArgument
 }
 
+func (p GetSecretParams) shows() string {
+	if !p.wanted() {
+		return ""
+	}
+	return "the value of the secret " + tool.Shown(p.Name)
+}
+
 // GetSecretResult is the result of get_secret.
 type GetSecretResult struct {
 	tool.ActedFor

@@ -21,14 +21,9 @@ import (
 // longestKeyPart keeps keys within the 255 characters that Ravi takes.
 const longestKeyPart = 200
 
-// totpAccount is whom two-factor values belong to: a username at a domain,
-// which is a result of registrableDomain. Its JSON form stands in the notes.
-type totpAccount struct {
-	Domain   string `json:"domain"`
-	Username string `json:"username"`
-}
-
-// TOTPAccount names an account in results; it holds no seed and no code.
+// TOTPAccount is whom two-factor values belong to: a username at a domain,
+// which is a result of tool.RegistrableDomain. Its JSON form stands in results
+// and in the notes.
 type TOTPAccount struct {
 	Domain   string `json:"domain"`
 	Username string `json:"username"`
@@ -36,22 +31,20 @@ type TOTPAccount struct {
 
 // accountOf returns the account of a credential. It reports false when the
 // username cannot be read.
-func accountOf(e ravi.PasswordEntry) (totpAccount, bool) {
+func accountOf(e ravi.PasswordEntry) (TOTPAccount, bool) {
 	domain, err := tool.RegistrableDomain("domain", e.Domain)
-	return totpAccount{domain, e.Username}, err == nil && !seal.Is(e.Username)
+	return TOTPAccount{domain, e.Username}, err == nil && !seal.Is(e.Username)
 }
 
-func (a totpAccount) shown() TOTPAccount { return TOTPAccount(a) }
-
 // name is the part that the keys of an account share.
-func (a totpAccount) name() string {
+func (a TOTPAccount) name() string {
 	sum := sha256.Sum256([]byte(a.Domain + "\x00" + a.Username))
 	return keyPart(a.Domain) + "_" + strings.ToUpper(hex.EncodeToString(sum[:4]))
 }
 
-func (a totpAccount) seedKey() string { return otpauth.SeedPrefix + a.name() }
+func (a TOTPAccount) seedKey() string { return otpauth.SeedPrefix + a.name() }
 
-func (a totpAccount) notes() secret.Secret {
+func (a TOTPAccount) notes() secret.Secret {
 	text, err := json.Marshal(a)
 	if err != nil { // two strings always encode
 		return secret.Secret{}
@@ -119,7 +112,7 @@ func (k totpKeys) first(prefix, domain string) []string {
 
 // totpEntry is a stored two-factor value and whom it belongs to.
 type totpEntry struct {
-	totpAccount
+	TOTPAccount
 	key    string
 	stored *ravi.SecretEntry
 }
@@ -172,21 +165,21 @@ func (l totpLookup) entries(ctx context.Context, keys totpKeys, prefix string) (
 
 // owner tells whose value an entry is, if it is one of the domain: by its
 // notes, or for an entry of another client by what the otpauth URI says.
-func owner(stored *ravi.SecretEntry, domain, name string) (totpAccount, bool) {
-	var noted totpAccount
-	possible := []totpAccount{{domain, ""}}
+func owner(stored *ravi.SecretEntry, domain, name string) (TOTPAccount, bool) {
+	var noted TOTPAccount
+	possible := []TOTPAccount{{domain, ""}}
 	if json.Unmarshal([]byte(stored.Notes.Reveal()), &noted) == nil {
 		possible = append(possible, noted)
 	}
 	if a, err := otpauth.Stored(stored); err == nil {
-		possible = append(possible, totpAccount{domain, a.Account})
+		possible = append(possible, TOTPAccount{domain, a.Account})
 	}
 	for _, account := range possible {
 		if account.Domain == domain && account.name() == name {
 			return account, true
 		}
 	}
-	return totpAccount{}, false
+	return TOTPAccount{}, false
 }
 
 // lockTOTP lets one call at a time change an identity's two-factor values, and
@@ -204,7 +197,7 @@ func (h *handlers) lockTOTP(ctx context.Context, identity string, scope *ravi.Sc
 
 // moveTOTP renames the values of an account, after the account was renamed.
 // What the new name has already stays, and what stands in its way too.
-func (h *handlers) moveTOTP(ctx context.Context, identity string, scope *ravi.Scope, from, to totpAccount) (moved bool, err error) {
+func (h *handlers) moveTOTP(ctx context.Context, identity string, scope *ravi.Scope, from, to TOTPAccount) (moved bool, err error) {
 	keys, unlock, err := h.lockTOTP(ctx, identity, scope)
 	if err != nil {
 		return false, err
@@ -229,7 +222,7 @@ func (h *handlers) moveTOTP(ctx context.Context, identity string, scope *ravi.Sc
 }
 
 // deleteTOTP deletes the values of an account.
-func (h *handlers) deleteTOTP(ctx context.Context, identity string, scope *ravi.Scope, of totpAccount) (deleted bool, err error) {
+func (h *handlers) deleteTOTP(ctx context.Context, identity string, scope *ravi.Scope, of TOTPAccount) (deleted bool, err error) {
 	keys, unlock, err := h.lockTOTP(ctx, identity, scope)
 	if err != nil {
 		return false, err
@@ -245,7 +238,7 @@ func (h *handlers) deleteTOTP(ctx context.Context, identity string, scope *ravi.
 }
 
 // of returns the keys of an account: its backup codes, and then its seed.
-func (k totpKeys) of(a totpAccount) []string {
+func (k totpKeys) of(a TOTPAccount) []string {
 	out := k.backups(a.name())
 	if slices.Contains(k, a.seedKey()) {
 		out = append(out, a.seedKey())
@@ -280,7 +273,7 @@ func (l totpLookup) outcome(found []totpEntry) TOTPOutcome {
 	}
 	o.Status = CredentialAmbiguous
 	for _, e := range found {
-		o.Candidates = append(o.Candidates, e.shown())
+		o.Candidates = append(o.Candidates, e.TOTPAccount)
 	}
 	return o
 }

@@ -26,6 +26,10 @@ func (r UseBackupCodeResult) Summary() string {
 	return fmt.Sprintf("A backup code for %s; %d left.", r.Domain, r.Remaining)
 }
 
+func showsBackupCode(p TOTPArguments) string {
+	return "a backup code for " + tool.Shown(p.Domain) + ", and deletes it from the store"
+}
+
 func (h *handlers) useBackupCode(ctx context.Context, call tool.Call, p TOTPArguments) (UseBackupCodeResult, error) {
 	var none UseBackupCodeResult
 	l, err := h.lookup(ctx, call, p)
@@ -37,7 +41,7 @@ func (h *handlers) useBackupCode(ctx context.Context, call tool.Call, p TOTPArgu
 		return none, err
 	}
 	defer unlock()
-	found := []totpEntry{{totpAccount: totpAccount{l.domain, l.username}}}
+	found := []totpEntry{{TOTPAccount: TOTPAccount{l.domain, l.username}}}
 	if l.username == "" || len(keys.backups(found[0].name())) == 0 {
 		if found, err = l.entries(ctx, keys, otpauth.BackupPrefix); err != nil {
 			return none, err

@@ -35,6 +35,10 @@ func (r GetTOTPResult) Summary() string {
 	return fmt.Sprintf("A code for %s, valid for %d s.", r.Domain, r.SecondsLeft)
 }
 
+func showsCode(p TOTPArguments) string {
+	return "a current authenticator code for " + tool.Shown(p.Domain)
+}
+
 func (h *handlers) getTOTP(ctx context.Context, call tool.Call, p TOTPArguments) (GetTOTPResult, error) {
 	var none GetTOTPResult
 	l, err := h.lookup(ctx, call, p)
@@ -65,7 +69,7 @@ func (h *handlers) getTOTP(ctx context.Context, call tool.Call, p TOTPArguments)
 // seeds returns the seeds that the lookup can mean: at least one, or not_found.
 func (l totpLookup) seeds(ctx context.Context) ([]totpEntry, error) {
 	if l.username != "" {
-		of := totpAccount{l.domain, l.username}
+		of := TOTPAccount{l.domain, l.username}
 		stored, err := l.scope.Secret(ctx, of.seedKey())
 		if err == nil {
 			return []totpEntry{{of, of.seedKey(), stored}}, nil

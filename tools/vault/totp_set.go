@@ -140,7 +140,7 @@ func (h *handlers) setTOTP(ctx context.Context, call tool.Call, p SetTOTPParams)
 	if err != nil {
 		return none, err
 	}
-	r := SetTOTPResult{ActedFor: tool.Acted(resolved), TOTPAccount: of.shown(), BackupCodes: len(codes), Stored: a != nil || slices.Contains(keys, of.seedKey())}
+	r := SetTOTPResult{ActedFor: tool.Acted(resolved), TOTPAccount: of, BackupCodes: len(codes), Stored: a != nil || slices.Contains(keys, of.seedKey())}
 	if a != nil {
 		r.Digits, r.Period, r.Algorithm = a.Digits, a.Period, a.Algorithm.String()
 	}
@@ -153,8 +153,8 @@ func (h *handlers) setTOTP(ctx context.Context, call tool.Call, p SetTOTPParams)
 }
 
 // account says whose seed it is.
-func (p SetTOTPParams) account(ctx context.Context, scope *ravi.Scope, domain string, a *otpauth.Authenticator) (totpAccount, error) {
-	of := totpAccount{domain, p.Username}
+func (p SetTOTPParams) account(ctx context.Context, scope *ravi.Scope, domain string, a *otpauth.Authenticator) (TOTPAccount, error) {
+	of := TOTPAccount{domain, p.Username}
 	if p.Username != "" {
 		return of, nil
 	}
@@ -173,7 +173,7 @@ func (p SetTOTPParams) account(ctx context.Context, scope *ravi.Scope, domain st
 
 // checkStored refuses to write over other values, unless that is wanted. It
 // reports whether the very same seed is stored already.
-func (p SetTOTPParams) checkStored(ctx context.Context, scope *ravi.Scope, keys totpKeys, of totpAccount, a *otpauth.Authenticator) (same bool, err error) {
+func (p SetTOTPParams) checkStored(ctx context.Context, scope *ravi.Scope, keys totpKeys, of TOTPAccount, a *otpauth.Authenticator) (same bool, err error) {
 	if a != nil && slices.Contains(keys, of.seedKey()) {
 		stored, err := scope.Secret(ctx, of.seedKey())
 		if err != nil && !errors.Is(err, ravi.ErrLocked) && !errors.Is(err, ravi.ErrNotFound) {
@@ -199,7 +199,7 @@ func storedConflict(message string) error {
 }
 
 // storeBackups puts codes in place of those that are stored; none leaves those.
-func storeBackups(ctx context.Context, scope *ravi.Scope, keys totpKeys, of totpAccount, codes []string) error {
+func storeBackups(ctx context.Context, scope *ravi.Scope, keys totpKeys, of TOTPAccount, codes []string) error {
 	if len(codes) == 0 {
 		return nil
 	}

@@ -116,7 +116,7 @@ func (s *scoring) minusOtherTopic(score float64, c *candidate, e evidence) float
 	}
 	switch {
 	case e.booking && c.shape >= shapeMixed && c.sep == 0 && topic > 0:
-		score -= 3 // "Confirmation code QX7T2P" of a flight
+		score -= 3 // "Confirmation code QX7T2P" of a ticket
 	case e.strong && e.labelDirect:
 		topic *= 0.35
 	case e.verbSpecific && c.page.afterWithWord(c):

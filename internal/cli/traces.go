@@ -23,7 +23,7 @@ import (
 const flushTime = 3 * time.Second
 
 // traces returns the tracer that the standard variables of OpenTelemetry ask for, and what ends it. Without an endpoint
-// among them there is none: nothing leaves the machine that nobody asked for (SECURITY.md O5).
+// among them there is none: nothing leaves the machine unasked (SECURITY.md O5).
 func traces(ctx context.Context, log zerolog.Logger) (*server.Tracer, func(), error) {
 	wanted, err := tracesWanted(os.Getenv)
 	if err != nil || !wanted {

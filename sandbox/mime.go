@@ -1,18 +1,20 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"io"
 	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net/textproto"
 	"regexp"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/emersion/go-message"
-	"github.com/emersion/go-message/charset"
-	"github.com/emersion/go-message/textproto"
 	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
 )
 
 // Bounds of a mail: reading it takes time in proportion to depth times size.
@@ -26,14 +28,14 @@ var errMailBounds = errors.New("sandbox: the mail has too many parts")
 // readMail reads a mail as a mail program shows it: text, HTML, and every other
 // part as an attachment, forwarded messages included. A damaged mail is read as
 // far as possible (docs/decisions.md#mime-parser).
-func readMail(r io.Reader) (Email, error) {
-	body := newHeaderRepair(r, "")
-	h, err := textproto.ReadHeader(body)
-	if err != nil {
+func readMail(raw []byte) (Email, error) {
+	body := newHeaderRepair(bytes.NewReader(raw), "")
+	h, err := textproto.NewReader(body).ReadMIMEHeader()
+	if err != nil && err != io.EOF {
 		return Email{}, err
 	}
 	var p mailParts
-	if err := p.add(message.Header{Header: h}, body, "", 0); err != nil {
+	if err := p.add(h, body, "", 0); err != nil {
 		return Email{}, err
 	}
 	text := func(name string) string { return strings.TrimSpace(decodeWords(h.Get(name))) }
@@ -51,7 +53,7 @@ type mailParts struct {
 
 // add takes a part over, with all the parts inside it. parent is the media type
 // of the part that it stands in.
-func (p *mailParts) add(h message.Header, body io.Reader, parent string, depth int) error {
+func (p *mailParts) add(h textproto.MIMEHeader, body io.Reader, parent string, depth int) error {
 	if p.count++; p.count > maxMailParts || depth > maxMailDepth {
 		return errMailBounds
 	}
@@ -60,45 +62,45 @@ func (p *mailParts) add(h message.Header, body io.Reader, parent string, depth i
 		kind = "text/plain"
 	}
 	if strings.HasPrefix(kind, "multipart/") && params["boundary"] != "" {
-		return p.addAll(textproto.NewMultipartReader(newHeaderRepair(body, params["boundary"]), params["boundary"]), kind, depth+1)
+		return p.addAll(multipart.NewReader(newHeaderRepair(body, params["boundary"]), params["boundary"]), kind, depth+1)
 	}
 	disposition, names := headerParams(h.Get("Content-Disposition"))
 	name := names["filename"]
 	if name == "" {
 		name = params["name"]
 	}
-	if strings.EqualFold(h.Get("Content-Transfer-Encoding"), "base64") {
-		h.Del("Content-Transfer-Encoding")
+	switch strings.ToLower(h.Get("Content-Transfer-Encoding")) {
+	case "base64":
 		body = base64.NewDecoder(base64.RawStdEncoding, base64Repair{body})
+	case "quoted-printable":
+		body = quotedprintable.NewReader(body)
 	}
-	h.SetContentType(kind, params)
-	e, _ := message.New(h, body)     // with an unknown charset or encoding the content stays as it is
-	content, _ := io.ReadAll(e.Body) // as far as it can be decoded
+	content, _ := io.ReadAll(body) // as far as it can be decoded
 	isBody := name == "" && disposition != "attachment"
 	switch {
 	case isBody && kind == "text/html":
-		appendText(&p.html, validText(string(content), params["charset"]))
+		appendText(&p.html, decodeText(content, params["charset"]))
 	case isBody && (kind == "text/plain" || strings.HasPrefix(kind, "multipart/")):
-		appendText(&p.text, validText(string(content), params["charset"]))
+		appendText(&p.text, decodeText(content, params["charset"]))
 	case isBody && disposition == "" && parent == "multipart/alternative":
 		// the same text once more in another format, for instance AMP
 	default:
 		if name == "" && kind == "message/rfc822" {
 			name = "message.eml"
 		}
-		inline := disposition == "inline" || disposition == "" && h.Has("Content-Id")
+		inline := disposition == "inline" || disposition == "" && h.Get("Content-Id") != ""
 		p.files = append(p.files, File{Filename: name, ContentType: kind, Content: content, Inline: inline})
 	}
 	return nil
 }
 
-func (p *mailParts) addAll(parts *textproto.MultipartReader, kind string, depth int) error {
+func (p *mailParts) addAll(parts *multipart.Reader, kind string, depth int) error {
 	for {
-		part, err := parts.NextPart()
+		part, err := parts.NextRawPart()
 		if err != nil {
 			return nil // the end, or damage that hides the rest
 		}
-		if err := p.add(message.Header{Header: part.Header}, part, kind, depth); err != nil {
+		if err := p.add(part.Header, part, kind, depth); err != nil {
 			return err
 		}
 	}
@@ -135,18 +137,30 @@ func headerParams(v string) (value string, params map[string]string) {
 
 // decodeWords decodes the encoded words of RFC 2047.
 func decodeWords(v string) string {
-	d := mime.WordDecoder{CharsetReader: charset.Reader}
+	d := mime.WordDecoder{CharsetReader: func(charset string, r io.Reader) (io.Reader, error) {
+		e, err := htmlindex.Get(charset)
+		if err != nil {
+			return nil, err
+		}
+		return e.NewDecoder().Reader(r), nil
+	}}
 	if out, err := d.DecodeHeader(v); err == nil {
 		v = out
 	}
-	return validText(v, "")
+	return decodeText([]byte(v), "")
 }
 
-// validText makes valid UTF-8 of a text that was decoded by its charset. One
-// without a charset that is not UTF-8 is read as browsers read it.
-func validText(v, charset string) string {
-	if !utf8.ValidString(v) && (charset == "" || strings.EqualFold(charset, "us-ascii")) {
-		v, _ = charmap.Windows1252.NewDecoder().String(v) // has a meaning for every byte
+// decodeText makes UTF-8 of a text. What is in no known charset and not UTF-8 is
+// read as browsers read it.
+func decodeText(b []byte, charset string) string {
+	charset = strings.ToLower(charset)
+	e, err := htmlindex.Get(charset)
+	if err != nil || charset == "us-ascii" || charset == "utf-8" {
+		e = charmap.Windows1252
+		if charset == "utf-8" || utf8.Valid(b) {
+			return strings.ToValidUTF8(string(b), "\uFFFD")
+		}
 	}
-	return strings.ToValidUTF8(v, "\uFFFD")
+	b, _ = e.NewDecoder().Bytes(b) // puts U+FFFD where it cannot decode
+	return string(b)
 }

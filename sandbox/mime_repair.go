@@ -26,7 +26,7 @@ func newHeaderRepair(r io.Reader, boundary string) *bufio.Reader {
 	return bufio.NewReader(h)
 }
 
-var fieldLine = regexp.MustCompile(`^[!-9;-~]+[ \t]*:`)
+var fieldLine = regexp.MustCompile(`^([0-9A-Za-z!#$%&'*+.^_|~\x60-]+)[ \t]*:`)
 
 // Read implements io.Reader.
 func (h *headerRepair) Read(b []byte) (int, error) {
@@ -44,11 +44,11 @@ func (h *headerRepair) Read(b []byte) (int, error) {
 			if !h.field {
 				continue
 			}
-		case h.inHeader && !fieldLine.Match(line):
-			h.field = false
-			continue
 		case h.inHeader:
-			h.field = true
+			if h.field = fieldLine.Match(line); !h.field {
+				continue
+			}
+			line = fieldLine.ReplaceAll(line, []byte("$1:"))
 		}
 		h.line = line
 	}

@@ -2,9 +2,12 @@ package sandbox
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -61,6 +64,7 @@ func TestReadMailDecodes(t *testing.T) {
 		"UTF-8, no charset":      {body("text/plain", "8bit", russian), russian},
 		"damaged UTF-8":          {body("text/plain; charset=utf-8", "8bit", "a\xffb 481516"), "a\uFFFDb 481516"},
 		"unknown charset":        {body("text/plain; charset=x-klingon", "7bit", "481516"), "481516"},
+		"windows-1252":           {body("text/plain; charset=windows-1252", "8bit", "\x80 5"), "€ 5"},
 		"unknown encoding":       {body("text/plain; charset=utf-8", "x-rot13", "481516"), "481516"},
 		"damaged base64":         {body("text/plain; charset=utf-8", "base64", "NDgx*NTE2"), "481516"},
 		"base64 without end":     {body("text/plain; charset=utf-8", "base64", "Y29kZSA0ODE1MTY"), "code 481516"},
@@ -69,7 +73,7 @@ func TestReadMailDecodes(t *testing.T) {
 		"multipart, no boundary": {lines("Content-Type: multipart/mixed", "", "481516"), "481516"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := readMail(strings.NewReader(c.mail))
+			got, err := readMail([]byte(c.mail))
 			require.NoError(t, err)
 			assert.Equal(t, c.text, got.Text)
 			assert.Empty(t, got.Attachments)
@@ -79,7 +83,7 @@ func TestReadMailDecodes(t *testing.T) {
 
 func TestReadMailDecodesHeaders(t *testing.T) {
 	t.Parallel()
-	got, err := readMail(strings.NewReader(lines(
+	got, err := readMail([]byte(lines(
 		"From mail@server Mon Nov  2 10:00:00 2026", "this line belongs to no field",
 		"From: =?ISO-2022-JP?B?GyRCJSIlXiU+JXMbKEI=?= <noreply@shop.example>",
 		"Reply-To: =?koi8-r?B?7cHHwdrJzg==?= <help@shop.example>",
@@ -118,11 +122,13 @@ func TestReadMailFindsEveryPart(t *testing.T) {
 			Email{Text: "code 481516", Attachments: []File{file("a", "text/plain", "x", false)}}},
 		"damaged part header": {lines(mixed, "", "--out", " stray", "nonsense", "Content-Type: text/html", "more nonsense", "", "<p>481516</p>", "--out--"),
 			Email{HTML: "<p>481516</p>"}},
+		"file in a charset": {lines(mixed, "", "--out", "Content-Type: text/plain; charset=iso-8859-1; name=a.txt", "", "caf\xe9", "--out--"),
+			Email{Attachments: []File{file("a.txt", "text/plain", "caf\xe9", false)}}},
 		"bare line feeds": {strings.ReplaceAll(lines(mixed, "", "--out", "", "code 481516", "--out--"), "\r", ""), Email{Text: "code 481516"}},
 		"text after text": {lines(mixed, "", "--out", "", "code 481516", "--out", "", "footer", "--out--"), Email{Text: "code 481516\nfooter"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := readMail(strings.NewReader(c.mail))
+			got, err := readMail([]byte(c.mail))
 			require.NoError(t, err)
 			c.want.References = []string{}
 			assert.Equal(t, c.want, got)
@@ -162,6 +168,16 @@ func TestHostileMailStopsNothing(t *testing.T) {
 			require.NoError(t, m.Data(strings.NewReader(lines("Subject: next", "", "hello"))))
 		})
 	}
+}
+
+// A mail that did not come to its end is not taken.
+func TestInterruptedMailIsRefused(t *testing.T) {
+	t.Parallel()
+	s, m := newMailbox(t)
+	broken := errors.New("connection lost")
+	err := m.Data(io.MultiReader(strings.NewReader(lines("Subject: x", "", "half")), iotest.ErrReader(broken)))
+	require.ErrorIs(t, err, broken)
+	assert.Zero(t, s.Identities()[0].Messages)
 }
 
 func FuzzMIME(f *testing.F) {

@@ -69,7 +69,11 @@ func (m *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 
 // Data implements smtp.Session.
 func (m *mailSession) Data(r io.Reader) error {
-	mail, err := readMail(r)
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	mail, err := readMail(raw)
 	if err != nil {
 		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "The message could not be read"}
 	}

@@ -16,11 +16,11 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-func (h *house) lists() int { return h.ravi.Server.CountRequests("GET", "/api/identities/") }
+func (h *fixture) lists() int { return h.ravi.Server.CountRequests("GET", "/api/identities/") }
 
 func TestIdentitiesAreCachedForThirtySeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, "one")
+		h := newFixture(t, "one")
 		for range 3 {
 			_, err := h.resolver.Lookup(t.Context(), local(), "one")
 			require.NoError(t, err)
@@ -34,7 +34,7 @@ func TestIdentitiesAreCachedForThirtySeconds(t *testing.T) {
 }
 
 func TestIdentityMissingInTheCacheIsLookedUp(t *testing.T) {
-	h := newHouse(t, "one")
+	h := newFixture(t, "one")
 	_, err := h.resolver.Lookup(t.Context(), local(), "one")
 	require.NoError(t, err)
 	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "made elsewhere"})
@@ -44,7 +44,7 @@ func TestIdentityMissingInTheCacheIsLookedUp(t *testing.T) {
 
 func TestRefusalsEmptyTheCache(t *testing.T) {
 	for _, kind := range []error{ravi.ErrUnauthorized, ravi.ErrTokenExpired, ravi.ErrForbidden, ravi.ErrNotFound} {
-		h := newHouse(t, "one")
+		h := newFixture(t, "one")
 		_, err := h.account.Identities(t.Context())
 		require.NoError(t, err)
 		h.account.Observe(&ravi.Error{Op: "x", Kind: kind})
@@ -59,7 +59,7 @@ func TestRefusalsEmptyTheCache(t *testing.T) {
 }
 
 func TestRevokedCredentialIsNotServedFromCache(t *testing.T) {
-	h := newHouse(t, "one")
+	h := newFixture(t, "one")
 	_, err := h.account.Identities(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, h.ravi.Server.RevokeTokens(h.ravi.Account.Email))
@@ -72,7 +72,7 @@ func TestRevokedCredentialIsNotServedFromCache(t *testing.T) {
 
 func TestManyCallersShareOneRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, "one")
+		h := newFixture(t, "one")
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
@@ -86,7 +86,7 @@ func TestManyCallersShareOneRead(t *testing.T) {
 }
 
 func TestCredentialThatAppearsLaterIsFound(t *testing.T) {
-	h := newHouse(t, "one")
+	h := newFixture(t, "one")
 	connect := h.account.Connect
 	h.account.Connect = func() (*ravi.Client, error) { return nil, config.ErrNoCredentials }
 	_, err := h.account.Identities(t.Context())
@@ -97,7 +97,7 @@ func TestCredentialThatAppearsLaterIsFound(t *testing.T) {
 }
 
 func TestNewCredentialReplacesARefusedOne(t *testing.T) {
-	h := newHouse(t, "one")
+	h := newFixture(t, "one")
 	_, err := h.account.Identities(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, h.ravi.Server.RevokeTokens(h.ravi.Account.Email))
@@ -109,13 +109,13 @@ func TestNewCredentialReplacesARefusedOne(t *testing.T) {
 	require.NoError(t, err)
 	h.ravi.Account = fresh
 	_, err = h.account.Identities(t.Context())
-	require.NoError(t, err, "the person logged in again; the server was not restarted")
+	require.NoError(t, err, "the user logged in again; the server was not restarted")
 }
 
 // A name that exists but is not the caller's costs Ravi the same as one that
-// does not exist: how long the answer takes tells nothing (SECURITY T2).
+// does not exist: how long the answer takes says nothing (SECURITY.md T2).
 func TestForbiddenNameIsLookedUpLikeAnUnknownOne(t *testing.T) {
-	h := newHouse(t, "research-1", "finance-1")
+	h := newFixture(t, "research-1", "finance-1")
 	call := local("research-*")
 	cost := func(ref string) int {
 		_, err := h.resolver.Lookup(t.Context(), call, "research-1")
@@ -132,7 +132,7 @@ func TestForbiddenNameIsLookedUpLikeAnUnknownOne(t *testing.T) {
 // whether it exists.
 func TestLookupAfterAChangeReadsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, "old")
+		h := newFixture(t, "old")
 		h.ravi.Server.Faults().Add(sandbox.Fault{Method: "GET", Endpoint: "/api/identities/", Delay: 5 * time.Second, Count: 1, Perform: true})
 		go func() { _, _ = h.account.Identities(t.Context()) }()
 		time.Sleep(time.Second)
@@ -146,7 +146,7 @@ func TestLookupAfterAChangeReadsAgain(t *testing.T) {
 
 func TestUnknownNamesDoNotFloodRavi(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, "one")
+		h := newFixture(t, "one")
 		_, err := h.account.Identities(t.Context())
 		require.NoError(t, err)
 		h.ravi.Server.Faults().Add(sandbox.Fault{Method: "GET", Endpoint: "/api/identities/", Delay: time.Second, Count: 1000})
@@ -159,6 +159,6 @@ func TestUnknownNamesDoNotFloodRavi(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		assert.LessOrEqual(t, h.lists()-before, 2, "one read, and one more for those who came after it began")
+		assert.LessOrEqual(t, h.lists()-before, 2, "one read, and one more for calls that came after it began")
 	})
 }

@@ -13,7 +13,8 @@ import (
 // It is kept in memory: several processes have a budget each, and a restart
 // fills it. A caller whose budget is full takes no memory. The fields must not
 // change after the first use; all methods may be called by any number of
-// goroutines.
+// goroutines. golang.org/x/time/rate can neither take a use back once it counts
+// nor hold a limit within any span.
 type Budget struct {
 	// Limit is how often one caller may do it within Per. Zero and below set no
 	// limit.

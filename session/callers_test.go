@@ -32,8 +32,8 @@ func subjectEntry(name, subject, rest string) string {
 	return fmt.Sprintf("[[caller]]\nname = %q\noidc_subject = %q\n%s\n", name, subject, rest)
 }
 
-// who is the caller with that token, or nil.
-func who(callers *session.Callers, token string) *session.Caller {
+// authenticated is the caller with that token, or nil.
+func authenticated(callers *session.Callers, token string) *session.Caller {
 	caller, _ := callers.Authenticate(context.Background(), token)
 	return caller
 }
@@ -52,7 +52,7 @@ cleanup = "allow"`)+entry("bob", "bob's token", open)), knownToolsets)
 	require.NoError(t, err)
 	assert.Equal(t, 2, callers.Len())
 
-	alice := who(callers, "alice's token")
+	alice := authenticated(callers, "alice's token")
 	require.NotNil(t, alice)
 	assert.Equal(t, "alice", alice.Name)
 	assert.Equal(t, "alice-main", alice.DefaultIdentity)
@@ -65,11 +65,11 @@ cleanup = "allow"`)+entry("bob", "bob's token", open)), knownToolsets)
 
 	assert.Equal(t, session.Policies{Reveal: session.PolicyDeny, Delete: session.PolicyAsk, Cleanup: session.PolicyAllow}, alice.Rights.Policies)
 
-	bob := who(callers, "bob's token")
+	bob := authenticated(callers, "bob's token")
 	require.NotNil(t, bob)
 	assert.True(t, bob.Rights.AllowsTool("identity", true))
 	for _, wrong := range []string{"", "alice's toke", "alice's token ", session.HashToken("alice's token").String()} {
-		assert.Nil(t, who(callers, wrong), wrong)
+		assert.Nil(t, authenticated(callers, wrong), wrong)
 	}
 }
 
@@ -139,24 +139,24 @@ func TestChangedCallersFileIsLoaded(t *testing.T) {
 	gone, err = callers.Reload()
 	require.NoError(t, err)
 	assert.ElementsMatch(t, []string{"bob", "carol"}, gone, "who has another token has to come again with it")
-	assert.True(t, who(callers, "a").Rights.AllowsName("new-1"))
-	assert.Nil(t, who(callers, "b"))
-	assert.NotNil(t, who(callers, "another"))
-	assert.Nil(t, who(callers, "c"))
-	assert.NotNil(t, who(callers, "d"))
+	assert.True(t, authenticated(callers, "a").Rights.AllowsName("new-1"))
+	assert.Nil(t, authenticated(callers, "b"))
+	assert.NotNil(t, authenticated(callers, "another"))
+	assert.Nil(t, authenticated(callers, "c"))
+	assert.NotNil(t, authenticated(callers, "d"))
 
 	write("broken")
 	gone, err = callers.Reload()
 	require.Error(t, err)
 	assert.Empty(t, gone)
-	assert.NotNil(t, who(callers, "d"), "the old callers still hold")
+	assert.NotNil(t, authenticated(callers, "d"), "the old callers still hold")
 	_, err = callers.Reload()
 	require.NoError(t, err, "and it is said once")
 
 	require.NoError(t, os.Remove(path))
 	_, err = callers.Reload()
 	require.Error(t, err)
-	assert.NotNil(t, who(callers, "d"))
+	assert.NotNil(t, authenticated(callers, "d"))
 	_, err = callers.Reload()
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, []byte(entry("dave", "d", open)), 0o600))
@@ -198,11 +198,11 @@ func TestCallerIsKnownBySubject(t *testing.T) {
 	assert.Equal(t, 3, callers.Len())
 	assert.Equal(t, 2, callers.Subjects())
 	assert.Equal(t, "alice", callers.OfSubject("auth0|alice").Name)
-	for _, nobody := range []string{"", "alice", "auth0|Alice", "bob"} {
-		assert.Nil(t, callers.OfSubject(nobody), nobody)
+	for _, unknown := range []string{"", "alice", "auth0|Alice", "bob"} {
+		assert.Nil(t, callers.OfSubject(unknown), unknown)
 	}
-	assert.Nil(t, who(callers, "auth0|alice"), "a subject is no token")
-	assert.Nil(t, who(callers, ""))
+	assert.Nil(t, authenticated(callers, "auth0|alice"), "a subject is no token")
+	assert.Nil(t, authenticated(callers, ""))
 
 	require.NoError(t, os.WriteFile(path, []byte(subjectEntry("alice", "another", open)+entry("carol", "c", open)), 0o600))
 	gone, err := callers.Reload()
@@ -221,8 +221,8 @@ func TestSingleTokenHasAMinimumLength(t *testing.T) {
 	long := strings.Repeat("x", session.MinTokenLength)
 	callers, err := session.SingleCaller(long, caller)
 	require.NoError(t, err)
-	assert.Same(t, caller, who(callers, long))
-	assert.Nil(t, who(callers, long+"x"))
+	assert.Same(t, caller, authenticated(callers, long))
+	assert.Nil(t, authenticated(callers, long+"x"))
 	callers.Watch(t.Context(), time.Hour, nil, nil) // returns: there is nothing to watch
 }
 
@@ -234,7 +234,7 @@ func FuzzCallersFile(f *testing.F) {
 		callers, err := session.LoadCallers(path, knownToolsets)
 		if err == nil {
 			require.Positive(t, callers.Len())
-			require.Nil(t, who(callers, ""))
+			require.Nil(t, authenticated(callers, ""))
 		}
 	})
 }

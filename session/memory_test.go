@@ -30,7 +30,7 @@ func TestCallersWithOneSessionIDShareNothing(t *testing.T) {
 	assert.False(t, created)
 }
 
-// swap moves a cursor that nobody else moves.
+// swap moves a cursor that no other goroutine moves.
 func swap(t *testing.T, m *session.Memory, key session.Key, identity, cursor string) {
 	t.Helper()
 	old, err := m.Cursor(t.Context(), key, identity)

@@ -16,17 +16,17 @@ import (
 	"ravi-mcp/session"
 )
 
-// house is an account with identities and a resolver over it.
-type house struct {
+// fixture is an account with identities and a resolver over it.
+type fixture struct {
 	ravi     *sandboxtest.Instance
 	account  *session.Account
 	resolver *session.Resolver
 	uuid     map[string]string // by name
 }
 
-func newHouse(t *testing.T, names ...string) *house {
+func newFixture(t *testing.T, names ...string) *fixture {
 	t.Helper()
-	h := &house{ravi: sandboxtest.Memory(t, sandbox.Config{}), uuid: map[string]string{}}
+	h := &fixture{ravi: sandboxtest.Memory(t, sandbox.Config{}), uuid: map[string]string{}}
 	for _, name := range names {
 		h.uuid[name] = h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: name}).UUID
 	}
@@ -54,7 +54,7 @@ func codeOf(err error) fault.Code {
 }
 
 func TestFirstRuleThatAppliesDecides(t *testing.T) {
-	h := newHouse(t, "argument", "session", "header", "server", "default", "file")
+	h := newFixture(t, "argument", "session", "header", "server", "default", "file")
 	call := local()
 	call.Header = "header"
 	call.Caller.DefaultIdentity = "default"
@@ -90,7 +90,7 @@ func TestFirstRuleThatAppliesDecides(t *testing.T) {
 }
 
 func TestUnknownIdentityOfARuleIsAnError(t *testing.T) {
-	h := newHouse(t, "real")
+	h := newFixture(t, "real")
 	h.resolver.Identity = "real"
 	call := local()
 	require.NoError(t, h.resolver.Store.Bind(t.Context(), call.Key(), "00000000-0000-4000-8000-000000000000"))
@@ -100,7 +100,7 @@ func TestUnknownIdentityOfARuleIsAnError(t *testing.T) {
 }
 
 func TestIdentityIsFoundByUUIDNameAndAddress(t *testing.T) {
-	h := newHouse(t, "Sarah Johnson")
+	h := newFixture(t, "Sarah Johnson")
 	identities, err := h.account.Identities(t.Context())
 	require.NoError(t, err)
 	require.Len(t, identities, 1)
@@ -114,7 +114,7 @@ func TestIdentityIsFoundByUUIDNameAndAddress(t *testing.T) {
 }
 
 func TestNameOfTwoAllowedIdentitiesIsAmbiguous(t *testing.T) {
-	h := newHouse(t, "twin")
+	h := newFixture(t, "twin")
 	second := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "twin"}).UUID
 	_, err := h.resolver.Lookup(t.Context(), local(), "twin")
 	require.Equal(t, fault.IdentityAmbiguous, codeOf(err))
@@ -123,7 +123,7 @@ func TestNameOfTwoAllowedIdentitiesIsAmbiguous(t *testing.T) {
 }
 
 func TestForbiddenIdentityReadsLikeAMissingOne(t *testing.T) {
-	h := newHouse(t, "research-1", "finance-1")
+	h := newFixture(t, "research-1", "finance-1")
 	call := local("research-*")
 	_, err := h.resolver.Lookup(t.Context(), call, "research-1")
 	require.NoError(t, err)
@@ -134,7 +134,7 @@ func TestForbiddenIdentityReadsLikeAMissingOne(t *testing.T) {
 }
 
 func TestCursorOfAnotherIdentityIsRefused(t *testing.T) {
-	h := newHouse(t, "one", "two")
+	h := newFixture(t, "one", "two")
 	_, err := h.resolver.Resolve(t.Context(), local(), session.Query{Argument: "one", CursorIdentity: h.uuid["two"]})
 	assert.Equal(t, fault.InvalidArgument, codeOf(err))
 	got, err := h.resolver.Resolve(t.Context(), local(), session.Query{Argument: "one", CursorIdentity: h.uuid["one"]})
@@ -143,7 +143,7 @@ func TestCursorOfAnotherIdentityIsRefused(t *testing.T) {
 }
 
 func TestBrokenConfigFileMattersOnlyWhenReached(t *testing.T) {
-	h := newHouse(t, "one")
+	h := newFixture(t, "one")
 	broken := errors.New("broken file")
 	h.resolver.ConfigFile = func() (config.IdentityRef, error) { return config.IdentityRef{}, broken }
 	_, err := h.resolver.Resolve(t.Context(), local(), session.Query{})

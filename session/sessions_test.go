@@ -120,7 +120,7 @@ func TestSessionLimitEvictsTheLongestIdle(t *testing.T) {
 	_, err = s.Open(ctx, "bob")
 	require.NoError(t, err)
 	_, err = s.Open(ctx, "carol")
-	require.ErrorIs(t, err, session.ErrTooManySessions, "all together have a limit as well, and nobody loses a session to a stranger")
+	require.ErrorIs(t, err, session.ErrTooManySessions, "all together have a limit as well, and no caller loses a session to another one")
 }
 
 func TestRemovedCallerLosesItsSessions(t *testing.T) {
@@ -134,7 +134,7 @@ func TestRemovedCallerLosesItsSessions(t *testing.T) {
 	_, err := s.Open(t.Context(), "bob")
 	require.NoError(t, err)
 	s.EndCaller("alice")
-	s.EndCaller("nobody")
+	s.EndCaller("unknown")
 	assert.Len(t, ended, 5)
 	assert.Equal(t, 1, s.Len())
 }

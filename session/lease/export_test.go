@@ -25,7 +25,7 @@ func (m *Manager) SweepRegistryEvery(d time.Duration) { m.pace = d }
 
 // Kill ends everything as if the process had been killed.
 func (m *Manager) Kill() {
-	m.each()
+	m.backends()
 	m.ending.Store(true)
 	m.journals.mu.Lock()
 	m.journals.close()
@@ -35,7 +35,7 @@ func (m *Manager) Kill() {
 
 // Sweep does what is due in the journals now.
 func (m *Manager) Sweep(ctx context.Context) {
-	m.each()
+	m.backends()
 	m.journals.sweep(ctx)
 }
 

@@ -75,7 +75,7 @@ func (m *Manager) findByName(ctx context.Context, client *ravi.Client, all []rav
 
 // leased reports whether an identity belongs to a lease other than except.
 func (m *Manager) leased(ctx context.Context, uuid, except string) (bool, error) {
-	for _, b := range m.each() {
+	for _, b := range m.backends() {
 		if leased, err := b.leased(ctx, uuid, except); leased || err != nil {
 			return leased, err
 		}

@@ -86,9 +86,9 @@ type Manager struct {
 	disk disk          // of the journals; nil: that of the system
 	pace time.Duration // of sweeps of the Registry; 0: sweepEvery
 
-	once      sync.Once
-	backends  []backend // set by use; new leases go to the first
-	journals  *journals
+	once      sync.Once // makes the back ends
+	all       []backend
+	journals  *journals // one of them
 	addresses addressSupport
 	ending    atomic.Bool
 	mu        sync.Mutex // for what Start begins
@@ -103,17 +103,19 @@ type Intent struct {
 	record record
 }
 
-// each returns the back ends, made at the first use.
-func (m *Manager) each() []backend {
+// backends returns the back ends, the one for new leases first.
+func (m *Manager) backends() []backend {
 	m.once.Do(func() {
 		m.journals = newJournals(m)
 		if m.Registry != nil {
-			m.backends = append(m.backends, newShared(m))
+			m.all = append(m.all, newShared(m))
 		}
-		m.backends = append(m.backends, m.journals)
+		m.all = append(m.all, m.journals)
 	})
-	return m.backends
+	return m.all
 }
+
+func (m *Manager) primary() backend { return m.backends()[0] }
 
 // Begin notes that the caller is about to create an identity of that name with
 // the client; known are the uuids that bear it already. When Begin has
@@ -128,7 +130,7 @@ func (m *Manager) Begin(client *ravi.Client, caller, name string, ttl time.Durat
 	if ravis, ok := client.Scope("").ServerTime(); ok {
 		r.Ahead, r.Clock = time.Until(ravis).Round(time.Millisecond), true
 	}
-	if err := m.each()[0].begin(r); err != nil {
+	if err := m.primary().begin(r); err != nil {
 		return nil, err
 	}
 	return &Intent{m: m, record: r}, nil
@@ -144,7 +146,7 @@ func (i *Intent) Created(made ravi.Identity) time.Time {
 	r := i.record
 	i.m.addresses.learn(r.Credential, r.Address, made)
 	r.UUID, r.Expires = made.UUID, i.m.now().Add(r.TTL)
-	i.m.each()[0].created(r)
+	i.m.primary().created(r)
 	return r.Expires
 }
 
@@ -152,7 +154,7 @@ func (i *Intent) Created(made ravi.Identity) time.Time {
 // identity may exist all the same, and is looked for when its time is over.
 func (i *Intent) Failed(err error) {
 	var e *ravi.Error
-	i.m.each()[0].failed(i.record.ID, errors.As(err, &e) && e.Refused())
+	i.m.primary().failed(i.record.ID, errors.As(err, &e) && e.Refused())
 }
 
 // Claim says that an identity of that name, which the client's account does not
@@ -164,7 +166,7 @@ func (m *Manager) Claim(client *ravi.Client, name string) error {
 	if m == nil {
 		return nil
 	}
-	for _, b := range m.each() {
+	for _, b := range m.backends() {
 		if err := b.claim(m.credential(client), name); err != nil {
 			return err
 		}
@@ -178,7 +180,7 @@ func (m *Manager) Used(caller, uuid string) {
 	if m == nil {
 		return
 	}
-	for _, b := range m.each() {
+	for _, b := range m.backends() {
 		b.used(use{caller, uuid})
 	}
 }
@@ -188,7 +190,7 @@ func (m *Manager) Forget(uuid string) {
 	if m == nil {
 		return
 	}
-	for _, b := range m.each() {
+	for _, b := range m.backends() {
 		b.forget(uuid)
 	}
 }
@@ -200,7 +202,7 @@ func (m *Manager) Start() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.stop = stop
-	for _, b := range m.each() {
+	for _, b := range m.backends() {
 		m.running.Go(func() { b.run(ctx) })
 	}
 }
@@ -228,7 +230,7 @@ func (m *Manager) End(ctx context.Context) {
 	if !first {
 		return
 	}
-	for _, b := range m.each() {
+	for _, b := range m.backends() {
 		b.end(ctx)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"ravi-mcp/session/redisstore/redistest"
 )
 
-// ledger opens an empty book of leases with a clock of its own.
-func ledger(t *testing.T) (*redisstore.Store, *clock) {
+// registry opens an empty registry of leases with a clock of its own.
+func registry(t *testing.T) (*redisstore.Store, *clock) {
 	t.Helper()
 	c := newClock()
 	return open(t, redistest.Start(t), func(cfg *redisstore.Config) { cfg.Now, cfg.Timeout = c.Now, patience }), c
@@ -35,7 +35,7 @@ func take(t *testing.T, s *redisstore.Store, credentials ...string) []lease.Entr
 // neither ends a lease nor undoes what others did.
 func TestHungReplicaChangesNothingLate(t *testing.T) {
 	t.Parallel()
-	s, clock := ledger(t)
+	s, clock := registry(t)
 	ctx := t.Context()
 	require.NoError(t, s.Add(ctx, leaseOf("1", ""), time.Minute))
 	assert.Empty(t, take(t, s, "k"), "not due")
@@ -70,17 +70,17 @@ func TestHungReplicaChangesNothingLate(t *testing.T) {
 	require.NoError(t, s.DropIdentity(ctx, "u"))
 	holds, err := s.Holds(ctx, "1", found.Fence)
 	require.NoError(t, err)
-	assert.False(t, holds, "somebody has deleted it meanwhile")
+	assert.False(t, holds, "it was deleted meanwhile")
 	kept, err = s.Update(ctx, found, 0)
 	require.NoError(t, err)
 	assert.False(t, kept, "what is gone does not come back")
 }
 
-// A use renews the lease of its own caller, also when it is told late, as long as
-// nobody has taken the lease: from then on the deletion may be on its way.
+// A use renews the lease of its own caller, also when it is reported late, as long as
+// no replica has taken the lease: from then on the deletion may be on its way.
 func TestLeaseIsRenewedUntilTaken(t *testing.T) {
 	t.Parallel()
-	s, clock := ledger(t)
+	s, clock := registry(t)
 	ctx := t.Context()
 	require.NoError(t, s.Add(ctx, leaseOf("1", "u"), time.Minute))
 	for range 3 {
@@ -88,7 +88,7 @@ func TestLeaseIsRenewedUntilTaken(t *testing.T) {
 		require.NoError(t, s.Renew(ctx, "alice", "u", 0, 5*time.Second))
 		assert.Empty(t, take(t, s, "k"))
 	}
-	clock.advance(2 * time.Minute) // it is over, but nobody has come
+	clock.advance(2 * time.Minute) // it is over, but no replica has come
 	require.NoError(t, s.Renew(ctx, "alice", "u", time.Minute, 5*time.Second))
 	require.NoError(t, s.Renew(ctx, "alice", "u", 2*time.Minute, 0)) // an older use changes nothing
 	assert.Empty(t, take(t, s, "k"), "used a minute ago")
@@ -110,7 +110,7 @@ func TestLeaseIsRenewedUntilTaken(t *testing.T) {
 // Each credential has its own leases, and the answer to who has which name.
 func TestLeasesAreFoundByCredentialAndName(t *testing.T) {
 	t.Parallel()
-	s, clock := ledger(t)
+	s, clock := registry(t)
 	ctx := t.Context()
 	other := leaseOf("2", "v")
 	other.Credential = "other"
@@ -129,9 +129,9 @@ func TestLeasesAreFoundByCredentialAndName(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, leased)
 
-	assert.Empty(t, take(t, s, "nobody's"))
+	assert.Empty(t, take(t, s, "unknown"))
 	assert.Empty(t, take(t, s))
-	assert.Len(t, take(t, s, "nobody's", "k"), 1)
+	assert.Len(t, take(t, s, "unknown", "k"), 1)
 	assert.Len(t, take(t, s, "k", "other"), 1)
 	for n := range 30 {
 		require.NoError(t, s.Add(ctx, leaseOf(fmt.Sprint("many-", n), fmt.Sprint("many-", n)), 0))

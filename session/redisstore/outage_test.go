@@ -110,7 +110,7 @@ func TestOutageIsReportedAndPasses(t *testing.T) {
 	}
 }
 
-// A caller who gives up is told so, and it is no outage.
+// A cancelled call fails as such, and is no outage.
 func TestCancelledCallIsNoOutage(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
@@ -227,7 +227,7 @@ func TestPasswordIsUsedAndNeverShown(t *testing.T) {
 	}
 }
 
-// A certificate that nobody vouches for is refused.
+// A certificate of an unknown issuer is refused.
 func TestTLSIsVerified(t *testing.T) {
 	t.Parallel()
 	cert, key := selfSigned(t)

@@ -114,14 +114,14 @@ func (r *replicas) End(ctx context.Context, caller, id string) error {
 
 func (r *replicas) EndCaller(caller string) { r.one().EndCaller(caller) }
 
-// life is a session in the model.
-type life struct {
+// modelSession is a session in the model.
+type modelSession struct {
 	id, caller   string
 	opened, used time.Time
 	running      int
 }
 
-// The table against a model, by a clock: whose a session is, when it ends, and
+// The table against a model, by a clock: which caller has a session, when it ends, and
 // that it never ends by itself while a call of it runs.
 func TestSessionsObeyTheirContract(t *testing.T) {
 	t.Parallel()
@@ -134,15 +134,15 @@ func checkTable(t *rapid.T, fresh func(limits) (table, func())) {
 	const idle, absolute = 10 * time.Minute, time.Hour
 	ctx, clock := context.Background(), newClock()
 	sessions, sweep := fresh(limits{idle: idle, absolute: absolute, now: clock.Now})
-	var all []*life
+	var all []*modelSession
 	prune := func() {
-		all = slices.DeleteFunc(all, func(l *life) bool {
+		all = slices.DeleteFunc(all, func(l *modelSession) bool {
 			now := clock.Now()
 			return l.running == 0 && now.Sub(l.used) >= idle || now.Sub(l.opened) >= absolute
 		})
 	}
 	callers := rapid.SampledFrom([]string{"a", "b"})
-	one := func(t *rapid.T) *life {
+	one := func(t *rapid.T) *modelSession {
 		if len(all) == 0 {
 			t.Skip("no session")
 		}
@@ -150,7 +150,7 @@ func checkTable(t *rapid.T, fresh func(limits) (table, func())) {
 	}
 	t.Repeat(map[string]func(*rapid.T){
 		"open": func(t *rapid.T) {
-			l := &life{caller: callers.Draw(t, "caller"), opened: clock.Now(), used: clock.Now()}
+			l := &modelSession{caller: callers.Draw(t, "caller"), opened: clock.Now(), used: clock.Now()}
 			var err error
 			l.id, err = sessions.Open(ctx, l.caller)
 			require.NoError(t, err)
@@ -170,7 +170,7 @@ func checkTable(t *rapid.T, fresh func(limits) (table, func())) {
 			sessions.Leave(l.caller, l.id)
 			l.running--
 			l.used = clock.Now()
-			sweep() // replicas tell each other with a delay, which is no part of the model
+			sweep() // replicas learn of each other with a delay, which is no part of the model
 		},
 		"steal": func(t *rapid.T) {
 			l := one(t)
@@ -184,7 +184,7 @@ func checkTable(t *rapid.T, fresh func(limits) (table, func())) {
 			require.NoError(t, sessions.End(ctx, l.caller, l.id))
 			require.ErrorIs(t, sessions.Enter(ctx, l.caller, l.id), session.ErrNoSession)
 			require.ErrorIs(t, sessions.End(ctx, l.caller, l.id), session.ErrNoSession)
-			all = slices.DeleteFunc(all, func(o *life) bool { return o == l })
+			all = slices.DeleteFunc(all, func(o *modelSession) bool { return o == l })
 		},
 		"end caller": func(t *rapid.T) {
 			caller := callers.Draw(t, "caller")
@@ -194,7 +194,7 @@ func checkTable(t *rapid.T, fresh func(limits) (table, func())) {
 					require.ErrorIs(t, sessions.Enter(ctx, l.caller, l.id), session.ErrNoSession)
 				}
 			}
-			all = slices.DeleteFunc(all, func(l *life) bool { return l.caller == caller })
+			all = slices.DeleteFunc(all, func(l *modelSession) bool { return l.caller == caller })
 		},
 		"wait": func(t *rapid.T) {
 			for range rapid.IntRange(1, 8).Draw(t, "quarters of idle") {
@@ -256,7 +256,7 @@ func TestSessionLimitEvictsTheLongestIdle(t *testing.T) {
 		_, err = s.Open(ctx, "bob")
 		require.NoError(t, err)
 		_, err = s.Open(ctx, "carol")
-		require.ErrorIs(t, err, session.ErrTooManySessions, "all together have a limit as well, and nobody loses a session to a stranger")
+		require.ErrorIs(t, err, session.ErrTooManySessions, "all together have a limit as well, and no caller loses a session to another one")
 	})
 }
 
@@ -281,8 +281,7 @@ func TestStolenSessionIDEndsNothing(t *testing.T) {
 	})
 }
 
-// The end of a session is heard of on every replica that has met it, and on
-// no other.
+// The end of a session reaches every replica that knows it, and no other.
 func TestSessionEndReachesOtherReplicas(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)

@@ -19,15 +19,15 @@ import (
 // sendHints: what was sent cannot be taken back, and goes beyond Ravi.
 var sendHints = tool.Hints{Destructive: true, OpenWorld: true}
 
-// emailTool defines a tool that sends an email. Files can be attached only
+// email is tool.Define for a tool that sends an email. Files can be attached only
 // where the operator allows a folder; elsewhere the argument does not exist.
-func emailTool[P, F any](h *handlers, a tool.Spec, handle func(context.Context, tool.Call, F) (SentEmailResult, error), without func(P) F) tool.Tool {
+func email[P, F any](h *handlers, name, title, description string, handle func(context.Context, tool.Call, F) (SentEmailResult, error), without func(P) F, decides tool.Option) tool.Tool {
 	if h.Attach != nil {
-		return tool.Define(a, handle)
+		return tool.Define(name, title, sendHints, description, handle, decides)
 	}
-	return tool.Define(a, func(ctx context.Context, call tool.Call, p P) (SentEmailResult, error) {
+	return tool.Define(name, title, sendHints, description, func(ctx context.Context, call tool.Call, p P) (SentEmailResult, error) {
 		return handle(ctx, call, without(p))
-	})
+	}, decides)
 }
 
 // maxRecipients is how many addresses one mail may go to.

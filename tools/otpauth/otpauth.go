@@ -33,7 +33,8 @@ const (
 	BackupPrefix = "TOTPBACKUP_"
 )
 
-// Authenticator is a TOTP seed with its settings (RFC 6238).
+// Authenticator is a TOTP seed with its settings (RFC 6238). New, Parse and
+// Stored make valid ones.
 type Authenticator struct {
 	Seed            secret.Secret // base32 in upper case, without padding
 	Algorithm       otp.Algorithm

@@ -22,24 +22,19 @@ type Decision struct {
 	Consequence string
 }
 
-// Decides says which kind of decision calls of a tool may need, and which calls
-// do: those for which the function returns a Decision. The zero value is a tool
-// that needs none.
-type Decides struct {
-	kind   session.Kind
-	decide func(ctx context.Context, call Call, args json.RawMessage) (*Decision, error)
-	shows  func(args json.RawMessage) bool // of the kind reveal
-}
-
-// Deciding makes a decides of a function on a tool's params.
-func Deciding[P any](kind session.Kind, decide func(context.Context, Call, P) (*Decision, error)) Decides {
-	return Decides{kind: kind, decide: func(ctx context.Context, call Call, args json.RawMessage) (*Decision, error) {
-		p, err := Decode[P](args)
-		if err != nil {
-			return nil, err
+// Decides is the option of a tool whose calls may need a decision of that kind:
+// those for which the function returns one. The function changes nothing.
+func Decides[P any](kind session.Kind, decide func(context.Context, Call, P) (*Decision, error)) Option {
+	return func(t *Tool) {
+		t.Kind = kind
+		t.Decide = func(ctx context.Context, call Call, args json.RawMessage) (*Decision, error) {
+			p, err := Decode[P](args)
+			if err != nil {
+				return nil, err
+			}
+			return decide(ctx, call, p)
 		}
-		return decide(ctx, call, p)
-	}}
+	}
 }
 
 // DecidedOn refuses to act on another identity than the one of the decision: between the question and the answer a name can change hands.
@@ -74,10 +69,10 @@ func Shown(name string) string {
 	return "“" + b.String() + "”"
 }
 
-// Revealing is the decides of a tool that can show a stored value. what returns
-// the words for what a call shows, or "" for a call that shows nothing.
-func Revealing[P interface{ named() string }](resolver *session.Resolver, what func(P) string) Decides {
-	revealing := Deciding(session.KindReveal, func(ctx context.Context, call Call, p P) (*Decision, error) {
+// Reveals is the option of a tool that can show a stored value. what returns the
+// words for what a call shows, or "" for a call that shows nothing.
+func Reveals[P interface{ named() string }](resolver *session.Resolver, what func(P) string) Option {
+	decides := Decides(session.KindReveal, func(ctx context.Context, call Call, p P) (*Decision, error) {
 		shown := what(p)
 		if shown == "" {
 			return nil, nil
@@ -88,9 +83,11 @@ func Revealing[P interface{ named() string }](resolver *session.Resolver, what f
 		}
 		return &Decision{Identity: Ref(resolved.Identity), Consequence: "Shows " + shown + " to the model."}, nil
 	})
-	revealing.shows = func(args json.RawMessage) bool {
-		p, err := Decode[P](args)
-		return err != nil || what(p) != ""
+	return func(t *Tool) {
+		decides(t)
+		t.Shows = func(args json.RawMessage) bool {
+			p, err := Decode[P](args)
+			return err != nil || what(p) != ""
+		}
 	}
-	return revealing
 }

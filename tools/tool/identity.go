@@ -27,10 +27,12 @@ type ActedFor struct {
 	ResolvedBy session.By  `json:"resolved_by" jsonschema_description:"What determined the identity: argument, cursor, session, header, server, caller_default, config_file, credential or created."`
 }
 
+// Acted is the ActedFor of a call with that identity.
 func Acted(r session.Resolved) ActedFor {
 	return ActedFor{Identity: Ref(r.Identity), ResolvedBy: r.By}
 }
 
+// Ref names an identity in a result.
 func Ref(i ravi.Identity) IdentityRef { return IdentityRef{UUID: i.UUID, Name: i.Name} }
 
 // Scope resolves the identity of a call and returns Ravi's view of it.
@@ -67,6 +69,7 @@ type IdentityDetails struct {
 	CreatedAt time.Time `json:"created_at,omitzero"`
 }
 
+// Details describes an identity in a result.
 func Details(i ravi.Identity) IdentityDetails {
 	return IdentityDetails{Address: i.Inbox, Phone: i.Phone, CreatedAt: i.Created}
 }

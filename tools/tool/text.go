@@ -19,7 +19,7 @@ func CheckLine(field, value string) error {
 	return checkMark(field, value)
 }
 
-// CheckText is checkLine for fields that may have several lines.
+// CheckText is CheckLine for fields that may have several lines.
 func CheckText(field, value string) error {
 	control := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
 	if strings.ContainsFunc(value, control) {
@@ -55,6 +55,8 @@ func FirstProblem(problems ...error) error {
 // MaxFrom is how many characters of an address or sender are shown at most.
 const MaxFrom = 320
 
+// Clean returns a text of a third party as it may stand in a field of a result:
+// without invisible characters, and at most limit characters of it.
 func Clean(s string, limit int) string {
 	text, _ := otp.Clean(s, limit)
 	return text

@@ -128,17 +128,17 @@ type Result interface {
 	Summary() string
 }
 
-// Spec is what define needs to know of a tool besides its types.
-type Spec struct {
-	Name, Title, Description string
-	Hints                    Hints
-	Waits                    bool
-	Decides                  Decides
-}
+// Option says of a tool what only some tools need.
+type Option func(*Tool)
 
-// Define makes a Tool of a handler; its schemas come from P and R.
-func Define[P any, R Result](a Spec, handle func(context.Context, Call, P) (R, error)) Tool {
-	run := func(ctx context.Context, call Call, args json.RawMessage) (Result, error) {
+// Waits marks a tool that waits for a message.
+func Waits(t *Tool) { t.Waits = true }
+
+// Define makes a Tool of a handler; its schemas come from P and R. In adds the
+// toolset.
+func Define[P any, R Result](name, title string, hints Hints, description string, handle func(context.Context, Call, P) (R, error), options ...Option) Tool {
+	t := Tool{Name: name, Title: title, Description: description, Hints: hints, Input: schemas.Input[P](), Output: schemas.Output[R]()}
+	t.Run = func(ctx context.Context, call Call, args json.RawMessage) (Result, error) {
 		p, err := Decode[P](args)
 		if err != nil {
 			return nil, err
@@ -149,10 +149,10 @@ func Define[P any, R Result](a Spec, handle func(context.Context, Call, P) (R, e
 		}
 		return r, nil
 	}
-	return Tool{
-		Name: a.Name, Title: a.Title, Description: a.Description, Hints: a.Hints, Waits: a.Waits,
-		Input: schemas.Input[P](), Output: schemas.Output[R](), Kind: a.Decides.kind, Decide: a.Decides.decide, Shows: a.Decides.shows, Run: run,
+	for _, option := range options {
+		option(&t)
 	}
+	return t
 }
 
 // In puts tools into a toolset.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	mcpclient "github.com/mark3labs/mcp-go/client"
@@ -55,12 +56,12 @@ func (e *endpoint) remove(t *testing.T, over transport.Interface, version string
 
 func TestElicitationInEveryProtocolVersion(t *testing.T) {
 	streamable := func(e *endpoint) transport.Interface {
-		over, err := transport.NewStreamableHTTP(e.url + "/mcp")
+		over, err := transport.NewStreamableHTTP(e.url+"/mcp", transport.WithHTTPBasicClient(e.httpClient()))
 		require.NoError(e.t, err)
 		return over
 	}
 	sse := func(e *endpoint) transport.Interface {
-		over, err := transport.NewSSE(e.url + "/sse")
+		over, err := transport.NewSSE(e.url+"/sse", transport.WithHTTPClient(e.httpClient()))
 		require.NoError(e.t, err)
 		return over
 	}
@@ -70,40 +71,42 @@ func TestElicitationInEveryProtocolVersion(t *testing.T) {
 		answer  *mcp.ElicitationResponse
 		reason  string
 	}{
-		"legacy, yes":     {streamable, "2025-11-25", &saysYes, ""},
-		"legacy, no":      {streamable, "2025-11-25", &saysNo, "declined"},
-		"legacy, nobody":  {streamable, "2025-11-25", nil, "impossible"},
-		"modern, yes":     {streamable, "2026-07-28", &saysYes, ""},
-		"modern, no":      {streamable, "2026-07-28", &saysNo, "declined"},
-		"modern, nobody":  {streamable, "2026-07-28", nil, "impossible"},
-		"SSE cannot ask":  {sse, "2025-11-25", &saysYes, "impossible"},
-		"SSE, and nobody": {sse, "2025-11-25", nil, "impossible"},
+		"legacy, yes":        {streamable, "2025-11-25", &saysYes, ""},
+		"legacy, no":         {streamable, "2025-11-25", &saysNo, "declined"},
+		"legacy, cannot ask": {streamable, "2025-11-25", nil, "impossible"},
+		"modern, yes":        {streamable, "2026-07-28", &saysYes, ""},
+		"modern, no":         {streamable, "2026-07-28", &saysNo, "declined"},
+		"modern, cannot ask": {streamable, "2026-07-28", nil, "impossible"},
+		"SSE cannot ask":     {sse, "2025-11-25", &saysYes, "impossible"},
+		"SSE, not declared":  {sse, "2025-11-25", nil, "impossible"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := serve(t, nil)
-			e.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "somebody's"})
-			var options []mcpclient.ClientOption
-			p := &person{}
-			if c.answer != nil {
-				p.answer = *c.answer
-				options = append(options, mcpclient.WithElicitationHandler(p))
-			}
-			start := time.Now()
-			r := e.remove(t, c.over(e), c.version, options...)
-			assert.Less(t, time.Since(start), 15*time.Second)
-			if c.reason == "" {
-				assert.False(t, r.IsError, "%v", r.Content)
-				assert.Len(t, p.asked, 1)
-				assert.Empty(t, e.ravi.Server.Identities())
-				return
-			}
-			require.True(t, r.IsError)
-			var body fault.Body
-			require.NoError(t, json.Unmarshal([]byte(r.Content[0].(mcp.TextContent).Text), &body))
-			assert.Equal(t, fault.Denied, body.Code)
-			assert.Equal(t, c.reason, body.Reason)
-			assert.Len(t, e.ravi.Server.Identities(), 1)
+			synctest.Test(t, func(t *testing.T) {
+				e := serveInMemory(t, nil)
+				e.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "somebody's"})
+				var options []mcpclient.ClientOption
+				p := &person{}
+				if c.answer != nil {
+					p.answer = *c.answer
+					options = append(options, mcpclient.WithElicitationHandler(p))
+				}
+				start := time.Now()
+				r := e.remove(t, c.over(e), c.version, options...)
+				assert.Zero(t, time.Since(start), "no client is waited for that cannot answer")
+				if c.reason == "" {
+					assert.False(t, r.IsError, "%v", r.Content)
+					assert.Len(t, p.asked, 1)
+					assert.Empty(t, e.ravi.Server.Identities())
+					return
+				}
+				require.True(t, r.IsError)
+				var body fault.Body
+				require.NoError(t, json.Unmarshal([]byte(r.Content[0].(mcp.TextContent).Text), &body))
+				assert.Equal(t, fault.Denied, body.Code)
+				assert.Equal(t, c.reason, body.Reason)
+				assert.Len(t, e.ravi.Server.Identities(), 1)
+			})
 		})
 	}
 }

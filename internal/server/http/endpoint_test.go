@@ -46,9 +46,12 @@ type endpoint struct {
 	log     harness.Output
 	url     string
 	addr    string
+	dial    dialFunc // nil: sockets
 	stop    context.CancelFunc
 	ended   chan error
 }
+
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // The tokens of the callers alice and bob.
 const (
@@ -86,7 +89,21 @@ func serve(t testing.TB, adjust func(*endpoint)) *endpoint {
 // serveTraced is serve with a tracer.
 func serveTraced(t testing.TB, tracer *server.Tracer, adjust func(*endpoint)) *endpoint {
 	t.Helper()
-	e := &endpoint{t: t, ravi: sandboxtest.Memory(t, sandbox.Config{}), store: &session.Memory{}, ended: make(chan error, 1)}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	return serveOn(t, l, nil, tracer, adjust)
+}
+
+// serveInMemory is serve without sockets, for a synctest bubble.
+func serveInMemory(t testing.TB, adjust func(*endpoint)) *endpoint {
+	t.Helper()
+	n := newMemoryNet()
+	return serveOn(t, n, n.dial, nil, adjust)
+}
+
+func serveOn(t testing.TB, l net.Listener, dial dialFunc, tracer *server.Tracer, adjust func(*endpoint)) *endpoint {
+	t.Helper()
+	e := &endpoint{t: t, dial: dial, ravi: sandboxtest.Memory(t, sandbox.Config{}), store: &session.Memory{}, ended: make(chan error, 1)}
 	e.metrics = server.NewMetrics("test")
 	log := zerolog.New(&e.log).Level(zerolog.DebugLevel)
 	connect := func(to *sandboxtest.Instance) (*ravi.Client, error) {
@@ -110,8 +127,6 @@ func serveTraced(t testing.TB, tracer *server.Tracer, adjust func(*endpoint)) *e
 	e.metrics.Inbox(e.hub.Stats)
 	e.sessions = &session.Sessions{}
 	s, err := server.New(server.Config{Version: "test", Reveals: server.NewReveals(-1), Metrics: e.metrics, Tracer: tracer, Log: log, Deps: e.deps})
-	require.NoError(t, err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	e.addr = l.Addr().String()
 	e.url = "http://" + e.addr
@@ -140,6 +155,13 @@ func serveTraced(t testing.TB, tracer *server.Tracer, adjust func(*endpoint)) *e
 	return e
 }
 
+// httpClient returns a client with connections of its own.
+func (e *endpoint) httpClient() *http.Client {
+	transport := &http.Transport{DialContext: e.dial}
+	e.t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
 // agent is one client of the endpoint, which speaks plain HTTP so that it can do what no proper client would.
 type agent struct {
 	e       *endpoint
@@ -152,9 +174,7 @@ type agent struct {
 }
 
 func (e *endpoint) agent(token string) *agent {
-	transport := &http.Transport{}
-	e.t.Cleanup(transport.CloseIdleConnections)
-	return &agent{e: e, token: token, header: http.Header{}, client: &http.Client{Transport: transport}}
+	return &agent{e: e, token: token, header: http.Header{}, client: e.httpClient()}
 }
 
 // open is an agent with a session.

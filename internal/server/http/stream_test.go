@@ -9,13 +9,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"ravi-mcp/internal/server"
 )
@@ -214,44 +214,47 @@ func TestDisconnectEndsTheCall(t *testing.T) {
 
 // On SIGTERM waits are pending with their cursor, streams end, new calls are refused, and nothing is left.
 func TestShutdownEndsWaitsAsPending(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	e := serve(t, nil)
-	old, young := e.open(""), e.newest("")
-	cursor := old.call("create_identity", `{"name":"main"}`).field(t, "cursor")
+	synctest.Test(t, func(t *testing.T) {
+		e := serveInMemory(t, nil)
+		old, young := e.open(""), e.newest("")
+		cursor := old.call("create_identity", `{"name":"main"}`).field(t, "cursor")
 
-	// Streams that nobody ends: GET, subscriptions/listen and SSE.
-	for _, r := range []*http.Request{
-		old.request(context.Background(), http.MethodGet, "/mcp", ""),
-		old.request(context.Background(), http.MethodGet, "/sse", ""),
-	} {
-		response, err := old.client.Do(r)
-		require.NoError(t, err)
-		require.Equal(t, http.StatusOK, response.StatusCode)
-		defer response.Body.Close()
-	}
-	waits := make(chan reply, 2)
-	for _, a := range []*agent{old, young} {
-		r := a.request(context.Background(), http.MethodPost, "/mcp",
-			a.message("wait_for_otp", fmt.Sprintf(`{"cursor":%q,"timeout_seconds":50}`, cursor), `"progressToken":1`))
-		response, err := a.client.Do(r) // returns with the first progress
-		require.NoError(t, err)
-		go func() { waits <- read(t, response) }()
-	}
+		// Streams that have no end of their own: GET and SSE.
+		var streams sync.WaitGroup
+		for _, r := range []*http.Request{
+			old.request(context.Background(), http.MethodGet, "/mcp", ""),
+			old.request(context.Background(), http.MethodGet, "/sse", ""),
+		} {
+			response, err := old.client.Do(r)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, response.StatusCode)
+			streams.Go(func() { read(t, response) })
+		}
+		waits := make(chan reply, 2)
+		for _, a := range []*agent{old, young} {
+			r := a.request(context.Background(), http.MethodPost, "/mcp",
+				a.message("wait_for_otp", fmt.Sprintf(`{"cursor":%q,"timeout_seconds":50}`, cursor), `"progressToken":1`))
+			response, err := a.client.Do(r) // returns with the first progress
+			require.NoError(t, err)
+			go func() { waits <- read(t, response) }()
+		}
 
-	start := time.Now()
-	e.stop()
-	for range 2 {
-		o := (<-waits).outcome(t)
-		assert.Equal(t, "pending", o.field(t, "status"))
-		assert.Equal(t, "server_shutting_down", o.field(t, "reason"))
-		assert.NotEmpty(t, o.field(t, "cursor"))
-	}
-	require.NoError(t, <-e.ended)
-	e.ended <- nil
-	assert.Less(t, time.Since(start), 5*time.Second)
-	e.hub.Close()
-	old.client.CloseIdleConnections()
-	young.client.CloseIdleConnections()
+		start := time.Now()
+		e.stop()
+		for range 2 {
+			o := (<-waits).outcome(t)
+			assert.Equal(t, "pending", o.field(t, "status"))
+			assert.Equal(t, "server_shutting_down", o.field(t, "reason"))
+			assert.NotEmpty(t, o.field(t, "cursor"))
+		}
+		require.NoError(t, <-e.ended)
+		e.ended <- nil
+		streams.Wait()
+		assert.Less(t, time.Since(start), time.Second, "the streams and waits ended, so nothing was waited for")
+		e.hub.Close()
+		old.client.CloseIdleConnections()
+		young.client.CloseIdleConnections()
+	})
 }
 
 func TestNewCallsAreRefusedDuringShutdown(t *testing.T) {

@@ -65,7 +65,7 @@ func TestDispatcherTakesNoCallThatMayAsk(t *testing.T) {
 	for _, c := range []struct {
 		kind           session.Kind
 		server, caller session.Policy
-		short          bool
+		direct         bool
 	}{
 		{session.KindReveal, none, none, true}, // its default is to allow
 		{session.KindReveal, allow, none, true},
@@ -87,7 +87,7 @@ func TestDispatcherTakesNoCallThatMayAsk(t *testing.T) {
 		env, bad := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"it"}}`))
 		require.Nil(t, bad)
 		ctx := session.WithCall(t.Context(), session.Call{Caller: &session.Caller{Name: "c", Rights: session.Rights{Policies: of(c.caller)}}})
-		assert.Equal(t, c.short, taken(calls.Take(ctx, env, false)), "%s, server %q, caller %q", c.kind, c.server, c.caller)
+		assert.Equal(t, c.direct, taken(calls.Take(ctx, env, false)), "%s, server %q, caller %q", c.kind, c.server, c.caller)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // Mount publishes a tool of a test behind the middleware that every tool has. Its handler answers in the terms of the
-// protocol, images and questions among them, which no tool of ours does; its error leaves as a protocol error.
+// protocol, images and questions among them, which no tool of this server does; its error leaves as a protocol error.
 func Mount(s *mcpserver.MCPServer, cfg Config, published mcp.Tool, handle mcpserver.ToolHandlerFunc) error {
 	input, err := schemas.Compile(published.RawInputSchema)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 
 const canary = "CANARY-0x7f"
 
-// trouble is a result that fails in the way its name says when it is encoded.
+// trouble is a result that fails as its name says when it is encoded.
 type trouble struct{ How string }
 
 func (t trouble) Summary() string {
@@ -61,7 +61,7 @@ func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (too
 		text, err := json.Marshal(result)
 		require.NoError(t, err)
 		if _, known := session.CallFrom(ctx); known { // the id is new where it is not
-			assert.JSONEq(t, string(text), string(DirectCall{dispatcher: calls, tool: handle}.Run(ctx)), "the short way says the same")
+			assert.JSONEq(t, string(text), string(DirectCall{dispatcher: calls, tool: handle}.Run(ctx)), "the dispatcher says the same")
 		}
 		return result
 	}

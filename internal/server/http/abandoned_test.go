@@ -27,8 +27,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// shelter is an endpoint without sockets, which lives by the clock of a bubble.
-type shelter struct {
+// directEndpoint is an endpoint without sockets, which lives by the clock of a bubble.
+type directEndpoint struct {
 	*mcphttp.Server
 	t        *testing.T
 	sessions *session.Sessions
@@ -36,7 +36,7 @@ type shelter struct {
 	close    func()
 }
 
-func newShelter(t *testing.T, identities int) *shelter {
+func newDirectEndpoint(t *testing.T, identities int) *directEndpoint {
 	fake := sandboxtest.Memory(t, sandbox.Config{KeptRequests: -1, TokenLife: 1000 * time.Hour})
 	for i := range identities {
 		fake.CreateIdentity(t, sandbox.NewIdentity{Name: fmt.Sprint("inbox-", i)})
@@ -45,7 +45,7 @@ func newShelter(t *testing.T, identities int) *shelter {
 		Connect: func() (*ravi.Client, error) { return harness.RaviClient(fake, ravi.Config{}) },
 		Inbox:   inbox.Config{MaxWaitsPerCaller: 10_000},
 	})
-	h := &shelter{t: t, hub: system.Inbox, sessions: &session.Sessions{}}
+	h := &directEndpoint{t: t, hub: system.Inbox, sessions: &session.Sessions{}}
 	mcp, err := server.New(server.Config{Version: "test", Deps: system.Deps})
 	require.NoError(t, err)
 	h.Server = &mcphttp.Server{MCP: mcp.Server, Dispatcher: mcp.Dispatcher, Sessions: h.sessions, Anyone: &session.Caller{Name: session.LocalCaller}, Hosts: []string{"ravi.test"},
@@ -65,7 +65,7 @@ func newShelter(t *testing.T, identities int) *shelter {
 }
 
 // post sends a message; the answer is there when the call is over.
-func (h *shelter) post(ctx context.Context, id, body string) *httptest.ResponseRecorder {
+func (h *directEndpoint) post(ctx context.Context, id, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "http://ravi.test/mcp", strings.NewReader(body))
 	r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}))
 	r.Header.Set("Content-Type", "application/json")
@@ -78,13 +78,13 @@ func (h *shelter) post(ctx context.Context, id, body string) *httptest.ResponseR
 	return w
 }
 
-// T6 over HTTP: 5,000 clients open a session and wait for a code. Half of them hang up, the others are never heard of
+// SECURITY.md T6: 5,000 clients open a session and wait for a code. Half of them hang up, the others are never heard of
 // again. When the times of calls and sessions are over, nothing of them is left: no session here or in mcp-go, no wait, no
 // event stream, no timer or goroutine, and no memory.
 func TestAbandonedClientsLeaveNothing(t *testing.T) {
 	const clients, inboxes = 5000, 50
 	synctest.Test(t, func(t *testing.T) {
-		h := newShelter(t, inboxes)
+		h := newDirectEndpoint(t, inboxes)
 		defer h.close()
 		var ids [clients]string
 		round := func(n int) {
@@ -107,7 +107,7 @@ func TestAbandonedClientsLeaveNothing(t *testing.T) {
 			require.Equal(t, n, h.sessions.Len())
 			leave()
 			synctest.Wait()
-			require.Equal(t, n/2, h.hub.Stats().Waits, "who hangs up waits no longer")
+			require.Equal(t, n/2, h.hub.Stats().Waits, "a client that hangs up waits no longer")
 			time.Sleep(time.Minute)
 			wait.Wait()
 			assert.Zero(t, h.hub.Stats().Waits)

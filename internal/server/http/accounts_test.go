@@ -53,10 +53,10 @@ func fingerprint(of *sandboxtest.Instance) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// client is one of a caller, over one of the ways of HTTP.
-func (e *endpoint) client(way, token string) *tenant {
+// client is one of a caller, over one of the HTTP transports.
+func (e *endpoint) client(over, token string) *tenant {
 	c := &tenant{}
-	switch way {
+	switch over {
 	case "2025-11-25":
 		c.agent = e.open(token)
 	case "2026-07-28":
@@ -75,11 +75,11 @@ func (e *endpoint) client(way, token string) *tenant {
 func TestCallersWithOwnAccountsShareNothing(t *testing.T) {
 	t.Parallel()
 	e, north, south := twoRavis(t)
-	for round, way := range []string{"2025-11-25", "2026-07-28", "sse"} {
+	for round, over := range []string{"2025-11-25", "2026-07-28", "sse"} {
 		var wait sync.WaitGroup
 		for token, at := range map[string]*sandboxtest.Instance{aliceToken: north, bobToken: south} {
 			wait.Go(func() {
-				c := e.client(way, token)
+				c := e.client(over, token)
 				mine := "of-" + token[5:8]
 				name := fmt.Sprintf("main-%d", round)
 				created := c.do(t, "create_identity", fmt.Sprintf(`{"name":%q,"provision_phone":true}`, name))
@@ -122,7 +122,7 @@ func TestCallersWithOwnAccountsShareNothing(t *testing.T) {
 			assert.NotContains(t, uuids(other), uuid)
 		}
 	}
-	assert.Empty(t, e.ravi.Server.Requests(), "nobody has used the server's own account")
+	assert.Empty(t, e.ravi.Server.Requests(), "no call has used the server's own account")
 	assert.NotContains(t, listed(carolToken), "main-")
 	credentials, _ := touched(e.ravi)
 	assert.Equal(t, map[string]bool{fingerprint(e.ravi): true}, credentials)
@@ -137,7 +137,7 @@ func TestEachAccountHasItsOwnCache(t *testing.T) {
 	bob.call("create_identity", `{"name":"main"}`)
 	alice.call("list_identities", `{}`)
 	asked := len(north.Server.Requests())
-	bob.call("get_identity", `{"identity":"nobody"}`)
+	bob.call("get_identity", `{"identity":"unknown"}`)
 	bob.call("delete_identity", `{"identity":"main"}`)
 	alice.call("list_identities", `{}`)
 	alice.call("get_identity", `{"identity":"main"}`)
@@ -146,7 +146,7 @@ func TestEachAccountHasItsOwnCache(t *testing.T) {
 	assert.NotContains(t, string(bob.call("list_identities", `{}`).StructuredContent), "main")
 }
 
-// T5: a credential that is revoked at one Ravi ends what is known of that account, and of no other.
+// SECURITY.md T5: a credential that is revoked at one Ravi ends what is known of that account, and of no other.
 func TestRevokedAccountDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	e, north, _ := twoRavis(t)

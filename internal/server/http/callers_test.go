@@ -22,7 +22,7 @@ func guarded(t *testing.T) *endpoint {
 	return serve(t, func(e *endpoint) { e.Callers = loadCallers(t, twoCallers()) })
 }
 
-// T1: over 2026-07-28 all callers have the same, empty session id.
+// SECURITY.md T1: over 2026-07-28 all callers have the same, empty session id.
 func TestModernCallersSeeOnlyTheirOwn(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
@@ -48,7 +48,7 @@ func TestModernCallersSeeOnlyTheirOwn(t *testing.T) {
 	wait.Wait()
 }
 
-// T3: an id of a session is worth nothing to anybody else.
+// SECURITY.md T3: an id of a session is worth nothing to another caller.
 func TestSessionBelongsToItsOpener(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
@@ -79,7 +79,7 @@ func TestSessionBelongsToItsOpener(t *testing.T) {
 	assert.Equal(t, "alice-main", alice.call("get_identity", `{}`).field(t, "identity", "name"))
 }
 
-// T2: a cursor is worth nothing to another caller, and fails in the same words as one that never was.
+// SECURITY.md T2: a cursor is worth nothing to another caller, and fails in the same words as one that never was.
 func TestCursorBelongsToItsCaller(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
@@ -95,7 +95,7 @@ func TestCursorBelongsToItsCaller(t *testing.T) {
 	assert.Equal(t, unknown.Content[0].Text, stolen.Content[0].Text)
 }
 
-// H3: who has no token, or not exactly one, is nobody.
+// SECURITY.md H3: a request without a token, or with more than one, has no caller.
 func TestRequestWithoutAValidTokenIsRefused(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)
@@ -135,11 +135,11 @@ func TestRequestWithoutAValidTokenIsRefused(t *testing.T) {
 	assert.Equal(t, 1, e.sessions.Len())
 }
 
-// H4: a caller's token goes no further than the guard, and a Ravi credential is none.
+// SECURITY.md H4: a caller's token goes no further than the guard, and a Ravi credential is none.
 func TestTokenStaysInTheGuard(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) {
-		// An operator who made Ravi's own credentials a caller's.
+		// An operator made Ravi's own credentials a caller's.
 		e.Callers = loadCallers(t, twoCallers()+fmt.Sprintf("[[caller]]\nname = \"mistake\"\ntoken_sha256 = %q\nidentities = [\"*\"]\n",
 			session.HashToken("ravi_mgmt_0123456789-0123456789-0123456789")))
 	})

@@ -43,12 +43,12 @@ func (e *endpoint) remove(t *testing.T, over transport.Interface, version string
 	defer c.Close()
 	start := mcp.InitializeRequest{}
 	start.Params.ProtocolVersion = version
-	start.Params.ClientInfo = mcp.Implementation{Name: "story", Version: "1"}
+	start.Params.ClientInfo = mcp.Implementation{Name: "tester", Version: "1"}
 	_, err := c.Initialize(ctx, start)
 	require.NoError(t, err)
 	call := mcp.CallToolRequest{}
 	call.Params.Name = "delete_identity"
-	call.Params.Arguments = map[string]any{"identity": "somebody's"}
+	call.Params.Arguments = map[string]any{"identity": "existing"}
 	result, err := c.CallTool(ctx, call)
 	require.NoError(t, err)
 	return result
@@ -84,7 +84,7 @@ func TestElicitationInEveryProtocolVersion(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				e := serveInMemory(t, nil)
-				e.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "somebody's"})
+				e.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "existing"})
 				var options []mcpclient.ClientOption
 				p := &person{}
 				if c.answer != nil {

@@ -16,16 +16,16 @@ import (
 	"ravi-mcp/session"
 )
 
-// Whatever a client sends, the short way of a call answers as mcp-go does: in status, header and content.
+// Whatever a client sends, the dispatcher answers as mcp-go does: in status, header and content.
 func TestDispatcherAnswersLikeTheLibrary(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.Callers = loadCallers(t, twoCallers()) })
 	e.open(aliceToken).call("create_identity", `{"name":"alice-<main>"}`)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	long := &mcphttp.Server{MCP: e.MCP, Sessions: e.sessions, Callers: e.Server.Callers}
-	long.Hosts, long.Origins = mcphttp.LocalNames(l.Addr(), false)
-	web := &httptest.Server{Listener: l, Config: &http.Server{Handler: long.Handler()}}
+	library := &mcphttp.Server{MCP: e.MCP, Sessions: e.sessions, Callers: e.Server.Callers}
+	library.Hosts, library.Origins = mcphttp.LocalNames(l.Addr(), false)
+	web := &httptest.Server{Listener: l, Config: &http.Server{Handler: library.Handler()}}
 	web.Start()
 	t.Cleanup(web.Close)
 
@@ -109,7 +109,7 @@ func TestDispatcherAnswersLikeTheLibrary(t *testing.T) {
 	}
 }
 
-// A caller for whom a tool does not exist learns nothing else of it on the short way.
+// A caller for whom a tool does not exist learns nothing more of it from the dispatcher.
 func TestDispatcherTakesNoForbiddenTool(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) {
@@ -125,7 +125,7 @@ func TestDispatcherTakesNoForbiddenTool(t *testing.T) {
 	}
 }
 
-// Trap 2 on the short way: a session cancels its own call and nobody else's.
+// docs/mcp-go.md#trap-2: a session cancels its own call and no other's.
 func TestOnlyItsSessionCancelsAWait(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
@@ -144,14 +144,14 @@ func TestOnlyItsSessionCancelsAWait(t *testing.T) {
 	first, second := begin(mine), begin(other)
 	require.Eventually(t, func() bool { return e.hub.Stats().Waits == 2 }, 5*time.Second, time.Millisecond)
 
-	stranger := e.open("")
+	third := e.open("")
 	for _, id := range []string{"1", `"1"`, "null", "{}"} {
-		stranger.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + id + `}}`)
+		third.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + id + `}}`)
 	}
-	other.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"1"}}`)
+	third.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"1"}}`)
 	mine.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
 	assert.Contains(t, (<-first).body, "cancelled")
-	assert.Equal(t, 1, e.hub.Stats().Waits, "nobody else's call has ended")
+	assert.Equal(t, 1, e.hub.Stats().Waits, "no other call has ended")
 	other.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
 	assert.Contains(t, (<-second).body, "cancelled")
 }

@@ -44,7 +44,7 @@ func TestElicitationIsAnsweredByItsSessionOnly(t *testing.T) {
 				e.Callers = loadCallers(t, twoCallers())
 			})
 			a := e.agent(aliceToken)
-			opened := a.post(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"elicitation":{}},"clientInfo":{"name":"story","version":"1"}}}`)
+			opened := a.post(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"elicitation":{}},"clientInfo":{"name":"tester","version":"1"}}}`)
 			a.session = opened.header.Get("Mcp-Session-Id")
 			a.post(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
 
@@ -76,7 +76,7 @@ func TestElicitationIsAnsweredByItsSessionOnly(t *testing.T) {
 				return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"action":%q,"content":{}}}`, question.ID, action)
 			}
 			bob := e.open(bobToken)
-			assert.NotEqual(t, http.StatusAccepted, bob.post(answer("accept")).status, "nobody else was asked")
+			assert.NotEqual(t, http.StatusAccepted, bob.post(answer("accept")).status, "another caller was not asked")
 			bob.session = a.session
 			assert.Equal(t, http.StatusNotFound, bob.post(answer("accept")).status)
 			other := e.open(aliceToken)

@@ -181,7 +181,7 @@ func (e *endpoint) agent(token string) *agent {
 func (e *endpoint) open(token string) *agent {
 	e.t.Helper()
 	a := e.agent(token)
-	r := a.post(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"story","version":"1"}}}`)
+	r := a.post(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"tester","version":"1"}}}`)
 	require.Equal(e.t, http.StatusOK, r.status, r.body)
 	a.session = r.header.Get("Mcp-Session-Id")
 	require.NotEmpty(e.t, a.session)

@@ -22,7 +22,7 @@ import (
 // paths are all that is served, and one that is not.
 var paths = []string{"/mcp", "/sse", "/message?sessionId=x", "/healthz", "/readyz", "/elsewhere"}
 
-// H1: a page of another origin gets nothing, whatever it asks for, and no CORS header.
+// SECURITY.md H1: a page of another origin gets nothing, whatever it asks for, and no CORS header.
 func TestForeignOriginIsRefusedOnEveryPath(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
@@ -80,11 +80,11 @@ func TestCORSHeadersForAllowedOriginsOnly(t *testing.T) {
 	own := a.request(t.Context(), "GET", "/healthz", "")
 	own.Header.Set("Origin", e.url)
 	got = a.do(own)
-	assert.Equal(t, http.StatusOK, got.status, "the endpoint's own origin is no stranger")
+	assert.Equal(t, http.StatusOK, got.status, "the endpoint's own origin is allowed")
 	assert.Empty(t, got.header.Get("Access-Control-Allow-Origin"), "and needs no CORS")
 }
 
-// H2: what is not called by its name does not answer. The requests are written by hand, because no client writes them.
+// SECURITY.md H2: what is not called by its name does not answer. The requests are written by hand, because no client writes them.
 func TestForeignHostIsRefused(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
@@ -177,7 +177,7 @@ func TestTokenInTheURLIsRefused(t *testing.T) {
 	assert.NotContains(t, e.log.String(), aliceToken)
 }
 
-// H6: long, slow and deep bodies cost little and are refused before they are understood.
+// SECURITY.md H6: long, slow and deep bodies cost little and are refused before they are understood.
 func TestLongBodyIsRefusedBeforeItIsRead(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
@@ -201,7 +201,7 @@ func TestLongBodyIsRefusedBeforeItIsRead(t *testing.T) {
 	assert.Equal(t, http.StatusOK, a.do(a.request(t.Context(), "GET", "/healthz", "")).status, "and alive")
 }
 
-// H7: what two readers could read differently is refused; the corpus is that of the envelope.
+// SECURITY.md H7: what two readers could read differently is refused; the corpus is that of the envelope.
 func TestMalformedEnvelopeIsRefused(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
@@ -280,7 +280,7 @@ func TestOtherMethodsAndPathsAreRefused(t *testing.T) {
 	assert.Equal(t, 1, e.sessions.Len())
 }
 
-// H8: what a proxy sees in the headers is what the body says.
+// SECURITY.md H8: what a proxy sees in the headers is what the body says.
 func TestModernHeadersMustMatchTheBody(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
@@ -323,7 +323,7 @@ func TestMissingCapabilityIsNamed(t *testing.T) {
 	assert.Equal(t, http.StatusOK, got.status, got.body)
 }
 
-// H5: who somebody is comes from the token, and never from what a header says about addresses.
+// SECURITY.md H5: the caller comes from the token, and never from what a header says about addresses.
 func TestForwardedHeadersDoNotChangeTheCaller(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.Limits.Rate = 2 })
@@ -367,7 +367,7 @@ func TestSlowRequestTimesOut(t *testing.T) {
 	a.call("list_identities", `{}`)
 }
 
-// Nobody can hold a connection by announcing a body that never comes, with a request that is refused for something else.
+// No client can hold a connection by announcing a body that never comes, with a request that is refused for something else.
 func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)

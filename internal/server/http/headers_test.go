@@ -18,7 +18,7 @@ import (
 )
 
 // S14 and C8: what other servers take from a request (the address of the upstream, its credential, a proxy, a weaker check
-// of certificates, wider rights) is nobody's to choose here. Whoever sends it gets what everybody gets.
+// of certificates, wider rights) cannot be chosen by a header. A request that sends one gets what every other gets.
 func TestHeadersChangeNeitherCallerNorRights(t *testing.T) {
 	t.Parallel()
 	elsewhere, err := net.Listen("tcp", "127.0.0.1:0")
@@ -35,11 +35,11 @@ func TestHeadersChangeNeitherCallerNorRights(t *testing.T) {
 			c.Close()
 		}
 	}()
-	way := &witness{hosts: map[string]int{}}
+	observed := &witness{hosts: map[string]int{}}
 	e := serve(t, func(e *endpoint) {
-		way.RoundTripper = e.ravi.Server.RoundTripper()
+		observed.RoundTripper = e.ravi.Server.RoundTripper()
 		e.deps.Account.Connect = func() (*ravi.Client, error) {
-			return ravi.New(ravi.Config{BaseURL: "https://ravi.test", Transport: way,
+			return ravi.New(ravi.Config{BaseURL: "https://ravi.test", Transport: observed,
 				Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(e.ravi.Account.AccessToken)}})
 		}
 		e.Anyone = &session.Caller{Name: session.LocalCaller, Rights: session.Rights{Identities: []string{"mine-*"}, ReadOnly: true}}
@@ -71,8 +71,8 @@ func TestHeadersChangeNeitherCallerNorRights(t *testing.T) {
 		}
 	}
 	assert.Zero(t, visits.Load(), "nothing went elsewhere")
-	assert.Len(t, way.hosts, 1)
-	assert.Greater(t, way.hosts["https://ravi.test"], 100)
+	assert.Len(t, observed.hosts, 1)
+	assert.Greater(t, observed.hosts["https://ravi.test"], 100)
 	for _, r := range e.ravi.Server.Requests() {
 		assert.Equal(t, "access", r.Credential)
 		assert.Equal(t, http.MethodGet, r.Method, "nothing was written: %s", r.Path)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tenant is one client with an identity of its own, over one of the three ways of HTTP.
+// tenant is one client with an identity of its own, over one of the three HTTP transports.
 type tenant struct {
 	*agent
 	stream *eventStream // of an SSE client
@@ -23,7 +23,7 @@ type tenant struct {
 	cursor string
 }
 
-// do calls a tool the tenant's way.
+// do calls a tool over the tenant's transport.
 func (c *tenant) do(t *testing.T, tool, arguments string) outcome {
 	if c.stream == nil {
 		return c.call(tool, arguments)
@@ -43,7 +43,7 @@ func (c *tenant) own(more string) string {
 }
 
 // T1, T3 and T4 at once: clients of two callers in both eras and over SSE, each with its own identity, call at random and
-// try each other's sessions, cursors and uuids. Nobody ever gets or writes anything of somebody else.
+// try each other's sessions, cursors and uuids. No client ever gets or writes anything of another.
 func TestTenantsAreIsolated(t *testing.T) {
 	t.Parallel()
 	const clients, calls = 18, 25
@@ -71,7 +71,7 @@ func TestTenantsAreIsolated(t *testing.T) {
 	for i, c := range tenants {
 		wait.Go(func() {
 			for n := range calls {
-				stranger := tenants[(i+1+2*rand.IntN(clients/2))%clients] // of the other caller
+				other := tenants[(i+1+2*rand.IntN(clients/2))%clients] // of the other caller
 				switch rand.IntN(6) {
 				case 0:
 					c.do(t, "set_secret", c.own(fmt.Sprintf(`"name":"MINE","value":"%s %d"`, c.name, n)))
@@ -83,16 +83,16 @@ func TestTenantsAreIsolated(t *testing.T) {
 					got := c.do(t, "get_identity", c.own(""))
 					assert.Equal(t, c.uuid, got.field(t, "identity", "uuid"))
 				case 3:
-					got := c.do(t, "get_secret", fmt.Sprintf(`{"name":"MINE","identity":%q}`, stranger.uuid))
+					got := c.do(t, "get_secret", fmt.Sprintf(`{"name":"MINE","identity":%q}`, other.uuid))
 					assert.Equal(t, "identity_not_found", got.failure(t))
 				case 4:
-					got := c.do(t, "wait_for_otp", fmt.Sprintf(`{"cursor":%q,"timeout_seconds":1}`, stranger.cursor))
+					got := c.do(t, "wait_for_otp", fmt.Sprintf(`{"cursor":%q,"timeout_seconds":1}`, other.cursor))
 					assert.Equal(t, "cursor_invalid", got.failure(t))
 				case 5:
-					if stranger.session == "" || stranger.stream != nil {
+					if other.session == "" || other.stream != nil {
 						continue
 					}
-					thief := &agent{e: e, token: c.token, session: stranger.session, header: http.Header{}, client: c.client}
+					thief := &agent{e: e, token: c.token, session: other.session, header: http.Header{}, client: c.client}
 					r, err := thief.client.Do(thief.request(context.Background(), http.MethodPost, "/mcp", thief.message("get_identity", `{}`, "")))
 					if assert.NoError(t, err) {
 						assert.Equal(t, http.StatusNotFound, r.StatusCode)

@@ -33,10 +33,10 @@ func (p *page) text() string {
 	return p.Body.String()
 }
 
-// Trap 24: a stream on which nothing happens says so every 15 seconds, so that no proxy closes it.
+// A stream on which nothing happens says so every 15 seconds, so that no proxy closes it.
 func TestIdleStreamIsKeptAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newShelter(t, 1)
+		h := newDirectEndpoint(t, 1)
 		defer h.close()
 		id := h.post(t.Context(), "", `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}`).Header().Get("Mcp-Session-Id")
 		require.NotEmpty(t, id)

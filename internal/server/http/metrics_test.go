@@ -46,7 +46,7 @@ func TestMetricsCountCalls(t *testing.T) {
 	e.Gauge(t)
 	made := a.call("create_identity", `{"name":"counted-CANARY"}`)
 	a.call("get_identity", `{"identity":"counted-CANARY"}`)
-	a.call("get_identity", `{"identity":"nobody-CANARY"}`)
+	a.call("get_identity", `{"identity":"unknown-CANARY"}`)
 	a.call("set_secret", `{"name":"KEY","value":"value-CANARY"}`)
 	require.Equal(t, "pending", a.call("wait_for_otp", `{"timeout_seconds":1}`).field(t, "status"))
 
@@ -106,10 +106,10 @@ func TestMetricLabelsAreClosedSets(t *testing.T) {
 	e := serve(t, nil)
 	a := e.open("")
 	a.call("create_identity", `{"name":"first"}`)
-	a.call("get_identity", `{"identity":"nobody"}`)
+	a.call("get_identity", `{"identity":"unknown"}`)
 	before := series(t, e)
 	for i := range 50 {
-		a.call("get_identity", fmt.Sprintf(`{"identity":"nobody-%d"}`, i))
+		a.call("get_identity", fmt.Sprintf(`{"identity":"unknown-%d"}`, i))
 		a.post(a.message(fmt.Sprintf("tool_%d", i), `{}`, ""))
 		a.post(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"method/%d"}`, i, i))
 		e.raw(fmt.Sprintf("GET /path-%d HTTP/1.1\r\nHost: %s\r\n\r\n", i, e.addr))
@@ -171,7 +171,7 @@ func TestCallsJoinTheTraceOfTheClient(t *testing.T) {
 		a.header.Set("Traceparent", traceparent(otherTrace))
 		a.call("get_identity", `{"identity":"traced-CANARY-`+name[:4]+`"}`)
 		assert.Contains(t, traces(otherTrace), "tools/call get_identity", name)
-		a.post(a.message("get_identity", `{"identity":"nobody"}`, `"traceparent":"`+traceparent(clientTrace)+`"`))
+		a.post(a.message("get_identity", `{"identity":"unknown"}`, `"traceparent":"`+traceparent(clientTrace)+`"`))
 		names := traces(clientTrace)
 		require.NotEmpty(t, names, name)
 		last := recorder.Ended()[len(recorder.Ended())-1]
@@ -180,7 +180,7 @@ func TestCallsJoinTheTraceOfTheClient(t *testing.T) {
 		assert.Equal(t, trace.SpanKindServer, last.SpanKind())
 		assert.True(t, last.Parent().IsRemote())
 
-		// What is malformed is nobody's trace, and no error.
+		// What is malformed belongs to no trace, and is no error.
 		recorder.Reset()
 		a.header.Set("Traceparent", "00-CANARY")
 		a.post(a.message("get_identity", `{"identity":"traced-CANARY-`+name[:4]+`"}`, `"traceparent":17`))

@@ -19,7 +19,7 @@ func publicURL(t *testing.T, text string) *url.URL {
 	return u
 }
 
-// RFC 9728: whoever has no token learns, under the name by which it reached the server, where to get one.
+// RFC 9728: a client without a token learns, under the name by which it reached the server, where to get one.
 func TestChallengeNamesTheOAuthMetadata(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) {
@@ -51,7 +51,7 @@ func TestChallengeNamesTheOAuthMetadata(t *testing.T) {
 		refused := ask(c.host, http.MethodGet, c.path, nil)
 		require.Equal(t, http.StatusUnauthorized, refused.status)
 		assert.Equal(t, `Bearer resource_metadata="`+c.metadata+`"`, refused.header.Get("WWW-Authenticate"), "without a token there is no error")
-		wrong := ask(c.host, http.MethodGet, c.path, http.Header{"Authorization": {"Bearer nobody-0123456789"}})
+		wrong := ask(c.host, http.MethodGet, c.path, http.Header{"Authorization": {"Bearer unknown-0123456789"}})
 		assert.Equal(t, `Bearer resource_metadata="`+c.metadata+`", error="invalid_token"`, wrong.header.Get("WWW-Authenticate"))
 		assert.Equal(t, refused.body, wrong.body, "and not a word why")
 

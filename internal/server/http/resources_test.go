@@ -47,7 +47,7 @@ func TestResourcesPromptsAndCompletions(t *testing.T) {
 	foreign := e.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "bob-1"})
 	e.sms(mine, "for alice only")
 	stream := e.agent(aliceToken).stream()
-	stream.ask(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-03-26","capabilities":{},"clientInfo":{"name":"story","version":"1"}}}`)
+	stream.ask(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-03-26","capabilities":{},"clientInfo":{"name":"tester","version":"1"}}}`)
 
 	uri := func(uuid string) string { return "ravi://identities/" + uuid + "/inbox" }
 	read := func(uri string) string { return fmt.Sprintf(`{"uri":%q}`, uri) }
@@ -88,7 +88,7 @@ func TestResourcesPromptsAndCompletions(t *testing.T) {
 			assert.Contains(t, string(m.Error), fmt.Sprintf(`"uri":%q`, missing))
 			bodies = append(bodies, strings.ReplaceAll(string(m.Error), missing, "it"))
 		}
-		assert.Equal(t, bodies[0], bodies[1], "nobody learns which exist")
+		assert.Equal(t, bodies[0], bodies[1], "the answer does not tell which exist")
 		assert.Contains(t, bodies[2], `"hint":`)
 	}
 

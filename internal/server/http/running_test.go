@@ -16,7 +16,7 @@ import (
 	"ravi-mcp/internal/server"
 )
 
-// H9: all callers together run only so many calls; who comes then is told to come again, whoever it is. Waits do not
+// SECURITY.md H9: all callers together run only so many calls; further ones are told to retry, whoever calls. Waits do not
 // count, and a place is free again when its call is over.
 func TestRunningCallsAreBounded(t *testing.T) {
 	t.Parallel()
@@ -85,7 +85,7 @@ func TestRunningCallsAreBounded(t *testing.T) {
 	}
 }
 
-// H11: the waits of the real tools take no place of other calls either.
+// SECURITY.md H11: the waits of the real tools take no place of other calls either.
 func TestWaitsForMessagesTakeNoSlot(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.Limits.CallsPerCaller = 2 })

@@ -1,3 +1,7 @@
+// Package http serves MCP clients over HTTP: streamable HTTP at /mcp, the transport of 2024-11-05 at /sse and /message,
+// health, and the metadata of the endpoint as an OAuth protected resource. In front of mcp-go's handler stands a guard:
+// what a request may be refused for is decided from its head to its body, overload first, and every refusal is in
+// refuse.go.
 package http
 
 import (

@@ -89,7 +89,7 @@ func (s *eventStream) ask(body string) []string {
 	}
 }
 
-const sseInitialize = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"story","version":"1"}}}`
+const sseInitialize = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"tester","version":"1"}}}`
 
 func TestLibraryClientSpeaksSSE(t *testing.T) {
 	t.Parallel()
@@ -122,7 +122,7 @@ func TestSSESessionEndsWithItsStream(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, one.post(`{"jsonrpc":"2.0","id":1,"method":"ping"}`).status)
 }
 
-// Trap 20: the work of a client that has gone ends.
+// docs/mcp-go.md#trap-20: the work of a client that has gone ends.
 func TestClosingAnSSEStreamEndsItsCalls(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	running, ended := make(chan struct{}, 50), make(chan struct{}, 50)

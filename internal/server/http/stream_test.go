@@ -30,7 +30,7 @@ func withTool(t testing.TB, handle mcpserver.ToolHandlerFunc) *endpoint {
 	})
 }
 
-// Traps 11 to 13: every report is on the stream of its own call, in order, before the answer, and the last is there too.
+// docs/mcp-go.md#trap-11: every report is on the stream of its own call, in order, before the answer, and the last is there too.
 func TestProgressStaysWithItsCall(t *testing.T) {
 	t.Parallel()
 	const calls, reports = 60, 20
@@ -80,7 +80,7 @@ func TestProgressStaysWithItsCall(t *testing.T) {
 				})
 			}
 			wait.Wait()
-			// Trap 12: a call without progress is answered as plain JSON, also after one with.
+			// docs/mcp-go.md#trap-12: a call without progress is answered as plain JSON, also after one with.
 			plain := a.post(a.message("work", `{}`, ""))
 			assert.Equal(t, "application/json", plain.header.Get("Content-Type"))
 		})
@@ -106,7 +106,7 @@ func TestNothingIsSentAfterTheAnswer(t *testing.T) {
 	assert.ErrorIs(t, <-late, server.ErrAnswered)
 }
 
-// Trap 2: nobody ends the call of somebody else, whatever its id.
+// docs/mcp-go.md#trap-2: a client ends no call of another, whatever its id.
 func TestCancellationReachesOnlyItsCall(t *testing.T) {
 	t.Parallel()
 	running := make(chan struct{}, 2)
@@ -149,9 +149,9 @@ func TestCancellationReachesOnlyItsCall(t *testing.T) {
 	}
 	select {
 	case got := <-first:
-		t.Fatal("somebody else ended the call: " + got.body)
+		t.Fatal("another client ended the call: " + got.body)
 	case got := <-second:
-		t.Fatal("somebody else ended the call: " + got.body)
+		t.Fatal("another client ended the call: " + got.body)
 	default:
 	}
 	close(release)
@@ -182,7 +182,7 @@ func TestSessionCancelsItsOwnCall(t *testing.T) {
 	<-answered // the end of the test would cut it off
 }
 
-// H9: who goes away ends the work, down to Ravi.
+// SECURITY.md H9: a client that disconnects ends the work, down to Ravi.
 func TestDisconnectEndsTheCall(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(*endpoint) *agent{
@@ -284,7 +284,7 @@ func TestNewCallsAreRefusedDuringShutdown(t *testing.T) {
 	assert.Contains(t, (<-done).body, "finished", "what ran could finish")
 }
 
-// H9 and H11: a caller who fills its places is sent away at once, waits take none, and the places come back.
+// SECURITY.md H9 and H11: a caller who fills its places is refused at once, waits take none, and the places come back.
 func TestOverloadIsRefusedAndWaitsTakeNoSlot(t *testing.T) {
 	t.Parallel()
 	running, release := make(chan struct{}), make(chan struct{})
@@ -344,8 +344,8 @@ func TestTooManyOpenRequestsAreRefusedFirst(t *testing.T) {
 		require.NoError(t, err)
 		defer response.Body.Close()
 	}
-	stranger := e.agent("")
-	got := stranger.do(stranger.request(t.Context(), "GET", "/mcp", ""))
+	unknown := e.agent("")
+	got := unknown.do(unknown.request(t.Context(), "GET", "/mcp", ""))
 	assert.Equal(t, http.StatusServiceUnavailable, got.status, "not even the token is looked at")
 	assert.NotEmpty(t, got.header.Get("Retry-After"))
 }

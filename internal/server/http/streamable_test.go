@@ -31,7 +31,7 @@ func TestBothProtocolsUseOneEndpoint(t *testing.T) {
 	uuid := other.field(t, "identity", "uuid")
 	assert.Equal(t, "identity_required", young.call("get_identity", `{}`).failure(t), "2026-07-28 has no session to remember in")
 	assert.Equal(t, "young", young.call("get_identity", `{"identity":"`+uuid+`"}`).field(t, "identity", "name"))
-	assert.Equal(t, "old", old.call("get_identity", `{}`).field(t, "identity", "name"), "nobody else's call changed it")
+	assert.Equal(t, "old", old.call("get_identity", `{}`).field(t, "identity", "name"), "no other client's call changed it")
 }
 
 func TestDeletedSessionIsGone(t *testing.T) {
@@ -54,7 +54,7 @@ func TestDeletedSessionIsGone(t *testing.T) {
 	assert.Equal(t, 0, e.sessions.Len(), "asking creates nothing")
 }
 
-// T6: what ends is ended everywhere, also in mcp-go, and what runs in it.
+// SECURITY.md T6: what ends is ended everywhere, also in mcp-go, and what runs in it.
 func TestEndedSessionLeavesNothing(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -82,7 +82,7 @@ func TestEndedSessionLeavesNothing(t *testing.T) {
 	now = now.Add(session.DefaultIdle + time.Minute)
 	mu.Unlock()
 	e.sessions.Sweep()
-	require.Equal(t, 1, e.sessions.Len(), "somebody listens in one of them")
+	require.Equal(t, 1, e.sessions.Len(), "one of them has a listener")
 	mu.Lock()
 	now = now.Add(session.DefaultAbsolute)
 	mu.Unlock()
@@ -122,7 +122,7 @@ func play(t *testing.T, e *endpoint, c *mcpclient.Client) {
 	ctx := context.Background()
 	require.NoError(t, c.Start(ctx))
 	_, err := c.Initialize(ctx, mcp.InitializeRequest{Params: mcp.InitializeParams{
-		ProtocolVersion: mcp.LATEST_PROTOCOL_VERSION, ClientInfo: mcp.Implementation{Name: "story", Version: "1"},
+		ProtocolVersion: mcp.LATEST_PROTOCOL_VERSION, ClientInfo: mcp.Implementation{Name: "tester", Version: "1"},
 	}})
 	require.NoError(t, err)
 	list, err := c.ListTools(ctx, mcp.ListToolsRequest{})

@@ -11,7 +11,7 @@ import (
 
 const modernMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
 
-// Traps 11 and 14: this server has nothing to tell a listener. The acknowledgement says so, as the first message always,
+// docs/mcp-go.md#trap-11: this server has nothing to tell a listener. The acknowledgement says so, as the first message always,
 // and then the stream ends, as the protocol wants it.
 func TestSubscriptionIsAcknowledgedFirst(t *testing.T) {
 	t.Parallel()

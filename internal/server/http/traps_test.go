@@ -16,7 +16,7 @@ import (
 	"ravi-mcp/internal/server"
 )
 
-// Traps 3 and 12: what is said about a call goes to who made it, and never to whoever listens, in the same session or in
+// docs/mcp-go.md#trap-3: what is said about a call goes to the client that made it, and never to a listener, in the same session or in
 // another.
 func TestListeningStreamGetsNoProgress(t *testing.T) {
 	t.Parallel()
@@ -28,12 +28,12 @@ func TestListeningStreamGetsNoProgress(t *testing.T) {
 		}
 		return mcp.NewToolResultText("CANARY"), nil
 	})
-	a, stranger, young := e.open(""), e.open(""), e.newest("")
+	a, other, young := e.open(""), e.open(""), e.newest("")
 	heard := make(chan string, 3)
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	for _, r := range []*http.Request{
-		a.request(ctx, http.MethodGet, "/mcp", ""), stranger.request(ctx, http.MethodGet, "/mcp", ""), stranger.request(ctx, http.MethodGet, "/sse", ""),
+		a.request(ctx, http.MethodGet, "/mcp", ""), other.request(ctx, http.MethodGet, "/mcp", ""), other.request(ctx, http.MethodGet, "/sse", ""),
 	} {
 		response, err := a.client.Do(r)
 		require.NoError(t, err)
@@ -63,7 +63,7 @@ func TestListeningStreamGetsNoProgress(t *testing.T) {
 	}
 }
 
-// Trap 8: there are no tasks, whose state would be everybody's: no method of theirs, and a call that asks to be one is
+// docs/mcp-go.md#trap-8: there are no tasks, whose state all clients would share: no method of theirs, and a call that asks to be one is
 // answered as any other, or not at all.
 func TestTasksAreNotSupported(t *testing.T) {
 	t.Parallel()

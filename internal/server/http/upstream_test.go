@@ -18,7 +18,7 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// T5: when Ravi takes the credential back, calls fail, and nothing that was read with it is served any more.
+// SECURITY.md T5: when Ravi takes the credential back, calls fail, and nothing that was read with it is served any more.
 func TestRevokedCredentialDropsTheCache(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
@@ -68,7 +68,7 @@ func (h hung) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, context.Cause(r.Context())
 }
 
-// H9: calls that hang at Ravi fill the places of a caller. When their clients hang up, the requests to Ravi are cancelled,
+// SECURITY.md H9: calls that hang at Ravi fill the places of a caller. When their clients hang up, the requests to Ravi are cancelled,
 // and the places are free again.
 func TestDisconnectCancelsTheRequestToRavi(t *testing.T) {
 	t.Parallel()
@@ -111,7 +111,7 @@ func TestDisconnectCancelsTheRequestToRavi(t *testing.T) {
 		return young.post(young.message("list_identities", `{}`, "")).status == http.StatusOK
 	}, 30*time.Second, 5*time.Millisecond)
 
-	// The same for who leaves a stream.
+	// The same for a client that leaves a stream.
 	stream.ask(sseInitialize)
 	require.Equal(t, http.StatusAccepted, stream.post(stream.a.message("list_secrets", named, "")).status)
 	<-fake.came

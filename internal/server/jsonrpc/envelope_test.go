@@ -19,12 +19,12 @@ import (
 
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
-	for _, story := range jsonrpctest.BadMessages() {
-		t.Run(story.Name, func(t *testing.T) {
-			env, refused := jsonrpc.Parse([]byte(story.Raw))
+	for _, bad := range jsonrpctest.BadMessages() {
+		t.Run(bad.Name, func(t *testing.T) {
+			env, refused := jsonrpc.Parse([]byte(bad.Raw))
 			require.NotNil(t, refused)
-			assert.Equal(t, story.Code, refused.Code, refused.Message)
-			assert.Equal(t, story.ID, string(refused.ID), refused.Message)
+			assert.Equal(t, bad.Code, refused.Code, refused.Message)
+			assert.Equal(t, bad.ID, string(refused.ID), refused.Message)
 			assert.NotContains(t, refused.Message, "CANARY")
 			assert.Zero(t, env)
 		})

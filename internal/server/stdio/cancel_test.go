@@ -58,13 +58,13 @@ func TestCancellingAQueuedCall(t *testing.T) {
 	})
 }
 
-// A wait that is parked is cancelled as any other.
+// A wait that has yielded is cancelled as any other.
 func TestCancellingAYieldedCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools(), MaxConcurrent: 1})
 		begin := time.Now()
-		c.send(call("1", "wait", `{"park":true}`), call("2", "wait", `{"park":true}`))
+		c.send(call("1", "wait", `{"yield":true}`), call("2", "wait", `{"yield":true}`))
 		synctest.Wait()
 		c.send(cancellation("1"), cancellation("2"), call("3", "echo", `{}`))
 		c.answer("3")
@@ -158,6 +158,6 @@ func TestClientThatNeverReads(t *testing.T) {
 		begin := time.Now()
 		require.ErrorContains(t, c.terminate(), "does not read")
 		assert.LessOrEqual(t, time.Since(begin), 5*time.Second)
-		require.NoError(t, out.Close()) // ends the Write that nobody else can
+		require.NoError(t, out.Close()) // ends the Write that nothing else can
 	})
 }

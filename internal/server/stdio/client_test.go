@@ -174,7 +174,7 @@ func modernCall(id, tool, arguments, capabilities string) string {
 
 func initialize(id, capabilities string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":%s,`+
-		`"clientInfo":{"name":"story","version":"1"}}}`, id, capabilities)
+		`"clientInfo":{"name":"tester","version":"1"}}}`, id, capabilities)
 }
 
 func cancellation(id string) string {
@@ -183,9 +183,9 @@ func cancellation(id string) string {
 
 const ping = `{"jsonrpc":"2.0","id":"ping","method":"ping"}`
 
-// tools returns an MCP server with the tools that the stories need.
+// tools returns an MCP server with the tools that the tests need.
 func tools() *mcpserver.MCPServer {
-	s := mcpserver.NewMCPServer("stories", "1", mcpserver.WithToolCapabilities(false), mcpserver.WithElicitation(), mcpserver.WithLogging())
+	s := mcpserver.NewMCPServer("test", "1", mcpserver.WithToolCapabilities(false), mcpserver.WithElicitation(), mcpserver.WithLogging())
 	add := func(name string, handler func(context.Context, mcp.CallToolRequest) (string, error)) {
 		s.AddTool(mcp.NewTool(name), func(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			text, err := handler(ctx, r)
@@ -196,7 +196,7 @@ func tools() *mcpserver.MCPServer {
 		return r.GetString("text", "hello"), nil
 	})
 	add("wait", func(ctx context.Context, r mcp.CallToolRequest) (string, error) {
-		if r.GetBool("park", false) {
+		if r.GetBool("yield", false) {
 			defer server.Yield(ctx)()
 		}
 		timer := time.NewTimer(time.Duration(r.GetFloat("seconds", 30) * float64(time.Second)))

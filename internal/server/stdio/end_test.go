@@ -97,7 +97,7 @@ func TestShutdownIsOrderly(t *testing.T) {
 	}
 }
 
-// A handler that ignores its context holds nobody up: after two seconds the server answers in its place and ends.
+// A handler that ignores its context does not delay the end: after two seconds the server answers in its place and ends.
 func TestHandlerThatIgnoresItsContextIsAbandoned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -22,16 +22,16 @@ import (
 // Whatever stands on a line, it gets the right error, nothing of it is repeated, and the server goes on.
 func TestMalformedLinesAreAnswered(t *testing.T) {
 	t.Parallel()
-	for _, story := range jsonrpctest.BadMessages() {
-		t.Run(story.Name, func(t *testing.T) {
+	for _, bad := range jsonrpctest.BadMessages() {
+		t.Run(bad.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log harness.Output
 				c := connect(t, &stdio.Server{MCP: tools(), Log: zerolog.New(&log)})
-				c.send(story.Raw)
+				c.send(bad.Raw)
 				refused := c.next()
 				require.NotNil(t, refused.Error)
-				assert.Equal(t, story.Code, refused.Error.Code)
-				id := story.ID
+				assert.Equal(t, bad.Code, refused.Error.Code)
+				id := bad.ID
 				if id == "" {
 					id = "null"
 				}

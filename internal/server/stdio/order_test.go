@@ -143,7 +143,7 @@ func TestLibraryNotificationsPrecedeTheAnswer(t *testing.T) {
 	}
 }
 
-// Only those who ask get progress; a token comes back as it was sent, large numbers included; progress must rise.
+// Only requests that ask get progress; a token comes back as it was sent, large numbers included; progress must rise.
 func TestProgressToken(t *testing.T) {
 	t.Parallel()
 	for token, want := range map[string]string{

@@ -42,13 +42,13 @@ func TestWaitsDoNotDelayAnotherCall(t *testing.T) {
 	}
 }
 
-// Far more waits than places: a parked wait gives its place back, so the next call still does not wait.
+// Far more waits than slots: a wait that yields gives its slot back, so the next call still does not wait.
 func TestYieldedWaitsNeedNoSlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools(), MaxConcurrent: 2})
 		for i := range 1000 {
-			c.send(call(fmt.Sprint(i), "wait", `{"park":true}`))
+			c.send(call(fmt.Sprint(i), "wait", `{"yield":true}`))
 		}
 		begin := time.Now()
 		c.send(call(`"other"`, "echo", `{}`))
@@ -67,7 +67,7 @@ func TestResumedWaitGoesBeforeTheQueue(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools(), MaxConcurrent: 1})
 		begin := time.Now()
 		for _, line := range []string{
-			call(`"waits"`, "wait", `{"park":true,"seconds":1}`), call(`"runs"`, "wait", `{"seconds":5}`), call(`"queues"`, "wait", `{"seconds":5}`),
+			call(`"waits"`, "wait", `{"yield":true,"seconds":1}`), call(`"runs"`, "wait", `{"seconds":5}`), call(`"queues"`, "wait", `{"seconds":5}`),
 		} {
 			c.send(line)
 			synctest.Wait()
@@ -163,7 +163,7 @@ func TestDuplicateRequestIDIsRefused(t *testing.T) {
 	})
 }
 
-// What a handler panics with reaches nobody; the client gets an id under which the log says where it happened.
+// What a handler panics with is not disclosed; the client gets an id under which the log says where it happened.
 func TestPanicIsAnInternalErrorWithAnID(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,3 +1,7 @@
+// Package stdio serves one MCP client over a pair of streams, one JSON-RPC message a line. mcp-go handles the messages, but not
+// the transport, whose own starves, drops and blocks (docs/decisions.md#own-stdio-transport): here each request has a
+// goroutine under a bound, writes are ordered, queued calls can be cancelled, lines have a limit, and the end of input is
+// drained. Conn is the same for a client whose messages arrive one by one, as those of an SSE stream do.
 package stdio
 
 import (

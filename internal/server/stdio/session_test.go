@@ -25,7 +25,7 @@ func TestRequestsAfterInitializeSeeIt(t *testing.T) {
 			c := connect(t, &stdio.Server{MCP: tools()})
 			c.send(initialize("1", `{"experimental":{"a":{}}}`), `{"jsonrpc":"2.0","method":"notifications/initialized"}`, call("2", "who", `{}`))
 			c.answer("1")
-			assert.Equal(t, `true story {"a":{}}`, c.answer("2").text())
+			assert.Equal(t, `true tester {"a":{}}`, c.answer("2").text())
 			require.NoError(t, c.hangUp())
 		})
 	}
@@ -52,7 +52,7 @@ func TestModernRequestsSeeOnlyThemselves(t *testing.T) {
 		require.Len(t, answers, 450)
 		for _, m := range answers {
 			if id := string(m.ID); strings.HasPrefix(id, `"old`) {
-				assert.Equal(t, `true story {"old":{}}`, m.text())
+				assert.Equal(t, `true tester {"old":{}}`, m.text())
 			} else {
 				assert.Equal(t, fmt.Sprintf(`true  {"n%s":{}}`, id), m.text())
 			}
@@ -73,7 +73,7 @@ func TestServersInOneProcessShareNothing(t *testing.T) {
 		first, second, other := a.next().text(), a.next().text(), b.answer("2").text()
 		assert.Equal(t, first, second)
 		assert.NotEqual(t, first, other)
-		assert.GreaterOrEqual(t, len(other), 26, "an id nobody can guess")
+		assert.GreaterOrEqual(t, len(other), 26, "an id that cannot be guessed")
 
 		a.send(call("4", "ask", `{}`))
 		question := a.next()
@@ -118,7 +118,7 @@ func TestElicitationYieldsTheSlot(t *testing.T) {
 	})
 }
 
-// Every way in which a question stays without a good answer ends it, and the client learns when it no longer stands.
+// Whatever leaves a question without a valid answer ends it, and the client learns when it no longer stands.
 func TestUnansweredElicitation(t *testing.T) {
 	t.Parallel()
 	ask := func(t *testing.T, capabilities string) *client {
@@ -216,7 +216,7 @@ func TestEveryRequestGetsItsContext(t *testing.T) {
 		}})
 		c.send(initialize("0", `{}`), call("1", "caller", `{}`))
 		c.answer("0")
-		assert.Equal(t, "local false true story\n", c.answer("1").text())
+		assert.Equal(t, "local false true tester\n", c.answer("1").text())
 		c.send(modernCall("2", "caller", `{}`, `{}`))
 		assert.Equal(t, "local true false \n", c.answer("2").text())
 		require.NoError(t, c.hangUp())
@@ -245,7 +245,7 @@ func TestDiscover(t *testing.T) {
 func TestSubscriptionEndsWithTheInput(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := mcpserver.NewMCPServer("stories", "1", mcpserver.WithToolCapabilities(true))
+		s := mcpserver.NewMCPServer("test", "1", mcpserver.WithToolCapabilities(true))
 		c := connect(t, &stdio.Server{MCP: s})
 		begin := time.Now()
 		listen := func(id string) string {

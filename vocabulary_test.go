@@ -84,7 +84,7 @@ func wordsOf(name string) []string {
 }
 
 // unfinished are folders whose words are being replaced.
-var unfinished = []string{"internal/server", "session"}
+var unfinished = []string{"session"}
 
 // declaredBy returns the names that a node declares.
 func declaredBy(n ast.Node) []*ast.Ident {

@@ -16,7 +16,7 @@ import (
 	"ravi-mcp/internal/server"
 )
 
-// SECURITY.md H9: all callers together run only so many calls; further ones are told to retry, whoever calls. Waits do not
+// SECURITY.md H9: all callers together run only so many calls; further ones are told to retry, of any caller. Waits do not
 // count, and a place is free again when its call is over.
 func TestRunningCallsAreBounded(t *testing.T) {
 	t.Parallel()

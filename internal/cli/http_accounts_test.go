@@ -112,8 +112,7 @@ func TestServerNeedsNoAccountOfItsOwn(t *testing.T) {
 		"one, which does not":        {callerAt("bob", bad), "503 "},
 		"one who needs the server's": {callerAt("alice", good) + callerAt("carol", ""), "503 "},
 	} {
-		file := filepath.Join(t.TempDir(), "callers.toml")
-		require.NoError(t, os.WriteFile(file, []byte(c.callers), 0o600))
+		file := callersFile(t, c.callers)
 		m := harness.StartHTTP(t, env, "--callers", file)
 		assert.Contains(t, m.Get("/readyz"), c.status, name)
 	}

@@ -251,9 +251,8 @@ func TestIssuerMayStartLate(t *testing.T) {
 	t.Parallel()
 	late := issuertest.Start(t)
 	late.Down(true)
-	file := filepath.Join(t.TempDir(), "callers.toml")
-	require.NoError(t, os.WriteFile(file, []byte(callerOf("alice", "oidc_subject", "a")+
-		callerOf("carol", "token_sha256", session.HashToken(carolToken).String())), 0o600))
+	file := callersFile(t, callerOf("alice", "oidc_subject", "a")+
+		callerOf("carol", "token_sha256", session.HashToken(carolToken).String()))
 	env, _ := harness.Environment(t)
 	m := &oidcServer{HTTP: harness.StartHTTP(t, env, "--sandbox", "--callers", file, "--oidc-issuer", late.URL, "--oidc-audience", issuertest.Audience), issuer: late}
 	alice := late.Token("a", nil)

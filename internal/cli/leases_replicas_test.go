@@ -2,10 +2,6 @@ package cli_test
 
 import (
 	"fmt"
-	"net/http"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +10,6 @@ import (
 
 	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session/redisstore/redistest"
 )
 
@@ -22,16 +17,13 @@ import (
 // caller carol has not.
 func leaseReplicas(t *testing.T) (r *replicas, alice, carol *peer) {
 	t.Helper()
-	r = &replicas{t: t, client: &http.Client{Timeout: harness.Patience}, ravi: sandboxtest.New(t, sandbox.Config{TokenLife: time.Hour}), redis: redistest.Start(t)}
+	r = newReplicas(t, redistest.Start(t))
 	second, err := r.ravi.Server.Account(sandbox.AccountConfig{Email: "second@example.com"})
 	require.NoError(t, err)
 	folder := writeConfig(t, map[string]any{"auth.json": args{"access_token": second.AccessToken, "refresh_token": second.RefreshToken}})
-	file := filepath.Join(t.TempDir(), "callers.toml")
-	require.NoError(t, os.WriteFile(file, []byte(callerAt("alice", folder)+callerAt("carol", "")), 0o600))
-	env, _ := harness.Environment(t, "RAVI_BASE_URL="+r.ravi.URL, "RAVI_ACCESS_TOKEN="+r.ravi.Account.AccessToken,
-		"RAVI_MCP_SESSION_STORE="+r.redis.URL(), "RAVI_MCP_SEAL_KEY="+strings.Repeat("5e", 32))
+	env := r.environment()
 	for range 2 {
-		r.all = append(r.all, harness.StartHTTP(t, env, "--callers", file))
+		r.start(env, callerAt("alice", folder)+callerAt("carol", ""))
 	}
 	return r, &peer{replicas: r, caller: "alice"}, &peer{replicas: r, caller: "carol"}
 }

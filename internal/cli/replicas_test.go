@@ -41,19 +41,42 @@ func startReplicas(t *testing.T, args ...string) *replicas {
 
 func startReplicasOn(t *testing.T, redis *redistest.Server, args ...string) *replicas {
 	t.Helper()
-	r := &replicas{t: t, redis: redis, client: &http.Client{Timeout: harness.Patience}, ravi: sandboxtest.New(t, sandbox.Config{TokenLife: time.Hour})}
-	file := filepath.Join(t.TempDir(), "callers.toml")
 	var callers string
 	for _, name := range []string{"alice", "bob"} {
 		callers += callerOf(name, "token_sha256", session.HashToken(tokenOf(name)).String())
 	}
-	require.NoError(t, os.WriteFile(file, []byte(callers), 0o600))
+	r := newReplicas(t, redis)
 	for range 2 {
-		env, _ := harness.Environment(t, "RAVI_ACCESS_TOKEN="+r.ravi.Account.AccessToken, "RAVI_BASE_URL="+r.ravi.URL,
-			"RAVI_MCP_SESSION_STORE="+redis.URL(), "RAVI_MCP_SEAL_KEY="+strings.Repeat("5e", 32))
-		r.all = append(r.all, harness.StartHTTP(t, env, append([]string{"--callers", file}, args...)...))
+		r.start(r.environment(), callers, args...)
 	}
 	return r
+}
+
+// newReplicas has none yet.
+func newReplicas(t *testing.T, redis *redistest.Server) *replicas {
+	t.Helper()
+	return &replicas{t: t, redis: redis, client: &http.Client{Timeout: harness.Patience}, ravi: sandboxtest.New(t, sandbox.Config{TokenLife: time.Hour})}
+}
+
+// environment is that of one of them, or of several on one machine.
+func (r *replicas) environment() []string {
+	env, _ := harness.Environment(r.t, "RAVI_ACCESS_TOKEN="+r.ravi.Account.AccessToken, "RAVI_BASE_URL="+r.ravi.URL,
+		"RAVI_MCP_SESSION_STORE="+r.redis.URL(), "RAVI_MCP_SEAL_KEY="+strings.Repeat("5e", 32))
+	return env
+}
+
+// start adds a replica.
+func (r *replicas) start(env []string, callers string, args ...string) {
+	r.t.Helper()
+	r.all = append(r.all, harness.StartHTTP(r.t, env, append([]string{"--callers", callersFile(r.t, callers)}, args...)...))
+}
+
+// callersFile writes a callers file.
+func callersFile(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "callers.toml")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	return file
 }
 
 // peer is a client that reaches any replica: of a session, or, without one, of protocol 2026-07-28.

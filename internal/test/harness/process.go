@@ -84,17 +84,19 @@ type Process struct {
 // race until then.
 func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
-	p := &Process{Cmd: cmd}
-	require.NoError(t, p.start())
-	p.endWith(t)
-	return p
+	return started(t, cmd, (*Process).start)
 }
 
 // StartPiped is Start with pipes for standard input and output.
 func StartPiped(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
+	return started(t, cmd, (*Process).startPiped)
+}
+
+func started(t testing.TB, cmd *exec.Cmd, start func(*Process) error) *Process {
+	t.Helper()
 	p := &Process{Cmd: cmd}
-	require.NoError(t, p.startPiped())
+	require.NoError(t, start(p))
 	p.endWith(t)
 	return p
 }

@@ -24,6 +24,6 @@ func (s *httpServer) secure(h http.Header) {
 	h["Content-Security-Policy"] = valueNoContent
 	h["Referrer-Policy"] = valueNoReferrer
 	if s.TLS {
-		h["Strict-server.Transport-Security"] = valueHSTS
+		h["Strict-Transport-Security"] = valueHSTS
 	}
 }

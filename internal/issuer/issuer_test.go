@@ -110,7 +110,7 @@ func TestValidTokenNamesItsSubject(t *testing.T) {
 			assert.Equal(t, "alice", d.subject(token), name)
 		}
 	}
-	assert.Equal(t, 2, d.fake.Asked(), "discovery and keys, once")
+	assert.Equal(t, 2, d.fake.Requests(), "discovery and keys, once")
 }
 
 // SECURITY.md H3: whatever is wrong with a token, the answer is the same.
@@ -190,7 +190,7 @@ func TestInvalidTokensAreRefused(t *testing.T) {
 		assert.Equal(t, issuer.ErrInvalid, err, name)
 		assert.Empty(t, subject, name)
 	}
-	assert.Equal(t, 2, d.fake.Asked(), "none of them costs a request to the issuer")
+	assert.Equal(t, 2, d.fake.Requests(), "none of them costs a request to the issuer")
 	assert.NotContains(t, d.log.String(), issuertest.Canary)
 	assert.NotContains(t, d.log.String(), body)
 	assert.Contains(t, d.log.String(), `"reason":"audience"`)

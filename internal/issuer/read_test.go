@@ -45,7 +45,7 @@ func TestKeyRotation(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		fresh := issuertest.Sign(t, next, "at+jwt", d.fake.Claims("alice", nil))
 		assert.Equal(t, "alice", d.subject(fresh), "read because the key was not known")
-		assert.Equal(t, 4, d.fake.Asked())
+		assert.Equal(t, 4, d.fake.Requests())
 		assert.Equal(t, "alice", d.subject(old))
 
 		d.fake.Publish(next)
@@ -63,7 +63,7 @@ func TestUnknownKeysAreFetchedAtABoundedRate(t *testing.T) {
 	bubble(t, func(t *testing.T, d *verifier, start func()) {
 		start()
 		time.Sleep(time.Minute)
-		before := d.fake.Asked()
+		before := d.fake.Requests()
 		began := time.Now()
 		for n := range 600 {
 			made := issuertest.Key{ID: fmt.Sprintf("made-up-%d", n), Algorithm: jose.ES256, Private: d.fake.Keys()[1].Private}
@@ -71,7 +71,7 @@ func TestUnknownKeysAreFetchedAtABoundedRate(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		require.Equal(t, time.Minute, time.Since(began))
-		assert.LessOrEqual(t, (d.fake.Asked()-before)/2, 6, "readings in a minute")
+		assert.LessOrEqual(t, (d.fake.Requests()-before)/2, 6, "readings in a minute")
 		assert.Equal(t, "alice", d.subject(d.fake.Token("alice", nil)))
 	})
 }
@@ -89,7 +89,7 @@ func TestIssuerDownAtStart(t *testing.T) {
 		require.ErrorIs(t, err, issuer.ErrUnavailable)
 		assert.ErrorContains(t, err, "503")
 		time.Sleep(10 * time.Minute)
-		assert.Less(t, d.fake.Asked(), 30, "with growing pauses")
+		assert.Less(t, d.fake.Requests(), 30, "with growing pauses")
 		d.fake.Down(false)
 		time.Sleep(75 * time.Second)
 		synctest.Wait()

@@ -1,6 +1,10 @@
 // Package issuertest is an OpenID Connect issuer for tests: discovery, keys that
-// can be rotated, and tokens, proper ones and others. It can be slow, down, or
-// answer nonsense.
+// can be rotated, and valid and invalid tokens. It can be slow, down, or answer
+// anything.
+//
+//	fake := issuertest.Start(t)
+//	token := fake.Token("alice", nil)
+//	expired := fake.Token("alice", map[string]any{"exp": 1})
 package issuertest
 
 import (
@@ -23,7 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Audience is for whom the tokens of Claims are meant.
+// Audience is the audience of the tokens of Claims.
 const Audience = "https://mcp.test/mcp"
 
 // Canary stands in every token of Claims, in the claim "canary".
@@ -40,8 +44,7 @@ type Issuer struct {
 	keys []Key
 	// answer replaces what is answered, if it is not nil.
 	answer http.Handler
-	// asked counts the requests for keys.
-	asked int
+	requests int
 }
 
 // Key is a key pair of the issuer.
@@ -119,17 +122,17 @@ func (i *Issuer) Down(down bool) {
 	i.Answer(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "down", http.StatusServiceUnavailable) })
 }
 
-// Asked returns how many requests there were for the keys or the place of them.
-func (i *Issuer) Asked() int {
+// Requests returns how many requests there were, for keys and discovery.
+func (i *Issuer) Requests() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.asked
+	return i.requests
 }
 
 // ServeHTTP implements http.Handler.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
-	i.asked++
+	i.requests++
 	answer, keys := i.answer, i.keys
 	i.mu.Unlock()
 	if answer != nil {
@@ -164,7 +167,7 @@ func (i *Issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// Claims are those of a proper access token of the subject, which expires in an
+// Claims are those of a valid access token of the subject, which expires in an
 // hour; change is laid over them, and a nil value takes a claim away.
 func (i *Issuer) Claims(subject string, change map[string]any) map[string]any {
 	now := time.Now()
@@ -180,7 +183,7 @@ func (i *Issuer) Claims(subject string, change map[string]any) map[string]any {
 	return claims
 }
 
-// Token returns a proper access token of the subject, with the first key;
+// Token returns a valid access token of the subject, with the first key;
 // change is as in Claims.
 func (i *Issuer) Token(subject string, change map[string]any) string {
 	i.t.Helper()
@@ -205,7 +208,7 @@ func Sign(t testing.TB, k Key, kind string, claims any) string {
 	return token
 }
 
-// Drip answers with a byte a second, for ever.
+// Drip is an answer of one byte a second without end.
 func Drip(w http.ResponseWriter, r *http.Request) {
 	for {
 		if _, err := io.WriteString(w, " "); err != nil {

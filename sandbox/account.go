@@ -203,7 +203,7 @@ func (c *call) getOwner() (reply, error) {
 	return ok(map[string]string{"first_name": c.acct.rec.FirstName, "last_name": c.acct.rec.LastName})
 }
 
-// encryption is docs/ravi-api.md#encryption-metadata.
+// encryption is the body of docs/ravi-api.md#encryption-metadata.
 type encryption struct {
 	ID               int64  `json:"id"`
 	Salt             string `json:"salt"`

@@ -97,7 +97,7 @@ func (c *call) presign() (reply, error) {
 		"storage_key": "attachments/" + id.uuid + "/" + a.UUID})
 }
 
-// claim moves loose uploads of the account to the identity that sends them.
+// claim moves uploads that no identity has yet to the identity that sends them.
 // The caller holds no lock.
 func (c *call) claim(uuids []string) error {
 	for _, u := range uuids {

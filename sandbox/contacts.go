@@ -82,9 +82,9 @@ func (c *call) findContact() (reply, error) {
 	return ok(found[0])
 }
 
-// countContact counts an interaction with a contact, if there is one.
+// countInteraction counts an interaction with a contact, if there is one.
 // identity.mu must be held.
-func (s *Server) countContact(id *identity, email, phone string) bool {
+func (s *Server) countInteraction(id *identity, email, phone string) bool {
 	now := s.now()
 	for i, e := range id.contacts {
 		if (email != "" && e.Email == email) || (phone != "" && e.Phone == phone) {
@@ -102,7 +102,7 @@ func (s *Server) countContact(id *identity, email, phone string) bool {
 // addRecipient counts an interaction and makes a contact with source "auto" if
 // there was none. identity.mu must be held.
 func (s *Server) addRecipient(id *identity, email, phone string) {
-	if s.countContact(id, email, phone) {
+	if s.countInteraction(id, email, phone) {
 		return
 	}
 	now := s.now()

@@ -81,7 +81,7 @@ func (s *Server) DeliverSMS(m SMS) (id int64, err error) {
 		return 0, err
 	}
 	target.sms = insertSorted(target.sms, rec)
-	s.countContact(target, "", m.From)
+	s.countInteraction(target, "", m.From)
 	s.announce(target, event, f)
 	return rec.ID, nil
 }
@@ -127,7 +127,7 @@ func (s *Server) DeliverEmail(m Email) (id int64, err error) {
 		return 0, err
 	}
 	target.emails = insertSorted(target.emails, rec)
-	s.countContact(target, bareAddress(m.From), "")
+	s.countInteraction(target, bareAddress(m.From), "")
 	s.announce(target, event, f)
 	return rec.ID, nil
 }

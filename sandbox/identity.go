@@ -151,7 +151,8 @@ func (c *call) deleteIdentity() (reply, error) {
 	return noContent()
 }
 
-// wireEmail and wirePhone are docs/ravi-api.md#resources-of-an-identity.
+// wireEmail and wirePhone are an address and a number as they travel
+// (docs/ravi-api.md#resources-of-an-identity).
 type wireEmail struct {
 	ID      int64     `json:"id"`
 	Email   string    `json:"email"`

@@ -7,9 +7,8 @@ import (
 	"regexp"
 )
 
-// headerRepair leaves lines out that belong to no header field: in the header
-// that stands at the start, or in those after a boundary, if there is one. The
-// parser would give up at them.
+// headerRepair leaves out lines that belong to no header field, at which the
+// parser would fail: in the header at the start, or in those after a boundary.
 type headerRepair struct {
 	r        *bufio.Reader
 	boundary []byte // with two hyphens; empty for the header at the start

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// wireIdentity is docs/ravi-api.md#identities.
+// wireIdentity is an identity as it travels (docs/ravi-api.md#identities).
 type wireIdentity struct {
 	UUID    string    `json:"uuid"`
 	Name    string    `json:"name"`

@@ -43,7 +43,7 @@ type Issuer struct {
 	mu   sync.Mutex
 	keys []Key
 	// answer replaces what is answered, if it is not nil.
-	answer http.Handler
+	answer   http.Handler
 	requests int
 }
 

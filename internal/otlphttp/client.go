@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -75,14 +76,13 @@ func (c *Client) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpan
 
 // post makes one attempt. An error that it does not mark as permanent is worth another one.
 func (c *Client) post(ctx context.Context, body []byte, pause *retryPause) error {
+	pause.atLeast = 0
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.config.Endpoint.String(), bytes.NewReader(body))
 	if err != nil {
 		return backoff.Permanent(err)
 	}
 	request.Header.Set("User-Agent", "OTel OTLP Exporter Go/"+otlptrace.Version())
-	for name, values := range c.config.Headers {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, c.config.Headers)
 	request.Header.Set("Content-Type", contentType)
 	if c.config.Gzip {
 		request.Header.Set("Content-Encoding", "gzip")

@@ -208,8 +208,7 @@ func (a *keyAuthority) addresses(ctx context.Context, identity string) (int, err
 }
 
 func statusOf(err error) int {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Status
 	}
 	return 0

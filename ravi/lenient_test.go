@@ -2,6 +2,7 @@ package ravi
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -113,7 +114,7 @@ func FuzzDecoders(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for name, decode := range decoders {
-			if err := decode(data); err != nil && err != errShape {
+			if err := decode(data); err != nil && !errors.Is(err, errShape) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -98,7 +99,7 @@ func (c *Client) do(ctx context.Context, k call) (*answer, error) {
 		if err == nil {
 			return a, nil
 		}
-		failed := err.(*Error)
+		failed, _ := errors.AsType[*Error](err)
 		if renewals < 2 && k.with == nil && k.who != asAnonymous && (failed.Status == 401 || failed.Status == 403) {
 			again, err := c.auth.refused(ctx, &k, g, failed)
 			if err != nil {
@@ -189,9 +190,7 @@ func (c *Client) newRequest(ctx context.Context, k call, out outgoing, g grant) 
 
 func cloneQuery(q url.Values) url.Values {
 	out := make(url.Values, len(q)+1)
-	for name, values := range q {
-		out[name] = values
-	}
+	maps.Copy(out, q)
 	return out
 }
 
@@ -273,8 +272,7 @@ func (c *Client) observe(ctx context.Context, k call, status int, start time.Tim
 // noAnswer describes a request without a complete answer. The URL that
 // net/http puts around its errors is taken off.
 func noAnswer(ctx context.Context, op string, err error) *Error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
 	e := &Error{Op: op, Kind: ErrUnavailable, Cause: err}

@@ -101,7 +101,7 @@ func TestErrorsAndLogsHoldNoSecret(t *testing.T) {
 			}}
 			c := tokenClient(t, ravi.Config{BaseURL: "https://ravi.test", Transport: w, Logger: zerolog.New(&out)})
 			s := c.Scope("u")
-			_, errSet, _ := first3(s.SetSecret(t.Context(), "KEY", secret.New("value-canary"), secret.Secret{}))
+			_, _, errSet := s.SetSecret(t.Context(), "KEY", secret.New("value-canary"), secret.Secret{})
 			errs := []error{
 				second(c.CreateIdentity(t.Context(), ravi.NewIdentity{Name: "value-canary"})), second(c.Identities(t.Context())),
 				second(s.CreatePassword(t.Context(), ravi.NewPassword{Domain: "value-canary", Password: secret.New("value-canary")})),
@@ -125,8 +125,6 @@ func TestErrorsAndLogsHoldNoSecret(t *testing.T) {
 	assert.NotContains(t, text, "https://")
 	assert.NotContains(t, text, "json:")
 }
-
-func first3[T any](v T, ok bool, err error) (T, error, bool) { return v, err, ok }
 
 func reverse(s string) string {
 	b := []byte(s)

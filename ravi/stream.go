@@ -64,7 +64,8 @@ func (e *EventStream) dial(ctx context.Context, k call, out outgoing, g grant, a
 	req, err := c.newRequest(streamCtx, k, out, g)
 	if err != nil {
 		cancel()
-		return nil, err.(*Error)
+		failed, _ := errors.AsType[*Error](err)
+		return nil, failed
 	}
 	req.Header.Del("Content-Type")
 	req.Header.Set("Accept", "text/event-stream")

@@ -47,7 +47,7 @@ type Account struct {
 	Salt       string `json:"pin_salt,omitempty"`
 }
 
-// ErrPIN: the PIN is malformed, or not the one the account has.
+// ErrPIN means that the PIN is malformed, or not the one the account has.
 var ErrPIN = errors.New("sandbox: wrong PIN")
 
 // Account logs in to an account, which is made on first use. In the token era
@@ -165,7 +165,7 @@ func (s *Server) SetPlan(email string, paid bool) error {
 	return s.changeAccount(email, func(a *account) { a.rec.NoPlan = !paid })
 }
 
-// ErrNoAccount: there is no account with this address.
+// ErrNoAccount means that there is no account with this address.
 var ErrNoAccount = errors.New("sandbox: no such account")
 
 func (s *Server) changeAccount(email string, change func(*account)) error {

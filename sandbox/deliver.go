@@ -9,8 +9,8 @@ import (
 	"golang.org/x/net/html"
 )
 
-// ErrBounce: no identity has this address or number, or the one that had it
-// was deleted.
+// ErrBounce means that no identity has this address or number, or that the one
+// that had it was deleted.
 var ErrBounce = errors.New("sandbox: no such recipient")
 
 // SMS is a text message that comes in from outside.
@@ -146,8 +146,7 @@ func (s *Server) recipient(index map[string]*identity, to string) (id *identity,
 // threadFor finds the thread a mail belongs to. identity.mu must be held.
 func (i *identity) threadFor(m Email) string {
 	refs := append([]string{m.InReplyTo}, m.References...)
-	for n := len(i.emails) - 1; n >= 0; n-- {
-		e := i.emails[n]
+	for _, e := range slices.Backward(i.emails) {
 		if slices.Contains(refs, e.MessageID) || slices.Contains(refs, e.ThreadID) {
 			return e.ThreadID
 		}

@@ -148,7 +148,7 @@ func (s *Server) loggedIn(d *device) (reply, error) {
 	return ok(body)
 }
 
-// ErrNoDevice: no login waits under this code.
+// ErrNoDevice means that no login waits under this code.
 var ErrNoDevice = errors.New("sandbox: no such device login")
 
 // ApproveDevice says yes to a device login, for the account with this

@@ -114,15 +114,15 @@ func TestFaultsChooseTheirRequests(t *testing.T) {
 		{"method": "POST", "endpoint": "/api/secrets/", "status": 500, "after": 1, "count": 2},
 		{"endpoint": "/api/passwords/*", "identity": "`+a.UUID+`", "status": 503, "count": -1}
 	]`)))
-	make := func(key string) answer {
+	store := func(key string) answer {
 		return c.as(a.UUID).post("/api/secrets/", object{"key": key, "value": "v"})
 	}
-	make("A").is(201)
-	make("B").is(500)
+	store("A").is(201)
+	store("B").is(500)
 	c.as(a.UUID).get("/api/secrets/").is(200)
-	make("B").is(500)
+	store("B").is(500)
 	require.Len(t, plan.List(), 1, "a spent fault is gone")
-	make("B").is(201)
+	store("B").is(201)
 	for range 3 {
 		c.as(a.UUID).get("/api/passwords/generate-password/").is(200) // about no identity
 		c.as(a.UUID).get("/api/passwords/").is(503)

@@ -141,7 +141,7 @@ func (s *Server) addKey(a *account, identityUUID, label string) (string, error) 
 	return rec.Key, nil
 }
 
-// ErrNoKey: no such API key.
+// ErrNoKey means that there is no such API key.
 var ErrNoKey = errors.New("sandbox: no such key")
 
 // RevokeKey makes an API key invalid (401 from then on).

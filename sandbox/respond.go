@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -84,9 +85,7 @@ func toAnswer(r reply, err error) answer {
 		if !errors.As(err, &p) {
 			p = detail(500, "Server error: "+err.Error())
 		}
-		for k, v := range p.header {
-			h[k] = v
-		}
+		maps.Copy(h, p.header)
 		h.Set("Content-Type", "application/json")
 		if html, is := p.body.(htmlPage); is {
 			h.Set("Content-Type", "text/html; charset=utf-8")
@@ -109,9 +108,7 @@ func toAnswer(r reply, err error) answer {
 }
 
 func (a answer) write(w http.ResponseWriter) {
-	for k, v := range a.header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), a.header)
 	if a.status != http.StatusNoContent && a.status >= 200 {
 		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
@@ -122,9 +119,7 @@ func (a answer) write(w http.ResponseWriter) {
 // writeHalf promises twice the body it sends and gets it on its way, for a
 // connection that is about to be cut.
 func (a answer) writeHalf(w http.ResponseWriter) {
-	for k, v := range a.header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), a.header)
 	w.Header().Set("Content-Length", strconv.Itoa(2*len(a.body)+1))
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)

@@ -33,7 +33,7 @@ const (
 var allBuckets = []string{bucketMeta, bucketAccounts, bucketIdentities, bucketKeys, bucketRetired, bucketEmails,
 	bucketSMS, bucketPasswords, bucketSecrets, bucketContacts, bucketAttachments, bucketEvents}
 
-// ErrDataInUse: another process holds the data folder.
+// ErrDataInUse means that another process holds the data folder.
 var ErrDataInUse = errors.New("sandbox: the data folder is in use by another process")
 
 // op is one change; a nil value deletes the key, and prefix deletes all keys

@@ -112,7 +112,7 @@ func (m *memoryResponse) finish() {
 	}
 	m.body.end(err)
 	m.once.Do(func() {
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			m.failed = err
 		}
 		m.WriteHeader(http.StatusOK)

@@ -52,7 +52,7 @@ func (r Rights) AllowsTool(toolset string, writes bool) bool {
 // malformed pattern is an error, so that a typing mistake cannot open everything.
 func ParsePatterns(list string) ([]string, error) {
 	var patterns []string
-	for _, p := range strings.Split(list, ",") {
+	for p := range strings.SplitSeq(list, ",") {
 		p = strings.TrimSpace(p)
 		if p == "" {
 			continue

@@ -218,8 +218,7 @@ func tomlError(err error) error {
 		row, _ := strict.Errors[0].Position()
 		return fmt.Errorf("line %d: there is no setting %q", row, strings.Join(strict.Errors[0].Key(), "."))
 	}
-	var decode *toml.DecodeError
-	if errors.As(err, &decode) {
+	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
 		row, column := decode.Position()
 		return fmt.Errorf("line %d, column %d: not the TOML that is expected there", row, column)
 	}

@@ -80,7 +80,7 @@ func TestInvalidCallersFileIsRefused(t *testing.T) {
 		"empty":              {"", "no [[caller]]"},
 		"not TOML":           {"[[caller]\nname", "line 1"},
 		"no identities":      {entry("alice", "t", ""), "identities is missing"},
-		"a wrong key":        {entry("alice", "t", open+"\nread_onyl = true"), `"caller.read_onyl"`},
+		"a wrong key":        {entry("alice", "t", open+"\nreadonly = true"), `"caller.readonly"`},
 		"another table":      {entry("alice", "t", open) + "[server]\nx = 1\n", `no setting "server`},
 		"no name":            {entry("", "t", open), "name"},
 		"an odd name":        {entry("al ice", "t", open), "name"},

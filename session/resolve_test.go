@@ -46,8 +46,7 @@ func local(rights ...string) session.Call {
 }
 
 func codeOf(err error) fault.Code {
-	var e *fault.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
 		return e.Code
 	}
 	return ""

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -152,9 +153,7 @@ func TestBadRecipientsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		{"to": "a@x.example", "subject": "two\nlines"}, {"to": "a@x.example", "body": "bell\a"},
 	} {
 		call := args{"identity": "ada", "subject": "s", "body": "b"}
-		for k, v := range bad {
-			call[k] = v
-		}
+		maps.Copy(call, bad)
 		assert.Equal(t, fault.InvalidArgument, refused(t, a.call("send_email", call)).Code, "%v", bad)
 	}
 	for _, number := range []string{"14155550123", "+1 415 555 0123", "+999123456", "+1415555", "0049151234567", "+14155550123456789", "call me"} {

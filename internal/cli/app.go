@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/rs/zerolog"
 
@@ -121,8 +122,8 @@ func (a *app) openAccounts(o options, log zerolog.Logger, notes io.Writer) (conf
 
 // close ends what runs, the last started first.
 func (a *app) close() {
-	for i := len(a.closers) - 1; i >= 0; i-- {
-		a.closers[i]()
+	for _, closer := range slices.Backward(a.closers) {
+		closer()
 	}
 	a.closers = nil
 }

@@ -58,8 +58,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	if errors.As(err, &f) && f.Hint != "" {
 		fmt.Fprintf(s.err, "hint: %s\n", f.Hint)
 	}
-	var usage usageError
-	if errors.As(err, &usage) {
+	if usage, ok := errors.AsType[usageError](err); ok {
 		if f == nil {
 			fmt.Fprintf(s.err, "hint: %s\n", usage.hint(cmd))
 		}

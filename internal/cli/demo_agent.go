@@ -42,7 +42,7 @@ func (a *agent) start(ctx context.Context) error {
 		"RAVI_BASE_URL=" + a.ravi.url, "RAVI_ACCESS_TOKEN=" + a.ravi.account.AccessToken,
 	}
 	command := func(ctx context.Context, name string, _ []string, args []string) (*exec.Cmd, error) {
-		cmd := exec.CommandContext(ctx, name, args...)
+		cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // name is this program
 		cmd.Env = env
 		return cmd, nil
 	}

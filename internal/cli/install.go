@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -81,10 +82,8 @@ func (i install) check() error {
 	case !serverName.MatchString(i.name):
 		return wrong("--name: want letters, digits, - and _")
 	}
-	for _, flag := range i.flags {
-		if credential.MatchString(flag) {
-			return wrong("there is a credential among the flags, and none belongs into a configuration file; run: ravi-mcp login")
-		}
+	if slices.ContainsFunc(i.flags, credential.MatchString) {
+		return wrong("there is a credential among the flags, and none belongs into a configuration file; run: ravi-mcp login")
 	}
 	stdio := newStdio(i.streams)
 	if err := stdio.ParseFlags(i.flags); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,18 +50,18 @@ func (k *keeper) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 // load reads the files if they have changed. The caller holds mu, or is alone.
 func (k *keeper) load() error {
 	k.looked = time.Now()
-	stamp := ""
+	var stamp strings.Builder
 	for _, path := range []string{k.cert, k.key} {
 		info, err := os.Stat(path)
 		if err != nil {
 			return err
 		}
-		stamp += fmt.Sprint(info.ModTime().UnixNano(), " ", info.Size(), " ")
+		stamp.WriteString(fmt.Sprint(info.ModTime().UnixNano(), " ", info.Size(), " "))
 	}
-	if stamp == k.stamp {
+	if stamp.String() == k.stamp {
 		return nil
 	}
-	k.stamp = stamp // a file that is wrong is reported once
+	k.stamp = stamp.String() // a file that is wrong is reported once
 	pair, err := tls.LoadX509KeyPair(k.cert, k.key)
 	if err != nil {
 		return err

@@ -176,8 +176,7 @@ func (i *Issuer) readNow(ctx context.Context) error {
 func (i *Issuer) read(ctx context.Context) (*keySet, error) {
 	ctx = oidc.ClientContext(ctx, i.client)
 	provider, err := oidc.NewProvider(ctx, i.cfg.URL)
-	var other *oidc.IssuerMismatchError
-	if errors.As(err, &other) {
+	if _, ok := errors.AsType[*oidc.IssuerMismatchError](err); ok {
 		return nil, errors.New("its discovery document names another issuer")
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package otp
 
 import (
+	"slices"
 	"unicode"
 )
 
@@ -162,12 +163,7 @@ func (p *page) known(t token) bool {
 }
 
 func (p *page) anyLower(start, end int) bool {
-	for _, r := range p.form[start:end] {
-		if unicode.IsLower(r) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.form[start:end], unicode.IsLower)
 }
 
 // randomCase reports whether letters and digits change places often, as in

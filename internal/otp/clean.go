@@ -47,10 +47,10 @@ func dropped(r rune) bool {
 // Clean makes inbound text fit to show to a model: invisible and
 // bidirectional control characters go, before and after character references
 // are decoded (twice, so that a doubly written one does not survive), line
-// ends become \n, invalid UTF-8 becomes U+FFFD. At most max runes are
-// returned, all if max is 0 or less; truncated says whether anything was cut
+// ends become \n, invalid UTF-8 becomes U+FFFD. At most limit runes are
+// returned, all if limit is 0 or less; truncated says whether anything was cut
 // there or at [MaxInput].
-func Clean(s string, max int) (text string, truncated bool) {
+func Clean(s string, limit int) (text string, truncated bool) {
 	s, truncated = capBytes(s, MaxInput)
 	s = stripInvisible(s)
 	for range 2 {
@@ -59,7 +59,7 @@ func Clean(s string, max int) (text string, truncated bool) {
 		}
 		s = stripInvisible(html.UnescapeString(s))
 	}
-	s, cut := capRunes(s, max)
+	s, cut := capRunes(s, limit)
 	return s, truncated || cut
 }
 
@@ -118,10 +118,10 @@ func capRunes(s string, n int) (string, bool) {
 }
 
 // cleanLine is Clean for labels: one line, single spaces.
-func cleanLine(s string, max int) string {
+func cleanLine(s string, limit int) string {
 	s, _ = Clean(s, 0)
 	s = strings.Join(strings.Fields(s), " ")
-	s, _ = capRunes(s, max)
+	s, _ = capRunes(s, limit)
 	return s
 }
 

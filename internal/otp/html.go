@@ -1,6 +1,7 @@
 package otp
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -171,8 +172,8 @@ func (w *walker) onEnd(t tag) {
 	if t.atom == atom.A {
 		w.closeLink()
 	}
-	for i := len(w.stack) - 1; i >= 0; i-- {
-		open := w.stack[i].tag
+	for i, element := range slices.Backward(w.stack) {
+		open := element.tag
 		if open.atom == t.atom {
 			w.stack = w.stack[:i]
 			break
@@ -282,14 +283,14 @@ func (w *walker) startsQuote(t tag, a *attrs) bool {
 
 // Text renders HTML to the text a person sees: hidden elements, styles,
 // scripts and comments are left out, blocks become lines and table cells are
-// set apart by tabs. At most max runes are returned, all if max is 0 or less.
+// set apart by tabs. At most limit runes are returned, all if limit is 0 or less.
 // The result is cleaned as by [Clean], but character references are decoded
 // only once more.
-func Text(doc string, max int) (text string, truncated bool) {
+func Text(doc string, limit int) (text string, truncated bool) {
 	over := len(doc) > MaxInput
 	visible, hidden, _ := walkHTML(doc, true, false)
 	defer visible.release()
 	defer hidden.release()
-	text, truncated = Clean(string(visible.show), max)
+	text, truncated = Clean(string(visible.show), limit)
 	return text, truncated || over
 }

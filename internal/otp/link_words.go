@@ -38,8 +38,7 @@ func (p *page) linkWords(a *anchor, l *linkCandidate) (label, context class) {
 			label = cueClasses(foldRunes(a.alt))
 		}
 		if isHTTP(l.label) {
-			label = 0 // the URL itself is printed: the words before it count
-			return p.bareLabel(a, l)
+			return p.bareLabel(a, l) // the URL itself is printed: the words before it count
 		}
 		context = p.classesOutsideLinks(from, a.start) | p.classesOutsideLinks(a.end, to) | p.questionBefore(seg)
 		return label, context

@@ -17,7 +17,7 @@ const tableSize = 0x2100 // covers Latin, Greek, Cyrillic, Arabic, Indic digits,
 
 var runeTable = sync.OnceValue(func() *[tableSize]runeForms {
 	var t [tableSize]runeForms
-	for r := rune(0); r < tableSize; r++ {
+	for r := range rune(tableSize) {
 		t[r] = computeForms(r)
 	}
 	return &t

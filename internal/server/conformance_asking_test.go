@@ -50,7 +50,7 @@ func options(values ...[2]string) []any {
 func (f fixtures) questions() {
 	f.tool("test_sampling", `{"type":"object","properties":{"prompt":{"type":"string"}},"required":["prompt"]}`,
 		func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			//lint:ignore SA1019 protocols up to 2025-11-25 have it, and the suite asks for it
+			//nolint:staticcheck // deprecated, but protocols up to 2025-11-25 have it, and the suite asks for it
 			answer, err := f.MCPServer.RequestSampling(ctx, mcp.CreateMessageRequest{CreateMessageParams: sample(req.GetString("prompt", ""), 100)})
 			if err != nil {
 				return mcp.NewToolResultError("the client could not be asked"), nil

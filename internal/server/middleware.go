@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,8 +71,8 @@ type middleware func(handler) handler
 
 // chain wraps h so that the first middleware is the outermost.
 func chain(h handler, all ...middleware) handler {
-	for i := len(all) - 1; i >= 0; i-- {
-		h = all[i](h)
+	for _, middleware := range slices.Backward(all) {
+		h = middleware(h)
 	}
 	return h
 }
@@ -168,7 +169,7 @@ var errPanic = errors.New("the handler panicked")
 // repeats the panic's value and the arguments of functions.
 func frames(stack []byte) string {
 	var kept []string
-	for _, line := range strings.Split(string(stack), "\n") {
+	for line := range strings.SplitSeq(string(stack), "\n") {
 		if strings.HasPrefix(line, "panic(") || strings.HasPrefix(line, "goroutine ") {
 			continue
 		}

@@ -145,10 +145,10 @@ func publish(t tool.Tool) mcp.Tool {
 	p.Title = t.Title
 	p.Annotations = mcp.ToolAnnotation{
 		Title:           t.Title,
-		ReadOnlyHint:    mcp.ToBoolPtr(t.Hints.ReadOnly),
-		DestructiveHint: mcp.ToBoolPtr(t.Hints.Destructive),
-		IdempotentHint:  mcp.ToBoolPtr(t.Hints.Idempotent),
-		OpenWorldHint:   mcp.ToBoolPtr(t.Hints.OpenWorld),
+		ReadOnlyHint:    new(t.Hints.ReadOnly),
+		DestructiveHint: new(t.Hints.Destructive),
+		IdempotentHint:  new(t.Hints.Idempotent),
+		OpenWorldHint:   new(t.Hints.OpenWorld),
 	}
 	return p
 }

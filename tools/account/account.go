@@ -15,8 +15,8 @@ import (
 // GetAccountParams are the arguments of get_account.
 type GetAccountParams struct{ tool.IdentityArgument }
 
-// AccountProblem is something that does not work, as an error would say it.
-type AccountProblem struct {
+// Problem is something that does not work, as an error would say it.
+type Problem struct {
 	Part      string     `json:"part" jsonschema:"enum=credential,enum=owner,enum=plan,enum=encryption,enum=identities,enum=identity,enum=delivery"`
 	Code      fault.Code `json:"code"`
 	Message   string     `json:"message"`
@@ -36,7 +36,7 @@ type GetAccountResult struct {
 	Identities int               `json:"identities" jsonschema_description:"How many identities you may use."`
 	Identity   *tool.IdentityRef `json:"identity,omitempty" jsonschema_description:"The identity that a call without the argument means now."`
 	ResolvedBy session.By        `json:"resolved_by,omitempty" jsonschema_description:"What determined it."`
-	Problems   []AccountProblem  `json:"problems"`
+	Problems   []Problem         `json:"problems"`
 }
 
 // Summary implements Result.
@@ -50,7 +50,7 @@ func (r GetAccountResult) Summary() string {
 // problem notes why a part could not be found out.
 func (r *GetAccountResult) problem(part string, err error) {
 	e := fault.From(err)
-	r.Problems = append(r.Problems, AccountProblem{Part: part, Code: e.Code, Message: e.Message, Hint: e.Hint, Retryable: e.Code.Retryable()})
+	r.Problems = append(r.Problems, Problem{Part: part, Code: e.Code, Message: e.Message, Hint: e.Hint, Retryable: e.Code.Retryable()})
 }
 
 // partTime bounds each part of the check, so that one that hangs leaves time
@@ -58,7 +58,7 @@ func (r *GetAccountResult) problem(part string, err error) {
 const partTime = 8 * time.Second
 
 func (h *handlers) getAccount(ctx context.Context, call tool.Call, p GetAccountParams) (GetAccountResult, error) {
-	r := GetAccountResult{Version: h.Version, Scheme: "none", Encryption: "unknown", Delivery: "unknown", Problems: []AccountProblem{}}
+	r := GetAccountResult{Version: h.Version, Scheme: "none", Encryption: "unknown", Delivery: "unknown", Problems: []Problem{}}
 	client, err := h.AccountOf(call.Call).Client()
 	if err != nil {
 		r.problem("credential", err)

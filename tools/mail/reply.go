@@ -29,7 +29,7 @@ func (p EmailArgument) id() (int64, error) {
 type ReplyEmailParams struct {
 	tool.IdentityArgument
 	EmailArgument
-	MailText
+	Text
 	ReplyAll bool `json:"reply_all,omitempty" jsonschema_description:"Answer everybody that the email went to, and not only its sender."`
 }
 
@@ -203,7 +203,7 @@ func (h *handlers) forwardEmail(ctx context.Context, call tool.Call, p ForwardEm
 	for _, a := range original.Attachments {
 		texts = append(texts, a.Filename)
 	}
-	draft := ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Content: MailText{Body: p.Note, Format: p.Format}.html()}
+	draft := ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Content: Text{Body: p.Note, Format: p.Format}.html()}
 	sent, err := send(ctx, h, call, scope, texts, files, func(attached []string) (*ravi.EmailMessage, error) {
 		draft.Attachments = attached
 		return scope.Forward(ctx, id, draft)

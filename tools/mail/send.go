@@ -14,16 +14,16 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// MailText is what the tools that write an email share.
-type MailText struct {
+// Text is what the tools that write an email share.
+type Text struct {
 	Body   string `json:"body" jsonschema:"minLength=1,maxLength=100000" jsonschema_description:"What to write."`
 	Format string `json:"format,omitempty" jsonschema:"enum=text,enum=html,default=text" jsonschema_description:"What body is: text (default) or html."`
 }
 
-func (t MailText) check() error { return tool.CheckText("body", t.Body) }
+func (t Text) check() error { return tool.CheckText("body", t.Body) }
 
 // html is the text as Ravi takes it.
-func (t MailText) html() string {
+func (t Text) html() string {
 	if t.Format == "html" {
 		return t.Body
 	}
@@ -41,11 +41,11 @@ type SendEmailParams struct {
 	CC      []string `json:"cc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who else gets it, visible to all; with to and bcc at most 20 addresses."`
 	BCC     []string `json:"bcc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who gets it without the others seeing it."`
 	Subject string   `json:"subject" jsonschema:"minLength=1,maxLength=300" jsonschema_description:"The subject, one line."`
-	MailText
+	Text
 }
 
 func (p SendEmailParams) check() (recipients, error) {
-	if err := tool.FirstProblem(tool.CheckLine("subject", p.Subject), p.MailText.check()); err != nil {
+	if err := tool.FirstProblem(tool.CheckLine("subject", p.Subject), p.Text.check()); err != nil {
 		return recipients{}, err
 	}
 	return mailRecipients(p.To, p.CC, p.BCC)

@@ -89,8 +89,7 @@ func (d *Deps) Time() time.Time {
 // PerhapsSent reports whether a message may have gone out in spite of an error.
 // A 503 is Ravi saying that it did nothing.
 func PerhapsSent(err error) bool {
-	var failed *ravi.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*ravi.Error](err); ok {
 		return errors.Is(err, ravi.ErrUnavailable) && failed.Status != 503
 	}
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)

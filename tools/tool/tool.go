@@ -43,7 +43,7 @@ func DefaultToolsets() []Toolset {
 // Name that is no toolset are errors.
 func ParseToolsets(list string) ([]Toolset, error) {
 	var sets []Toolset
-	for _, name := range strings.Split(list, ",") {
+	for name := range strings.SplitSeq(list, ",") {
 		switch set := Toolset(strings.TrimSpace(name)); {
 		case set == "":
 		case set == "default":

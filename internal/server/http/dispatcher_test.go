@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -89,9 +90,7 @@ func TestDispatcherAnswersLikeTheLibrary(t *testing.T) {
 				} else {
 					a = e.open(aliceToken)
 				}
-				for name, value := range c.header {
-					a.header[name] = value
-				}
+				maps.Copy(a.header, c.header)
 				got := a.post(call(params))
 				request := a.request(t.Context(), http.MethodPost, "/mcp", call(params))
 				request.URL.Host, request.Host = l.Addr().String(), ""

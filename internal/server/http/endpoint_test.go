@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -220,9 +221,7 @@ func (a *agent) request(ctx context.Context, method, path, body string) *http.Re
 		r.Header.Set("Mcp-Session-Id", a.session)
 		r.Header.Set("Mcp-Protocol-Version", "2025-11-25")
 	}
-	for name, values := range a.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, a.header)
 	return r
 }
 

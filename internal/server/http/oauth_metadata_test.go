@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"testing"
@@ -36,9 +37,7 @@ func TestChallengeNamesTheOAuthMetadata(t *testing.T) {
 		a := e.agent("")
 		r := a.request(t.Context(), method, path, "")
 		r.Host = host
-		for name, values := range header {
-			r.Header[name] = values
-		}
+		maps.Copy(r.Header, header)
 		return a.do(r)
 	}
 	for _, c := range []struct{ host, path, metadata, resource string }{

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -106,10 +107,8 @@ var (
 
 // allow refuses every method but those listed.
 func allow(r *http.Request, methods ...string) *refusal {
-	for _, m := range methods {
-		if r.Method == m {
-			return nil
-		}
+	if slices.Contains(methods, r.Method) {
+		return nil
 	}
 	return &refusal{status: http.StatusMethodNotAllowed, message: "this method is not served here", allow: methods}
 }

@@ -62,7 +62,7 @@ func (c *Conn) read(in io.Reader) error {
 			return nil
 		case errors.Is(err, errLineTooLong):
 			c.refuse(nil, jsonrpc.CodeInvalidRequest, fmt.Sprintf("invalid request: a line is longer than %d bytes; it was skipped", c.maxLine))
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return fmt.Errorf("server: read from the client: %w", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -76,10 +77,8 @@ func (b *bench) inside(ctx context.Context, pkg, pattern, time string, more ...s
 
 // with adds a word that is not there yet.
 func with(words []string, word string) []string {
-	for _, w := range words {
-		if w == word {
-			return words
-		}
+	if slices.Contains(words, word) {
+		return words
 	}
 	return append(words, word)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 )
 
@@ -98,9 +99,7 @@ func (a *actor) stealIdentity(ctx context.Context, h handles) (string, error) {
 		if is {
 			arguments["identity"] = stolen
 		}
-		for name, v := range c.arguments {
-			arguments[name] = v
-		}
+		maps.Copy(arguments, c.arguments)
 		return arguments
 	})
 }

@@ -185,8 +185,11 @@ func (p *pipe) greet(ctx context.Context) error {
 		return nil
 	}
 	a, err := p.ask(ctx, func(int) []byte { return initialize })
-	if err != nil || a.Error != nil {
-		return fmt.Errorf("initialize: %v %v", a.Error, err)
+	if err != nil {
+		return fmt.Errorf("initialize: %w", err)
+	}
+	if a.Error != nil {
+		return fmt.Errorf("initialize: %v", a.Error)
 	}
 	return p.send(ctx, initialized)
 }

@@ -2,6 +2,7 @@ package redistest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func Dump(t testing.TB, s *Server) map[string]Value {
 		default:
 			t.Fatalf("%s is a %s, which Dump does not know", name, kind)
 		}
-		if err == redis.Nil {
+		if errors.Is(err, redis.Nil) {
 			continue // its time came meanwhile
 		}
 		ttl, err2 := c.PTTL(ctx, name).Result()

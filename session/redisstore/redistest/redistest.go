@@ -137,11 +137,11 @@ func (s *Server) stop() {
 	}
 	_ = s.cmd.Process.Kill()
 	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); {
-		if c, err := net.DialTimeout("tcp", s.Addr, time.Second); err != nil {
+		c, err := net.DialTimeout("tcp", s.Addr, time.Second)
+		if err != nil {
 			break
-		} else {
-			_ = c.Close()
 		}
+		_ = c.Close()
 	}
 	s.cmd = nil
 }

@@ -102,9 +102,7 @@ func TestCodeBeforeTheWaitIsFoundAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := newSystem(t, sandbox.Config{})
-				a := h.connect(local())
-				me := ok[created](t, a.call("create_identity", args{"name": "early"}))
+				h, a, me := withIdentity(t, "early")
 				wait := arm(a, me)
 				h.sms(me.Phone, "32665", "Your code is 271828")
 				time.Sleep(5 * time.Second)
@@ -124,11 +122,16 @@ func TestCodeBeforeTheWaitIsFoundAtOnce(t *testing.T) {
 	}
 }
 
+// withIdentity is a system with a client that has created an identity.
+func withIdentity(t *testing.T, name string) (*system, *agent, created) {
+	h := newSystem(t, sandbox.Config{})
+	a := h.connect(local())
+	return h, a, ok[created](t, a.call("create_identity", args{"name": name}))
+}
+
 func TestCodesBeforeTheCursorAreNeverReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newSystem(t, sandbox.Config{})
-		a := h.connect(local())
-		me := ok[created](t, a.call("create_identity", args{"name": "old"}))
+		h, a, me := withIdentity(t, "old")
 		h.sms(me.Phone, "32665", "Your code is 111111")
 		h.mail(me.Address, "no-reply@nimbus.example", "Your code is 222222", "Your code is 222222", "")
 		time.Sleep(time.Second)
@@ -144,9 +147,7 @@ func TestCodesBeforeTheCursorAreNeverReturned(t *testing.T) {
 
 func TestTwoWaitsOfASessionNeverRepeatACode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newSystem(t, sandbox.Config{})
-		a := h.connect(local())
-		me := ok[created](t, a.call("create_identity", args{"name": "both"}))
+		h, a, me := withIdentity(t, "both")
 		bySMS, _ := a.beginCall("wait_for_otp", args{"channel": "sms"})
 		byMail, _ := a.beginCall("wait_for_otp", args{"channel": "email"})
 		time.Sleep(time.Second)
@@ -162,9 +163,7 @@ func TestTwoWaitsOfASessionNeverRepeatACode(t *testing.T) {
 
 func TestAWaitWithoutACursorLooksAtMostTenMinutesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newSystem(t, sandbox.Config{})
-		a := h.connect(local())
-		me := ok[created](t, a.call("create_identity", args{"name": "slow"}))
+		h, a, me := withIdentity(t, "slow")
 		h.sms(me.Phone, "32665", "Your code is 123123")
 		time.Sleep(11 * time.Minute)
 		h.sms(me.Phone, "SHOP", "Your order has shipped")
@@ -176,9 +175,7 @@ func TestAWaitWithoutACursorLooksAtMostTenMinutesBack(t *testing.T) {
 
 func TestTwoSendersAreAmbiguousUntilAFilterTells(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newSystem(t, sandbox.Config{})
-		a := h.connect(local())
-		me := ok[created](t, a.call("create_identity", args{"name": "two"}))
+		h, a, me := withIdentity(t, "two")
 		h.sms(me.Phone, "Nimbus", "Your Nimbus code is 111111")
 		h.sms(me.Phone, "Quarry", "Your Quarry code is 222222")
 		both := ok[waited](t, a.call("wait_for_otp", args{"cursor": me.Cursor}))
@@ -192,9 +189,7 @@ func TestTwoSendersAreAmbiguousUntilAFilterTells(t *testing.T) {
 
 func TestPendingSaysWhatCameAndWhatToTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newSystem(t, sandbox.Config{})
-		a := h.connect(local())
-		me := ok[created](t, a.call("create_identity", args{"name": "patient"}))
+		h, a, me := withIdentity(t, "patient")
 		h.sms(me.Phone, "SHOP", "SECRET-BODY: your order has shipped")
 		p := ok[waited](t, a.call("wait_for_otp", args{"cursor": me.Cursor, "timeout_seconds": 600}))
 		assert.Equal(t, "pending", p.Status)
@@ -222,9 +217,7 @@ func TestAfterFruitlessWaitsADeletedIdentityIsNoticed(t *testing.T) {
 
 func TestWaitForMessageReturnsTheNextMessageOfAnyKind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newSystem(t, sandbox.Config{})
-		a := h.connect(local())
-		me := ok[created](t, a.call("create_identity", args{"name": "reader"}))
+		h, a, me := withIdentity(t, "reader")
 		h.mail(me.Address, "Anna <anna@friends.example>", "Lunch?", "Shall we\u200b meet at noon?", "")
 		type arrived struct {
 			Status  string

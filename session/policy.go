@@ -1,6 +1,9 @@
 package session
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Policy is what an operator decided about one kind of decision (ARCHITECTURE.md#errors-and-decisions).
 // The empty Policy decides nothing; where it stands for a server,
@@ -89,15 +92,9 @@ func (p Policies) For(k Kind) Policy {
 
 // Or returns p with the policies of other for the kinds that p says nothing of.
 func (p Policies) Or(other Policies) Policies {
-	or := func(a, b Policy) Policy {
-		if a == "" {
-			return b
-		}
-		return a
-	}
 	return Policies{
-		Reveal: or(p.Reveal, other.Reveal), Delete: or(p.Delete, other.Delete),
-		Cleanup: or(p.Cleanup, other.Cleanup), Send: or(p.Send, other.Send),
+		Reveal: cmp.Or(p.Reveal, other.Reveal), Delete: cmp.Or(p.Delete, other.Delete),
+		Cleanup: cmp.Or(p.Cleanup, other.Cleanup), Send: cmp.Or(p.Send, other.Send),
 	}
 }
 

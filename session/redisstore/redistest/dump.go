@@ -18,17 +18,23 @@ type Value struct {
 	TTL time.Duration
 }
 
-// Dump returns everything that a Redis without a password keeps.
-func Dump(t testing.TB, s *Server) map[string]Value {
+// keys returns a client of a Redis without a password, and the keys there.
+func keys(t testing.TB, s *Server, pattern string) (context.Context, *redis.Client, []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
 	c := redis.NewClient(&redis.Options{Addr: s.Addr})
-	defer c.Close()
-	names, err := c.Keys(ctx, "*").Result()
+	t.Cleanup(func() { _ = c.Close(); cancel() })
+	names, err := c.Keys(ctx, pattern).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return ctx, c, names
+}
+
+// Dump returns everything that a Redis without a password keeps.
+func Dump(t testing.TB, s *Server) map[string]Value {
+	t.Helper()
+	ctx, c, names := keys(t, s, "*")
 	all := make(map[string]Value, len(names))
 	for _, name := range names {
 		kind, err := c.Type(ctx, name).Result()

@@ -180,15 +180,10 @@ func TestCitationsLeadSomewhere(t *testing.T) {
 			}
 		}
 		for _, wrong := range all.dangling(path.Dir(file), text) {
-			if !leftovers.MatchString(wrong) {
-				assert.Fail(t, wrong, file)
-			}
+			assert.Fail(t, wrong, file)
 		}
 	})
 }
-
-// leftovers are citations that are being replaced.
-var leftovers = regexp.MustCompile(`^[Tt]rap`)
 
 func TestCitationChecker(t *testing.T) {
 	all := pages{
@@ -215,6 +210,32 @@ func TestCitationChecker(t *testing.T) {
 	assert.Equal(t, []string{"](#api): the page has no such heading"}, all.links("SECURITY.md", "[x](#api) [y](docs/api.md#api)"))
 	assert.Equal(t, []string{"`internal/nowhere`: there is no such file"}, all.links("SECURITY.md", "`internal/nowhere` `docs/` `tools/list`"))
 	assert.Equal(t, []string{"](nowhere.txt): there is no such file"}, all.links("SECURITY.md", "[x](nowhere.txt)"))
+}
+
+// SECURITY.md is checked more closely, see TestTheTestsOfSecurityMDExist.
+func TestTestsInPagesExist(t *testing.T) {
+	tests := make(map[string]bool)
+	declares := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		for _, m := range declares.FindAllSubmatch(text, -1) {
+			tests[string(m[1])] = true
+		}
+		return err
+	})
+	require.NoError(t, err)
+	named := regexp.MustCompile("`(Test[A-Z]\\w*)`")
+	texts(t, func(file, text string) {
+		if !strings.HasSuffix(file, ".md") || file == "CONTRIBUTING.md" { // whose tests are examples
+			return
+		}
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			assert.True(t, tests[m[1]], "%s: there is no %s", file, m[1])
+		}
+	})
 }
 
 // Packages that only tests import need no line of their own.
@@ -257,4 +278,14 @@ func TestNamesInPagesExist(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestEveryPackageIsDocumented(t *testing.T) {
+	documented := make(map[string]bool)
+	for _, s := range sources(t) {
+		documented[s.pkg] = documented[s.pkg] || s.tree.Doc != nil
+	}
+	for pkg, ok := range documented {
+		assert.True(t, ok, "package %q has no package comment", pkg)
+	}
 }

@@ -36,7 +36,7 @@ const (
 	maxLargeBodies = 64 << 20
 
 	idleTimeout = 2 * time.Minute
-	// drainTime is how long requests in hand get to answer when the server ends; then their connections are closed.
+	// drainTime is how long requests in flight get to answer when the server ends; then their connections are closed.
 	drainTime = 6 * time.Second
 	// keepAliveEvery is the time between two comments on an event stream, which keep proxies from closing it.
 	keepAliveEvery = 15 * time.Second
@@ -211,7 +211,7 @@ func (h *Server) Serve(ctx context.Context, l net.Listener, tls *tls.Config) err
 
 // Stats is what an endpoint is doing, for metrics.
 type Stats struct {
-	// Open are the requests in hand, waits and streams among them; Running the calls that do not wait.
+	// Open are the requests in flight, waits and streams among them; Running the calls that do not wait.
 	Open, Running int
 }
 

@@ -74,7 +74,7 @@ func TestCancellingAYieldedCall(t *testing.T) {
 	})
 }
 
-// 1 and "1" are two ids, "a" and its escaped spelling are one; what names no call in hand changes nothing.
+// 1 and "1" are two ids, "a" and its escaped spelling are one; what names no call in flight changes nothing.
 func TestCancellationNamesExactlyOneCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

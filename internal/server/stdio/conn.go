@@ -72,16 +72,16 @@ func (s *Server) Open(ctx context.Context) (*Conn, error) {
 	return c, nil
 }
 
-// Fail says that the client is gone: nothing is written to it any more. The requests in hand go on until Cancel or Close.
+// Fail says that the client is gone: nothing is written to it any more. The requests in flight go on until Cancel or Close.
 func (c *Conn) Fail(err error) { c.out.fail(err) }
 
 // Failed is closed when the client is gone, or does not take what is written.
 func (c *Conn) Failed() <-chan struct{} { return c.out.failed }
 
-// Cancel ends the requests in hand, and all that come, with a cause.
+// Cancel ends the requests in flight, and all that come, with a cause.
 func (c *Conn) Cancel(cause error) { c.end(cause) }
 
-// Close cancels what is in hand with cause ErrShuttingDown, gives it 2 s to answer, and writes what is left. It returns
+// Close cancels what is in flight with cause ErrShuttingDown, gives it 2 s to answer, and writes what is left. It returns
 // what went wrong with the output.
 func (c *Conn) Close(ctx context.Context) error {
 	c.shutdown()
@@ -180,7 +180,7 @@ func (c *Conn) stopped() bool {
 	return c.closed
 }
 
-// quiet returns a channel that is closed when no request is in hand. Nothing may be admitted after it.
+// quiet returns a channel that is closed when no request is in flight. Nothing may be admitted after it.
 func (c *Conn) quiet() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -193,7 +193,7 @@ func (c *Conn) quiet() <-chan struct{} {
 	return idle
 }
 
-// drain lets the requests in hand finish after the end of input. Questions to the client fail, because no answer can come
+// drain lets the requests in flight finish after the end of input. Questions to the client fail, because no answer can come
 // them, and subscriptions end, because they would never.
 func (c *Conn) drain(ctx context.Context, timeout time.Duration) {
 	c.questions.end()
@@ -215,7 +215,7 @@ func (c *Conn) drain(ctx context.Context, timeout time.Duration) {
 	}
 }
 
-// shutdown cancels what is still in hand, gives it a moment to answer, and answers for what does not.
+// shutdown cancels what is still in flight, gives it a moment to answer, and answers for what does not.
 func (c *Conn) shutdown() {
 	c.mu.Lock()
 	c.closed = true

@@ -133,7 +133,7 @@ func TestBrokenOutputEndsTheServer(t *testing.T) {
 	})
 }
 
-// An input that fails is an error, after everything in hand was answered.
+// An input that fails is an error, after everything in flight was answered.
 func TestBrokenInputIsReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -84,7 +84,7 @@ func (c *Conn) take(line []byte) {
 	c.Dispatch(env, line)
 }
 
-// Dispatch takes a message whose envelope was checked. Calls must not overlap. It returns once the message is in hand, and
+// Dispatch takes a message whose envelope was checked. Calls must not overlap. It returns once the message is taken, and
 // waits only where the client sends much and reads nothing.
 func (c *Conn) Dispatch(env jsonrpc.Envelope, line []byte) {
 	switch {

@@ -106,7 +106,7 @@ func TestCallsBeyondTheBoundQueue(t *testing.T) {
 	})
 }
 
-// A client that opens more calls than the server holds is told to retry, and the calls in hand are not disturbed.
+// A client that opens more calls than the server holds is told to retry, and the calls in flight are not disturbed.
 func TestTooManyCallsAreRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestTooManyCallsAreRefused(t *testing.T) {
 	})
 }
 
-// The messages of calls in hand are bounded by size too, not only by number.
+// The messages of calls in flight are bounded by size too, not only by number.
 func TestPendingBytesAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -66,7 +66,7 @@ type Server struct {
 	MaxConcurrent int
 	// NoElicitation says that the client takes no request of the server, so that it is never asked anything.
 	NoElicitation bool
-	// DrainTimeout is how long the requests in hand get to finish after the end of input (default 60 s, which is longer
+	// DrainTimeout is how long the requests in flight get to finish after the end of input (default 60 s, which is longer
 	// than the longest wait). After it they are cancelled.
 	DrainTimeout time.Duration
 	// Context, if set, is called for every request and notification, before it is handled, and adds the caller and the
@@ -75,7 +75,7 @@ type Server struct {
 }
 
 // Serve serves until the input ends and everything is answered, or ctx is cancelled; both are orderly and return nil.
-// When ctx is cancelled no message is read any more, the requests in hand are cancelled with cause ErrShuttingDown, and
+// When ctx is cancelled no message is read any more, the requests in flight are cancelled with cause ErrShuttingDown, and
 // have 2 s to answer. It returns an error when In cannot be read, or Out cannot be written or is not read any more; then
 // all requests are cancelled.
 //

@@ -57,13 +57,13 @@ func (c confirmer) ask(ctx context.Context, r *request, d *tool.Decision) (*mcp.
 			"Do not retry. Use a client that supports elicitation, or ask the operator to change the server's policy.")
 	}
 	if mcpserver.IsModernRequest(ctx) {
-		return c.again(ctx, r, d)
+		return c.requestInput(ctx, r, d)
 	}
-	return nil, c.wait(ctx, transport, r, d)
+	return nil, c.elicit(ctx, transport, r, d)
 }
 
-// wait asks while the call stays open.
-func (c confirmer) wait(ctx context.Context, transport Transport, r *request, d *tool.Decision) error {
+// elicit asks while the call stays open, as protocols up to 2025-11-25 do.
+func (c confirmer) elicit(ctx context.Context, transport Transport, r *request, d *tool.Decision) error {
 	defer transport.Yield()()
 	limit := min(askTimeout, decidedLimit-decidedWork-time.Since(r.Start))
 	if limit < askLeast {
@@ -84,9 +84,9 @@ func (c confirmer) wait(ctx context.Context, transport Transport, r *request, d 
 		"Do not retry. Use a client that supports elicitation, or ask the operator to change the server's policy.").WithCause(err)
 }
 
-// again asks a client that sends the call a second time, with the answer and
-// the state of the first.
-func (c confirmer) again(ctx context.Context, r *request, d *tool.Decision) (*mcp.CallToolResult, error) {
+// requestInput asks in the result of the call, as protocol 2026-07-28 does: the client sends the call a second time, with
+// the answer and the state of the first.
+func (c confirmer) requestInput(ctx context.Context, r *request, d *tool.Decision) (*mcp.CallToolResult, error) {
 	params := form(r, d)
 	_, answered := r.Answers[confirmKey]
 	if r.State == "" || !answered {

@@ -22,7 +22,7 @@ import (
 //
 // New makes it; nil takes no call. It is immutable.
 type Dispatcher struct {
-	tools    map[string]*served
+	tools    map[string]*toolHandler
 	policies session.Policies
 	info     mcp.Implementation
 	// modernTail ends the result of a call of protocol 2026-07-28.
@@ -32,7 +32,7 @@ type Dispatcher struct {
 // DirectCall is a call that a Dispatcher has taken.
 type DirectCall struct {
 	dispatcher *Dispatcher
-	tool       *served
+	tool       *toolHandler
 	call       jsonrpc.ToolCall
 	modern     bool
 }
@@ -40,8 +40,8 @@ type DirectCall struct {
 // Tool is the name of the tool that is called.
 func (c DirectCall) Tool() string { return c.tool.Name }
 
-// served is a tool with the policy that every call shares.
-type served struct {
+// toolHandler is a tool behind the middleware.
+type toolHandler struct {
 	tool.Tool
 	run handler
 	// request is what all requests for the tool have in common.
@@ -56,10 +56,10 @@ func newDispatcher(info mcp.Implementation, policies session.Policies) (*Dispatc
 		return nil, err
 	}
 	tail := append([]byte(`,"resultType":"complete","_meta":`), text...)
-	return &Dispatcher{tools: make(map[string]*served), policies: policies, info: info, modernTail: append(tail, '}')}, nil
+	return &Dispatcher{tools: make(map[string]*toolHandler), policies: policies, info: info, modernTail: append(tail, '}')}, nil
 }
 
-func (d *Dispatcher) add(t *served) { d.tools[t.Name] = t }
+func (d *Dispatcher) add(t *toolHandler) { d.tools[t.Name] = t }
 
 // Take returns the call that the message makes, and false if that is for mcp-go. modern says that the request is one of
 // protocol 2026-07-28 or later. ctx has the caller, for whom the tool must exist.
@@ -81,7 +81,7 @@ func (d *Dispatcher) Take(ctx context.Context, env jsonrpc.Envelope, modern bool
 }
 
 // asks reports whether a call of the tool may end in a question to a person, which only mcp-go can put.
-func (d *Dispatcher) asks(who *session.Caller, t *served) bool {
+func (d *Dispatcher) asks(who *session.Caller, t *toolHandler) bool {
 	return t.Kind != "" && d.policies.Effective(who.Rights, t.Kind) == session.PolicyAsk
 }
 
@@ -136,15 +136,15 @@ func (d *Dispatcher) failure(e *fault.Error, modern bool) []byte {
 }
 
 // call sends a call through the middleware.
-func (t *served) call(ctx context.Context, arguments json.RawMessage, meta *mcp.Meta, round mcp.MultiRoundTripParams) (tool.Result, error) {
+func (t *toolHandler) call(ctx context.Context, arguments json.RawMessage, meta *mcp.Meta, round mcp.MultiRoundTripParams) (tool.Result, error) {
 	r := t.request
 	r.Arguments, r.Meta, r.Answers, r.State = arguments, meta, round.InputResponses, round.RequestState
 	return t.run(ctx, &r)
 }
 
 // handle is the handler for calls that mcp-go has read and answers.
-func (t *served) handle(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	return answerOf(t.call(ctx, arguments(req), req.Params.Meta, req.Params.MultiRoundTripParams)), nil
+func (t *toolHandler) handle(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	return callResult(t.call(ctx, arguments(req), req.Params.Meta, req.Params.MultiRoundTripParams)), nil
 }
 
 // traceOf returns the _meta of a message if it names a trace, which is all that the middleware reads of it.
@@ -159,4 +159,4 @@ func traceOf(raw []byte) *mcp.Meta {
 	return &meta
 }
 
-var _ mcpserver.ToolHandlerFunc = (*served)(nil).handle
+var _ mcpserver.ToolHandlerFunc = (*toolHandler)(nil).handle

@@ -28,9 +28,9 @@ type errorData struct {
 	URI string `json:"uri,omitempty"`
 }
 
-// failAnswer has the request of ctx answered with an error. missing is the code
+// overrideError has the request of ctx answered with an error. missing is the code
 // for what is not there, and uri the address of the resource that was asked for.
-func failAnswer(ctx context.Context, e *fault.Error, missing int, uri string) {
+func overrideError(ctx context.Context, e *fault.Error, missing int, uri string) {
 	exchange := exchangeFrom(ctx)
 	if exchange == nil {
 		return

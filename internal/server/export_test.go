@@ -19,7 +19,7 @@ func Mount(s *mcpserver.MCPServer, cfg Config, published mcp.Tool, handle mcpser
 	}
 	s.AddTool(published, func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		var failed error
-		run := behind(cfg, func(ctx context.Context, _ *request) (tool.Result, error) {
+		run := withMiddleware(cfg, func(ctx context.Context, _ *request) (tool.Result, error) {
 			answer, err := handle(ctx, req)
 			failed = err
 			return encoded{answer: answer}, err
@@ -31,7 +31,7 @@ func Mount(s *mcpserver.MCPServer, cfg Config, published mcp.Tool, handle mcpser
 		if failed != nil {
 			return nil, failed
 		}
-		return answerOf(result, err), nil
+		return callResult(result, err), nil
 	})
 	return nil
 }

@@ -41,10 +41,10 @@ func (f *features) options() []mcpserver.ServerOption {
 // out of the errors.
 func (f *features) hooks(h *mcpserver.Hooks) {
 	h.AddAfterListResources(func(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, list *mcp.ListResourcesResult) {
-		list.Resources = kept(list.Resources, func(r mcp.Resource) bool { return f.allows(ctx, r.URI) })
+		list.Resources = filter(list.Resources, func(r mcp.Resource) bool { return f.allows(ctx, r.URI) })
 	})
 	h.AddAfterListResourceTemplates(func(ctx context.Context, _ any, _ *mcp.ListResourceTemplatesRequest, list *mcp.ListResourceTemplatesResult) {
-		list.ResourceTemplates = kept(list.ResourceTemplates, func(r mcp.ResourceTemplate) bool { return f.allows(ctx, r.URITemplate.Raw()) })
+		list.ResourceTemplates = filter(list.ResourceTemplates, func(r mcp.ResourceTemplate) bool { return f.allows(ctx, r.URITemplate.Raw()) })
 	})
 	h.AddOnError(func(ctx context.Context, _ any, method mcp.MCPMethod, message any, err error) {
 		var unreadable *mcpserver.UnparsableMessageError
@@ -53,23 +53,23 @@ func (f *features) hooks(h *mcpserver.Hooks) {
 		case mcp.MethodResourcesRead, mcp.MethodPromptsGet, mcp.MethodCompletionComplete:
 			switch {
 			case malformed:
-				failAnswer(ctx, fault.New(fault.InvalidArgument, "The params of "+string(method)+" have not the shape that the protocol gives them.",
+				overrideError(ctx, fault.New(fault.InvalidArgument, "The params of "+string(method)+" have not the shape that the protocol gives them.",
 					"Send what the protocol's schema of that method says."), mcp.INVALID_PARAMS, "")
 			case method == mcp.MethodResourcesRead:
 				var uri string
 				if asked, ok := message.(*mcp.ReadResourceRequest); ok {
 					uri = asked.Params.URI
 				}
-				failAnswer(ctx, fault.From(tools.NoResource()), missingResource(ctx), uri)
+				overrideError(ctx, fault.From(tools.NoResource()), missingResource(ctx), uri)
 			case method == mcp.MethodPromptsGet:
-				failAnswer(ctx, fault.From(tools.NoPrompt()), mcp.INVALID_PARAMS, "")
+				overrideError(ctx, fault.From(tools.NoPrompt()), mcp.INVALID_PARAMS, "")
 			}
 		}
 	})
 }
 
-// kept returns those of a list that pass, in a list of its own; it is never nil.
-func kept[T any](list []T, pass func(T) bool) []T {
+// filter returns those of a list that pass, in a list of its own; it is never nil.
+func filter[T any](list []T, pass func(T) bool) []T {
 	out := make([]T, 0, len(list))
 	for _, v := range list {
 		if pass(v) {
@@ -116,14 +116,14 @@ func (f *features) publish(s *mcpserver.MCPServer) error {
 // run sends a request of the caller of ctx through the middleware.
 func (f *features) run(ctx context.Context, r *request, h handler) (tool.Result, error) {
 	r.Tool, r.Deadline = r.Method, callDeadline
-	return behind(f.cfg, h)(ctx, r)
+	return withMiddleware(f.cfg, h)(ctx, r)
 }
 
 // failed has the request answered with an error of this server. What it returns is for
 // a transport that lets mcp-go's error stand: the same words.
 func failed(ctx context.Context, err error, missing int, uri string) error {
 	e := fault.From(err)
-	failAnswer(ctx, e, missing, uri)
+	overrideError(ctx, e, missing, uri)
 	return fmt.Errorf("%s: %s %s", e.Code, e.Message, e.Hint)
 }
 

@@ -49,7 +49,7 @@ func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (too
 	t.Helper()
 	schema := schemas.Input[struct{}]()
 	system := harness.NewSystem(t, harness.SystemConfig{Connect: func() (*ravi.Client, error) { return nil, config.ErrNoCredentials }})
-	handle := serve(tool.Tool{
+	handle := newToolHandler(tool.Tool{
 		Name: "trouble", Hints: tool.Hints{ReadOnly: true}, Input: schema, Output: schema,
 		Run: func(ctx context.Context, _ tool.Call, _ json.RawMessage) (tool.Result, error) { return run(ctx) },
 	}, Config{Log: zerolog.New(log), Deps: system.Deps})

@@ -46,5 +46,5 @@ func (f *features) allowedPrompts(ctx context.Context, published []mcp.Prompt) [
 	for _, p := range prompts {
 		needs[p.Name] = p.Needs
 	}
-	return kept(published, func(p mcp.Prompt) bool { return f.has(ctx, needs[p.Name]...) })
+	return filter(published, func(p mcp.Prompt) bool { return f.has(ctx, needs[p.Name]...) })
 }

@@ -111,7 +111,7 @@ func New(cfg Config) (*MCP, error) {
 		if !json.Valid(published.RawInputSchema) || !json.Valid(published.RawOutputSchema) {
 			return nil, fmt.Errorf("server: tool %s cannot be described", t.Name)
 		}
-		wrapped := serve(t, cfg)
+		wrapped := newToolHandler(t, cfg)
 		s.AddTool(published, wrapped.handle)
 		dispatcher.add(wrapped)
 		more.tools[t.Name] = t
@@ -153,9 +153,9 @@ func publish(t tool.Tool) mcp.Tool {
 	return p
 }
 
-// serve wraps a tool with the policy that every call shares.
-func serve(t tool.Tool, cfg Config) *served {
-	run := behind(cfg, func(ctx context.Context, r *request) (tool.Result, error) {
+// newToolHandler puts a tool behind the middleware.
+func newToolHandler(t tool.Tool, cfg Config) *toolHandler {
+	run := withMiddleware(cfg, func(ctx context.Context, r *request) (tool.Result, error) {
 		if r.Waits {
 			defer Yield(ctx)()
 		}
@@ -170,22 +170,22 @@ func serve(t tool.Tool, cfg Config) *served {
 	if t.Waits {
 		deadline = cfg.Deps.WaitLimit() + waitGrace
 	}
-	return &served{Tool: t, run: run, request: request{
+	return &toolHandler{Tool: t, run: run, request: request{
 		Method: "tools/call " + t.Name, Schema: t.Input, Deadline: deadline, Waits: t.Waits,
 		Tool: t.Name, Writes: t.Writes(), Kind: t.Kind, Decide: t.Decide, Shows: t.Shows,
 	}}
 }
 
-// behind puts in front of a handler what everything that reaches Ravi passes:
+// withMiddleware puts in front of a handler what everything that reaches Ravi passes:
 // tools, resources, prompts and completions.
-func behind(cfg Config, h handler) handler {
+func withMiddleware(cfg Config, h handler) handler {
 	trail := auditor{audit: cfg.Audit, deps: cfg.Deps, log: cfg.Log}
 	return chain(h, identify(cfg.Log, cfg.Metrics), cfg.Tracer.span, trail.after, shapeErrors(cfg.Deps), recoverPanics(cfg.Log), checkArguments,
 		decide(cfg.Policies, confirmer{sealer: cfg.Deps.Seals(), store: cfg.Deps.Store}), trail.before, limitReveals(cfg.Reveals, cfg.Deps), bound)
 }
 
-// answerOf is what the client gets.
-func answerOf(result tool.Result, err error) *mcp.CallToolResult {
+// callResult is what the client gets.
+func callResult(result tool.Result, err error) *mcp.CallToolResult {
 	if ask, asks := result.(question); asks {
 		return ask.CallToolResult
 	}

@@ -18,6 +18,7 @@ import (
 // concurrent calls to each other (docs/mcp-go.md#trap-11). The first one makes the response an event stream;
 // what mcp-go then writes as plain JSON becomes the last event.
 type response struct {
+	request *inflight
 	w       http.ResponseWriter
 	control *http.ResponseController
 
@@ -28,20 +29,14 @@ type response struct {
 	stream bool // the response is an event stream
 	ended  bool
 	err    error
-	// opens marks the response to initialize: it has the id of a session only if that was opened.
-	opens, opened bool
+	// opened says that the session was opened, where the request is to open one: only then the head has its id.
+	opened bool
 	// begun, if not nil, is closed when the head is on its way.
 	begun chan struct{}
-	// exchange may override the error with which the request of this id is answered.
-	exchange *server.Exchange
-	id       json.RawMessage
-	// replies marks the response to a client's answer. That it finds no question does not mean that the session is gone,
-	// as 404 would: another replica may have asked.
-	replies bool
 }
 
-func newResponse(w http.ResponseWriter, opens bool) *response {
-	return &response{w: w, header: make(http.Header, 2), opens: opens}
+func newResponse(w http.ResponseWriter, f *inflight) *response {
+	return &response{request: f, w: w, header: make(http.Header, 2)}
 }
 
 // Header, WriteHeader, Write, Flush and CanStream are what mcp-go writes the response with.
@@ -53,10 +48,11 @@ func (res *response) CanStream() bool { return true }
 func (res *response) WriteHeader(status int) {
 	res.mu.Lock()
 	defer res.mu.Unlock()
-	if o := res.override(); o != nil && o.Status != 0 && !res.events() {
+	if o := res.request.exchange.ErrorOverride(); o != nil && o.Status != 0 && !res.events() {
 		status = o.Status
 	}
-	if res.replies && status == http.StatusNotFound {
+	if res.request.message.env.IsResponse && status == http.StatusNotFound {
+		// That a client's answer finds no question does not mean that the session is gone: another replica may have asked.
 		status = http.StatusServiceUnavailable
 		res.header.Set("Retry-After", "1")
 	}
@@ -67,14 +63,6 @@ func (res *response) WriteHeader(status int) {
 	if !res.sent && (status != http.StatusOK || res.events()) {
 		res.head()
 	}
-}
-
-// override is the error to answer with in place of mcp-go's, or nil.
-func (res *response) override() *server.ErrorOverride {
-	if res.exchange == nil {
-		return nil
-	}
-	return res.exchange.ErrorOverride()
 }
 
 // events reports whether mcp-go writes events and not plain JSON.
@@ -118,14 +106,14 @@ func (res *response) Write(p []byte) (int, error) {
 		return 0, res.err
 	}
 	if !res.sent {
-		if res.opens {
+		if res.request.message.opens() {
 			res.opened = succeeded(p)
 		}
 		res.head()
 	}
 	size := len(p)
-	if o := res.override(); o != nil && !res.events() {
-		p = jsonrpc.Response(res.id, o.Body, true)
+	if o := res.request.exchange.ErrorOverride(); o != nil && !res.events() {
+		p = jsonrpc.Response(res.request.message.env.ID, o.Body, true)
 	}
 	if !res.stream {
 		_, err := res.write(p)
@@ -142,10 +130,8 @@ func (res *response) Write(p []byte) (int, error) {
 }
 
 // result sends the answer of a call that mcp-go has no part in.
-func (res *response) result(id, body []byte) {
-	message := make([]byte, 0, len(body)+len(id)+40)
-	message = append(append(append(append(message, jsonrpc.Open...), id...), jsonrpc.Result...), body...)
-	message = append(message, '}', '\n')
+func (res *response) result(body []byte) {
+	message := append(jsonrpc.Response(res.request.message.env.ID, body, false), '\n')
 	res.mu.Lock()
 	defer res.mu.Unlock()
 	switch {

@@ -11,7 +11,6 @@ import (
 
 	"ravi-mcp/internal/server"
 	"ravi-mcp/internal/server/stdio"
-	"ravi-mcp/session"
 )
 
 // sseRunning is how many tool calls of one SSE connection run at a time; more queue, as over stdio.
@@ -54,26 +53,26 @@ func (s *httpServer) serveSSE(w http.ResponseWriter, r *http.Request, f *infligh
 	}
 	expiry := expireAt(f.until, cancel)
 	defer expiry.stop()
-	if err := s.stream(ctx, w, f.call, expiry); err != nil {
+	if err := s.stream(ctx, w, f, expiry); err != nil {
 		s.Log.Debug().Err(err).Msg("an SSE stream ended")
 	}
 	return nil
 }
 
 // stream runs the connection until the client goes, the session ends or the server does.
-func (s *httpServer) stream(ctx context.Context, w http.ResponseWriter, call session.Call, expiry *tokenExpiry) error {
-	out := &eventWriter{response: newResponse(w, false)}
+func (s *httpServer) stream(ctx context.Context, w http.ResponseWriter, f *inflight, expiry *tokenExpiry) error {
+	out := &eventWriter{response: newResponse(w, f)}
 	out.response.stream = true
-	transport := stdio.Server{MCP: s.MCP, Dispatcher: s.Dispatcher, Out: out, Log: s.Log, MaxConcurrent: sseRunning, NoElicitation: true, Context: stdio.InSession(call)}
+	transport := stdio.Server{MCP: s.MCP, Dispatcher: s.Dispatcher, Out: out, Log: s.Log, MaxConcurrent: sseRunning, NoElicitation: true, Context: stdio.InSession(f.call)}
 	c, err := transport.Open(ctx)
 	if err != nil {
 		return err
 	}
 
 	// It takes messages before the client learns where to post them.
-	s.sse.Store(call.Session, &sseConn{caller: call.Caller.Name, conn: c, expiry: expiry})
-	defer s.sse.Delete(call.Session)
-	out.endpoint(pathMessage + "?sessionId=" + url.QueryEscape(call.Session))
+	s.sse.Store(f.call.Session, &sseConn{caller: f.caller.name, conn: c, expiry: expiry})
+	defer s.sse.Delete(f.call.Session)
+	out.endpoint(pathMessage + "?sessionId=" + url.QueryEscape(f.call.Session))
 	end := out.response.keepAlive(ctx, c.Fail)
 	defer end()
 

@@ -153,8 +153,7 @@ func (s *httpServer) dispatch(ctx context.Context, w http.ResponseWriter, r *htt
 func (s *httpServer) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
 	m := &f.message
 	f.call.RequestID = session.NewID()
-	f.response = newResponse(w, m.opens())
-	f.response.exchange, f.response.id, f.response.replies = &f.exchange, m.env.ID, m.env.IsResponse
+	f.response = newResponse(w, f)
 	if f.stream {
 		f.response.begun = make(chan struct{})
 	}
@@ -184,7 +183,7 @@ func (s *httpServer) run(ctx context.Context, call server.DirectCall, f *infligh
 	}
 	result := call.Run(running)
 	if ctx.Err() == nil && result != nil {
-		f.response.result(f.message.env.ID, result)
+		f.response.result(result)
 	}
 }
 
@@ -243,7 +242,7 @@ func (s *httpServer) listen(ctx context.Context, w http.ResponseWriter, r *http.
 	if s.ending.Load() {
 		f.cancel(server.ErrShuttingDown)
 	}
-	f.response = newResponse(w, false)
+	f.response = newResponse(w, f)
 	ctx = session.WithCall(f.exchange.Begin(ctx, f, &f.message.env), f.call)
 	end := f.response.keepAlive(ctx, f.cancel)
 	defer end()

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 )
 
@@ -21,7 +20,7 @@ var (
 )
 
 // Response returns the message that answers a request with a result, or with isError with an error object. A nil id
-// becomes null.
+// becomes null. There is room for the end of a line after it.
 func Response(id json.RawMessage, body []byte, isError bool) []byte {
 	member := Result
 	if isError {
@@ -30,7 +29,9 @@ func Response(id json.RawMessage, body []byte, isError bool) []byte {
 	if id == nil {
 		id = Null
 	}
-	return slices.Concat(Open, id, member, body, Close)
+	message := make([]byte, 0, len(Open)+len(id)+len(member)+len(body)+len(Close)+len("\n"))
+	message = append(append(append(message, Open...), id...), member...)
+	return append(append(message, body...), Close...)
 }
 
 // ErrorBody returns the error object of an answer. The one of CodeBusy says that a retry helps.

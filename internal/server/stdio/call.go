@@ -2,7 +2,6 @@ package stdio
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -19,10 +18,7 @@ import (
 type call struct {
 	conn     *Conn
 	env      jsonrpc.Envelope
-	id       json.RawMessage
 	key      string // of conn.calls, "" for a request that is answered while it is read
-	method   string
-	version  string
 	modern   bool
 	message  []byte
 	ctx      context.Context
@@ -38,9 +34,6 @@ func (c *Conn) newCall(env jsonrpc.Envelope, message []byte) *call {
 	call := &call{
 		conn:    c,
 		env:     env,
-		id:      env.ID,
-		method:  env.Method,
-		version: env.ProtocolVersion,
 		modern:  mcp.IsModernProtocol(env.ProtocolVersion),
 		message: message,
 	}
@@ -96,7 +89,7 @@ func (c *call) handle() {
 	if body == nil {
 		body, isError = server.InternalError(c.conn.log, "a request got no answer", "", nil), true
 	}
-	c.conn.out.answer(c, jsonrpc.Open, c.id, memberOf(isError), body, jsonrpc.Close)
+	c.conn.out.answer(c, jsonrpc.Open, c.env.ID, memberOf(isError), body, jsonrpc.Close)
 }
 
 func memberOf(isError bool) []byte {
@@ -108,7 +101,7 @@ func memberOf(isError bool) []byte {
 
 // refuse answers with an error of the transport.
 func (c *call) refuse(code int, message string) {
-	c.conn.out.answer(c, jsonrpc.Open, c.id, jsonrpc.Failure, jsonrpc.ErrorBody(code, message), jsonrpc.Close)
+	c.conn.out.answer(c, jsonrpc.Open, c.env.ID, jsonrpc.Failure, jsonrpc.ErrorBody(code, message), jsonrpc.Close)
 }
 
 // run returns the answer's result or error as JSON, nil for a notification. A panic anywhere below becomes an internal
@@ -150,7 +143,7 @@ func (c *call) run() (body []byte, isError bool) {
 func (c *call) context() context.Context {
 	ctx := c.conn.server.WithContext(c.ctx, &c.session)
 	if c.modern {
-		ctx = mcpserver.WithRequestProtocolInfo(ctx, &mcpserver.RequestProtocolInfo{Modern: true, ProtocolVersion: c.version})
+		ctx = mcpserver.WithRequestProtocolInfo(ctx, &mcpserver.RequestProtocolInfo{Modern: true, ProtocolVersion: c.env.ProtocolVersion})
 	}
 	if c.conn.context != nil {
 		ctx = c.conn.context(ctx)

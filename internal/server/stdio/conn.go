@@ -199,7 +199,7 @@ func (c *Conn) drain(ctx context.Context, timeout time.Duration) {
 	c.questions.end()
 	c.mu.Lock()
 	for _, call := range c.calls {
-		if call.method == string(mcp.MethodSubscriptionsListen) {
+		if call.env.Method == string(mcp.MethodSubscriptionsListen) {
 			call.cancel(ErrInputEnded)
 		}
 	}
@@ -234,7 +234,7 @@ func (c *Conn) shutdown() {
 	c.log.Warn().Int("calls", len(c.calls)).Msg("requests did not end when they were cancelled")
 	for _, call := range c.calls {
 		body := jsonrpc.ErrorBody(jsonrpc.CodeBusy, "the server is shutting down and the request did not end in time; whether it took effect is unknown")
-		_, _ = c.out.put(call, true, outHard, [][]byte{jsonrpc.Open, call.id, jsonrpc.Failure, body, jsonrpc.Close})
+		_, _ = c.out.put(call, true, outHard, [][]byte{jsonrpc.Open, call.env.ID, jsonrpc.Failure, body, jsonrpc.Close})
 	}
 }
 

@@ -118,7 +118,7 @@ func (c *Conn) inline(env jsonrpc.Envelope, line []byte) {
 	if body == nil || env.IsNotification || !c.out.end(call) {
 		return
 	}
-	c.out.reply(jsonrpc.Open, call.id, memberOf(isError), body, jsonrpc.Close)
+	c.out.reply(jsonrpc.Open, call.env.ID, memberOf(isError), body, jsonrpc.Close)
 }
 
 // refuse answers a message that is not taken; a nil id is answered as null.

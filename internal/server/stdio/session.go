@@ -93,7 +93,7 @@ func (s *callSession) NotificationChannel() chan<- mcp.JSONRPCNotification { ret
 
 // change applies a change to the connection for the methods that may, and to this request alone for all others.
 func (s *callSession) change(change func(*clientFacts)) {
-	if !s.call.modern && s.call.method == string(mcp.MethodInitialize) {
+	if !s.call.modern && s.call.env.Method == string(mcp.MethodInitialize) {
 		s.connSession.set(change)
 		return
 	}
@@ -133,7 +133,7 @@ func (s *callSession) GetLogLevel() mcp.LoggingLevel { return s.facts().level }
 func (s *callSession) SetProtocolVersion(v string)   { s.change(func(f *clientFacts) { f.version = v }) }
 func (s *callSession) ProtocolVersion() string {
 	if s.call.modern {
-		return s.call.version
+		return s.call.env.ProtocolVersion
 	}
 	return s.facts().version
 }

@@ -33,7 +33,11 @@ func (f *httpFlags) seal() (*token.Sealer, error) {
 	case f.sandbox && f.embedded.data == "" && f.stateDir == "":
 		return token.Random(), nil
 	default:
-		data, err := ownSealKey(f.stateDir)
+		dir, err := f.stateFolder()
+		if err != nil {
+			return nil, err
+		}
+		data, err := ownSealKey(dir)
 		if err != nil {
 			return nil, err
 		}
@@ -69,12 +73,6 @@ func sealKey(text string) []byte {
 // ownSealKey reads the key in the state directory, or makes it there. Of two processes that make it at the same time, one
 // wins and both use that one's.
 func ownSealKey(dir string) ([]byte, error) {
-	if dir == "" {
-		var err error
-		if dir, err = defaultStateDir(); err != nil {
-			return nil, err
-		}
-	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--state-dir: %w", err)
 	}
@@ -99,16 +97,4 @@ func ownSealKey(dir string) ([]byte, error) {
 	}
 	data, err = readPrivate(path)
 	return bytes.TrimSpace(data), err
-}
-
-// defaultStateDir is where this program keeps state of its own.
-func defaultStateDir() (string, error) {
-	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "ravi-mcp"), nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", errors.New("there is no home directory; give --state-dir or --seal-key-file")
-	}
-	return filepath.Join(home, ".local", "state", "ravi-mcp"), nil
 }

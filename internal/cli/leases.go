@@ -34,16 +34,13 @@ func (o *options) lease(a *app, log zerolog.Logger) {
 		leases.Registry, leases.Sealer = registry, o.sealer
 	}
 	if !o.sandbox || o.embedded.data != "" {
-		dir := o.stateDir
-		if dir == "" {
-			var err error
-			if dir, err = defaultStateDir(); err != nil && !replicas {
-				log.Warn().Msg("there is no home directory: ephemeral identities need --state-dir")
-				return
-			}
-		}
-		if dir != "" {
+		dir, err := o.stateFolder()
+		switch {
+		case err == nil:
 			leases.Dir = filepath.Join(dir, leaseFolder)
+		case !replicas:
+			log.Warn().Msg("there is no home directory: ephemeral identities need --state-dir")
+			return
 		}
 	}
 	a.deps.Leases, a.deps.Resolver.Leases = leases, leases

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -67,6 +68,21 @@ func (o *options) check() error {
 	}
 	_, err := o.sets()
 	return err
+}
+
+// stateFolder is where this program keeps state of its own.
+func (o *options) stateFolder() (string, error) {
+	if o.stateDir != "" {
+		return o.stateDir, nil
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "ravi-mcp"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", errors.New("there is no home directory; give --state-dir or --seal-key-file")
+	}
+	return filepath.Join(home, ".local", "state", "ravi-mcp"), nil
 }
 
 // caller returns the one caller of a server without callers file.

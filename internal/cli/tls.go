@@ -18,15 +18,15 @@ func (f *httpFlags) certificate(log zerolog.Logger) (*tls.Config, error) {
 	if f.cert == "" {
 		return nil, nil
 	}
-	k := &keeper{cert: f.cert, key: f.key, log: log}
-	if err := k.load(); err != nil {
+	c := &certificateFiles{cert: f.cert, key: f.key, log: log}
+	if err := c.load(); err != nil {
 		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: k.get}, nil
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}, nil
 }
 
-// keeper holds a certificate that may be replaced on disk.
-type keeper struct {
+// certificateFiles is a certificate that may be replaced on disk.
+type certificateFiles struct {
 	cert, key string
 	log       zerolog.Logger
 
@@ -36,36 +36,36 @@ type keeper struct {
 	looked time.Time
 }
 
-func (k *keeper) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if time.Since(k.looked) >= time.Second {
-		if err := k.load(); err != nil {
-			k.log.Error().Err(err).Msg("the certificate was not taken over; the old one is still used")
+func (c *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.looked) >= time.Second {
+		if err := c.load(); err != nil {
+			c.log.Error().Err(err).Msg("the certificate was not taken over; the old one is still used")
 		}
 	}
-	return k.pair, nil
+	return c.pair, nil
 }
 
 // load reads the files if they have changed. The caller holds mu, or is alone.
-func (k *keeper) load() error {
-	k.looked = time.Now()
+func (c *certificateFiles) load() error {
+	c.looked = time.Now()
 	var stamp strings.Builder
-	for _, path := range []string{k.cert, k.key} {
+	for _, path := range []string{c.cert, c.key} {
 		info, err := os.Stat(path)
 		if err != nil {
 			return err
 		}
 		stamp.WriteString(fmt.Sprint(info.ModTime().UnixNano(), " ", info.Size(), " "))
 	}
-	if stamp.String() == k.stamp {
+	if stamp.String() == c.stamp {
 		return nil
 	}
-	k.stamp = stamp.String() // a file that is wrong is reported once
-	pair, err := tls.LoadX509KeyPair(k.cert, k.key)
+	c.stamp = stamp.String() // a file that is wrong is reported once
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
 	if err != nil {
 		return err
 	}
-	k.pair = &pair
+	c.pair = &pair
 	return nil
 }

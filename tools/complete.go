@@ -45,7 +45,7 @@ func proposals(values []string) Proposals {
 }
 
 // CompleteIdentity proposes what names one of the caller's identities: names,
-// uuids where two have the same name, and uuids for who types one.
+// uuids where two have the same name, and uuids when one is being typed.
 func CompleteIdentity(d *tool.Deps) Completer {
 	return func(ctx context.Context, call tool.Call, p CompleteParams) (Proposals, error) {
 		mine, err := d.Identities(ctx, call)
@@ -70,8 +70,8 @@ func CompleteIdentity(d *tool.Deps) Completer {
 	}
 }
 
-// CompleteUUID proposes uuids of the caller's identities, for who types a uuid
-// or a name.
+// CompleteUUID proposes uuids of the caller's identities, for a uuid or a name that
+// is being typed.
 func CompleteUUID(d *tool.Deps) Completer {
 	return func(ctx context.Context, call tool.Call, p CompleteParams) (Proposals, error) {
 		mine, err := d.Identities(ctx, call)

@@ -12,7 +12,7 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// outgoing is whom a message is to go to: addresses, or a number.
+// outgoing is where a message is to go: addresses, or a number.
 type outgoing struct {
 	addresses []string
 	number    string
@@ -87,7 +87,7 @@ func unknownAmong(ctx context.Context, scope *ravi.Scope, identity ravi.Identity
 // unknown origin counts as made by Ravi.
 func savedContact(c ravi.Contact) bool { return c.Source != "" && !strings.EqualFold(c.Source, "auto") }
 
-// forgetWrittenTo takes from left whom the identity has written to, by what
+// forgetWrittenTo takes from left the recipients of earlier messages, by what
 // Ravi lists as sent.
 func forgetWrittenTo(ctx context.Context, scope *ravi.Scope, to outgoing, left map[string]bool) error {
 	if len(left) == 0 {

@@ -61,12 +61,12 @@ func badAddress(field string) error {
 	return fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` is not an email address.", field), "Pass an address as in ada@example.com.")
 }
 
-// recipients are whom a mail goes to.
+// recipients are the addresses that a mail goes to.
 type recipients struct{ to, cc, bcc []string }
 
 func (r recipients) all() []string { return slices.Concat(r.to, r.cc, r.bcc) }
 
-// mailRecipients checks whom a mail is to go to; an address counts once, where
+// mailRecipients checks the addresses of a mail; an address counts once, where
 // it stands first.
 func mailRecipients(to string, cc, bcc []string) (recipients, error) {
 	var r recipients

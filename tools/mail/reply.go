@@ -33,13 +33,14 @@ type ReplyEmailParams struct {
 	ReplyAll bool `json:"reply_all,omitempty" jsonschema_description:"Answer everybody that the email went to, and not only its sender."`
 }
 
-// answered is an email that is to be answered, by whom, and where the answer goes.
+// answered is an email that is to be answered, the identity that answers, and where
+// the answer goes.
 type answered struct {
 	recipients
 	from     session.Resolved
 	scope    *ravi.Scope
 	original *ravi.EmailMessage
-	detour   string // in words, if not to whom it says that it is from
+	detour   string // in words, if not to the sender that the email names
 }
 
 // answer reads the email that is answered. Where the answer goes is Ravi's to

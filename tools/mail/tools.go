@@ -1,5 +1,5 @@
-// Package mail holds the tools that write messages, and those for the contacts
-// of an identity, who decide which messages need an approval.
+// Package mail holds the tools that send email and SMS, and those for the contacts
+// of an identity: a message to a saved contact needs no approval.
 package mail
 
 import (
@@ -9,7 +9,7 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// handlers are the tools at work.
+// handlers are the methods that run the tools.
 type handlers struct {
 	*tool.Deps
 	sends []sendLimit

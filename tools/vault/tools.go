@@ -8,7 +8,7 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// handlers are the tools at work.
+// handlers are the methods that run the tools.
 type handlers struct {
 	*tool.Deps
 	issued issuedCodes

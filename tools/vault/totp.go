@@ -21,7 +21,7 @@ import (
 // longestKeyPart keeps keys within the 255 characters that Ravi takes.
 const longestKeyPart = 200
 
-// TOTPAccount is whom two-factor values belong to: a username at a domain,
+// TOTPAccount is the owner of two-factor values: a username at a domain,
 // which is a result of tool.RegistrableDomain. Its JSON form stands in results
 // and in the notes.
 type TOTPAccount struct {
@@ -110,7 +110,7 @@ func (k totpKeys) first(prefix, domain string) []string {
 	return out
 }
 
-// totpEntry is a stored two-factor value and whom it belongs to.
+// totpEntry is a stored two-factor value and its owner.
 type totpEntry struct {
 	TOTPAccount
 	key    string
@@ -163,7 +163,7 @@ func (l totpLookup) entries(ctx context.Context, keys totpKeys, prefix string) (
 	}
 }
 
-// owner tells whose value an entry is, if it is one of the domain: by its
+// owner returns the owner of an entry, if that is an account of the domain: by its
 // notes, or for an entry of another client by what the otpauth URI says.
 func owner(stored *ravi.SecretEntry, domain, name string) (TOTPAccount, bool) {
 	var noted TOTPAccount

@@ -152,7 +152,7 @@ func (h *handlers) setTOTP(ctx context.Context, call tool.Call, p SetTOTPParams)
 	return r, storeBackups(ctx, scope, keys, of, codes)
 }
 
-// account says whose seed it is.
+// account returns the account that the seed belongs to.
 func (p SetTOTPParams) account(ctx context.Context, scope *ravi.Scope, domain string, a *otpauth.Authenticator) (TOTPAccount, error) {
 	of := TOTPAccount{domain, p.Username}
 	if p.Username != "" {

@@ -1,0 +1,213 @@
+package mail
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"html"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"ravi-mcp/internal/otp"
+)
+
+// haystack is a text in all the ways in which it can be read.
+type haystack struct {
+	texts    []string // as it is, and with its encodings undone
+	compact  []string // the same without white space
+	squeezed string   // letters and digits only, in lower case, for hexadecimal
+	file     bool     // a short number has to stand alone
+}
+
+// add adds a way to read the text, if it is a new one.
+func (h *haystack) add(s string) {
+	if !slices.Contains(h.texts, s) {
+		h.texts = append(h.texts, s)
+		h.compact = append(h.compact, compact(s))
+	}
+}
+
+func newHaystack(texts []string) haystack {
+	var h haystack
+	var all strings.Builder
+	for _, t := range texts {
+		visible := t
+		if strings.Contains(t, "<") {
+			visible, _ = otp.Text(t, 0)
+		}
+		plain, _ := otp.Clean(t, 0)
+		for _, form := range []string{t, visible, plain, html.UnescapeString(t)} {
+			h.add(form)
+			h.add(norm.NFKC.String(form))
+			h.add(percentDecoded(form))
+			all.WriteString(form)
+			all.WriteString("\n")
+		}
+	}
+	h.squeezed = squeeze(all.String())
+	return h
+}
+
+func compact(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsSpace(c) || unicode.Is(unicode.Cf, c) {
+			return -1
+		}
+		return c
+	}, s)
+}
+
+func squeeze(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsLetter(c) || unicode.IsDigit(c) {
+			return unicode.ToLower(c)
+		}
+		return -1
+	}, s)
+}
+
+// percentDecoded undoes every %XX, whatever stands around it.
+func percentDecoded(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if b, err := hex.DecodeString(s[i+1 : i+3]); err == nil {
+				out = append(out, b[0])
+				i += 2
+				continue
+			}
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}
+
+// holds reports whether a value stands in the text: as it is, backwards, in
+// base64, in hexadecimal or percent-encoded. A value of less than six
+// characters, which only a code can be, has to stand alone.
+func (h haystack) holds(value string) bool {
+	value = strings.TrimSpace(value)
+	bare := compact(value)
+	if bare == "" {
+		return false
+	}
+	if utf8.RuneCountInString(bare) < shortestProtected || h.file && isCode(bare) {
+		for _, text := range h.texts {
+			if standsAlone(text, value) || standsAlone(text, backwards(value)) {
+				return true
+			}
+		}
+	} else {
+		for _, text := range h.compact {
+			if strings.Contains(text, bare) || strings.Contains(text, backwards(bare)) {
+				return true
+			}
+		}
+		if code := squeeze(value); !h.file && code == strings.ToLower(value) && strings.Contains(h.squeezed, code) { // 123-456
+			return true
+		}
+	}
+	if strings.Contains(h.squeezed, hex.EncodeToString([]byte(value))) {
+		return true
+	}
+	for _, needle := range inBase64(value) {
+		for _, text := range h.compact {
+			if strings.Contains(text, needle) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func standsAlone(text, word string) bool {
+	for from := 0; ; {
+		i := strings.Index(text[from:], word)
+		if i < 0 {
+			return false
+		}
+		before, _ := utf8.DecodeLastRuneInString(text[:from+i])
+		after, _ := utf8.DecodeRuneInString(text[from+i+len(word):])
+		inWord := func(c rune) bool { return c != utf8.RuneError && (unicode.IsLetter(c) || unicode.IsDigit(c)) }
+		if !inWord(before) && !inWord(after) {
+			return true
+		}
+		from += i + len(word)
+	}
+}
+
+func backwards(s string) string {
+	runes := []rune(s)
+	for i, j := 0, len(runes)-1; i < j; i, j = i+1, j-1 {
+		runes[i], runes[j] = runes[j], runes[i]
+	}
+	return string(runes)
+}
+
+// inBase64 returns what every base64 text that holds the value has in it,
+// wherever in its groups of three bytes the value begins.
+func inBase64(value string) []string {
+	var out []string
+	for shift := range 3 {
+		padded := append(make([]byte, shift), value...)
+		first, last := (8*shift+5)/6, 8*len(padded)/6 // the characters that depend on nothing else
+		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			out = append(out, encoding.EncodeToString(padded)[first:last])
+		}
+	}
+	return out
+}
+
+// longestCode is the length of the longest number that counts as a code: in a
+// file full of numbers, a shorter one is found within others by chance.
+const longestCode = 10
+
+// fileHaystack is a file in the ways in which it can be read: a text as other
+// texts, without what only a mail program would undo, and anything else byte by
+// byte. What is compressed or encrypted is not looked into.
+func fileHaystack(content []byte) haystack {
+	h := haystack{file: true}
+	text, isText := textOf(content)
+	if !isText {
+		h.compact = []string{string(content)}
+		return h
+	}
+	h.add(text)
+	h.add(norm.NFKC.String(text))
+	h.add(percentDecoded(text))
+	h.add(html.UnescapeString(text))
+	h.squeezed = squeeze(strings.Join(h.texts, "\n"))
+	return h
+}
+
+// textOf returns the text of a file in UTF-8, or in UTF-16 with its mark, and
+// whether it is one.
+func textOf(content []byte) (string, bool) {
+	for mark, order := range map[string]binary.ByteOrder{"\xff\xfe": binary.LittleEndian, "\xfe\xff": binary.BigEndian} {
+		if rest, marked := bytes.CutPrefix(content, []byte(mark)); marked && len(rest)%2 == 0 {
+			units := make([]uint16, len(rest)/2)
+			for i := range units {
+				units[i] = order.Uint16(rest[2*i:])
+			}
+			return string(utf16.Decode(units)), true
+		}
+	}
+	if bytes.IndexByte(content, 0) >= 0 || !utf8.Valid(content) {
+		return "", false
+	}
+	return string(content), true
+}
+
+// isCode reports whether a value is a short number.
+func isCode(value string) bool {
+	return len(value) <= longestCode && !strings.ContainsFunc(value, func(c rune) bool { return c < '0' || c > '9' })
+}

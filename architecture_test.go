@@ -23,13 +23,13 @@ var layers = []string{
 	"internal/server/http",
 	"internal/server/stdio",
 	"internal/server",
-	"internal/server/jsonrpc/jsonrpctest",
+	"internal/test/jsonrpctest",
 	"internal/server/jsonrpc",
 	"tools",
 	"tools/account", "tools/identity", "tools/mail", "tools/messages", "tools/vault", "tools/otpauth", "tools/tool",
-	"schemas", "session/redisstore/redistest", "session/redisstore", "session/lease",
+	"schemas", "internal/test/redistest", "session/redisstore", "session/lease",
 	"session", "internal/inbox", "internal/otp", "internal/fault", "ravi",
-	"ravi/seal", "ravi/config", "ravi/secret", "internal/token", "internal/issuer", "internal/otlphttp", "internal/issuer/issuertest", "sandbox/sandboxtest", "sandbox",
+	"ravi/seal", "ravi/config", "ravi/secret", "internal/token", "internal/issuer", "internal/otlphttp", "internal/test/issuertest", "sandbox/sandboxtest", "sandbox",
 }
 
 // allowedImports are the only packages of this module that a package may import, where being above is not enough.
@@ -66,14 +66,14 @@ func family(more ...string) []string {
 // import, tests aside.
 var restrictedImports = map[string][]string{
 	"github.com/mark3labs/mcp-go": {"internal/server", "internal/server/stdio", "internal/server/http", "internal/cli/demo_agent.go", "internal/test/bench/bare"},
-	"net/http":                    {"ravi", "internal/server", "internal/server/http", "internal/cli", "internal/issuer", "internal/issuer/issuertest", "internal/otlphttp", "sandbox", "sandbox/sandboxtest", "internal/test/harness", "internal/test/soak", "internal/test/bench", "internal/test/bench/bare"},
+	"net/http":                    {"ravi", "internal/server", "internal/server/http", "internal/cli", "internal/issuer", "internal/test/issuertest", "internal/otlphttp", "sandbox", "sandbox/sandboxtest", "internal/test/harness", "internal/test/soak", "internal/test/bench", "internal/test/bench/bare"},
 	"github.com/coreos/go-oidc":   {"internal/issuer"},
-	"github.com/go-jose/go-jose":  {"internal/issuer", "internal/issuer/issuertest"},
-	"os/exec":                     {"internal/cli", "internal/test/conformance", "internal/test/harness", "session/redisstore/redistest", "internal/test/bench"},
+	"github.com/go-jose/go-jose":  {"internal/issuer", "internal/test/issuertest"},
+	"os/exec":                     {"internal/cli", "internal/test/conformance", "internal/test/harness", "internal/test/redistest", "internal/test/bench"},
 	"math/rand":                   {"internal/test/soak"}, // whose actions have to be the same again
 	"math/rand/v2":                {"internal/test/soak"},
 
-	"github.com/redis/go-redis/v9": {"session/redisstore", "session/redisstore/redistest"},
+	"github.com/redis/go-redis/v9": {"session/redisstore", "internal/test/redistest"},
 }
 
 const module = "ravi-mcp"
@@ -146,8 +146,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 
 // forTests reports whether only tests may import a package.
 func forTests(pkg string) bool {
-	return strings.HasPrefix(pkg, "internal/test/") ||
-		slices.Contains([]string{"sandbox/sandboxtest", "internal/issuer/issuertest", "internal/server/jsonrpc/jsonrpctest", "session/redisstore/redistest"}, pkg)
+	return pkg == "sandbox/sandboxtest" || strings.HasPrefix(pkg, "internal/test/")
 }
 
 func checkRestricted(t *testing.T, s source, imported string) {
@@ -222,7 +221,7 @@ var dialing = map[string]string{
 func TestOnlyListedFilesOpenConnections(t *testing.T) {
 	found := map[string]bool{}
 	for _, s := range sources(t) {
-		if slices.Contains([]string{"internal/test/bench", "internal/test/bench/bare", "internal/test/harness", "internal/test/soak", "sandbox/sandboxtest", "session/redisstore/redistest"}, s.pkg) {
+		if forTests(s.pkg) {
 			continue // they are no part of the program
 		}
 		ast.Inspect(s.tree, func(n ast.Node) bool {

@@ -15,12 +15,12 @@ import (
 
 	"ravi-mcp/internal/server"
 	mcphttp "ravi-mcp/internal/server/http"
+	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/session"
 	"ravi-mcp/session/lease"
 	"ravi-mcp/session/redisstore"
-	"ravi-mcp/session/redisstore/redistest"
 )
 
 // canaryToken is the token of the caller who comes over HTTP.

@@ -23,8 +23,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ravi-mcp/internal/issuer/issuertest"
 	"ravi-mcp/internal/test/harness"
+	"ravi-mcp/internal/test/issuertest"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"

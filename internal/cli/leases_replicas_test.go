@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/test/harness"
+	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/session/redisstore/redistest"
 )
 
 // leaseReplicas starts two replicas with one state directory, whose caller alice has a Ravi account of her own and whose

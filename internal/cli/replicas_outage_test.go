@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/test/harness"
+	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/session/redisstore/redistest"
 )
 
 // What the traffic of TestRedisOutageNeedsNoRestart knows of Redis.

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/test/harness"
+	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
-	"ravi-mcp/session/redisstore/redistest"
 )
 
 // The store is reached over TLS, with a password, by a URL in a private file; a server that cannot verify its certificate

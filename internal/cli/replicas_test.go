@@ -16,10 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/test/harness"
+	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
-	"ravi-mcp/session/redisstore/redistest"
 )
 
 // replicas are servers that share a Redis, a sealing key and a Ravi. Their callers are alice and bob, who see no identities

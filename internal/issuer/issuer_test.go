@@ -20,7 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"ravi-mcp/internal/issuer"
-	"ravi-mcp/internal/issuer/issuertest"
+	"ravi-mcp/internal/test/issuertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

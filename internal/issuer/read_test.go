@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/issuer"
-	"ravi-mcp/internal/issuer/issuertest"
+	"ravi-mcp/internal/test/issuertest"
 )
 
 // bubble runs a test in a synctest bubble and ends what it started.

@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session/lease"
-	"ravi-mcp/session/redisstore/redistest"
 )
 
 // ephemeral creates a leased identity, with whatever goes wrong.

@@ -9,11 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/internal/token"
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/session/lease"
 	"ravi-mcp/session/redisstore"
-	"ravi-mcp/session/redisstore/redistest"
 )
 
 // shared is what replicas have in common: a Redis, and the key that seals.

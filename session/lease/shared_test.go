@@ -13,11 +13,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/ravi"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session/lease"
-	"ravi-mcp/session/redisstore/redistest"
 )
 
 // newReplicas is a simulation of replicas. observe sees each deletion that one

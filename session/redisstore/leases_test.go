@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/session/lease"
 	"ravi-mcp/session/redisstore"
-	"ravi-mcp/session/redisstore/redistest"
 )
 
 // registry opens an empty registry of leases with a clock of its own.

@@ -23,11 +23,11 @@ import (
 	"go.uber.org/goleak"
 
 	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/session"
 	"ravi-mcp/session/lease"
 	"ravi-mcp/session/redisstore"
-	"ravi-mcp/session/redisstore/redistest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/session"
 	"ravi-mcp/session/redisstore"
-	"ravi-mcp/session/redisstore/redistest"
 )
 
 // table is what both kinds of sessions can do.

@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/session"
 	"ravi-mcp/session/redisstore"
-	"ravi-mcp/session/redisstore/redistest"
 )
 
 // clock is a clock that a test moves.

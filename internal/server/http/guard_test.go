@@ -16,7 +16,7 @@ import (
 
 	mcphttp "ravi-mcp/internal/server/http"
 	"ravi-mcp/internal/server/jsonrpc"
-	"ravi-mcp/internal/server/jsonrpc/jsonrpctest"
+	"ravi-mcp/internal/test/jsonrpctest"
 )
 
 // paths are all that is served, and one that is not.

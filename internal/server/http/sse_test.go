@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"ravi-mcp/internal/server/jsonrpc/jsonrpctest"
+	"ravi-mcp/internal/test/jsonrpctest"
 )
 
 // eventStream is the stream of an SSE client.

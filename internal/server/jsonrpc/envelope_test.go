@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/server/jsonrpc"
-	"ravi-mcp/internal/server/jsonrpc/jsonrpctest"
+	"ravi-mcp/internal/test/jsonrpctest"
 )
 
 func TestParseRefuses(t *testing.T) {

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/server/jsonrpc"
-	"ravi-mcp/internal/server/jsonrpc/jsonrpctest"
 	"ravi-mcp/internal/server/stdio"
 	"ravi-mcp/internal/test/harness"
+	"ravi-mcp/internal/test/jsonrpctest"
 )
 
 // Whatever stands on a line, it gets the right error, nothing of it is repeated, and the server goes on.

@@ -20,11 +20,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/test/harness"
+	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/internal/test/soak"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
 	"ravi-mcp/session"
-	"ravi-mcp/session/redisstore/redistest"
 )
 
 var outage = flag.Duration("soak.outage", 2*time.Second, "how long Redis is away; 10s in the full soak")

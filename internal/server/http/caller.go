@@ -30,13 +30,6 @@ func (s *httpServer) callerOf(caller *session.Caller) *callerState {
 	return c.(*callerState)
 }
 
-func (s *httpServer) eachCaller(visit func(*callerState)) {
-	s.callers.Range(func(_, c any) bool {
-		visit(c.(*callerState))
-		return true
-	})
-}
-
 // newLimiter allows so many requests a second in the long run, and bursts of twice as many.
 func newLimiter(perSecond int) *rate.Limiter {
 	if perSecond < 0 {

@@ -238,7 +238,9 @@ func (s *httpServer) end() {
 	if s.Drain != nil {
 		s.Drain()
 	}
-	s.eachCaller(func(c *callerState) { c.cancelAll(server.ErrShuttingDown, func(f *inflight) bool { return f.stream }) })
+	for _, c := range s.callers.Range {
+		c.(*callerState).cancelAll(server.ErrShuttingDown, func(f *inflight) bool { return f.stream })
+	}
 }
 
 // quiet waits until no request is open, but not longer than limit.

@@ -58,7 +58,7 @@ func (s *Server) Open(ctx context.Context) (*Conn, error) {
 		work:          make(chan *call),
 	}
 	c.base, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
-	c.session = &connSession{conn: c, id: "stdio-" + rand.Text()}
+	c.session = &connSession{id: "stdio-" + rand.Text()}
 	c.session.feed.send = func(n mcp.JSONRPCNotification) {
 		if body, err := jsonrpc.Marshal(n); err == nil {
 			_ = c.out.notify(c.base, nil, body)

@@ -76,7 +76,8 @@ func (c *call) ShowsForms(ctx context.Context) bool {
 	return !c.conn.noElicitation && (c.modern || c.key != "") && server.DeclaresForms(ctx)
 }
 
-// Elicit asks the client for input on behalf of the call. A client that did not declare elicitation is not asked, because
+// Elicit asks the client for input on behalf of the call, and waits for the answer as long as ctx lives. When ctx ends
+// first, the client is told that the question no longer stands. A client that did not declare elicitation is not asked, because
 // it would never answer (docs/mcp-go.md#trap-9).
 func (c *call) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp.ElicitationResult, error) {
 	switch {
@@ -85,34 +86,28 @@ func (c *call) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp.E
 	case c.session.facts().capabilities.Elicitation == nil, c.key == "":
 		return nil, mcpserver.ErrElicitationNotSupported
 	}
-	return c.conn.elicit(ctx, c, params)
-}
-
-// elicit asks the client for input and waits for the answer as long as ctx lives. When ctx ends first, the client is told
-// that the question no longer stands. call is the request that the question belongs to, nil for none.
-func (c *Conn) elicit(ctx context.Context, call *call, params mcp.ElicitationParams) (*mcp.ElicitationResult, error) {
 	body, err := jsonrpc.Marshal(params)
 	if err != nil {
 		return nil, err
 	}
-	id, answer, err := c.questions.ask()
+	id, answer, err := c.conn.questions.ask()
 	if err != nil {
 		return nil, err
 	}
-	err = c.out.notify(ctx, call, []byte(`{"jsonrpc":"2.0","id":`+id+`,"method":"elicitation/create","params":`), body, jsonrpc.Close)
+	err = c.conn.out.notify(ctx, c, []byte(`{"jsonrpc":"2.0","id":`+id+`,"method":"elicitation/create","params":`), body, jsonrpc.Close)
 	if err != nil {
-		c.questions.settle(id, jsonrpc.Reply{})
+		c.conn.questions.settle(id, jsonrpc.Reply{})
 		return nil, err
 	}
 	select {
 	case got := <-answer:
 		return server.ElicitationResult(got)
-	case <-c.out.failed:
+	case <-c.conn.out.failed:
 		return nil, ErrInputEnded
 	case <-ctx.Done():
 	}
-	if c.questions.settle(id, jsonrpc.Reply{}) {
-		c.out.reply([]byte(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + id + `}}`))
+	if c.conn.questions.settle(id, jsonrpc.Reply{}) {
+		c.conn.out.reply([]byte(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + id + `}}`))
 	}
 	return nil, context.Cause(ctx)
 }

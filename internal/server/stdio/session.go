@@ -23,7 +23,6 @@ type clientFacts struct {
 // connSession is the session of one Serve for protocols up to 2025-11-25, registered with the MCPServer. Requests see it
 // through a callSession of their own.
 type connSession struct {
-	conn *Conn
 	id   string
 	feed feed
 
@@ -50,26 +49,9 @@ func (s *connSession) get() clientFacts {
 func (s *connSession) Initialize() {
 	s.set(func(f *clientFacts) { f.initialized, f.level = true, mcp.LoggingLevelError })
 }
-func (s *connSession) Initialized() bool                 { return s.get().initialized }
-func (s *connSession) SetLogLevel(l mcp.LoggingLevel)    { s.set(func(f *clientFacts) { f.level = l }) }
-func (s *connSession) GetLogLevel() mcp.LoggingLevel     { return s.get().level }
-func (s *connSession) SetProtocolVersion(v string)       { s.set(func(f *clientFacts) { f.version = v }) }
-func (s *connSession) ProtocolVersion() string           { return s.get().version }
-func (s *connSession) GetClientInfo() mcp.Implementation { return s.get().info }
-func (s *connSession) SetClientInfo(i mcp.Implementation) {
-	s.set(func(f *clientFacts) { f.info = i })
-}
-func (s *connSession) GetClientCapabilities() mcp.ClientCapabilities { return s.get().capabilities }
-func (s *connSession) SetClientCapabilities(c mcp.ClientCapabilities) {
-	s.set(func(f *clientFacts) { f.capabilities = c })
-}
-
-func (s *connSession) RequestElicitation(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
-	if s.get().capabilities.Elicitation == nil {
-		return nil, mcpserver.ErrElicitationNotSupported
-	}
-	return s.conn.elicit(ctx, nil, request.Params)
-}
+func (s *connSession) Initialized() bool              { return s.get().initialized }
+func (s *connSession) SetLogLevel(l mcp.LoggingLevel) { s.set(func(f *clientFacts) { f.level = l }) }
+func (s *connSession) GetLogLevel() mcp.LoggingLevel  { return s.get().level }
 
 // callSession is the session as one request sees it. Notifications that mcp-go sends through it go out before the answer
 // of this request; what mcp-go writes into it for a request of protocol 2026-07-28 stays in it, and such a request has no
@@ -218,6 +200,4 @@ var (
 	_ mcpserver.SessionWithElicitation     = (*callSession)(nil)
 	_ mcpserver.SessionWithProtocolVersion = (*callSession)(nil)
 	_ mcpserver.SessionWithLogging         = (*connSession)(nil)
-	_ mcpserver.SessionWithClientInfo      = (*connSession)(nil)
-	_ mcpserver.SessionWithElicitation     = (*connSession)(nil)
 )

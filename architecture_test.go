@@ -39,6 +39,8 @@ var allowedImports = map[string][]string{
 	"ravi/config":              {"ravi/secret"},
 	"internal/otp":             {},
 	"internal/server/jsonrpc":  {},
+	"internal/server/stdio":    {"internal/server", "internal/server/jsonrpc", "session"},
+	"internal/server/http":     {"internal/server", "internal/server/jsonrpc", "internal/server/stdio", "session", "internal/fault"},
 	"schemas":                  {"ravi/secret"},
 	"ravi/secret":              {},
 	"internal/token":           {},

@@ -27,7 +27,7 @@ func clients(t *testing.T) (dir, node string) {
 	installed := harness.FindClients(t)
 	dir = t.TempDir()
 	require.NoError(t, os.Symlink(installed.Modules, filepath.Join(dir, "node_modules")))
-	files, err := filepath.Glob(filepath.Join("..", "..", ".ci", "clients", "*.mjs"))
+	files, err := filepath.Glob(filepath.Join(harness.ModuleRoot(t), ".ci", "clients", "*.mjs"))
 	require.NoError(t, err)
 	for _, file := range files {
 		script, err := os.ReadFile(file)

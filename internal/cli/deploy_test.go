@@ -22,11 +22,9 @@ import (
 // readmeBlock is the first block of README.md in that language.
 func readmeBlock(t *testing.T, language string) string {
 	t.Helper()
-	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
-	require.NoError(t, err)
-	block := regexp.MustCompile("(?s)\n```" + language + "\n(.*?)```").FindSubmatch(readme)
+	block := regexp.MustCompile("(?s)\n```" + language + "\n(.*?)```").FindStringSubmatch(harness.Readme(t))
 	require.NotNil(t, block, "README.md has no %s", language)
-	return string(block[1])
+	return block[1]
 }
 
 // openFolder is a folder that every user may go to, as the temporary ones of tests are not.
@@ -131,7 +129,7 @@ func TestReadmeImageServes(t *testing.T) {
 	require.NotNil(t, command, text)
 	program := filepath.Join(root, command[2])
 	build := exec.Command("go", append(strings.Fields(command[1])[1:], "-buildvcs=false", "-o", program, ".")...)
-	build.Dir, build.Env = filepath.Join("..", ".."), append(os.Environ(), "CGO_ENABLED=0")
+	build.Dir, build.Env = harness.ModuleRoot(t), append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	binary, err := elf.Open(program)
@@ -149,11 +147,9 @@ func TestReadmeImageServes(t *testing.T) {
 	entry := regexp.MustCompile(`(?m)^ENTRYPOINT \[(.*)\]$`).FindStringSubmatch(text)
 	require.NotNil(t, entry)
 	line := strings.Split(strings.ReplaceAll(entry[1], `"`, ""), ", ")
-	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
-	require.NoError(t, err)
-	run := regexp.MustCompile(`(?m)^docker run .* ravi-mcp (--callers /callers\.toml .*)$`).FindSubmatch(readme)
+	run := regexp.MustCompile(`(?m)^docker run .* ravi-mcp (--callers /callers\.toml .*)$`).FindStringSubmatch(harness.Readme(t))
 	require.NotNil(t, run, "README.md does not run the image")
-	line = append(line, strings.Fields(string(run[1]))...)
+	line = append(line, strings.Fields(run[1])...)
 	ravi, _, _ := leaseEnvironment(t)
 	s := service{uid: 65532, env: []string{"RAVI_ACCESS_TOKEN=" + ravi.Account.AccessToken, "RAVI_BASE_URL=" + ravi.URL, "RAVI_MCP_SEAL_KEY=" + strings.Repeat("5e", 32)}}
 	callers := filepath.Join(root, "callers.toml")

@@ -80,7 +80,7 @@ func (a *Account) retire(c *ravi.Client) {
 func (a *Account) Observe(err error) {
 	if errors.Is(err, ravi.ErrSubscriptionRequired) {
 		a.mu.Lock()
-		a.unpaid = a.now()
+		a.unpaid = timeBy(a.Now)
 		a.mu.Unlock()
 		return
 	}
@@ -160,7 +160,7 @@ func (a *Account) directory(ctx context.Context, reload bool) (*directory, bool,
 		return nil, false, err
 	}
 	a.mu.Lock()
-	if d := a.cached; !reload && d != nil && a.now().Sub(d.read) < cacheFor {
+	if d := a.cached; !reload && d != nil && timeBy(a.Now).Sub(d.read) < cacheFor {
 		a.mu.Unlock()
 		return d, false, nil
 	}
@@ -179,7 +179,7 @@ func (a *Account) directory(ctx context.Context, reload bool) (*directory, bool,
 }
 
 func (a *Account) read(ctx context.Context, client *ravi.Client, epoch uint64) (*directory, error) {
-	at := a.now()
+	at := timeBy(a.Now)
 	list, err := identitiesOf(ctx, client)
 	if err != nil {
 		a.Observe(err)
@@ -198,13 +198,6 @@ func (a *Account) read(ctx context.Context, client *ravi.Client, epoch uint64) (
 func (a *Account) drop() {
 	a.cached = nil
 	a.epoch++
-}
-
-func (a *Account) now() time.Time {
-	if a.Now != nil {
-		return a.Now()
-	}
-	return time.Now()
 }
 
 // identitiesOf lists what the credential may act for: all identities of the

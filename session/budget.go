@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -104,25 +105,17 @@ func (b *Budget) per() time.Duration { return cmp.Or(b.Per, time.Hour) }
 // of returns the caller's spending. The caller of it holds mu.
 func (b *Budget) of(caller string, now time.Time) *spending {
 	s := b.spent[caller]
-	if s == nil {
-		b.forgetFull(now)
-		s = &spending{}
-		if b.spent == nil {
-			b.spent = make(map[string]*spending)
-		}
-		b.spent[caller] = s
+	if s != nil {
+		return s
 	}
+	if b.spent == nil {
+		b.spent = make(map[string]*spending)
+	}
+	if len(b.spent) >= max(b.sweep, sweepAt) {
+		maps.DeleteFunc(b.spent, func(_ string, s *spending) bool { return !s.full.After(now) })
+		b.sweep = 2 * len(b.spent)
+	}
+	s = &spending{}
+	b.spent[caller] = s
 	return s
-}
-
-func (b *Budget) forgetFull(now time.Time) {
-	if len(b.spent) < max(b.sweep, sweepAt) {
-		return
-	}
-	for caller, s := range b.spent {
-		if !s.full.After(now) {
-			delete(b.spent, caller)
-		}
-	}
-	b.sweep = 2 * len(b.spent)
 }

@@ -119,7 +119,7 @@ func (m *Memory) RecordCreated(_ context.Context, caller, identity string) error
 	if m.created == nil {
 		m.created = make(map[creation]time.Time)
 	}
-	now := m.now()
+	now := timeBy(m.Now)
 	m.created[creation{caller, identity}] = now
 	if len(m.created) > maxCreated {
 		m.dropOldCreated(now)
@@ -132,14 +132,14 @@ func (m *Memory) CreatedBy(_ context.Context, caller, identity string) (bool, er
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at, ok := m.created[creation{caller, identity}]
-	return ok && m.now().Sub(at) < createdFor, nil
+	return ok && timeBy(m.Now).Sub(at) < createdFor, nil
 }
 
 // UseOnce implements Store.
 func (m *Memory) UseOnce(_ context.Context, key string, ttl time.Duration) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.now()
+	now := timeBy(m.Now)
 	if m.used == nil {
 		m.used = make(map[string]time.Time)
 	}
@@ -170,11 +170,7 @@ func (m *Memory) ForgetIdentity(_ context.Context, identity string) error {
 		}
 		delete(s.cursors, identity)
 	}
-	for c := range m.created {
-		if c.identity == identity {
-			delete(m.created, c)
-		}
-	}
+	maps.DeleteFunc(m.created, func(c creation, _ time.Time) bool { return c.identity == identity })
 	return nil
 }
 
@@ -202,23 +198,11 @@ func (m *Memory) session(key Key) *memorySession {
 // dropOldCreated removes the expired creations, then arbitrary ones down to nine tenths of the
 // bound, so that the scan is paid rarely. The caller holds mu.
 func (m *Memory) dropOldCreated(now time.Time) {
-	cut := now.Add(-createdFor)
-	for c, at := range m.created {
-		if at.Before(cut) {
-			delete(m.created, c)
+	maps.DeleteFunc(m.created, func(_ creation, at time.Time) bool { return at.Before(now.Add(-createdFor)) })
+	for c := range m.created {
+		if len(m.created) <= maxCreated*9/10 {
+			return
 		}
+		delete(m.created, c) // losing one only means that its deletion is refused
 	}
-	for len(m.created) > maxCreated*9/10 {
-		for c := range m.created { // losing one only means that its deletion is refused
-			delete(m.created, c)
-			break
-		}
-	}
-}
-
-func (m *Memory) now() time.Time {
-	if m.Now != nil {
-		return m.Now()
-	}
-	return time.Now()
 }

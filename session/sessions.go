@@ -67,7 +67,7 @@ func (s *Sessions) Open(_ context.Context, caller string) (string, error) {
 	id := base64.RawURLEncoding.EncodeToString(random[:])
 
 	s.mu.Lock()
-	now := s.now()
+	now := timeBy(s.Now)
 	var evicted []Key
 	if !s.admit(caller, now, &evicted) {
 		s.mu.Unlock()
@@ -118,7 +118,7 @@ func (s *Sessions) Enter(_ context.Context, caller, id string) error {
 		s.mu.Unlock()
 		return ErrNoSession
 	}
-	now := s.now()
+	now := timeBy(s.Now)
 	if s.over(p, now) {
 		key := s.remove(p)
 		s.mu.Unlock()
@@ -137,7 +137,7 @@ func (s *Sessions) Leave(caller, id string) {
 	defer s.mu.Unlock()
 	if p := s.byID[id]; p != nil && p.caller == caller {
 		p.running--
-		s.touch(p, s.now())
+		s.touch(p, timeBy(s.Now))
 	}
 }
 
@@ -173,7 +173,7 @@ func (s *Sessions) EndCaller(caller string) {
 // Sweep ends the sessions whose time is over.
 func (s *Sessions) Sweep() {
 	s.mu.Lock()
-	now := s.now()
+	now := timeBy(s.Now)
 	var keys []Key
 	for _, p := range s.byID {
 		if s.over(p, now) {
@@ -235,11 +235,4 @@ func (s *Sessions) ended(keys []Key) {
 	for _, key := range keys {
 		s.OnEnd(key)
 	}
-}
-
-func (s *Sessions) now() time.Time {
-	if s.Now != nil {
-		return s.Now()
-	}
-	return time.Now()
 }

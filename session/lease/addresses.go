@@ -8,27 +8,19 @@ import (
 	"ravi-mcp/ravi"
 )
 
-// support is whether a Ravi gives an identity the address that is asked for
+// addressSupport is whether a Ravi gives an identity the address that is asked for,
+// as the identities that were created with a credential have shown
 // (docs/decisions.md#addresses-of-ephemeral-identities).
-type support int8
-
-const (
-	addressesUnknown support = iota
-	addressesSupported
-	addressesIgnored
-)
-
-// addressSupport remembers for each credential, as the Ravis of two may differ,
-// what the identities that were created with it have shown.
 type addressSupport struct {
 	mu           sync.Mutex
-	byCredential map[string]support
+	byCredential map[string]bool
 }
 
-func (a *addressSupport) of(credential string) support {
+func (a *addressSupport) of(credential string) (supported, known bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.byCredential[credential]
+	supported, known = a.byCredential[credential]
+	return supported, known
 }
 
 // learn takes note of an identity that was created with a request for an address.
@@ -36,23 +28,19 @@ func (a *addressSupport) learn(credential, address string, made ravi.Identity) {
 	if made.Inbox == "" {
 		return
 	}
-	shown := addressesIgnored
-	if made.HasAddress(address) {
-		shown = addressesSupported
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.byCredential == nil {
-		a.byCredential = make(map[string]support)
+		a.byCredential = make(map[string]bool)
 	}
-	a.byCredential[credential] = shown
+	a.byCredential[credential] = made.HasAddress(address)
 }
 
 // onlyByAddress reports whether the identity of an intent certainly has the
 // address that was asked for, if it exists.
 func (a *addressSupport) onlyByAddress(r record) bool {
-	known := a.of(r.Credential)
-	return r.Address != "" && known != addressesIgnored && (r.ByAddress || known == addressesSupported)
+	supported, known := a.of(r.Credential)
+	return r.Address != "" && (supported || !known && r.ByAddress)
 }
 
 // newAddress makes an address for an identity of that name: at most 30 lower

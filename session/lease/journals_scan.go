@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -29,10 +30,10 @@ func (b *journals) scan(now bool) {
 	if !due {
 		return
 	}
-	var credentials map[string]bool
+	var clients map[string]accountClient
 	var missing error
 	if err == nil && len(paths) > 0 {
-		if credentials, missing = b.m.credentials(); len(credentials) == 0 {
+		if clients, missing = b.m.clients(); len(clients) == 0 {
 			err = missing
 		}
 	}
@@ -51,18 +52,14 @@ func (b *journals) scan(now bool) {
 	sweepLocks(b.disk, b.m.Dir)
 	missed := false
 	for _, path := range paths {
-		if b.held[path] == nil && !b.take(path, credentials) {
+		if b.held[path] == nil && !b.take(path, clients) {
 			missed = true
 		}
 	}
 	if b.missed.Store(missed && b.m.Persistent); b.missed.Load() {
 		b.scanLater(b.m.now().Add(scanMissed))
 	}
-	for u, at := range b.uses {
-		if b.m.now().Sub(at) > useKept {
-			delete(b.uses, u)
-		}
-	}
+	maps.DeleteFunc(b.uses, func(_ use, at time.Time) bool { return b.m.now().Sub(at) > useKept })
 	if now {
 		b.wakeUp()
 	}
@@ -80,7 +77,7 @@ func (b *journals) unheld(now bool) (paths []string, due bool, err error) {
 }
 
 // take takes over a journal, and reports whether it could. The caller holds mu.
-func (b *journals) take(path string, credentials map[string]bool) bool {
+func (b *journals) take(path string, clients map[string]accountClient) bool {
 	j, records, err := takeJournal(b.disk, path)
 	if err != nil {
 		b.m.Log.Warn().Err(err).Msg("a journal of ephemeral identities cannot be read")
@@ -91,7 +88,7 @@ func (b *journals) take(path string, credentials map[string]bool) bool {
 	}
 	b.held[j.path] = j
 	for _, r := range records {
-		b.inherit(j, r, credentials)
+		b.inherit(j, r, clients)
 	}
 	b.release(j)
 	return true
@@ -99,8 +96,8 @@ func (b *journals) take(path string, credentials map[string]bool) bool {
 
 // inherit takes over a lease of a process that is gone, if it is one for this
 // process to deal with. The caller holds mu.
-func (b *journals) inherit(j *journal, r record, credentials map[string]bool) {
-	if r.Gone || r.Credential == "" || !credentials[r.Credential] {
+func (b *journals) inherit(j *journal, r record, clients map[string]accountClient) {
+	if _, ours := clients[r.Credential]; r.Gone || r.Credential == "" || !ours {
 		return
 	}
 	e := &lease{record: r, journal: j, orphan: true}

@@ -105,6 +105,9 @@ type Intent struct {
 
 // backends returns the back ends, the one for new leases first.
 func (m *Manager) backends() []backend {
+	if m == nil {
+		return nil
+	}
 	m.once.Do(func() {
 		m.journals = newJournals(m)
 		if m.Registry != nil {
@@ -123,9 +126,10 @@ func (m *Manager) primary() backend { return m.backends()[0] }
 // Begin fails, and nothing must be created.
 func (m *Manager) Begin(client *ravi.Client, caller, name string, ttl time.Duration, known []string) (*Intent, error) {
 	credential := m.credential(client)
+	supported, _ := m.addresses.of(credential)
 	r := record{
 		ID: session.NewID(), Name: name, Known: known, Credential: credential, Caller: caller, Persistent: m.Persistent,
-		Intended: m.now(), TTL: ttl, Address: newAddress(name), ByAddress: m.addresses.of(credential) == addressesSupported,
+		Intended: m.now(), TTL: ttl, Address: newAddress(name), ByAddress: supported,
 	}
 	if ravis, ok := client.Scope("").ServerTime(); ok {
 		r.Ahead, r.Clock = time.Until(ravis).Round(time.Millisecond), true
@@ -163,9 +167,6 @@ func (i *Intent) Failed(err error) {
 // another, that was not answered can still come about. After that time nothing
 // that bears the name is taken for what became of it.
 func (m *Manager) Claim(client *ravi.Client, name string) error {
-	if m == nil {
-		return nil
-	}
 	for _, b := range m.backends() {
 		if err := b.claim(m.credential(client), name); err != nil {
 			return err
@@ -177,9 +178,6 @@ func (m *Manager) Claim(client *ravi.Client, name string) error {
 // Used renews the lease of an identity, if it is one of this caller's. It is
 // cheap enough for every call.
 func (m *Manager) Used(caller, uuid string) {
-	if m == nil {
-		return
-	}
 	for _, b := range m.backends() {
 		b.used(use{caller, uuid})
 	}
@@ -187,9 +185,6 @@ func (m *Manager) Used(caller, uuid string) {
 
 // Forget drops the lease of an identity that was deleted.
 func (m *Manager) Forget(uuid string) {
-	if m == nil {
-		return
-	}
 	for _, b := range m.backends() {
 		b.forget(uuid)
 	}

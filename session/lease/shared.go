@@ -26,22 +26,17 @@ type shared struct {
 	reported map[use]time.Time // uses that were reported since turned
 	before   map[use]time.Time // and those of the time before that
 	turned   time.Time         // when before was reported
-	pending  pending
-	outage   time.Time // when the Registry last did not answer
-	began    time.Time // when this process first looked at it
+	pending  map[use]time.Time // uses that could not be reported
+	retries  map[string]retry  // by ID of leases that could not be noted
+	outage   time.Time         // when the Registry last did not answer
+	began    time.Time         // when this process first looked at it
 }
 
-// pending is what could not be reported to a Registry that did not answer.
-type pending struct {
-	uses    map[use]time.Time
-	created map[string]Entry // whose uuid could not be noted
-	refused map[string]bool  // intents that could not be dropped
-}
+// retry asks a Registry again what it did not answer.
+type retry func(context.Context) (done bool, err error)
 
 func newShared(m *Manager) *shared {
-	return &shared{m: m, reported: make(map[use]time.Time), pending: pending{
-		uses: make(map[use]time.Time), created: make(map[string]Entry), refused: make(map[string]bool),
-	}}
+	return &shared{m: m, reported: make(map[use]time.Time), pending: make(map[use]time.Time), retries: make(map[string]retry)}
 }
 
 func registryContext() (context.Context, context.CancelFunc) {
@@ -79,9 +74,7 @@ func (b *shared) created(r record) {
 	if ok, err := b.m.Registry.Update(ctx, entry, r.TTL+reportEvery); ok && err == nil {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.pending.created[entry.ID] = entry
+	b.later(entry.ID, func(ctx context.Context) (bool, error) { return b.noteCreated(ctx, entry) })
 }
 
 func (b *shared) failed(id string, refused bool) {
@@ -90,12 +83,15 @@ func (b *shared) failed(id string, refused bool) {
 	}
 	ctx, cancel := registryContext()
 	defer cancel()
-	if b.m.Registry.Drop(ctx, id, 0) == nil {
-		return
+	if b.m.Registry.Drop(ctx, id, 0) != nil {
+		b.later(id, func(ctx context.Context) (bool, error) { return true, b.m.Registry.Drop(ctx, id, 0) })
 	}
+}
+
+func (b *shared) later(id string, again retry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.pending.refused[id] = true
+	b.retries[id] = again
 }
 
 func (b *shared) claim(credential, name string) error {
@@ -158,8 +154,8 @@ func (b *shared) mustReport(u use, now time.Time) bool {
 
 // postpone remembers a use that is still to be reported. The caller holds mu.
 func (b *shared) postpone(u use, at time.Time) {
-	if at.After(b.pending.uses[u]) {
-		b.pending.uses[u] = at
+	if at.After(b.pending[u]) {
+		b.pending[u] = at
 	}
 }
 

@@ -34,12 +34,12 @@ func (b *shared) sweep(ctx context.Context) time.Time {
 	if !b.isStable(ctx) {
 		return again
 	}
-	names, _ := b.m.credentials()
-	delete(names, "")
-	if len(names) == 0 {
+	clients, _ := b.m.clients()
+	delete(clients, "")
+	if len(clients) == 0 {
 		return again
 	}
-	due, err := b.m.Registry.Take(ctx, slices.Collect(maps.Keys(names)), takeFor, takeAtOnce)
+	due, err := b.m.Registry.Take(ctx, slices.Collect(maps.Keys(clients)), takeFor, takeAtOnce)
 	if err != nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -112,4 +112,57 @@ func (b *shared) giveBack(ctx context.Context, r record, fence int64, due time.D
 	if err != nil {
 		b.m.Log.Warn().Err(err).Msg("a note on an ephemeral identity could not be given back; it is free again in a minute")
 	}
+}
+
+// reportUse reports a use, or remembers it for later.
+func (b *shared) reportUse(ctx context.Context, u use, at time.Time) error {
+	err := b.m.Registry.Renew(ctx, u.caller, u.uuid, b.m.now().Sub(at), reportEvery)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case err == nil && !b.pending[u].After(at):
+		delete(b.pending, u)
+	case err != nil:
+		b.postpone(u, at)
+		b.outage = b.m.now()
+	}
+	return err
+}
+
+// report reports all that is pending, as far as the Registry answers, and returns
+// when to come again.
+func (b *shared) report(ctx context.Context) time.Time {
+	b.mu.Lock()
+	uses, retries := maps.Clone(b.pending), maps.Clone(b.retries)
+	b.mu.Unlock()
+	again := b.m.now().Add(b.pace())
+	for u, at := range uses {
+		if b.reportUse(ctx, u, at) != nil {
+			return again
+		}
+	}
+	for id, retry := range retries {
+		done, err := retry(ctx)
+		if err != nil {
+			return again
+		}
+		if done {
+			b.mu.Lock()
+			delete(b.retries, id)
+			b.mu.Unlock()
+		}
+	}
+	return again
+}
+
+// noteCreated notes a uuid, also where another replica has meanwhile looked for
+// the identity: what that one found stands, and what it gave up is added again.
+func (b *shared) noteCreated(ctx context.Context, entry Entry) (done bool, err error) {
+	if done, err = b.m.Registry.Update(ctx, entry, entry.TTL+reportEvery); done || err != nil {
+		return done, err
+	}
+	if done, err = b.m.Registry.Leased(ctx, entry.UUID); done || err != nil {
+		return done, err
+	}
+	return false, b.m.Registry.Add(ctx, entry, entry.TTL+reportEvery)
 }

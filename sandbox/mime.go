@@ -31,7 +31,7 @@ var errMailBounds = errors.New("sandbox: the mail has too many parts")
 func readMail(raw []byte) (Email, error) {
 	body := newHeaderRepair(bytes.NewReader(raw), "")
 	h, err := textproto.NewReader(body).ReadMIMEHeader()
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return Email{}, err
 	}
 	var p mailParts

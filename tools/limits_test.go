@@ -104,15 +104,10 @@ func TestEveryToolThatShowsAValueCounts(t *testing.T) {
 		ok[map[string]any](t, a.call("get_secret", args{"name": "API_KEY"}))
 	}
 
-	shows := map[string]args{
-		"get_secret": {"name": "API_KEY"}, "get_credential": {"domain": "x.example"}, "get_totp": {"domain": "x.example"},
-		"use_backup_code": {"domain": "x.example"}, "save_credential": {"domain": "new.example", "show": true},
-		"update_credential": {"domain": "x.example", "generate_password": true, "show": true}, "get_sso_token": {},
-	}
 	all, err := tools.All(h.deps)
 	require.NoError(t, err)
 	for _, tool := range all {
-		arguments, listed := shows[tool.Name]
+		arguments, listed := revealing[tool.Name]
 		require.Equal(t, tool.Kind == session.KindReveal, listed, "%s: whether it shows a stored value", tool.Name)
 		require.Equal(t, listed, tool.Shows != nil, tool.Name)
 		if listed {

@@ -12,8 +12,7 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// GetAccountParams are the arguments of get_account.
-type GetAccountParams struct{ tool.IdentityArgument }
+type getAccountParams struct{ tool.IdentityArgument }
 
 // Problem is something that does not work, as an error would say it.
 type Problem struct {
@@ -57,7 +56,7 @@ func (r *GetAccountResult) problem(part string, err error) {
 // for the others.
 const partTime = 8 * time.Second
 
-func (h *handlers) getAccount(ctx context.Context, call tool.Call, p GetAccountParams) (GetAccountResult, error) {
+func (h *handlers) getAccount(ctx context.Context, call tool.Call, p getAccountParams) (GetAccountResult, error) {
 	r := GetAccountResult{Version: h.Version, Scheme: "none", Encryption: "unknown", Delivery: "unknown", Problems: []Problem{}}
 	client, err := h.AccountOf(call.Call).Client()
 	if err != nil {
@@ -136,36 +135,34 @@ func deliveryOf(ctx context.Context, scope *ravi.Scope) (string, error) {
 	return "stream", stream.Close()
 }
 
-// ListDomainsParams are the arguments of list_domains; there are none.
-type ListDomainsParams struct{}
+// listDomainsParams are the arguments of list_domains; there are none.
+type listDomainsParams struct{}
 
-// MailDomain is a domain for addresses.
-type MailDomain struct {
+// mailDomain is a domain for addresses.
+type mailDomain struct {
 	Domain   string `json:"domain"`
 	Platform bool   `json:"platform" jsonschema_description:"Whether it is Ravi's own."`
 	Verified bool   `json:"verified" jsonschema_description:"Whether it can be used."`
 }
 
-// ListDomainsResult is the result of list_domains.
-type ListDomainsResult struct {
-	Domains []MailDomain `json:"domains"`
+type listDomainsResult struct {
+	Domains []mailDomain `json:"domains"`
 }
 
-// Summary implements Result.
-func (r ListDomainsResult) Summary() string { return fmt.Sprintf("%d domain(s).", len(r.Domains)) }
+func (r listDomainsResult) Summary() string { return fmt.Sprintf("%d domain(s).", len(r.Domains)) }
 
-func (h *handlers) listDomains(ctx context.Context, call tool.Call, _ ListDomainsParams) (ListDomainsResult, error) {
+func (h *handlers) listDomains(ctx context.Context, call tool.Call, _ listDomainsParams) (listDomainsResult, error) {
 	client, err := h.AccountOf(call.Call).Client()
 	if err != nil {
-		return ListDomainsResult{}, err
+		return listDomainsResult{}, err
 	}
 	found, err := client.Domains(ctx)
 	if err != nil {
-		return ListDomainsResult{}, err
+		return listDomainsResult{}, err
 	}
-	r := ListDomainsResult{Domains: []MailDomain{}}
+	r := listDomainsResult{Domains: []mailDomain{}}
 	for _, m := range found {
-		r.Domains = append(r.Domains, MailDomain{Domain: tool.Clean(m.Domain, 253), Platform: m.IsPlatform, Verified: m.IsVerified})
+		r.Domains = append(r.Domains, mailDomain{Domain: tool.Clean(m.Domain, 253), Platform: m.IsPlatform, Verified: m.IsVerified})
 	}
 	return r, nil
 }

@@ -29,44 +29,41 @@ const (
 
 var defaultPrefixes = []string{"dev-", "test-"}
 
-// CleanupIdentitiesParams are the arguments of cleanup_identities.
-type CleanupIdentitiesParams struct {
+type cleanupIdentitiesParams struct {
 	Prefixes      []string `json:"prefixes,omitempty" jsonschema:"minItems=1,maxItems=10,minLength=3,maxLength=32" jsonschema_description:"Only identities whose name begins with one of these (default dev- and test-). Each has 3 to 32 characters and ends with - or _."`
 	MinAgeMinutes *int     `json:"min_age_minutes,omitempty" jsonschema:"minimum=0,maximum=5256000,default=60" jsonschema_description:"Only identities that were created at least so long ago (default 60)."`
 	Token         string   `json:"token,omitempty" jsonschema:"maxLength=16384" jsonschema_description:"From an earlier call: delete exactly what that call listed. Nothing else may be given with it."`
 }
 
-// CleanupStatus says what became of an identity.
-type CleanupStatus string
+// cleanupStatus says what became of an identity.
+type cleanupStatus string
 
 // What can become of an identity that a cleanup was to delete.
 const (
-	CleanupDeleted CleanupStatus = "deleted"
-	CleanupGone    CleanupStatus = "gone"    // deleted before by another client
-	CleanupKept    CleanupStatus = "kept"    // renamed since, so that the prefixes do not match
-	CleanupFailed  CleanupStatus = "failed"  // still there
-	CleanupNotYet  CleanupStatus = "not_yet" // still there, not tried for lack of time
+	cleanupDeleted cleanupStatus = "deleted"
+	cleanupGone    cleanupStatus = "gone"    // deleted before by another client
+	cleanupKept    cleanupStatus = "kept"    // renamed since, so that the prefixes do not match
+	cleanupFailed  cleanupStatus = "failed"  // still there
+	cleanupNotYet  cleanupStatus = "not_yet" // still there, not tried for lack of time
 )
 
-// CleanupOutcome is what became of one identity.
-type CleanupOutcome struct {
+// cleanupOutcome is what became of one identity.
+type cleanupOutcome struct {
 	tool.IdentityRef
-	Status CleanupStatus `json:"status" jsonschema:"enum=deleted,enum=gone,enum=kept,enum=failed,enum=not_yet"`
+	Status cleanupStatus `json:"status" jsonschema:"enum=deleted,enum=gone,enum=kept,enum=failed,enum=not_yet"`
 	Code   fault.Code    `json:"code,omitempty" jsonschema_description:"Why it failed."`
 }
 
-// CleanupIdentitiesResult is the result of cleanup_identities.
-type CleanupIdentitiesResult struct {
+type cleanupIdentitiesResult struct {
 	DryRun           bool             `json:"dry_run" jsonschema_description:"True when nothing was deleted, only listed."`
-	Candidates       []ListedIdentity `json:"candidates,omitempty" jsonschema_description:"Of a dry run: exactly what the token would delete."`
-	Outcomes         []CleanupOutcome `json:"outcomes,omitempty" jsonschema_description:"Of a cleanup: what became of each."`
+	Candidates       []listedIdentity `json:"candidates,omitempty" jsonschema_description:"Of a dry run: exactly what the token would delete."`
+	Outcomes         []cleanupOutcome `json:"outcomes,omitempty" jsonschema_description:"Of a cleanup: what became of each."`
 	More             int              `json:"more,omitempty" jsonschema_description:"How many more fit, beyond what one cleanup deletes."`
 	Token            string           `json:"token,omitempty" jsonschema_description:"Pass this, and nothing else, to delete what is listed, or what is left of it. It works once."`
 	ExpiresInSeconds int              `json:"expires_in_seconds,omitempty"`
 }
 
-// Summary implements Result.
-func (r CleanupIdentitiesResult) Summary() string {
+func (r cleanupIdentitiesResult) Summary() string {
 	if r.DryRun {
 		if len(r.Candidates) == 0 {
 			return "No identity fits; there is nothing to delete."
@@ -75,7 +72,7 @@ func (r CleanupIdentitiesResult) Summary() string {
 	}
 	done := 0
 	for _, o := range r.Outcomes {
-		if o.Status == CleanupDeleted || o.Status == CleanupGone {
+		if o.Status == cleanupDeleted || o.Status == cleanupGone {
 			done++
 		}
 	}
@@ -92,7 +89,7 @@ type cleanupPlan struct {
 	Identities []string // uuids
 }
 
-func (p CleanupIdentitiesParams) check() error {
+func (p cleanupIdentitiesParams) check() error {
 	if p.Token != "" && (p.Prefixes != nil || p.MinAgeMinutes != nil) {
 		return fault.New(fault.InvalidArgument, "`token` stands for a whole list; nothing else may be given with it.", "Pass the token alone, or leave it out for another dry run.")
 	}
@@ -105,9 +102,9 @@ func (p CleanupIdentitiesParams) check() error {
 	return nil
 }
 
-func (h *handlers) cleanupIdentities(ctx context.Context, call tool.Call, p CleanupIdentitiesParams) (CleanupIdentitiesResult, error) {
+func (h *handlers) cleanupIdentities(ctx context.Context, call tool.Call, p cleanupIdentitiesParams) (cleanupIdentitiesResult, error) {
 	if err := p.check(); err != nil {
-		return CleanupIdentitiesResult{}, err
+		return cleanupIdentitiesResult{}, err
 	}
 	if p.Token != "" {
 		return h.cleanUp(ctx, call, p.Token)
@@ -123,9 +120,9 @@ func (h *handlers) cleanupIdentities(ctx context.Context, call tool.Call, p Clea
 	h.AccountOf(call.Call).Forget()
 	all, err := h.AccountOf(call.Call).Identities(ctx)
 	if err != nil {
-		return CleanupIdentitiesResult{}, err
+		return cleanupIdentitiesResult{}, err
 	}
-	r := CleanupIdentitiesResult{DryRun: true}
+	r := cleanupIdentitiesResult{DryRun: true}
 	for _, i := range all {
 		// An identity of unknown age is left alone.
 		if !plan.means(call, i) || i.Created.IsZero() || h.Time().Sub(i.Created) < age {
@@ -135,7 +132,7 @@ func (h *handlers) cleanupIdentities(ctx context.Context, call tool.Call, p Clea
 			r.More++
 			continue
 		}
-		r.Candidates = append(r.Candidates, ListedIdentity{IdentityRef: tool.Ref(i), IdentityDetails: tool.Details(i)})
+		r.Candidates = append(r.Candidates, listedIdentity{IdentityRef: tool.Ref(i), IdentityDetails: tool.Details(i)})
 		plan.Identities = append(plan.Identities, i.UUID)
 	}
 	r.Token, r.ExpiresInSeconds, err = h.sealPlan(call, plan)
@@ -178,7 +175,7 @@ var errPlan = fault.New(fault.ConfirmationRequired, "The token does not stand fo
 
 // decideCleanup asks for a decision about every cleanup that
 // deletes. A dry run deletes nothing.
-func (h *handlers) decideCleanup(ctx context.Context, call tool.Call, p CleanupIdentitiesParams) (*tool.Decision, error) {
+func (h *handlers) decideCleanup(ctx context.Context, call tool.Call, p cleanupIdentitiesParams) (*tool.Decision, error) {
 	if err := p.check(); err != nil || p.Token == "" {
 		return nil, err
 	}
@@ -209,8 +206,8 @@ func (h *handlers) decideCleanup(ctx context.Context, call tool.Call, p CleanupI
 // cleanUp deletes what a plan lists, and nothing else. It stops at the first
 // sign that Ravi does not delete, and when the time of the call runs out; what
 // is left then has a new token.
-func (h *handlers) cleanUp(ctx context.Context, call tool.Call, tok string) (CleanupIdentitiesResult, error) {
-	var none CleanupIdentitiesResult
+func (h *handlers) cleanUp(ctx context.Context, call tool.Call, tok string) (cleanupIdentitiesResult, error) {
+	var none cleanupIdentitiesResult
 	plan, err := h.openPlan(call, tok)
 	if err != nil {
 		return none, err
@@ -236,14 +233,14 @@ func (h *handlers) cleanUp(ctx context.Context, call tool.Call, tok string) (Cle
 	for _, uuid := range plan.Identities {
 		i := slices.IndexFunc(all, func(i ravi.Identity) bool { return i.UUID == uuid })
 		if i < 0 {
-			work.note(tool.IdentityRef{UUID: uuid}, CleanupGone, "")
+			work.note(tool.IdentityRef{UUID: uuid}, cleanupGone, "")
 			continue
 		}
 		if err := work.delete(ctx, all[i]); err != nil {
 			return none, err
 		}
 	}
-	r := CleanupIdentitiesResult{Outcomes: work.outcomes}
+	r := cleanupIdentitiesResult{Outcomes: work.outcomes}
 	r.Token, r.ExpiresInSeconds, err = h.sealPlan(call, cleanupPlan{Prefixes: plan.Prefixes, Identities: work.left})
 	return r, err
 }

@@ -13,16 +13,14 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// CreateIdentityParams are the arguments of create_identity.
-type CreateIdentityParams struct {
+type createIdentityParams struct {
 	Name           string `json:"name" jsonschema:"minLength=1,maxLength=64,pattern=^[^@\\x00-\\x1F\\x7F]+$" jsonschema_description:"A name you can find it by again, such as worker-42 or agent-staging-github. No @, and not a uuid."`
 	IfExists       string `json:"if_exists,omitempty" jsonschema:"enum=error,enum=reuse,default=error" jsonschema_description:"What to do when an identity of that name exists: error (default) or reuse it."`
 	ProvisionPhone bool   `json:"provision_phone,omitempty" jsonschema_description:"Also get a phone number where the account does not give one to every identity. Takes seconds and may cost."`
-	EphemeralParams
+	ephemeralParams
 }
 
-// CreateIdentityResult is the result of create_identity.
-type CreateIdentityResult struct {
+type createIdentityResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
 	Created bool   `json:"created" jsonschema_description:"False when an existing identity was reused."`
@@ -31,8 +29,7 @@ type CreateIdentityResult struct {
 	Lease
 }
 
-// Summary implements Result.
-func (r CreateIdentityResult) Summary() string {
+func (r createIdentityResult) Summary() string {
 	verb := "Created"
 	if !r.Created {
 		verb = "Reused"
@@ -47,12 +44,12 @@ func bindingAdvice(bound bool) string {
 	return "Pass its uuid as `identity` from now on."
 }
 
-func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p CreateIdentityParams) (CreateIdentityResult, error) {
-	var none CreateIdentityResult
+func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p createIdentityParams) (createIdentityResult, error) {
+	var none createIdentityResult
 	if err := checkNewName(call, p.Name); err != nil {
 		return none, err
 	}
-	if err := h.checkEphemeral(p.EphemeralParams); err != nil {
+	if err := h.checkEphemeral(p.ephemeralParams); err != nil {
 		return none, err
 	}
 	client, err := h.AccountOf(call.Call).Client()
@@ -106,47 +103,47 @@ func checkNewName(call tool.Call, name string) error {
 }
 
 // introduce records a new identity, binds the session if it is free, and arms.
-func (h *handlers) introduce(ctx context.Context, call tool.Call, identity ravi.Identity) (CreateIdentityResult, error) {
+func (h *handlers) introduce(ctx context.Context, call tool.Call, identity ravi.Identity) (createIdentityResult, error) {
 	lost := func(err error) error {
 		return fault.New(fault.Unavailable, fmt.Sprintf("The identity %s was created, but this server could not record that.", identity.UUID),
 			"Pass its uuid as `identity`. A person may have to delete it later.").WithCause(err)
 	}
 	target, err := h.Target(call, identity)
 	if err != nil {
-		return CreateIdentityResult{}, lost(err)
+		return createIdentityResult{}, lost(err)
 	}
 	if err := h.Store.RecordCreated(ctx, call.Caller.Name, identity.UUID); err != nil {
-		return CreateIdentityResult{}, lost(err)
+		return createIdentityResult{}, lost(err)
 	}
 	cursor, err := h.Inbox.ArmEmpty(target)
 	if err != nil {
-		return CreateIdentityResult{}, lost(err)
+		return createIdentityResult{}, lost(err)
 	}
 	bound, err := h.takeUp(ctx, call, target, cursor)
 	if err != nil {
-		return CreateIdentityResult{}, lost(err)
+		return createIdentityResult{}, lost(err)
 	}
-	return CreateIdentityResult{
+	return createIdentityResult{
 		ActedFor:        tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByCreated},
 		IdentityDetails: tool.Details(identity), Created: true, Bound: bound, Cursor: cursor,
 	}, nil
 }
 
 // adopt answers create_identity with an identity that exists already.
-func (h *handlers) adopt(ctx context.Context, call tool.Call, identity ravi.Identity) (CreateIdentityResult, error) {
+func (h *handlers) adopt(ctx context.Context, call tool.Call, identity ravi.Identity) (createIdentityResult, error) {
 	target, err := h.Target(call, identity)
 	if err != nil {
-		return CreateIdentityResult{}, err
+		return createIdentityResult{}, err
 	}
 	cursor, err := h.Inbox.Arm(ctx, target)
 	if err != nil {
-		return CreateIdentityResult{}, tool.WaitFault(err)
+		return createIdentityResult{}, tool.WaitFault(err)
 	}
 	bound, err := h.takeUp(ctx, call, target, cursor)
 	if err != nil {
-		return CreateIdentityResult{}, err
+		return createIdentityResult{}, err
 	}
-	return CreateIdentityResult{
+	return createIdentityResult{
 		ActedFor:        tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByArgument},
 		IdentityDetails: tool.Details(identity), Bound: bound, Cursor: cursor,
 	}, nil
@@ -179,46 +176,43 @@ func (h *handlers) takeUp(ctx context.Context, call tool.Call, target inbox.Targ
 	return bound, h.KeepCursor(ctx, call, target, cursor)
 }
 
-// ListIdentitiesParams are the arguments of list_identities.
-type ListIdentitiesParams struct {
+type listIdentitiesParams struct {
 	NamePrefix string `json:"name_prefix,omitempty" jsonschema:"maxLength=64" jsonschema_description:"Only identities whose name begins with this."`
 	Limit      int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=1000,default=100" jsonschema_description:"How many to return at most (default 100)."`
 }
 
-// ListedIdentity is an entry of list_identities, and one that a dry run of
+// listedIdentity is an entry of list_identities, and one that a dry run of
 // cleanup_identities lists.
-type ListedIdentity struct {
+type listedIdentity struct {
 	tool.IdentityRef
 	tool.IdentityDetails
 }
 
-// ListIdentitiesResult is the result of list_identities.
-type ListIdentitiesResult struct {
-	Identities []ListedIdentity `json:"identities"`
+type listIdentitiesResult struct {
+	Identities []listedIdentity `json:"identities"`
 	Total      int              `json:"total" jsonschema_description:"How many match, including those beyond the limit."`
 }
 
-// Summary implements Result.
-func (r ListIdentitiesResult) Summary() string {
+func (r listIdentitiesResult) Summary() string {
 	if r.Total == 0 {
 		return "No identities. create_identity makes one."
 	}
 	return fmt.Sprintf("%d of %d identities.", len(r.Identities), r.Total)
 }
 
-func (h *handlers) listIdentities(ctx context.Context, call tool.Call, p ListIdentitiesParams) (ListIdentitiesResult, error) {
+func (h *handlers) listIdentities(ctx context.Context, call tool.Call, p listIdentitiesParams) (listIdentitiesResult, error) {
 	mine, err := h.Identities(ctx, call)
 	if err != nil {
-		return ListIdentitiesResult{}, err
+		return listIdentitiesResult{}, err
 	}
-	r := ListIdentitiesResult{Identities: []ListedIdentity{}}
+	r := listIdentitiesResult{Identities: []listedIdentity{}}
 	for _, i := range mine {
 		if !strings.HasPrefix(i.Name, p.NamePrefix) {
 			continue
 		}
 		r.Total++
 		if len(r.Identities) < cmp.Or(p.Limit, 100) {
-			r.Identities = append(r.Identities, ListedIdentity{IdentityRef: tool.Ref(i), IdentityDetails: tool.Details(i)})
+			r.Identities = append(r.Identities, listedIdentity{IdentityRef: tool.Ref(i), IdentityDetails: tool.Details(i)})
 		}
 	}
 	return r, nil

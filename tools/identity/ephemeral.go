@@ -13,9 +13,9 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// EphemeralParams are the arguments of create_identity that make the new
+// ephemeralParams are the arguments of create_identity that make the new
 // identity one for a task.
-type EphemeralParams struct {
+type ephemeralParams struct {
 	Ephemeral  bool `json:"ephemeral,omitempty" jsonschema_description:"Delete it for ever, with its messages and vaults, when it was not used for ttl_minutes; with a local server also when this client ends."`
 	TTLMinutes int  `json:"ttl_minutes,omitempty" jsonschema:"minimum=1,maximum=10080,default=60" jsonschema_description:"With ephemeral: after how many minutes without a call for it the identity is deleted (default 60)."`
 }
@@ -36,14 +36,14 @@ func (l Lease) advice() string {
 const defaultTTL = time.Hour
 
 // ttl is never shorter than the longest wait, so that none outlives its identity.
-func (h *handlers) ttl(p EphemeralParams) time.Duration {
+func (h *handlers) ttl(p ephemeralParams) time.Duration {
 	if p.TTLMinutes == 0 {
 		return defaultTTL
 	}
 	return max(time.Duration(p.TTLMinutes)*time.Minute, h.WaitLimit()+10*time.Second)
 }
 
-func (h *handlers) checkEphemeral(p EphemeralParams) error {
+func (h *handlers) checkEphemeral(p ephemeralParams) error {
 	if p.TTLMinutes != 0 && !p.Ephemeral {
 		return fault.New(fault.InvalidArgument, "`ttl_minutes` needs `ephemeral`.", "Set ephemeral to true for an identity that is deleted by itself, or leave ttl_minutes out.")
 	}
@@ -77,7 +77,7 @@ func (h *handlers) claim(client *ravi.Client, name string) error {
 
 // createLeased creates an identity. The note that an ephemeral one needs is on
 // the disk before the creation is sent.
-func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *ravi.Client, p CreateIdentityParams) (*ravi.Identity, Lease, error) {
+func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *ravi.Client, p createIdentityParams) (*ravi.Identity, Lease, error) {
 	if err := h.claim(client, p.Name); err != nil {
 		return nil, Lease{}, err
 	}
@@ -95,7 +95,7 @@ func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *rav
 		created, err := client.CreateIdentity(ctx, n)
 		return created, Lease{}, unanswered(err)
 	}
-	intent, err := h.Leases.Begin(client, call.Caller.Name, p.Name, h.ttl(p.EphemeralParams), n.Known)
+	intent, err := h.Leases.Begin(client, call.Caller.Name, p.Name, h.ttl(p.ephemeralParams), n.Known)
 	if fault.Has(err, fault.Unavailable) {
 		return nil, Lease{}, err
 	}

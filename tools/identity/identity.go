@@ -11,86 +11,77 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// GetIdentityParams are the arguments of get_identity.
-type GetIdentityParams struct{ tool.IdentityArgument }
+type getIdentityParams struct{ tool.IdentityArgument }
 
-// GetIdentityResult is the result of get_identity.
-type GetIdentityResult struct {
+type getIdentityResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
 }
 
-// Summary implements Result.
-func (r GetIdentityResult) Summary() string {
+func (r getIdentityResult) Summary() string {
 	return fmt.Sprintf("Identity %s (%s), reached at %s.", r.Identity.Name, r.Identity.UUID, r.Reach())
 }
 
-func (h *handlers) getIdentity(ctx context.Context, call tool.Call, p GetIdentityParams) (GetIdentityResult, error) {
+func (h *handlers) getIdentity(ctx context.Context, call tool.Call, p getIdentityParams) (getIdentityResult, error) {
 	resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
 	if err != nil {
-		return GetIdentityResult{}, err
+		return getIdentityResult{}, err
 	}
-	return GetIdentityResult{ActedFor: tool.Acted(resolved), IdentityDetails: tool.Details(resolved.Identity)}, nil
+	return getIdentityResult{ActedFor: tool.Acted(resolved), IdentityDetails: tool.Details(resolved.Identity)}, nil
 }
 
-// UseIdentityParams are the arguments of use_identity.
-type UseIdentityParams struct {
+type useIdentityParams struct {
 	Identity string `json:"identity" jsonschema:"minLength=1,maxLength=254" jsonschema_description:"The identity to use from now on: uuid, name or email address."`
 }
 
-// UseIdentityResult is the result of use_identity.
-type UseIdentityResult struct {
+type useIdentityResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
 	Bound  bool   `json:"bound" jsonschema_description:"Whether later calls of this session use it by themselves. If false, pass its uuid as identity."`
 	Cursor string `json:"cursor" jsonschema_description:"Armed now: pass it to wait_for_otp after triggering the message."`
 }
 
-// Summary implements Result.
-func (r UseIdentityResult) Summary() string {
+func (r useIdentityResult) Summary() string {
 	return fmt.Sprintf("Identity %s (%s), reached at %s. %s", r.Identity.Name, r.Identity.UUID, r.Reach(), bindingAdvice(r.Bound))
 }
 
-func (h *handlers) useIdentity(ctx context.Context, call tool.Call, p UseIdentityParams) (UseIdentityResult, error) {
+func (h *handlers) useIdentity(ctx context.Context, call tool.Call, p useIdentityParams) (useIdentityResult, error) {
 	identity, err := h.Resolver.Lookup(ctx, call.Call, p.Identity)
 	if err != nil {
-		return UseIdentityResult{}, err
+		return useIdentityResult{}, err
 	}
 	h.Leases.Used(call.Caller.Name, identity.UUID)
 	cursor, err := h.Arm(ctx, call, identity)
 	if err != nil {
-		return UseIdentityResult{}, err
+		return useIdentityResult{}, err
 	}
 	if call.HasSession() {
 		if err := h.Store.Bind(ctx, call.Key(), identity.UUID); err != nil {
-			return UseIdentityResult{}, err
+			return useIdentityResult{}, err
 		}
 	}
-	return UseIdentityResult{
+	return useIdentityResult{
 		ActedFor:        tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByArgument},
 		IdentityDetails: tool.Details(identity), Bound: call.HasSession(), Cursor: cursor,
 	}, nil
 }
 
-// DeleteIdentityParams are the arguments of delete_identity.
-type DeleteIdentityParams struct {
+type deleteIdentityParams struct {
 	Identity string `json:"identity" jsonschema:"minLength=1,maxLength=254" jsonschema_description:"The identity to delete for ever: uuid, name or email address. There is no default."`
 }
 
-// DeleteIdentityResult is the result of delete_identity.
-type DeleteIdentityResult struct {
+type deleteIdentityResult struct {
 	tool.ActedFor
 	Deleted bool `json:"deleted"`
 }
 
-// Summary implements Result.
-func (r DeleteIdentityResult) Summary() string {
+func (r deleteIdentityResult) Summary() string {
 	return fmt.Sprintf("Deleted identity %s (%s) with its address, phone number and vaults.", r.Identity.Name, r.Identity.UUID)
 }
 
 // decideDelete asks for a decision about every identity that this caller did not
 // create.
-func (h *handlers) decideDelete(ctx context.Context, call tool.Call, p DeleteIdentityParams) (*tool.Decision, error) {
+func (h *handlers) decideDelete(ctx context.Context, call tool.Call, p deleteIdentityParams) (*tool.Decision, error) {
 	identity, err := h.Resolver.Lookup(ctx, call.Call, p.Identity)
 	if err != nil {
 		return nil, err
@@ -103,8 +94,8 @@ func (h *handlers) decideDelete(ctx context.Context, call tool.Call, p DeleteIde
 		"its address, phone number, messages, passwords and secrets. It cannot be undone."}, nil
 }
 
-func (h *handlers) deleteIdentity(ctx context.Context, call tool.Call, p DeleteIdentityParams) (DeleteIdentityResult, error) {
-	var none DeleteIdentityResult
+func (h *handlers) deleteIdentity(ctx context.Context, call tool.Call, p deleteIdentityParams) (deleteIdentityResult, error) {
+	var none deleteIdentityResult
 	identity, err := h.Resolver.Lookup(ctx, call.Call, p.Identity)
 	if err != nil {
 		return none, err
@@ -124,5 +115,5 @@ func (h *handlers) deleteIdentity(ctx context.Context, call tool.Call, p DeleteI
 	case err != nil:
 		return none, err
 	}
-	return DeleteIdentityResult{ActedFor: tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByArgument}, Deleted: true}, nil
+	return deleteIdentityResult{ActedFor: tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByArgument}, Deleted: true}, nil
 }

@@ -28,14 +28,14 @@ type cleanup struct {
 	call     tool.Call
 	client   *ravi.Client
 	plan     cleanupPlan
-	outcomes []CleanupOutcome
+	outcomes []cleanupOutcome
 	left     []string // uuids that are to be tried again
 	deleted  int
 }
 
-func (c *cleanup) note(i tool.IdentityRef, status CleanupStatus, code fault.Code) {
-	c.outcomes = append(c.outcomes, CleanupOutcome{IdentityRef: i, Status: status, Code: code})
-	if status == CleanupFailed || status == CleanupNotYet {
+func (c *cleanup) note(i tool.IdentityRef, status cleanupStatus, code fault.Code) {
+	c.outcomes = append(c.outcomes, cleanupOutcome{IdentityRef: i, Status: status, Code: code})
+	if status == cleanupFailed || status == cleanupNotYet {
 		c.left = append(c.left, i.UUID)
 	}
 }
@@ -44,23 +44,23 @@ func (c *cleanup) note(i tool.IdentityRef, status CleanupStatus, code fault.Code
 // only where going on makes no sense and nothing was deleted yet.
 func (c *cleanup) delete(ctx context.Context, i ravi.Identity) error {
 	if !c.plan.means(c.call, i) {
-		c.note(tool.Ref(i), CleanupKept, "")
+		c.note(tool.Ref(i), cleanupKept, "")
 		return nil
 	}
 	if end, has := ctx.Deadline(); ctx.Err() != nil || has && time.Until(end) < lastDeletion {
-		c.note(tool.Ref(i), CleanupNotYet, "")
+		c.note(tool.Ref(i), cleanupNotYet, "")
 		return nil
 	}
 	err := c.remove(ctx, c.call, c.client, i.UUID)
 	switch {
 	case err == nil:
 		c.deleted++
-		c.note(tool.Ref(i), CleanupDeleted, "")
+		c.note(tool.Ref(i), cleanupDeleted, "")
 	case errors.Is(err, ravi.ErrUnsupported) && c.deleted == 0:
 		return fault.New(fault.Unsupported, fmt.Sprintf("This Ravi cannot delete identities; all %d still exist, with their addresses and vaults.", len(c.plan.Identities)),
 			"Do not retry. The owner of the account can delete them in Ravi's dashboard.").WithCause(err)
 	default:
-		c.note(tool.Ref(i), CleanupFailed, fault.From(err).Code)
+		c.note(tool.Ref(i), cleanupFailed, fault.From(err).Code)
 	}
 	return nil
 }

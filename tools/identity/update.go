@@ -11,29 +11,26 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// UpdateIdentityParams are the arguments of update_identity.
-type UpdateIdentityParams struct {
+type updateIdentityParams struct {
 	Identity string `json:"identity" jsonschema:"minLength=1,maxLength=254" jsonschema_description:"The identity to change: uuid, name or email address. There is no default."`
 	Name     string `json:"name" jsonschema:"minLength=1,maxLength=64,pattern=^[^@\\x00-\\x1F\\x7F]+$" jsonschema_description:"Its new name. No @, and not a uuid. Address and phone number stay."`
 }
 
-// UpdateIdentityResult is the result of update_identity.
-type UpdateIdentityResult struct {
+type updateIdentityResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
 	Changed bool `json:"changed" jsonschema_description:"False when it had that name already."`
 }
 
-// Summary implements Result.
-func (r UpdateIdentityResult) Summary() string {
+func (r updateIdentityResult) Summary() string {
 	if !r.Changed {
 		return fmt.Sprintf("Identity %s has the name %s already.", r.Identity.UUID, r.Identity.Name)
 	}
 	return fmt.Sprintf("Identity %s is now called %s.", r.Identity.UUID, r.Identity.Name)
 }
 
-func (h *handlers) updateIdentity(ctx context.Context, call tool.Call, p UpdateIdentityParams) (UpdateIdentityResult, error) {
-	var none UpdateIdentityResult
+func (h *handlers) updateIdentity(ctx context.Context, call tool.Call, p updateIdentityParams) (updateIdentityResult, error) {
+	var none updateIdentityResult
 	if err := checkNewName(call, p.Name); err != nil {
 		return none, err
 	}
@@ -41,7 +38,7 @@ func (h *handlers) updateIdentity(ctx context.Context, call tool.Call, p UpdateI
 	if err != nil {
 		return none, err
 	}
-	r := UpdateIdentityResult{ActedFor: tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByArgument}, IdentityDetails: tool.Details(identity)}
+	r := updateIdentityResult{ActedFor: tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByArgument}, IdentityDetails: tool.Details(identity)}
 	if identity.Name == p.Name {
 		return r, nil
 	}
@@ -69,25 +66,22 @@ func (h *handlers) updateIdentity(ctx context.Context, call tool.Call, p UpdateI
 	return r, nil
 }
 
-// ProvisionPhoneParams are the arguments of provision_phone.
-type ProvisionPhoneParams struct {
+type provisionPhoneParams struct {
 	tool.IdentityArgument
 	Country string `json:"country,omitempty" jsonschema:"maxLength=2,pattern=^[A-Z]{2}$" jsonschema_description:"Where the number is to be from, as two capital letters such as US (the default) or CA."`
 }
 
-// ProvisionPhoneResult is the result of provision_phone.
-type ProvisionPhoneResult struct {
+type provisionPhoneResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
 }
 
-// Summary implements Result.
-func (r ProvisionPhoneResult) Summary() string {
+func (r provisionPhoneResult) Summary() string {
 	return fmt.Sprintf("Identity %s now has the phone number %s.", r.Identity.Name, r.Phone)
 }
 
-func (h *handlers) provisionPhone(ctx context.Context, call tool.Call, p ProvisionPhoneParams) (ProvisionPhoneResult, error) {
-	var none ProvisionPhoneResult
+func (h *handlers) provisionPhone(ctx context.Context, call tool.Call, p provisionPhoneParams) (provisionPhoneResult, error) {
+	var none provisionPhoneResult
 	resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
 	if err != nil {
 		return none, err
@@ -125,7 +119,7 @@ func (h *handlers) provisionPhone(ctx context.Context, call tool.Call, p Provisi
 		return none, err
 	}
 	h.AccountOf(call.Call).Forget()
-	return ProvisionPhoneResult{ActedFor: tool.Acted(resolved), IdentityDetails: tool.Details(*updated)}, nil
+	return provisionPhoneResult{ActedFor: tool.Acted(resolved), IdentityDetails: tool.Details(*updated)}, nil
 }
 
 // holdName lets one call at a time give that name to an identity of the account,

@@ -13,8 +13,8 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// Contact is a person or company that an identity knows.
-type Contact struct {
+// contact is a person or company that an identity knows.
+type contact struct {
 	ID        string    `json:"id" jsonschema_description:"Pass it to save_contact or delete_contact."`
 	Email     string    `json:"email,omitempty"`
 	Phone     string    `json:"phone,omitempty"`
@@ -25,8 +25,8 @@ type Contact struct {
 	LastHeard time.Time `json:"last_interaction_at,omitzero"`
 }
 
-func contact(c ravi.Contact) Contact {
-	return Contact{
+func contactOf(c ravi.Contact) contact {
+	return contact{
 		ID: c.UUID, Email: tool.Clean(c.Email, tool.MaxFrom), Phone: tool.Clean(c.Phone, 32), Name: tool.Clean(c.DisplayName, 255), Nickname: tool.Clean(c.Nickname, 255),
 		Trusted: c.IsTrusted, Source: tool.Clean(c.Source, 32), LastHeard: c.Last,
 	}
@@ -46,8 +46,7 @@ func reached(email, phone string) (string, string, error) {
 	return email, phone, err
 }
 
-// FindContactParams are the arguments of find_contact.
-type FindContactParams struct {
+type findContactParams struct {
 	tool.IdentityArgument
 	Email string `json:"email,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Exactly this address."`
 	Phone string `json:"phone,omitempty" jsonschema:"maxLength=20" jsonschema_description:"Exactly this number, in E.164 form as in +14155550123."`
@@ -55,20 +54,18 @@ type FindContactParams struct {
 	Limit int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=100,default=20" jsonschema_description:"How many to return at most (default 20)."`
 }
 
-// FindContactResult is the result of find_contact.
-type FindContactResult struct {
+type findContactResult struct {
 	tool.ActedFor
-	Contacts []Contact `json:"contacts"`
+	Contacts []contact `json:"contacts"`
 	Total    int       `json:"total" jsonschema_description:"How many match, including those beyond the limit."`
 }
 
-// Summary implements Result.
-func (r FindContactResult) Summary() string {
+func (r findContactResult) Summary() string {
 	return fmt.Sprintf("%d of %d contact(s) of %s.", len(r.Contacts), r.Total, r.Identity.Name)
 }
 
-func (h *handlers) findContact(ctx context.Context, call tool.Call, p FindContactParams) (FindContactResult, error) {
-	var none FindContactResult
+func (h *handlers) findContact(ctx context.Context, call tool.Call, p findContactParams) (findContactResult, error) {
+	var none findContactResult
 	query := strings.TrimSpace(p.Query)
 	if exact := p.Email != "" || p.Phone != ""; exact == (query != "") {
 		return none, fault.New(fault.InvalidArgument, "Either `q`, or `email` or `phone`, must be given.", "Pass q to search by a part of the name, or email or phone for exactly one contact.")
@@ -93,9 +90,9 @@ func (h *handlers) findContact(ctx context.Context, call tool.Call, p FindContac
 	if err != nil {
 		return none, err
 	}
-	r := FindContactResult{ActedFor: tool.Acted(resolved), Contacts: []Contact{}, Total: len(found)}
+	r := findContactResult{ActedFor: tool.Acted(resolved), Contacts: []contact{}, Total: len(found)}
 	for _, c := range found[:min(len(found), cmp.Or(p.Limit, 20))] {
-		r.Contacts = append(r.Contacts, contact(c))
+		r.Contacts = append(r.Contacts, contactOf(c))
 	}
 	return r, nil
 }
@@ -112,28 +109,25 @@ func exactContact(ctx context.Context, scope *ravi.Scope, email, phone string) (
 	return []ravi.Contact{*c}, nil
 }
 
-// DeleteContactParams are the arguments of delete_contact.
-type DeleteContactParams struct {
+type deleteContactParams struct {
 	tool.IdentityArgument
 	ID    string `json:"id,omitempty" jsonschema:"maxLength=64" jsonschema_description:"The contact's id from find_contact."`
 	Email string `json:"email,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Its address, in place of id."`
 	Phone string `json:"phone,omitempty" jsonschema:"maxLength=20" jsonschema_description:"Its number in E.164 form, in place of id."`
 }
 
-// DeleteContactResult is the result of delete_contact.
-type DeleteContactResult struct {
+type deleteContactResult struct {
 	tool.ActedFor
 	Deleted bool   `json:"deleted"`
 	ID      string `json:"id"`
 }
 
-// Summary implements Result.
-func (r DeleteContactResult) Summary() string {
+func (r deleteContactResult) Summary() string {
 	return fmt.Sprintf("Deleted the contact %s of %s.", r.ID, r.Identity.Name)
 }
 
-func (h *handlers) deleteContact(ctx context.Context, call tool.Call, p DeleteContactParams) (DeleteContactResult, error) {
-	var none DeleteContactResult
+func (h *handlers) deleteContact(ctx context.Context, call tool.Call, p deleteContactParams) (deleteContactResult, error) {
+	var none deleteContactResult
 	if (p.ID != "") == (p.Email != "" || p.Phone != "") {
 		return none, fault.New(fault.InvalidArgument, "Either `id`, or `email` or `phone`, must be given.", "Pass the id from find_contact.")
 	}
@@ -156,7 +150,7 @@ func (h *handlers) deleteContact(ctx context.Context, call tool.Call, p DeleteCo
 	if err := scope.DeleteContact(ctx, id); err != nil {
 		return none, noContact(err)
 	}
-	return DeleteContactResult{ActedFor: tool.Acted(resolved), Deleted: true, ID: id}, nil
+	return deleteContactResult{ActedFor: tool.Acted(resolved), Deleted: true, ID: id}, nil
 }
 
 // noContact says in this server's words that a contact does not exist.

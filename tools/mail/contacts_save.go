@@ -9,8 +9,7 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// SaveContactParams are the arguments of save_contact.
-type SaveContactParams struct {
+type saveContactParams struct {
 	tool.IdentityArgument
 	ID       string `json:"id,omitempty" jsonschema:"maxLength=64" jsonschema_description:"The contact to change, from find_contact. Without it, the one with the address or number is changed, or a new one is made."`
 	Email    string `json:"email,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Its address."`
@@ -19,15 +18,13 @@ type SaveContactParams struct {
 	Nickname string `json:"nickname,omitempty" jsonschema:"maxLength=255" jsonschema_description:"What else it is called."`
 }
 
-// SaveContactResult is the result of save_contact.
-type SaveContactResult struct {
+type saveContactResult struct {
 	tool.ActedFor
 	Created bool    `json:"created"`
-	Contact Contact `json:"contact"`
+	Contact contact `json:"contact"`
 }
 
-// Summary implements Result.
-func (r SaveContactResult) Summary() string {
+func (r saveContactResult) Summary() string {
 	if r.Created {
 		return fmt.Sprintf("Created the contact %s of %s.", r.Contact.ID, r.Identity.Name)
 	}
@@ -35,7 +32,7 @@ func (r SaveContactResult) Summary() string {
 }
 
 // check returns the fields to write.
-func (p SaveContactParams) check() (ravi.ContactFields, error) {
+func (p saveContactParams) check() (ravi.ContactFields, error) {
 	var fields ravi.ContactFields
 	email, phone, err := reached(p.Email, p.Phone)
 	if err == nil {
@@ -63,7 +60,7 @@ func (p SaveContactParams) check() (ravi.ContactFields, error) {
 
 // decideSaveContact asks for a decision about a new recipient: otherwise a model
 // could approve its own messages by saving a contact.
-func (h *handlers) decideSaveContact(ctx context.Context, call tool.Call, p SaveContactParams) (*tool.Decision, error) {
+func (h *handlers) decideSaveContact(ctx context.Context, call tool.Call, p saveContactParams) (*tool.Decision, error) {
 	fields, err := p.check()
 	if err != nil {
 		return nil, err
@@ -89,8 +86,8 @@ func withNumber(d *tool.Decision, number *string) *tool.Decision {
 	return d
 }
 
-func (h *handlers) saveContact(ctx context.Context, call tool.Call, p SaveContactParams) (SaveContactResult, error) {
-	var none SaveContactResult
+func (h *handlers) saveContact(ctx context.Context, call tool.Call, p saveContactParams) (saveContactResult, error) {
+	var none saveContactResult
 	fields, err := p.check()
 	if err != nil {
 		return none, err
@@ -106,7 +103,7 @@ func (h *handlers) saveContact(ctx context.Context, call tool.Call, p SaveContac
 			return none, err
 		}
 	}
-	r := SaveContactResult{ActedFor: tool.Acted(resolved), Created: id == ""}
+	r := saveContactResult{ActedFor: tool.Acted(resolved), Created: id == ""}
 	var saved *ravi.Contact
 	if r.Created {
 		saved, err = scope.CreateContact(ctx, fields)
@@ -116,7 +113,7 @@ func (h *handlers) saveContact(ctx context.Context, call tool.Call, p SaveContac
 	if err != nil {
 		return none, noContact(err)
 	}
-	r.Contact = contact(*saved)
+	r.Contact = contactOf(*saved)
 	return r, nil
 }
 

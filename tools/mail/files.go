@@ -20,9 +20,9 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// FilesArgument is the argument of the tools that send an email, where the
+// filesArgument is the argument of the tools that send an email, where the
 // operator allows a folder to attach files from. Elsewhere it does not exist.
-type FilesArgument struct {
+type filesArgument struct {
 	Attachments []string `json:"attachments,omitempty" jsonschema:"maxItems=10,minLength=1,maxLength=1000" jsonschema_description:"Files to attach, as paths in the folder that the operator allowed: relative to it, or absolute. At most 10 MB each and 25 MB in all; programs and disk images are refused."`
 }
 
@@ -45,7 +45,7 @@ type file struct {
 }
 
 // openFiles reads the files, all or none.
-func (h *handlers) openFiles(p FilesArgument) ([]file, error) {
+func (h *handlers) openFiles(p filesArgument) ([]file, error) {
 	var files []file
 	room := int64(maxFiles)
 	for _, given := range p.Attachments {
@@ -178,7 +178,7 @@ func upload(ctx context.Context, scope *ravi.Scope, files []file) ([]string, err
 
 // checkFiles says before a question is asked what is wrong with the files, and
 // returns the words for a question.
-func (h *handlers) checkFiles(p FilesArgument) (words string, err error) {
+func (h *handlers) checkFiles(p filesArgument) (words string, err error) {
 	files, err := h.openFiles(p)
 	if err != nil || len(files) == 0 {
 		return "", err
@@ -192,19 +192,19 @@ func (h *handlers) checkFiles(p FilesArgument) (words string, err error) {
 
 // The tools that send an email, where files may be attached.
 type (
-	// SendEmailFilesParams are the arguments of send_email with files.
-	SendEmailFilesParams struct {
-		SendEmailParams
-		FilesArgument
+	// sendEmailFilesParams are the arguments of send_email with files.
+	sendEmailFilesParams struct {
+		sendEmailParams
+		filesArgument
 	}
-	// ReplyEmailFilesParams are the arguments of reply_email with files.
-	ReplyEmailFilesParams struct {
-		ReplyEmailParams
-		FilesArgument
+	// replyEmailFilesParams are the arguments of reply_email with files.
+	replyEmailFilesParams struct {
+		replyEmailParams
+		filesArgument
 	}
-	// ForwardEmailFilesParams are the arguments of forward_email with files.
-	ForwardEmailFilesParams struct {
-		ForwardEmailParams
-		FilesArgument
+	// forwardEmailFilesParams are the arguments of forward_email with files.
+	forwardEmailFilesParams struct {
+		forwardEmailParams
+		filesArgument
 	}
 )

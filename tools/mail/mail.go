@@ -21,11 +21,11 @@ var sendHints = tool.Hints{Destructive: true, OpenWorld: true}
 
 // email is tool.Define for a tool that sends an email. Files can be attached only
 // where the operator allows a folder; elsewhere the argument does not exist.
-func email[P, F any](h *handlers, name, title, description string, handle func(context.Context, tool.Call, F) (SentEmailResult, error), without func(P) F, decides tool.Option) tool.Tool {
+func email[P, F any](h *handlers, name, title, description string, handle func(context.Context, tool.Call, F) (sentEmailResult, error), without func(P) F, decides tool.Option) tool.Tool {
 	if h.Attach != nil {
 		return tool.Define(name, title, sendHints, description, handle, decides)
 	}
-	return tool.Define(name, title, sendHints, description, func(ctx context.Context, call tool.Call, p P) (SentEmailResult, error) {
+	return tool.Define(name, title, sendHints, description, func(ctx context.Context, call tool.Call, p P) (sentEmailResult, error) {
 		return handle(ctx, call, without(p))
 	}, decides)
 }
@@ -149,8 +149,7 @@ func addressesWithout(addresses []string, others ...string) []string {
 	return out
 }
 
-// SentEmailResult is the result of the tools that send an email.
-type SentEmailResult struct {
+type sentEmailResult struct {
 	tool.ActedFor
 	MessageID string   `json:"message_id,omitempty"`
 	To        []string `json:"to"`
@@ -160,8 +159,7 @@ type SentEmailResult struct {
 	Warning   string   `json:"warning,omitempty" jsonschema_description:"What the person you work for should know: the answer went elsewhere than to the sender of the message."`
 }
 
-// Summary implements Result.
-func (r SentEmailResult) Summary() string {
+func (r sentEmailResult) Summary() string {
 	text := fmt.Sprintf("Sent an email as %s to %s.", r.Identity.Name, strings.Join(slices.Concat(r.To, r.CC, r.BCC), ", "))
 	if r.Warning != "" {
 		text += " " + r.Warning
@@ -170,8 +168,8 @@ func (r SentEmailResult) Summary() string {
 }
 
 // sentTo is the result of a mail that Ravi took.
-func sentTo(resolved session.Resolved, m *ravi.EmailMessage, to recipients, files []file) SentEmailResult {
-	r := SentEmailResult{ActedFor: tool.Acted(resolved), To: to.to, CC: to.cc, BCC: to.bcc}
+func sentTo(resolved session.Resolved, m *ravi.EmailMessage, to recipients, files []file) sentEmailResult {
+	r := sentEmailResult{ActedFor: tool.Acted(resolved), To: to.to, CC: to.cc, BCC: to.bcc}
 	for _, f := range files {
 		r.Files = append(r.Files, f.name)
 	}

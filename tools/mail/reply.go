@@ -12,12 +12,12 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// EmailArgument names the email that an answer or a forward is about.
-type EmailArgument struct {
+// emailArgument names the email that an answer or a forward is about.
+type emailArgument struct {
 	MessageID string `json:"message_id" jsonschema:"maxLength=32,pattern=^email:[0-9]{1\\,19}$" jsonschema_description:"The email, as list_messages and wait_for_message give it, such as email:7."`
 }
 
-func (p EmailArgument) id() (int64, error) {
+func (p emailArgument) id() (int64, error) {
 	id, err := strconv.ParseInt(strings.TrimPrefix(p.MessageID, "email:"), 10, 64)
 	if err != nil {
 		return 0, fault.New(fault.InvalidArgument, "`message_id` does not name an email.", "Pass a message_id from list_messages that begins with email:.")
@@ -25,10 +25,9 @@ func (p EmailArgument) id() (int64, error) {
 	return id, nil
 }
 
-// ReplyEmailParams are the arguments of reply_email.
-type ReplyEmailParams struct {
+type replyEmailParams struct {
 	tool.IdentityArgument
-	EmailArgument
+	emailArgument
 	Text
 	ReplyAll bool `json:"reply_all,omitempty" jsonschema_description:"Answer everybody that the email went to, and not only its sender."`
 }
@@ -45,7 +44,7 @@ type answered struct {
 
 // answer reads the email that is answered. Where the answer goes is Ravi's to
 // decide; that it may follow Reply-To is assumed.
-func (h *handlers) answer(ctx context.Context, call tool.Call, p ReplyEmailParams) (a answered, err error) {
+func (h *handlers) answer(ctx context.Context, call tool.Call, p replyEmailParams) (a answered, err error) {
 	if a.from, a.scope, err = h.Scope(ctx, call, p.Identity); err != nil {
 		return a, err
 	}
@@ -106,25 +105,25 @@ func shownAll(addresses []string) string {
 	return strings.Join(shown, ", ")
 }
 
-func (h *handlers) decideReplyEmail(ctx context.Context, call tool.Call, p ReplyEmailFilesParams) (*tool.Decision, error) {
-	with, err := h.checkFiles(p.FilesArgument)
+func (h *handlers) decideReplyEmail(ctx context.Context, call tool.Call, p replyEmailFilesParams) (*tool.Decision, error) {
+	with, err := h.checkFiles(p.filesArgument)
 	if err != nil {
 		return nil, err
 	}
-	a, err := h.answer(ctx, call, p.ReplyEmailParams)
+	a, err := h.answer(ctx, call, p.replyEmailParams)
 	if err != nil {
 		return nil, err
 	}
 	return h.decideSend(ctx, call, a.from.Identity.UUID, "Sends an answer"+with, outgoing{addresses: a.all(), detour: a.detour})
 }
 
-func (h *handlers) replyEmail(ctx context.Context, call tool.Call, p ReplyEmailFilesParams) (SentEmailResult, error) {
-	var none SentEmailResult
-	files, err := h.openFiles(p.FilesArgument)
+func (h *handlers) replyEmail(ctx context.Context, call tool.Call, p replyEmailFilesParams) (sentEmailResult, error) {
+	var none sentEmailResult
+	files, err := h.openFiles(p.filesArgument)
 	if err != nil {
 		return none, err
 	}
-	a, err := h.answer(ctx, call, p.ReplyEmailParams)
+	a, err := h.answer(ctx, call, p.replyEmailParams)
 	if err != nil {
 		return none, err
 	}
@@ -147,10 +146,9 @@ func (h *handlers) replyEmail(ctx context.Context, call tool.Call, p ReplyEmailF
 	return r, nil
 }
 
-// ForwardEmailParams are the arguments of forward_email.
-type ForwardEmailParams struct {
+type forwardEmailParams struct {
 	tool.IdentityArgument
-	EmailArgument
+	emailArgument
 	To     string   `json:"to" jsonschema:"minLength=3,maxLength=320" jsonschema_description:"Whom to send it on to: one address."`
 	CC     []string `json:"cc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who else gets it, visible to all; with to and bcc at most 20 addresses."`
 	BCC    []string `json:"bcc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who gets it without the others seeing it."`
@@ -158,7 +156,7 @@ type ForwardEmailParams struct {
 	Format string   `json:"format,omitempty" jsonschema:"enum=text,enum=html,default=text" jsonschema_description:"What note is: text (default) or html."`
 }
 
-func (p ForwardEmailParams) check() (int64, recipients, error) {
+func (p forwardEmailParams) check() (int64, recipients, error) {
 	id, err := p.id()
 	if err == nil {
 		err = tool.CheckText("note", p.Note)
@@ -170,25 +168,25 @@ func (p ForwardEmailParams) check() (int64, recipients, error) {
 	return id, to, err
 }
 
-func (h *handlers) decideForwardEmail(ctx context.Context, call tool.Call, p ForwardEmailFilesParams) (*tool.Decision, error) {
+func (h *handlers) decideForwardEmail(ctx context.Context, call tool.Call, p forwardEmailFilesParams) (*tool.Decision, error) {
 	_, to, err := p.check()
 	if err != nil {
 		return nil, err
 	}
-	with, err := h.checkFiles(p.FilesArgument)
+	with, err := h.checkFiles(p.filesArgument)
 	if err != nil {
 		return nil, err
 	}
 	return h.decideSend(ctx, call, p.Identity, "Forwards an email, with its attachments,"+with, outgoing{addresses: to.all()})
 }
 
-func (h *handlers) forwardEmail(ctx context.Context, call tool.Call, p ForwardEmailFilesParams) (SentEmailResult, error) {
-	var none SentEmailResult
+func (h *handlers) forwardEmail(ctx context.Context, call tool.Call, p forwardEmailFilesParams) (sentEmailResult, error) {
+	var none sentEmailResult
 	id, to, err := p.check()
 	if err != nil {
 		return none, err
 	}
-	files, err := h.openFiles(p.FilesArgument)
+	files, err := h.openFiles(p.filesArgument)
 	if err != nil {
 		return none, err
 	}

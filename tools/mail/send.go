@@ -34,8 +34,7 @@ func (t Text) html() string {
 	return "<div>" + strings.Join(lines, "<br>\n") + "</div>"
 }
 
-// SendEmailParams are the arguments of send_email.
-type SendEmailParams struct {
+type sendEmailParams struct {
 	tool.IdentityArgument
 	To      string   `json:"to" jsonschema:"minLength=3,maxLength=320" jsonschema_description:"Whom to write to: one address."`
 	CC      []string `json:"cc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who else gets it, visible to all; with to and bcc at most 20 addresses."`
@@ -44,69 +43,66 @@ type SendEmailParams struct {
 	Text
 }
 
-func (p SendEmailParams) check() (recipients, error) {
+func (p sendEmailParams) check() (recipients, error) {
 	if err := tool.FirstProblem(tool.CheckLine("subject", p.Subject), p.Text.check()); err != nil {
 		return recipients{}, err
 	}
 	return mailRecipients(p.To, p.CC, p.BCC)
 }
 
-func (h *handlers) decideSendEmail(ctx context.Context, call tool.Call, p SendEmailFilesParams) (*tool.Decision, error) {
+func (h *handlers) decideSendEmail(ctx context.Context, call tool.Call, p sendEmailFilesParams) (*tool.Decision, error) {
 	to, err := p.check()
 	if err != nil {
 		return nil, err
 	}
-	with, err := h.checkFiles(p.FilesArgument)
+	with, err := h.checkFiles(p.filesArgument)
 	if err != nil {
 		return nil, err
 	}
 	return h.decideSend(ctx, call, p.Identity, "Sends an email"+with, outgoing{addresses: to.all()})
 }
 
-func (h *handlers) sendEmail(ctx context.Context, call tool.Call, p SendEmailFilesParams) (SentEmailResult, error) {
+func (h *handlers) sendEmail(ctx context.Context, call tool.Call, p sendEmailFilesParams) (sentEmailResult, error) {
 	to, err := p.check()
 	if err != nil {
-		return SentEmailResult{}, err
+		return sentEmailResult{}, err
 	}
-	files, err := h.openFiles(p.FilesArgument)
+	files, err := h.openFiles(p.filesArgument)
 	if err != nil {
-		return SentEmailResult{}, err
+		return sentEmailResult{}, err
 	}
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
-		return SentEmailResult{}, err
+		return sentEmailResult{}, err
 	}
 	sent, err := send(ctx, h, call, scope, []string{p.Subject, p.Body}, files, func(attached []string) (*ravi.EmailMessage, error) {
 		return scope.Compose(ctx, ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Subject: p.Subject, Content: p.html(), Attachments: attached})
 	})
 	if err != nil {
-		return SentEmailResult{}, err
+		return sentEmailResult{}, err
 	}
 	return sentTo(resolved, sent, to, files), nil
 }
 
-// SendSMSParams are the arguments of send_sms.
-type SendSMSParams struct {
+type sendSMSParams struct {
 	tool.IdentityArgument
 	To   string `json:"to" jsonschema:"minLength=4,maxLength=20" jsonschema_description:"Whom to write to: a number in E.164 form, as in +14155550123."`
 	Body string `json:"body" jsonschema:"minLength=1,maxLength=1600" jsonschema_description:"What to write."`
 }
 
-// SendSMSResult is the result of send_sms.
-type SendSMSResult struct {
+type sendSMSResult struct {
 	tool.ActedFor
 	MessageID string `json:"message_id,omitempty"`
 	To        string `json:"to"`
 }
 
-// Summary implements Result.
-func (r SendSMSResult) Summary() string {
+func (r sendSMSResult) Summary() string {
 	return fmt.Sprintf("Sent an SMS as %s to %s.", r.Identity.Name, r.To)
 }
 
 // check is about the arguments and about what needs no question to a person
 // because it cannot work.
-func (p SendSMSParams) check(ctx context.Context, h *handlers, call tool.Call, identity ravi.Identity) (string, error) {
+func (p sendSMSParams) check(ctx context.Context, h *handlers, call tool.Call, identity ravi.Identity) (string, error) {
 	to, err := phoneNumber("to", p.To)
 	if err == nil {
 		err = tool.CheckText("body", p.Body)
@@ -129,7 +125,7 @@ func (p SendSMSParams) check(ctx context.Context, h *handlers, call tool.Call, i
 	return to, nil
 }
 
-func (h *handlers) decideSendSMS(ctx context.Context, call tool.Call, p SendSMSParams) (*tool.Decision, error) {
+func (h *handlers) decideSendSMS(ctx context.Context, call tool.Call, p sendSMSParams) (*tool.Decision, error) {
 	resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
 	if err != nil {
 		return nil, err
@@ -141,20 +137,20 @@ func (h *handlers) decideSendSMS(ctx context.Context, call tool.Call, p SendSMSP
 	return h.decideSend(ctx, call, p.Identity, "Sends an SMS", outgoing{number: to})
 }
 
-func (h *handlers) sendSMS(ctx context.Context, call tool.Call, p SendSMSParams) (SendSMSResult, error) {
+func (h *handlers) sendSMS(ctx context.Context, call tool.Call, p sendSMSParams) (sendSMSResult, error) {
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
-		return SendSMSResult{}, err
+		return sendSMSResult{}, err
 	}
 	to, err := p.check(ctx, h, call, resolved.Identity)
 	if err != nil {
-		return SendSMSResult{}, err
+		return sendSMSResult{}, err
 	}
 	sent, err := send(ctx, h, call, scope, []string{p.Body}, nil, func([]string) (*ravi.SMSMessage, error) { return scope.SendSMS(ctx, to, p.Body) })
 	if err != nil {
-		return SendSMSResult{}, err
+		return sendSMSResult{}, err
 	}
-	r := SendSMSResult{ActedFor: tool.Acted(resolved), To: to}
+	r := sendSMSResult{ActedFor: tool.Acted(resolved), To: to}
 	if sent.ID != 0 {
 		r.MessageID = fmt.Sprintf("sms:%d", sent.ID)
 	}

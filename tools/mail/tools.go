@@ -23,14 +23,14 @@ func Tools(d *tool.Deps) []tool.Tool {
 		tool.In(tool.SetMail,
 			email(h, "send_email", "Send an email",
 				"Send a new email from the identity's address, when the task asks you to write to somebody. To answer a message use reply_email. "+whom,
-				h.sendEmail, func(p SendEmailParams) SendEmailFilesParams { return SendEmailFilesParams{SendEmailParams: p} }, tool.Decides(session.KindSend, h.decideSendEmail)),
+				h.sendEmail, func(p sendEmailParams) sendEmailFilesParams { return sendEmailFilesParams{sendEmailParams: p} }, tool.Decides(session.KindSend, h.decideSendEmail)),
 			email(h, "reply_email", "Answer an email",
 				"Answer an email in its thread: to its sender, or with reply_all to everybody it went to. Ravi makes the subject. If the answer would go elsewhere than to the sender, a person is asked. "+whom,
-				h.replyEmail, func(p ReplyEmailParams) ReplyEmailFilesParams { return ReplyEmailFilesParams{ReplyEmailParams: p} }, tool.Decides(session.KindSend, h.decideReplyEmail)),
+				h.replyEmail, func(p replyEmailParams) replyEmailFilesParams { return replyEmailFilesParams{replyEmailParams: p} }, tool.Decides(session.KindSend, h.decideReplyEmail)),
 			email(h, "forward_email", "Forward an email",
 				"Send an email on to somebody else, with its attachments and with a note of yours before it. "+whom,
-				h.forwardEmail, func(p ForwardEmailParams) ForwardEmailFilesParams {
-					return ForwardEmailFilesParams{ForwardEmailParams: p}
+				h.forwardEmail, func(p forwardEmailParams) forwardEmailFilesParams {
+					return forwardEmailFilesParams{forwardEmailParams: p}
 				}, tool.Decides(session.KindSend, h.decideForwardEmail)),
 			tool.Define("send_sms", "Send an SMS", sendHints,
 				"Send a text message from the identity's phone number, where Ravi offers it. "+whom,

@@ -19,7 +19,7 @@ type newestMessages struct {
 }
 
 type candidate struct {
-	head    MessageHead
+	head    messageHead
 	preview func() (text string, more bool)
 }
 
@@ -45,7 +45,7 @@ func each[T any](all iter.Seq2[T, error], use func(T)) error {
 	return nil
 }
 
-func (n *newestMessages) add(direction ravi.Direction, head MessageHead, preview func() (string, bool)) {
+func (n *newestMessages) add(direction ravi.Direction, head messageHead, preview func() (string, bool)) {
 	if direction == ravi.Outgoing || !strings.Contains(strings.ToLower(head.From), n.from) {
 		return
 	}
@@ -65,12 +65,12 @@ func (n *newestMessages) cut() {
 }
 
 // sorted returns the newest messages, newest first; it is never nil.
-func (n *newestMessages) sorted() []ListedMessage {
+func (n *newestMessages) sorted() []listedMessage {
 	n.cut()
-	out := make([]ListedMessage, 0, len(n.found))
+	out := make([]listedMessage, 0, len(n.found))
 	for _, m := range n.found {
 		preview, _ := m.preview()
-		out = append(out, ListedMessage{MessageHead: m.head, Preview: preview})
+		out = append(out, listedMessage{messageHead: m.head, Preview: preview})
 	}
 	return out
 }

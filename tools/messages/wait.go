@@ -26,35 +26,32 @@ const (
 // sessionReach is how far back a wait without a cursor looks in a session.
 const sessionReach = 10 * time.Minute
 
-// WatchInboxParams are the arguments of watch_inbox.
-type WatchInboxParams struct{ tool.IdentityArgument }
+type watchInboxParams struct{ tool.IdentityArgument }
 
-// WatchInboxResult is the result of watch_inbox.
-type WatchInboxResult struct {
+type watchInboxResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
 	Cursor string `json:"cursor" jsonschema_description:"Pass it to wait_for_otp or wait_for_message after triggering the message. It lives 24 hours."`
 }
 
-// Summary implements Result.
-func (r WatchInboxResult) Summary() string {
+func (r watchInboxResult) Summary() string {
 	return fmt.Sprintf("Armed. Trigger the message to %s, then wait with the cursor.", r.Reach())
 }
 
-func (h *handlers) watchInbox(ctx context.Context, call tool.Call, p WatchInboxParams) (WatchInboxResult, error) {
+func (h *handlers) watchInbox(ctx context.Context, call tool.Call, p watchInboxParams) (watchInboxResult, error) {
 	resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
 	if err != nil {
-		return WatchInboxResult{}, err
+		return watchInboxResult{}, err
 	}
 	cursor, err := h.Arm(ctx, call, resolved.Identity)
 	if err != nil {
-		return WatchInboxResult{}, err
+		return watchInboxResult{}, err
 	}
-	return WatchInboxResult{ActedFor: tool.Acted(resolved), IdentityDetails: tool.Details(resolved.Identity), Cursor: cursor}, nil
+	return watchInboxResult{ActedFor: tool.Acted(resolved), IdentityDetails: tool.Details(resolved.Identity), Cursor: cursor}, nil
 }
 
-// WaitParams are the arguments that both waits share.
-type WaitParams struct {
+// waitParams are the arguments that both waits share.
+type waitParams struct {
 	tool.IdentityArgument
 	Cursor         string `json:"cursor,omitempty" jsonschema:"maxLength=16384" jsonschema_description:"From create_identity, use_identity, watch_inbox or an earlier wait. Only what arrived after it counts."`
 	Channel        string `json:"channel,omitempty" jsonschema:"enum=any,enum=sms,enum=email,default=any" jsonschema_description:"Where to look: any (default), sms or email."`
@@ -64,7 +61,7 @@ type WaitParams struct {
 	TimeoutSeconds int    `json:"timeout_seconds,omitempty" jsonschema:"minimum=1,maximum=3600,default=30" jsonschema_description:"How long to wait (default 30). Above the server's cap (50 by default) it is capped and the answer says so; then call again with the cursor."`
 }
 
-func (p WaitParams) request(limit time.Duration) (req inbox.Request, capped int) {
+func (p waitParams) request(limit time.Duration) (req inbox.Request, capped int) {
 	timeout := time.Duration(p.TimeoutSeconds) * time.Second
 	if timeout == 0 {
 		timeout = min(defaultWait, limit)
@@ -89,7 +86,7 @@ type waited struct {
 
 // wait runs a wait: it finds the identity and the cursor, waits, and moves the
 // session's own cursor on.
-func (h *handlers) wait(ctx context.Context, call tool.Call, p WaitParams, adjust func(*inbox.Request)) (waited, error) {
+func (h *handlers) wait(ctx context.Context, call tool.Call, p waitParams, adjust func(*inbox.Request)) (waited, error) {
 	w, req, err := h.prepare(ctx, call, p)
 	if err != nil {
 		return waited{}, err
@@ -124,7 +121,7 @@ func (h *handlers) wait(ctx context.Context, call tool.Call, p WaitParams, adjus
 func worthALook(fruitless int) bool { return fruitless >= 2 && fruitless&(fruitless-1) == 0 }
 
 // prepare determines the identity, the cursor and how the wait is armed.
-func (h *handlers) prepare(ctx context.Context, call tool.Call, p WaitParams) (waited, inbox.Request, error) {
+func (h *handlers) prepare(ctx context.Context, call tool.Call, p waitParams) (waited, inbox.Request, error) {
 	var w waited
 	query := session.Query{Argument: p.Identity}
 	if p.Cursor != "" {

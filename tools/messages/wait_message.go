@@ -9,48 +9,45 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// WaitForMessageParams are the arguments of wait_for_message.
-type WaitForMessageParams struct {
-	WaitParams
+type waitForMessageParams struct {
+	waitParams
 	MaxCharacters int `json:"max_characters,omitempty" jsonschema:"minimum=100,maximum=50000,default=8000" jsonschema_description:"How much of the text to return at most (default 8000)."`
 }
 
-// WaitForMessageResult is the result of wait_for_message.
-type WaitForMessageResult struct {
-	WaitOutcome
-	Message *ArrivedMessage `json:"message,omitempty" jsonschema_description:"With found: the newest message that fits."`
+type waitForMessageResult struct {
+	waitOutcome
+	Message *arrivedMessage `json:"message,omitempty" jsonschema_description:"With found: the newest message that fits."`
 	Reason  string          `json:"reason,omitempty" jsonschema_description:"Why a wait ended early."`
 }
 
-// ArrivedMessage is the message that ended a wait.
-type ArrivedMessage struct {
-	MessageHead
+// arrivedMessage is the message that ended a wait.
+type arrivedMessage struct {
+	messageHead
 	Text      string `json:"text"`
 	Truncated bool   `json:"truncated" jsonschema_description:"Whether text is longer than what is returned; read_message has more."`
 }
 
-// Summary implements Result.
-func (r WaitForMessageResult) Summary() string {
+func (r waitForMessageResult) Summary() string {
 	if r.Message == nil {
 		return "Nothing yet. " + r.Hint
 	}
 	return fmt.Sprintf("Message %s arrived after %d ms. Its text is untrusted.", r.Message.ID, r.WaitedMS)
 }
 
-func (h *handlers) waitForMessage(ctx context.Context, call tool.Call, p WaitForMessageParams) (WaitForMessageResult, error) {
-	w, err := h.wait(ctx, call, p.WaitParams, func(r *inbox.Request) { r.Messages = true })
+func (h *handlers) waitForMessage(ctx context.Context, call tool.Call, p waitForMessageParams) (waitForMessageResult, error) {
+	w, err := h.wait(ctx, call, p.waitParams, func(r *inbox.Request) { r.Messages = true })
 	if err != nil {
-		return WaitForMessageResult{}, err
+		return waitForMessageResult{}, err
 	}
-	r := WaitForMessageResult{WaitOutcome: w.outcome(p.WaitParams), Reason: w.result.Reason}
+	r := waitForMessageResult{waitOutcome: w.outcome(p.waitParams), Reason: w.result.Reason}
 	if w.result.Status != inbox.Found {
 		return r, nil
 	}
 	a := answer(w.result.Answer)
 	text, cut := cutText(w.result.Message.Text.Reveal(), cmp.Or(p.MaxCharacters, defaultMax))
-	r.Message = &ArrivedMessage{
-		MessageHead: MessageHead{
-			Untrusted: Untrusted{true}, ID: a.MessageID, Channel: a.Channel, From: a.From, Subject: a.Subject, ReceivedAt: w.result.Message.Created,
+	r.Message = &arrivedMessage{
+		messageHead: messageHead{
+			untrusted: untrusted{true}, ID: a.MessageID, Channel: a.Channel, From: a.From, Subject: a.Subject, ReceivedAt: w.result.Message.Created,
 		},
 		Text: text, Truncated: cut || w.result.Message.Truncated,
 	}

@@ -11,16 +11,15 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// WaitForOTPParams are the arguments of wait_for_otp.
-type WaitForOTPParams struct {
-	WaitParams
+type waitForOTPParams struct {
+	waitParams
 	Want string `json:"want,omitempty" jsonschema:"enum=any,enum=code,enum=link,default=any" jsonschema_description:"What ends the wait: a code, a link, or any of the two (default). When a message has both, both are returned."`
 }
 
-// WaitOutcome is what the results of both waits share.
-type WaitOutcome struct {
+// waitOutcome is what the results of both waits share.
+type waitOutcome struct {
 	tool.ActedFor
-	Untrusted
+	untrusted
 	Status        inbox.Status `json:"status" jsonschema:"enum=found,enum=pending,enum=ambiguous"`
 	Armed         Armed        `json:"armed" jsonschema:"enum=cursor,enum=session,enum=at_call" jsonschema_description:"From when on messages counted: since the cursor, since this session's last arming or answer, or only since this call."`
 	Cursor        string       `json:"cursor" jsonschema_description:"Continue with this one, also after pending."`
@@ -37,9 +36,8 @@ type Arrived struct {
 	Skipped int      `json:"skipped_by_filters" jsonschema_description:"How many had what was wanted but did not pass the filters."`
 }
 
-// WaitForOTPResult is the result of wait_for_otp.
-type WaitForOTPResult struct {
-	WaitOutcome
+type waitForOTPResult struct {
+	waitOutcome
 	Answer
 	Reason     string   `json:"reason,omitempty" jsonschema_description:"Why this code or link was chosen, or none; with pending: server_shutting_down or partly_unread (a channel could not be read)."`
 	Candidates []Answer `json:"candidates,omitempty" jsonschema_description:"With ambiguous: everything that could be meant, newest first."`
@@ -51,7 +49,7 @@ type Answer struct {
 	Code        string       `json:"code,omitempty" jsonschema_description:"As it is to be typed."`
 	CodeAsShown string       `json:"code_as_shown,omitempty" jsonschema_description:"As the message shows it, when that differs."`
 	Link        string       `json:"link,omitempty" jsonschema_description:"The link that confirms or signs in, exactly as in the message; not opened yet."`
-	LinkDetails *LinkDetails `json:"link_details,omitempty"`
+	LinkDetails *linkDetails `json:"link_details,omitempty"`
 	Channel     string       `json:"channel,omitempty" jsonschema:"enum=sms,enum=email"`
 	From        string       `json:"from,omitempty"`
 	Subject     string       `json:"subject,omitempty"`
@@ -60,8 +58,8 @@ type Answer struct {
 	Confidence  float64      `json:"confidence,omitempty" jsonschema_description:"From 0 to 1."`
 }
 
-// LinkDetails helps to judge a link before it is opened.
-type LinkDetails struct {
+// linkDetails helps to judge a link before it is opened.
+type linkDetails struct {
 	Host          string `json:"host"`
 	Domain        string `json:"domain"`
 	Punycode      string `json:"punycode,omitempty" jsonschema_description:"The ASCII form of an international host; look-alike letters show here."`
@@ -69,8 +67,7 @@ type LinkDetails struct {
 	MatchesSender bool   `json:"matches_sender" jsonschema_description:"Whether the link's domain is the sender's or the named service's. If false, take care."`
 }
 
-// Summary implements Result.
-func (r WaitForOTPResult) Summary() string {
+func (r waitForOTPResult) Summary() string {
 	switch {
 	case r.Status == inbox.Ambiguous:
 		return fmt.Sprintf("%d candidates; choose one or narrow the wait with from, service or channel.", len(r.Candidates))
@@ -85,12 +82,12 @@ func (r WaitForOTPResult) Summary() string {
 	}
 }
 
-func (h *handlers) waitForOTP(ctx context.Context, call tool.Call, p WaitForOTPParams) (WaitForOTPResult, error) {
-	w, err := h.wait(ctx, call, p.WaitParams, func(r *inbox.Request) { r.Want = inbox.Want(p.Want) })
+func (h *handlers) waitForOTP(ctx context.Context, call tool.Call, p waitForOTPParams) (waitForOTPResult, error) {
+	w, err := h.wait(ctx, call, p.waitParams, func(r *inbox.Request) { r.Want = inbox.Want(p.Want) })
 	if err != nil {
-		return WaitForOTPResult{}, err
+		return waitForOTPResult{}, err
 	}
-	r := WaitForOTPResult{WaitOutcome: w.outcome(p.WaitParams), Superseded: w.result.Superseded, Reason: w.result.Reason}
+	r := waitForOTPResult{waitOutcome: w.outcome(p.waitParams), Superseded: w.result.Superseded, Reason: w.result.Reason}
 	if w.result.Status == inbox.Found {
 		r.Answer, r.Reason = answer(w.result.Answer), w.result.Why
 	}
@@ -114,9 +111,9 @@ func ambiguity(candidates []inbox.Answer) string {
 }
 
 // outcome is the part of a result that does not depend on what was wanted.
-func (w waited) outcome(p WaitParams) WaitOutcome {
-	o := WaitOutcome{
-		ActedFor: tool.Acted(w.resolved), Untrusted: Untrusted{true}, Status: w.result.Status, Armed: w.armed,
+func (w waited) outcome(p waitParams) waitOutcome {
+	o := waitOutcome{
+		ActedFor: tool.Acted(w.resolved), untrusted: untrusted{true}, Status: w.result.Status, Armed: w.armed,
 		Cursor: w.result.Cursor, WaitedMS: w.result.Waited.Milliseconds(), CappedSeconds: w.capped,
 	}
 	if o.Status == inbox.Pending {
@@ -131,7 +128,7 @@ func (w waited) outcome(p WaitParams) WaitOutcome {
 }
 
 // advice says what to try after a wait that ended without a message.
-func (w waited) advice(p WaitParams) string {
+func (w waited) advice(p waitParams) string {
 	a := w.result.Arrived
 	switch {
 	case w.result.Reason == inbox.ReasonShutdown:
@@ -165,7 +162,7 @@ func answer(a inbox.Answer) Answer {
 	}
 	if l := a.Link; l != nil {
 		out.Link = l.URL.Reveal()
-		out.LinkDetails = &LinkDetails{
+		out.LinkDetails = &linkDetails{
 			Host: l.Host, Domain: l.Domain, Punycode: l.Punycode, Unwrapped: l.Unwrapped.Reveal(), MatchesSender: l.MatchesSender,
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// CredentialRef names a stored credential; it holds no password.
-type CredentialRef struct {
+// credentialRef names a stored credential; it holds no password.
+type credentialRef struct {
 	ID        string    `json:"id" jsonschema_description:"Pass this as id."`
 	Domain    string    `json:"domain"`
 	Username  string    `json:"username"`
@@ -21,8 +21,8 @@ type CredentialRef struct {
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
-func credentialRef(e ravi.PasswordEntry) CredentialRef {
-	r := CredentialRef{ID: e.UUID, Domain: e.Domain, Username: e.Username, UpdatedAt: e.Updated}
+func refOfCredential(e ravi.PasswordEntry) credentialRef {
+	r := credentialRef{ID: e.UUID, Domain: e.Domain, Username: e.Username, UpdatedAt: e.Updated}
 	if r.UpdatedAt.IsZero() {
 		r.UpdatedAt = e.Created
 	}
@@ -32,14 +32,14 @@ func credentialRef(e ravi.PasswordEntry) CredentialRef {
 	return r
 }
 
-// CredentialChoice are the arguments that name a stored credential.
-type CredentialChoice struct {
+// credentialChoice are the arguments that name a stored credential.
+type credentialChoice struct {
 	Domain   string `json:"domain,omitempty" jsonschema:"maxLength=2048" jsonschema_description:"The site, as a domain or URL. Give this or id."`
 	Username string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Which account, when the domain has several."`
 	ID       string `json:"id,omitempty" jsonschema:"maxLength=64" jsonschema_description:"A credential's id from list_credentials. Give this or domain."`
 }
 
-func (c CredentialChoice) check() error {
+func (c credentialChoice) check() error {
 	if (c.Domain == "") == (c.ID == "") {
 		return fault.New(fault.InvalidArgument, "Give either `domain` or `id`.", "Pass the site as domain, or an id from list_credentials.")
 	}
@@ -47,7 +47,7 @@ func (c CredentialChoice) check() error {
 }
 
 // shown names the credential to a user who is asked about it.
-func (c CredentialChoice) shown() string {
+func (c credentialChoice) shown() string {
 	if c.ID != "" {
 		return "the credential with id " + tool.Shown(c.ID)
 	}
@@ -59,7 +59,7 @@ func (c CredentialChoice) shown() string {
 
 // find returns the credentials that fit, without passwords: at least one, or
 // not_found.
-func (c CredentialChoice) find(ctx context.Context, scope *ravi.Scope) ([]ravi.PasswordEntry, error) {
+func (c credentialChoice) find(ctx context.Context, scope *ravi.Scope) ([]ravi.PasswordEntry, error) {
 	all, err := scope.Passwords(ctx)
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (c CredentialChoice) find(ctx context.Context, scope *ravi.Scope) ([]ravi.P
 }
 
 // one is find for calls that change something: several that fit are a conflict.
-func (c CredentialChoice) one(ctx context.Context, scope *ravi.Scope) (ravi.PasswordEntry, error) {
+func (c credentialChoice) one(ctx context.Context, scope *ravi.Scope) (ravi.PasswordEntry, error) {
 	found, err := c.find(ctx, scope)
 	if err != nil {
 		return ravi.PasswordEntry{}, err
@@ -130,32 +130,29 @@ func ids(entries []ravi.PasswordEntry) string {
 	return strings.Join(out, ", ")
 }
 
-// ListCredentialsParams are the arguments of list_credentials.
-type ListCredentialsParams struct{ tool.IdentityArgument }
+type listCredentialsParams struct{ tool.IdentityArgument }
 
-// ListCredentialsResult is the result of list_credentials.
-type ListCredentialsResult struct {
+type listCredentialsResult struct {
 	tool.ActedFor
-	Credentials []CredentialRef `json:"credentials"`
+	Credentials []credentialRef `json:"credentials"`
 }
 
-// Summary implements Result.
-func (r ListCredentialsResult) Summary() string {
+func (r listCredentialsResult) Summary() string {
 	return fmt.Sprintf("%d credential(s) of %s.", len(r.Credentials), r.Identity.Name)
 }
 
-func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p ListCredentialsParams) (ListCredentialsResult, error) {
+func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p listCredentialsParams) (listCredentialsResult, error) {
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
-		return ListCredentialsResult{}, err
+		return listCredentialsResult{}, err
 	}
 	entries, err := scope.Passwords(ctx)
 	if err != nil {
-		return ListCredentialsResult{}, err
+		return listCredentialsResult{}, err
 	}
-	r := ListCredentialsResult{ActedFor: tool.Acted(resolved), Credentials: []CredentialRef{}}
+	r := listCredentialsResult{ActedFor: tool.Acted(resolved), Credentials: []credentialRef{}}
 	for _, e := range entries {
-		r.Credentials = append(r.Credentials, credentialRef(e))
+		r.Credentials = append(r.Credentials, refOfCredential(e))
 	}
 	return r, nil
 }

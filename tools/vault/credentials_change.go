@@ -12,44 +12,41 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// UpdateCredentialParams are the arguments of update_credential.
-type UpdateCredentialParams struct {
+type updateCredentialParams struct {
 	tool.IdentityArgument
-	CredentialChoice
+	credentialChoice
 	NewDomain        *string `json:"new_domain,omitempty" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"Another site, as a domain or URL."`
 	NewUsername      *string `json:"new_username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Another account name; empty for none."`
 	NewPassword      *string `json:"new_password,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"Another password."`
 	GeneratePassword bool    `json:"generate_password,omitempty" jsonschema_description:"Generate another password and store it."`
 	GenerateLength   int     `json:"generate_length,omitempty" jsonschema:"minimum=8,maximum=128,default=24" jsonschema_description:"Length of a generated password (default 24)."`
-	CharacterRules
+	characterRules
 	NewNotes *string `json:"new_notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Other notes; empty for none."`
 	Show     bool    `json:"show,omitempty" jsonschema_description:"Return a generated password in this result. Otherwise read it later with get_credential."`
 }
 
-func (p UpdateCredentialParams) shows() string {
+func (p updateCredentialParams) shows() string {
 	if !p.Show || !p.GeneratePassword {
 		return ""
 	}
 	return "the password that it generates and stores for " + p.shown()
 }
 
-// UpdateCredentialResult is the result of update_credential.
-type UpdateCredentialResult struct {
+type updateCredentialResult struct {
 	tool.ActedFor
-	Credential CredentialRef `json:"credential"`
+	Credential credentialRef `json:"credential"`
 	Changed    []string      `json:"changed" jsonschema_description:"The fields that were written: domain, username, password, notes."`
 	Generated  bool          `json:"generated"`
 	TOTPMoved  bool          `json:"totp_moved" jsonschema_description:"Whether the TOTP seed or backup codes of the account went along with its new domain or username."`
 	Password   string        `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
 }
 
-// Summary implements Result.
-func (r UpdateCredentialResult) Summary() string {
+func (r updateCredentialResult) Summary() string {
 	return fmt.Sprintf("Changed %s of the credential for %s (id %s).", strings.Join(r.Changed, ", "), r.Credential.Domain, r.Credential.ID)
 }
 
 // update checks the new values and returns what is to be written.
-func (p UpdateCredentialParams) update() (u ravi.PasswordUpdate, changed []string, err error) {
+func (p updateCredentialParams) update() (u ravi.PasswordUpdate, changed []string, err error) {
 	if p.NewDomain != nil {
 		domain, err := tool.RegistrableDomain("new_domain", *p.NewDomain)
 		if err != nil {
@@ -84,7 +81,7 @@ func (p UpdateCredentialParams) update() (u ravi.PasswordUpdate, changed []strin
 	return u, changed, nil
 }
 
-func (p UpdateCredentialParams) password() (secret.Secret, error) {
+func (p updateCredentialParams) password() (secret.Secret, error) {
 	given := ""
 	if p.NewPassword != nil {
 		given = *p.NewPassword
@@ -92,11 +89,11 @@ func (p UpdateCredentialParams) password() (secret.Secret, error) {
 	if given != "" && p.GeneratePassword {
 		return secret.Secret{}, fault.New(fault.InvalidArgument, "Give either `new_password` or `generate_password`.", "Leave one of them out.")
 	}
-	return choosePassword("new_password", given, p.GenerateLength, p.CharacterRules)
+	return choosePassword("new_password", given, p.GenerateLength, p.characterRules)
 }
 
-func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p UpdateCredentialParams) (UpdateCredentialResult, error) {
-	var none UpdateCredentialResult
+func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p updateCredentialParams) (updateCredentialResult, error) {
+	var none updateCredentialResult
 	update, changed, err := p.update()
 	if err := tool.FirstProblem(p.check(), err); err != nil {
 		return none, err
@@ -110,7 +107,7 @@ func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p Updat
 	if err != nil {
 		return none, err
 	}
-	r := UpdateCredentialResult{ActedFor: tool.Acted(resolved), Changed: changed, Generated: p.GeneratePassword}
+	r := updateCredentialResult{ActedFor: tool.Acted(resolved), Changed: changed, Generated: p.GeneratePassword}
 	if r.TOTPMoved, err = h.rename(ctx, resolved.Identity.UUID, scope, entry, update); err != nil {
 		return none, err
 	}
@@ -153,39 +150,36 @@ func (h *handlers) rename(ctx context.Context, identity string, scope *ravi.Scop
 
 // changeCredential writes an update. Without the account's private key Ravi's
 // answer cannot be read, but the change has been made.
-func changeCredential(ctx context.Context, scope *ravi.Scope, old ravi.PasswordEntry, u ravi.PasswordUpdate) (CredentialRef, error) {
+func changeCredential(ctx context.Context, scope *ravi.Scope, old ravi.PasswordEntry, u ravi.PasswordUpdate) (credentialRef, error) {
 	entry, err := scope.UpdatePassword(ctx, old.UUID, u)
 	if err == nil {
-		return credentialRef(*entry), nil
+		return refOfCredential(*entry), nil
 	}
 	if !errors.Is(err, ravi.ErrLocked) {
-		return CredentialRef{}, err
+		return credentialRef{}, err
 	}
-	found, err := CredentialChoice{ID: old.UUID}.one(ctx, scope)
-	return credentialRef(found), err
+	found, err := credentialChoice{ID: old.UUID}.one(ctx, scope)
+	return refOfCredential(found), err
 }
 
-// DeleteCredentialParams are the arguments of delete_credential.
-type DeleteCredentialParams struct {
+type deleteCredentialParams struct {
 	tool.IdentityArgument
-	CredentialChoice
+	credentialChoice
 	WithTOTP bool `json:"with_totp,omitempty" jsonschema_description:"Also delete the account's TOTP seed and backup codes."`
 }
 
-// DeleteCredentialResult is the result of delete_credential.
-type DeleteCredentialResult struct {
+type deleteCredentialResult struct {
 	tool.ActedFor
-	Deleted     CredentialRef `json:"deleted"`
+	Deleted     credentialRef `json:"deleted"`
 	TOTPDeleted bool          `json:"totp_deleted"`
 }
 
-// Summary implements Result.
-func (r DeleteCredentialResult) Summary() string {
+func (r deleteCredentialResult) Summary() string {
 	return fmt.Sprintf("Deleted the credential for %s (id %s).", r.Deleted.Domain, r.Deleted.ID)
 }
 
-func (h *handlers) deleteCredential(ctx context.Context, call tool.Call, p DeleteCredentialParams) (DeleteCredentialResult, error) {
-	var none DeleteCredentialResult
+func (h *handlers) deleteCredential(ctx context.Context, call tool.Call, p deleteCredentialParams) (deleteCredentialResult, error) {
+	var none deleteCredentialResult
 	if err := p.check(); err != nil {
 		return none, err
 	}
@@ -198,7 +192,7 @@ func (h *handlers) deleteCredential(ctx context.Context, call tool.Call, p Delet
 	if err != nil {
 		return none, err
 	}
-	r := DeleteCredentialResult{ActedFor: tool.Acted(resolved), Deleted: credentialRef(entry)}
+	r := deleteCredentialResult{ActedFor: tool.Acted(resolved), Deleted: refOfCredential(entry)}
 	if p.WithTOTP {
 		of, known := accountOf(entry)
 		if !known {

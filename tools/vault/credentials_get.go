@@ -9,56 +9,53 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// RevealArgument is the argument of the tools that return a stored value.
-type RevealArgument struct {
+// revealArgument is the argument of the tools that return a stored value.
+type revealArgument struct {
 	Reveal *bool `json:"reveal,omitempty" jsonschema:"default=true" jsonschema_description:"False to get everything but the value and the notes, for example to check that it exists."`
 }
 
-func (a RevealArgument) wanted() bool { return a.Reveal == nil || *a.Reveal }
+func (a revealArgument) wanted() bool { return a.Reveal == nil || *a.Reveal }
 
-// GetCredentialParams are the arguments of get_credential.
-type GetCredentialParams struct {
+type getCredentialParams struct {
 	tool.IdentityArgument
-	CredentialChoice
-	RevealArgument
+	credentialChoice
+	revealArgument
 }
 
-func (p GetCredentialParams) shows() string {
+func (p getCredentialParams) shows() string {
 	if !p.wanted() {
 		return ""
 	}
 	return "the password and notes stored for " + p.shown()
 }
 
-// CredentialStatus says how a tool that names an account ended.
-type CredentialStatus string
+// credentialStatus says how a tool that names an account ended.
+type credentialStatus string
 
 // The two ends that are not errors.
 const (
-	CredentialFound     CredentialStatus = "found"
-	CredentialAmbiguous CredentialStatus = "ambiguous"
+	credentialFound     credentialStatus = "found"
+	credentialAmbiguous credentialStatus = "ambiguous"
 )
 
-// GetCredentialResult is the result of get_credential.
-type GetCredentialResult struct {
+type getCredentialResult struct {
 	tool.ActedFor
-	Status     CredentialStatus `json:"status" jsonschema:"enum=found,enum=ambiguous"`
+	Status     credentialStatus `json:"status" jsonschema:"enum=found,enum=ambiguous"`
 	Revealed   bool             `json:"revealed" jsonschema_description:"Whether password and notes are part of this result."`
 	Credential *Credential      `json:"credential,omitempty"`
-	Candidates []CredentialRef  `json:"candidates,omitempty" jsonschema_description:"When the domain has several accounts: call again with one of their ids."`
+	Candidates []credentialRef  `json:"candidates,omitempty" jsonschema_description:"When the domain has several accounts: call again with one of their ids."`
 }
 
 // Credential is a credential with its password, if that was to be revealed.
 type Credential struct {
-	CredentialRef
+	credentialRef
 	Password string `json:"password,omitempty"`
 	Notes    string `json:"notes,omitempty"`
 }
 
-// Summary implements Result.
-func (r GetCredentialResult) Summary() string {
+func (r getCredentialResult) Summary() string {
 	switch {
-	case r.Status == CredentialAmbiguous:
+	case r.Status == credentialAmbiguous:
 		return fmt.Sprintf("%d accounts fit; call again with one of their ids.", len(r.Candidates))
 	case !r.Revealed:
 		return fmt.Sprintf("There is a credential for %s; its password is not shown.", r.Credential.Domain)
@@ -67,8 +64,8 @@ func (r GetCredentialResult) Summary() string {
 	}
 }
 
-func (h *handlers) getCredential(ctx context.Context, call tool.Call, p GetCredentialParams) (GetCredentialResult, error) {
-	var none GetCredentialResult
+func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCredentialParams) (getCredentialResult, error) {
+	var none getCredentialResult
 	if err := p.check(); err != nil {
 		return none, err
 	}
@@ -85,8 +82,8 @@ func (h *handlers) getCredential(ctx context.Context, call tool.Call, p GetCrede
 			return ambiguousCredential(resolved, entries), nil
 		}
 		if !p.wanted() {
-			return GetCredentialResult{
-				ActedFor: tool.Acted(resolved), Status: CredentialFound, Credential: &Credential{CredentialRef: credentialRef(entries[0])},
+			return getCredentialResult{
+				ActedFor: tool.Acted(resolved), Status: credentialFound, Credential: &Credential{credentialRef: refOfCredential(entries[0])},
 			}, nil
 		}
 		p.ID = entries[0].UUID
@@ -95,16 +92,16 @@ func (h *handlers) getCredential(ctx context.Context, call tool.Call, p GetCrede
 	if err != nil {
 		return none, err
 	}
-	return GetCredentialResult{
-		ActedFor: tool.Acted(resolved), Status: CredentialFound, Revealed: true,
-		Credential: &Credential{CredentialRef: credentialRef(*entry), Password: entry.Password.Reveal(), Notes: entry.Notes.Reveal()},
+	return getCredentialResult{
+		ActedFor: tool.Acted(resolved), Status: credentialFound, Revealed: true,
+		Credential: &Credential{credentialRef: refOfCredential(*entry), Password: entry.Password.Reveal(), Notes: entry.Notes.Reveal()},
 	}, nil
 }
 
-func ambiguousCredential(resolved session.Resolved, entries []ravi.PasswordEntry) GetCredentialResult {
-	r := GetCredentialResult{ActedFor: tool.Acted(resolved), Status: CredentialAmbiguous}
+func ambiguousCredential(resolved session.Resolved, entries []ravi.PasswordEntry) getCredentialResult {
+	r := getCredentialResult{ActedFor: tool.Acted(resolved), Status: credentialAmbiguous}
 	for _, e := range entries {
-		r.Candidates = append(r.Candidates, credentialRef(e))
+		r.Candidates = append(r.Candidates, refOfCredential(e))
 	}
 	return r
 }

@@ -10,37 +10,34 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// SaveCredentialParams are the arguments of save_credential.
-type SaveCredentialParams struct {
+type saveCredentialParams struct {
 	tool.IdentityArgument
 	Domain         string `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"The site, as a domain or URL; it is stored as its registrable domain (mail.google.com/inbox becomes google.com)."`
 	Username       string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"The account name or email address there."`
 	Password       string `json:"password,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"The password. Leave out to have a strong one generated and stored."`
 	GenerateLength int    `json:"generate_length,omitempty" jsonschema:"minimum=8,maximum=128,default=24" jsonschema_description:"Length of a generated password (default 24)."`
-	CharacterRules
+	characterRules
 	Notes    string `json:"notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Anything to keep with it; stored like the password."`
 	Show     bool   `json:"show,omitempty" jsonschema_description:"Return a generated password in this result. Otherwise read it later with get_credential."`
 	IfExists string `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace,default=error" jsonschema_description:"What to do when the identity has a credential for this domain and username: error (default) or replace its password."`
 }
 
-func (p SaveCredentialParams) shows() string {
+func (p saveCredentialParams) shows() string {
 	if !p.Show || p.Password != "" {
 		return ""
 	}
 	return "the password that it generates and stores for " + tool.Shown(p.Domain)
 }
 
-// SaveCredentialResult is the result of save_credential.
-type SaveCredentialResult struct {
+type saveCredentialResult struct {
 	tool.ActedFor
-	Credential CredentialRef `json:"credential"`
+	Credential credentialRef `json:"credential"`
 	Generated  bool          `json:"generated"`
 	Replaced   bool          `json:"replaced"`
 	Password   string        `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
 }
 
-// Summary implements Result.
-func (r SaveCredentialResult) Summary() string {
+func (r saveCredentialResult) Summary() string {
 	verb := "Saved"
 	if r.Replaced {
 		verb = "Replaced"
@@ -48,13 +45,13 @@ func (r SaveCredentialResult) Summary() string {
 	return fmt.Sprintf("%s the credential for %s (id %s).", verb, r.Credential.Domain, r.Credential.ID)
 }
 
-func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p SaveCredentialParams) (SaveCredentialResult, error) {
-	var none SaveCredentialResult
+func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCredentialParams) (saveCredentialResult, error) {
+	var none saveCredentialResult
 	domain, err := tool.RegistrableDomain("domain", p.Domain)
 	if err := tool.FirstProblem(err, tool.CheckLine("username", p.Username), tool.CheckText("notes", p.Notes)); err != nil {
 		return none, err
 	}
-	password, err := choosePassword("password", p.Password, p.GenerateLength, p.CharacterRules)
+	password, err := choosePassword("password", p.Password, p.GenerateLength, p.characterRules)
 	if err != nil {
 		return none, err
 	}
@@ -67,7 +64,7 @@ func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p SaveCre
 	if err != nil {
 		return none, err
 	}
-	r := SaveCredentialResult{ActedFor: tool.Acted(resolved), Generated: p.Password == "", Replaced: existing != nil}
+	r := saveCredentialResult{ActedFor: tool.Acted(resolved), Generated: p.Password == "", Replaced: existing != nil}
 	if r.Replaced {
 		update := ravi.PasswordUpdate{Password: &password}
 		if p.Notes != "" {
@@ -79,7 +76,7 @@ func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p SaveCre
 		var entry *ravi.PasswordEntry
 		entry, err = scope.CreatePassword(ctx, ravi.NewPassword{Domain: domain, Username: p.Username, Password: password, Notes: secret.New(p.Notes)})
 		if err == nil {
-			r.Credential = credentialRef(*entry)
+			r.Credential = refOfCredential(*entry)
 		}
 	}
 	if err != nil {
@@ -93,7 +90,7 @@ func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p SaveCre
 
 // replaceable returns the entry that is to get the password, nil when there is
 // none yet, and a conflict when there is one that must not be touched.
-func (p SaveCredentialParams) replaceable(ctx context.Context, scope *ravi.Scope, domain string) (*ravi.PasswordEntry, error) {
+func (p saveCredentialParams) replaceable(ctx context.Context, scope *ravi.Scope, domain string) (*ravi.PasswordEntry, error) {
 	all, err := scope.Passwords(ctx)
 	if err != nil {
 		return nil, err

@@ -12,8 +12,7 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// ExportSecretsParams are the arguments of export_secrets.
-type ExportSecretsParams struct {
+type exportSecretsParams struct {
 	tool.IdentityArgument
 	File     string   `json:"file" jsonschema:"minLength=1,maxLength=100,pattern=^[A-Za-z0-9][A-Za-z0-9._-]*$" jsonschema_description:"Name of the file, such as github.env, without a folder. It is made in the folder that the operator chose."`
 	Secrets  []string `json:"secrets,omitempty" jsonschema:"maxItems=50,minLength=1,maxLength=128" jsonschema_description:"Names of secrets; each becomes a variable of that name."`
@@ -24,16 +23,15 @@ type ExportSecretsParams struct {
 	IfExists string   `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace,default=error" jsonschema_description:"What to do when the file exists: error (default) or replace it."`
 }
 
-// ExportSecretsResult is the result of export_secrets. It has names only.
-type ExportSecretsResult struct {
+// exportSecretsResult is the result of export_secrets. It has names only.
+type exportSecretsResult struct {
 	tool.ActedFor
 	File     string   `json:"file" jsonschema_description:"In the folder that the operator chose; readable by the owner only."`
 	Names    []string `json:"names" jsonschema_description:"The variables in the file."`
 	Replaced bool     `json:"replaced"`
 }
 
-// Summary implements Result.
-func (r ExportSecretsResult) Summary() string {
+func (r exportSecretsResult) Summary() string {
 	return fmt.Sprintf("Wrote %s to the file %s.", strings.Join(r.Names, ", "), r.File)
 }
 
@@ -43,13 +41,13 @@ type variable struct {
 	value secret.Secret
 }
 
-func (p ExportSecretsParams) choice() (CredentialChoice, bool) {
-	c := CredentialChoice{Domain: p.Domain, Username: p.Username, ID: p.ID}
-	return c, c != CredentialChoice{}
+func (p exportSecretsParams) choice() (credentialChoice, bool) {
+	c := credentialChoice{Domain: p.Domain, Username: p.Username, ID: p.ID}
+	return c, c != credentialChoice{}
 }
 
-func (h *handlers) exportSecrets(ctx context.Context, call tool.Call, p ExportSecretsParams) (ExportSecretsResult, error) {
-	var none ExportSecretsResult
+func (h *handlers) exportSecrets(ctx context.Context, call tool.Call, p exportSecretsParams) (exportSecretsResult, error) {
+	var none exportSecretsResult
 	choice, login := p.choice()
 	if len(p.Secrets) == 0 && !login {
 		return none, fault.New(fault.InvalidArgument, "There is nothing to export.", "Pass names as `secrets`, or a login as `domain` or `id`, or both.")
@@ -77,7 +75,7 @@ func (h *handlers) exportSecrets(ctx context.Context, call tool.Call, p ExportSe
 	if err != nil {
 		return none, err
 	}
-	return ExportSecretsResult{ActedFor: tool.Acted(resolved), File: p.File, Names: names, Replaced: replaced}, nil
+	return exportSecretsResult{ActedFor: tool.Acted(resolved), File: p.File, Names: names, Replaced: replaced}, nil
 }
 
 func secretVariables(ctx context.Context, scope *ravi.Scope, names []string) ([]variable, error) {
@@ -98,7 +96,7 @@ func secretVariables(ctx context.Context, scope *ravi.Scope, names []string) ([]
 
 var notInNames = regexp.MustCompile(`[^A-Z0-9]+`)
 
-func (p ExportSecretsParams) loginVariables(ctx context.Context, scope *ravi.Scope, choice CredentialChoice) ([]variable, error) {
+func (p exportSecretsParams) loginVariables(ctx context.Context, scope *ravi.Scope, choice credentialChoice) ([]variable, error) {
 	if err := choice.check(); err != nil {
 		return nil, err
 	}

@@ -28,9 +28,9 @@ const (
 	special = "-_.!@*+="
 )
 
-// CharacterRules are the arguments that say what a generated password is made
+// characterRules are the arguments that say what a generated password is made
 // of; without any, of letters, digits and signs.
-type CharacterRules struct {
+type characterRules struct {
 	NoUppercase       bool   `json:"no_uppercase,omitempty" jsonschema_description:"Leave A to Z out of a generated password."`
 	NoLowercase       bool   `json:"no_lowercase,omitempty" jsonschema_description:"Leave a to z out of a generated password."`
 	NoDigits          bool   `json:"no_digits,omitempty" jsonschema_description:"Leave 0 to 9 out of a generated password."`
@@ -40,7 +40,7 @@ type CharacterRules struct {
 
 // classes returns what is left of each class of characters. A class of which
 // nothing is left is dropped, as Ravi's generator does.
-func (r CharacterRules) classes() ([]string, error) {
+func (r characterRules) classes() ([]string, error) {
 	var out []string
 	count := 0
 	for _, class := range []struct {
@@ -67,7 +67,7 @@ func (r CharacterRules) classes() ([]string, error) {
 }
 
 // forRavi returns the rules as Ravi's generator takes them.
-func (r CharacterRules) forRavi(length int) ravi.PasswordRules {
+func (r characterRules) forRavi(length int) ravi.PasswordRules {
 	return ravi.PasswordRules{
 		Length: length, NoUppercase: r.NoUppercase, NoLowercase: r.NoLowercase, NoDigits: r.NoDigits, NoSpecial: r.NoSpecial,
 		Exclude: r.ExcludeCharacters,
@@ -104,7 +104,7 @@ func randomIndex(n int) int {
 // choosePassword returns the password that was given as field, or for "" a
 // generated one. Rules beside a given password would have no effect, which the
 // caller has to know.
-func choosePassword(field, given string, length int, rules CharacterRules) (secret.Secret, error) {
+func choosePassword(field, given string, length int, rules characterRules) (secret.Secret, error) {
 	if given == "" {
 		classes, err := rules.classes()
 		if err != nil {
@@ -112,7 +112,7 @@ func choosePassword(field, given string, length int, rules CharacterRules) (secr
 		}
 		return generatePassword(length, classes), nil
 	}
-	if rules != (CharacterRules{}) {
+	if rules != (characterRules{}) {
 		return secret.Secret{}, fault.New(fault.InvalidArgument, fmt.Sprintf("Rules for a generated password have no effect beside `%s`.", field),
 			fmt.Sprintf("Leave out `%s` to have a password generated, or leave out the rules.", field))
 	}

@@ -40,92 +40,86 @@ func reserved(name string) bool {
 	return strings.HasPrefix(name, otpauth.SeedPrefix) || strings.HasPrefix(name, otpauth.BackupPrefix)
 }
 
-// SecretRef names a stored secret; it holds no value.
-type SecretRef struct {
+// secretRef names a stored secret; it holds no value.
+type secretRef struct {
 	Name      string    `json:"name"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
-func secretRef(e ravi.SecretEntry) SecretRef {
+func refOfSecret(e ravi.SecretEntry) secretRef {
 	updated := e.Updated
 	if updated.IsZero() {
 		updated = e.Created
 	}
-	return SecretRef{Name: e.Key, UpdatedAt: updated}
+	return secretRef{Name: e.Key, UpdatedAt: updated}
 }
 
-// SetSecretParams are the arguments of set_secret.
-type SetSecretParams struct {
+type setSecretParams struct {
 	tool.IdentityArgument
 	Name  string `json:"name" jsonschema:"minLength=1,maxLength=128" jsonschema_description:"Letters, digits and underscores, as in GITHUB_TOKEN; stored in upper case."`
 	Value string `json:"value" jsonschema:"minLength=1,maxLength=65536" jsonschema_description:"The value to keep."`
 	Notes string `json:"notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Anything to keep with it; stored like the value."`
 }
 
-// SetSecretResult is the result of set_secret.
-type SetSecretResult struct {
+type setSecretResult struct {
 	tool.ActedFor
-	Secret  SecretRef `json:"secret"`
+	Secret  secretRef `json:"secret"`
 	Created bool      `json:"created" jsonschema_description:"False when an existing value was replaced."`
 }
 
-// Summary implements Result.
-func (r SetSecretResult) Summary() string {
+func (r setSecretResult) Summary() string {
 	if r.Created {
 		return fmt.Sprintf("Stored the secret %s.", r.Secret.Name)
 	}
 	return fmt.Sprintf("Replaced the value of the secret %s.", r.Secret.Name)
 }
 
-func (h *handlers) setSecret(ctx context.Context, call tool.Call, p SetSecretParams) (SetSecretResult, error) {
+func (h *handlers) setSecret(ctx context.Context, call tool.Call, p setSecretParams) (setSecretResult, error) {
 	name, err := cleanSecretName(p.Name)
 	if err := tool.FirstProblem(err, tool.CheckText("value", p.Value), tool.CheckText("notes", p.Notes)); err != nil {
-		return SetSecretResult{}, err
+		return setSecretResult{}, err
 	}
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
-		return SetSecretResult{}, err
+		return setSecretResult{}, err
 	}
 	entry, created, err := scope.SetSecret(ctx, name, secret.New(p.Value), secret.New(p.Notes))
 	if err != nil {
-		return SetSecretResult{}, err
+		return setSecretResult{}, err
 	}
-	return SetSecretResult{ActedFor: tool.Acted(resolved), Secret: secretRef(*entry), Created: created}, nil
+	return setSecretResult{ActedFor: tool.Acted(resolved), Secret: refOfSecret(*entry), Created: created}, nil
 }
 
-// GetSecretParams are the arguments of get_secret.
-type GetSecretParams struct {
+type getSecretParams struct {
 	tool.IdentityArgument
 	Name string `json:"name" jsonschema:"minLength=1,maxLength=128" jsonschema_description:"The secret's name, in any case."`
-	RevealArgument
+	revealArgument
 }
 
-func (p GetSecretParams) shows() string {
+func (p getSecretParams) shows() string {
 	if !p.wanted() {
 		return ""
 	}
 	return "the value of the secret " + tool.Shown(p.Name)
 }
 
-// GetSecretResult is the result of get_secret.
-type GetSecretResult struct {
+type getSecretResult struct {
 	tool.ActedFor
-	Secret   SecretRef `json:"secret"`
+	Secret   secretRef `json:"secret"`
 	Revealed bool      `json:"revealed" jsonschema_description:"Whether value and notes are part of this result."`
 	Value    string    `json:"value,omitempty"`
 	Notes    string    `json:"notes,omitempty"`
 }
 
-// Summary implements Result.
-func (r GetSecretResult) Summary() string {
+func (r getSecretResult) Summary() string {
 	if !r.Revealed {
 		return fmt.Sprintf("There is a secret %s; its value is not shown.", r.Secret.Name)
 	}
 	return fmt.Sprintf("The secret %s.", r.Secret.Name)
 }
 
-func (h *handlers) getSecret(ctx context.Context, call tool.Call, p GetSecretParams) (GetSecretResult, error) {
-	var none GetSecretResult
+func (h *handlers) getSecret(ctx context.Context, call tool.Call, p getSecretParams) (getSecretResult, error) {
+	var none getSecretResult
 	name, err := cleanSecretName(p.Name)
 	if err != nil {
 		return none, err
@@ -136,29 +130,29 @@ func (h *handlers) getSecret(ctx context.Context, call tool.Call, p GetSecretPar
 	}
 	if !p.wanted() {
 		found, err := secretNamed(ctx, scope, name)
-		return GetSecretResult{ActedFor: tool.Acted(resolved), Secret: found}, err
+		return getSecretResult{ActedFor: tool.Acted(resolved), Secret: found}, err
 	}
 	entry, err := scope.Secret(ctx, name)
 	if err != nil {
 		return none, noSecret(err)
 	}
-	return GetSecretResult{
-		ActedFor: tool.Acted(resolved), Secret: secretRef(*entry), Revealed: true, Value: entry.Value.Reveal(), Notes: entry.Notes.Reveal(),
+	return getSecretResult{
+		ActedFor: tool.Acted(resolved), Secret: refOfSecret(*entry), Revealed: true, Value: entry.Value.Reveal(), Notes: entry.Notes.Reveal(),
 	}, nil
 }
 
 // secretNamed finds a secret without asking for its value.
-func secretNamed(ctx context.Context, scope *ravi.Scope, name string) (SecretRef, error) {
+func secretNamed(ctx context.Context, scope *ravi.Scope, name string) (secretRef, error) {
 	entries, err := scope.Secrets(ctx)
 	if err != nil {
-		return SecretRef{}, err
+		return secretRef{}, err
 	}
 	for _, e := range entries {
 		if strings.EqualFold(e.Key, name) {
-			return secretRef(e), nil
+			return refOfSecret(e), nil
 		}
 	}
-	return SecretRef{}, noSecret(ravi.ErrNotFound)
+	return secretRef{}, noSecret(ravi.ErrNotFound)
 }
 
 // noSecret puts the words of these tools to Ravi's "not found".
@@ -169,60 +163,54 @@ func noSecret(err error) error {
 	return fault.New(fault.NotFound, "This identity has no secret of that name.", "list_secrets shows the names; set_secret stores a value.").WithCause(err)
 }
 
-// DeleteSecretParams are the arguments of delete_secret.
-type DeleteSecretParams struct {
+type deleteSecretParams struct {
 	tool.IdentityArgument
 	Name string `json:"name" jsonschema:"minLength=1,maxLength=128" jsonschema_description:"The secret's name, in any case."`
 }
 
-// DeleteSecretResult is the result of delete_secret.
-type DeleteSecretResult struct {
+type deleteSecretResult struct {
 	tool.ActedFor
 	Deleted string `json:"deleted" jsonschema_description:"The name of the secret that is gone."`
 }
 
-// Summary implements Result.
-func (r DeleteSecretResult) Summary() string { return fmt.Sprintf("Deleted the secret %s.", r.Deleted) }
+func (r deleteSecretResult) Summary() string { return fmt.Sprintf("Deleted the secret %s.", r.Deleted) }
 
-func (h *handlers) deleteSecret(ctx context.Context, call tool.Call, p DeleteSecretParams) (DeleteSecretResult, error) {
+func (h *handlers) deleteSecret(ctx context.Context, call tool.Call, p deleteSecretParams) (deleteSecretResult, error) {
 	name, err := cleanSecretName(p.Name)
 	if err != nil {
-		return DeleteSecretResult{}, err
+		return deleteSecretResult{}, err
 	}
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
-		return DeleteSecretResult{}, err
+		return deleteSecretResult{}, err
 	}
-	return DeleteSecretResult{ActedFor: tool.Acted(resolved), Deleted: name}, noSecret(scope.DeleteSecret(ctx, name))
+	return deleteSecretResult{ActedFor: tool.Acted(resolved), Deleted: name}, noSecret(scope.DeleteSecret(ctx, name))
 }
 
-// ListSecretsParams are the arguments of list_secrets.
-type ListSecretsParams struct{ tool.IdentityArgument }
+type listSecretsParams struct{ tool.IdentityArgument }
 
-// ListSecretsResult is the result of list_secrets.
-type ListSecretsResult struct {
+type listSecretsResult struct {
 	tool.ActedFor
-	Secrets []SecretRef `json:"secrets"`
+	Secrets []secretRef `json:"secrets"`
 }
 
-// Summary implements Result.
-func (r ListSecretsResult) Summary() string {
+func (r listSecretsResult) Summary() string {
 	return fmt.Sprintf("%d secret(s) of %s.", len(r.Secrets), r.Identity.Name)
 }
 
-func (h *handlers) listSecrets(ctx context.Context, call tool.Call, p ListSecretsParams) (ListSecretsResult, error) {
+func (h *handlers) listSecrets(ctx context.Context, call tool.Call, p listSecretsParams) (listSecretsResult, error) {
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
-		return ListSecretsResult{}, err
+		return listSecretsResult{}, err
 	}
 	entries, err := scope.Secrets(ctx)
 	if err != nil {
-		return ListSecretsResult{}, err
+		return listSecretsResult{}, err
 	}
-	r := ListSecretsResult{ActedFor: tool.Acted(resolved), Secrets: []SecretRef{}}
+	r := listSecretsResult{ActedFor: tool.Acted(resolved), Secrets: []secretRef{}}
 	for _, e := range entries {
 		if !reserved(e.Key) {
-			r.Secrets = append(r.Secrets, secretRef(e))
+			r.Secrets = append(r.Secrets, refOfSecret(e))
 		}
 	}
 	return r, nil

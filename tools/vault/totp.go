@@ -21,30 +21,30 @@ import (
 // longestKeyPart keeps keys within the 255 characters that Ravi takes.
 const longestKeyPart = 200
 
-// TOTPAccount is the owner of two-factor values: a username at a domain,
+// totpAccount is the owner of two-factor values: a username at a domain,
 // which is a result of tool.RegistrableDomain. Its JSON form stands in results
 // and in the notes.
-type TOTPAccount struct {
+type totpAccount struct {
 	Domain   string `json:"domain"`
 	Username string `json:"username"`
 }
 
 // accountOf returns the account of a credential. It reports false when the
 // username cannot be read.
-func accountOf(e ravi.PasswordEntry) (TOTPAccount, bool) {
+func accountOf(e ravi.PasswordEntry) (totpAccount, bool) {
 	domain, err := tool.RegistrableDomain("domain", e.Domain)
-	return TOTPAccount{domain, e.Username}, err == nil && !seal.Is(e.Username)
+	return totpAccount{domain, e.Username}, err == nil && !seal.Is(e.Username)
 }
 
 // name is the part that the keys of an account share.
-func (a TOTPAccount) name() string {
+func (a totpAccount) name() string {
 	sum := sha256.Sum256([]byte(a.Domain + "\x00" + a.Username))
 	return keyPart(a.Domain) + "_" + strings.ToUpper(hex.EncodeToString(sum[:4]))
 }
 
-func (a TOTPAccount) seedKey() string { return otpauth.SeedPrefix + a.name() }
+func (a totpAccount) seedKey() string { return otpauth.SeedPrefix + a.name() }
 
-func (a TOTPAccount) notes() secret.Secret {
+func (a totpAccount) notes() secret.Secret {
 	text, err := json.Marshal(a)
 	if err != nil { // two strings always encode
 		return secret.Secret{}
@@ -112,7 +112,7 @@ func (k totpKeys) first(prefix, domain string) []string {
 
 // totpEntry is a stored two-factor value and its owner.
 type totpEntry struct {
-	TOTPAccount
+	totpAccount
 	key    string
 	stored *ravi.SecretEntry
 }
@@ -125,7 +125,7 @@ type totpLookup struct {
 	scope            *ravi.Scope
 }
 
-func (h *handlers) lookup(ctx context.Context, call tool.Call, p TOTPArguments) (l totpLookup, err error) {
+func (h *handlers) lookup(ctx context.Context, call tool.Call, p totpArguments) (l totpLookup, err error) {
 	l.username = p.Username
 	if l.domain, err = tool.RegistrableDomain("domain", p.Domain); err != nil {
 		return l, err
@@ -165,21 +165,21 @@ func (l totpLookup) entries(ctx context.Context, keys totpKeys, prefix string) (
 
 // owner returns the owner of an entry, if that is an account of the domain: by its
 // notes, or for an entry of another client by what the otpauth URI says.
-func owner(stored *ravi.SecretEntry, domain, name string) (TOTPAccount, bool) {
-	var noted TOTPAccount
-	possible := []TOTPAccount{{domain, ""}}
+func owner(stored *ravi.SecretEntry, domain, name string) (totpAccount, bool) {
+	var noted totpAccount
+	possible := []totpAccount{{domain, ""}}
 	if json.Unmarshal([]byte(stored.Notes.Reveal()), &noted) == nil {
 		possible = append(possible, noted)
 	}
 	if a, err := otpauth.Stored(stored); err == nil {
-		possible = append(possible, TOTPAccount{domain, a.Account})
+		possible = append(possible, totpAccount{domain, a.Account})
 	}
 	for _, account := range possible {
 		if account.Domain == domain && account.name() == name {
 			return account, true
 		}
 	}
-	return TOTPAccount{}, false
+	return totpAccount{}, false
 }
 
 // lockTOTP lets one call at a time change an identity's two-factor values, and
@@ -197,7 +197,7 @@ func (h *handlers) lockTOTP(ctx context.Context, identity string, scope *ravi.Sc
 
 // moveTOTP renames the values of an account, after the account was renamed.
 // What the new name has already stays, and what stands in its way too.
-func (h *handlers) moveTOTP(ctx context.Context, identity string, scope *ravi.Scope, from, to TOTPAccount) (moved bool, err error) {
+func (h *handlers) moveTOTP(ctx context.Context, identity string, scope *ravi.Scope, from, to totpAccount) (moved bool, err error) {
 	keys, unlock, err := h.lockTOTP(ctx, identity, scope)
 	if err != nil {
 		return false, err
@@ -222,7 +222,7 @@ func (h *handlers) moveTOTP(ctx context.Context, identity string, scope *ravi.Sc
 }
 
 // deleteTOTP deletes the values of an account.
-func (h *handlers) deleteTOTP(ctx context.Context, identity string, scope *ravi.Scope, of TOTPAccount) (deleted bool, err error) {
+func (h *handlers) deleteTOTP(ctx context.Context, identity string, scope *ravi.Scope, of totpAccount) (deleted bool, err error) {
 	keys, unlock, err := h.lockTOTP(ctx, identity, scope)
 	if err != nil {
 		return false, err
@@ -238,7 +238,7 @@ func (h *handlers) deleteTOTP(ctx context.Context, identity string, scope *ravi.
 }
 
 // of returns the keys of an account: its backup codes, and then its seed.
-func (k totpKeys) of(a TOTPAccount) []string {
+func (k totpKeys) of(a totpAccount) []string {
 	out := k.backups(a.name())
 	if slices.Contains(k, a.seedKey()) {
 		out = append(out, a.seedKey())
@@ -246,34 +246,34 @@ func (k totpKeys) of(a TOTPAccount) []string {
 	return out
 }
 
-// TOTPArguments are the arguments that name an account whose two-factor
+// totpArguments are the arguments that name an account whose two-factor
 // values are stored.
-type TOTPArguments struct {
+type totpArguments struct {
 	tool.IdentityArgument
 	Domain   string `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"The site, as a domain or URL."`
 	Username string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Which account, when the domain has several."`
 }
 
-// TOTPOutcome is what the results of the tools that return a code share.
-type TOTPOutcome struct {
+// totpOutcome is what the results of the tools that return a code share.
+type totpOutcome struct {
 	tool.ActedFor
-	Status     CredentialStatus `json:"status" jsonschema:"enum=found,enum=ambiguous"`
+	Status     credentialStatus `json:"status" jsonschema:"enum=found,enum=ambiguous"`
 	Domain     string           `json:"domain"`
 	Username   string           `json:"username,omitempty"`
-	Candidates []TOTPAccount    `json:"candidates,omitempty" jsonschema_description:"When the domain has several accounts: call again with one of their usernames."`
+	Candidates []totpAccount    `json:"candidates,omitempty" jsonschema_description:"When the domain has several accounts: call again with one of their usernames."`
 }
 
 // outcome fills what does not depend on the code. With several entries it is
 // the whole result.
-func (l totpLookup) outcome(found []totpEntry) TOTPOutcome {
-	o := TOTPOutcome{ActedFor: tool.Acted(l.resolved), Status: CredentialFound, Domain: l.domain}
+func (l totpLookup) outcome(found []totpEntry) totpOutcome {
+	o := totpOutcome{ActedFor: tool.Acted(l.resolved), Status: credentialFound, Domain: l.domain}
 	if len(found) == 1 {
 		o.Username = found[0].Username
 		return o
 	}
-	o.Status = CredentialAmbiguous
+	o.Status = credentialAmbiguous
 	for _, e := range found {
-		o.Candidates = append(o.Candidates, e.TOTPAccount)
+		o.Candidates = append(o.Candidates, e.totpAccount)
 	}
 	return o
 }

@@ -11,27 +11,25 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// UseBackupCodeResult is the result of use_backup_code.
-type UseBackupCodeResult struct {
-	TOTPOutcome
+type useBackupCodeResult struct {
+	totpOutcome
 	Code      string `json:"code,omitempty" jsonschema_description:"As it is to be typed. It is no longer stored."`
 	Remaining int    `json:"remaining" jsonschema_description:"How many unused codes are left."`
 }
 
-// Summary implements Result.
-func (r UseBackupCodeResult) Summary() string {
-	if r.Status == CredentialAmbiguous {
+func (r useBackupCodeResult) Summary() string {
+	if r.Status == credentialAmbiguous {
 		return fmt.Sprintf("%d accounts have backup codes for %s; call again with one of their usernames.", len(r.Candidates), r.Domain)
 	}
 	return fmt.Sprintf("A backup code for %s; %d left.", r.Domain, r.Remaining)
 }
 
-func showsBackupCode(p TOTPArguments) string {
+func showsBackupCode(p totpArguments) string {
 	return "a backup code for " + tool.Shown(p.Domain) + ", and deletes it from the store"
 }
 
-func (h *handlers) useBackupCode(ctx context.Context, call tool.Call, p TOTPArguments) (UseBackupCodeResult, error) {
-	var none UseBackupCodeResult
+func (h *handlers) useBackupCode(ctx context.Context, call tool.Call, p totpArguments) (useBackupCodeResult, error) {
+	var none useBackupCodeResult
 	l, err := h.lookup(ctx, call, p)
 	if err != nil {
 		return none, err
@@ -41,7 +39,7 @@ func (h *handlers) useBackupCode(ctx context.Context, call tool.Call, p TOTPArgu
 		return none, err
 	}
 	defer unlock()
-	found := []totpEntry{{TOTPAccount: TOTPAccount{l.domain, l.username}}}
+	found := []totpEntry{{totpAccount: totpAccount{l.domain, l.username}}}
 	if l.username == "" || len(keys.backups(found[0].name())) == 0 {
 		if found, err = l.entries(ctx, keys, otpauth.BackupPrefix); err != nil {
 			return none, err
@@ -50,8 +48,8 @@ func (h *handlers) useBackupCode(ctx context.Context, call tool.Call, p TOTPArgu
 	if len(found) == 0 {
 		return none, noBackups()
 	}
-	r := UseBackupCodeResult{TOTPOutcome: l.outcome(found)}
-	if r.Status == CredentialAmbiguous {
+	r := useBackupCodeResult{totpOutcome: l.outcome(found)}
+	if r.Status == credentialAmbiguous {
 		return r, nil
 	}
 	r.Code, r.Remaining, err = takeBackup(ctx, l.scope, keys.backups(found[0].name()))

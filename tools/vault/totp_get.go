@@ -18,29 +18,27 @@ import (
 // With less, there is no time to type it.
 const shortestLife = 4 * time.Second
 
-// GetTOTPResult is the result of get_totp.
-type GetTOTPResult struct {
-	TOTPOutcome
+type getTOTPResult struct {
+	totpOutcome
 	Code        string `json:"code,omitempty" jsonschema_description:"As it is to be typed."`
 	SecondsLeft int    `json:"seconds_left,omitempty" jsonschema_description:"For how long the code is valid."`
 	Period      int64  `json:"period,omitempty" jsonschema_description:"Seconds from one code to the next."`
 	WaitedMS    int64  `json:"waited_ms,omitempty" jsonschema_description:"How long this call waited for the code to become valid."`
 }
 
-// Summary implements Result.
-func (r GetTOTPResult) Summary() string {
-	if r.Status == CredentialAmbiguous {
+func (r getTOTPResult) Summary() string {
+	if r.Status == credentialAmbiguous {
 		return fmt.Sprintf("%d accounts have a TOTP seed for %s; call again with one of their usernames.", len(r.Candidates), r.Domain)
 	}
 	return fmt.Sprintf("A code for %s, valid for %d s.", r.Domain, r.SecondsLeft)
 }
 
-func showsCode(p TOTPArguments) string {
+func showsCode(p totpArguments) string {
 	return "a current authenticator code for " + tool.Shown(p.Domain)
 }
 
-func (h *handlers) getTOTP(ctx context.Context, call tool.Call, p TOTPArguments) (GetTOTPResult, error) {
-	var none GetTOTPResult
+func (h *handlers) getTOTP(ctx context.Context, call tool.Call, p totpArguments) (getTOTPResult, error) {
+	var none getTOTPResult
 	l, err := h.lookup(ctx, call, p)
 	if err != nil {
 		return none, err
@@ -49,8 +47,8 @@ func (h *handlers) getTOTP(ctx context.Context, call tool.Call, p TOTPArguments)
 	if err != nil {
 		return none, err
 	}
-	r := GetTOTPResult{TOTPOutcome: l.outcome(found)}
-	if r.Status == CredentialAmbiguous {
+	r := getTOTPResult{totpOutcome: l.outcome(found)}
+	if r.Status == credentialAmbiguous {
 		return r, nil
 	}
 	a, err := otpauth.Stored(found[0].stored)
@@ -69,7 +67,7 @@ func (h *handlers) getTOTP(ctx context.Context, call tool.Call, p TOTPArguments)
 // seeds returns the seeds that the lookup can mean: at least one, or not_found.
 func (l totpLookup) seeds(ctx context.Context) ([]totpEntry, error) {
 	if l.username != "" {
-		of := TOTPAccount{l.domain, l.username}
+		of := totpAccount{l.domain, l.username}
 		stored, err := l.scope.Secret(ctx, of.seedKey())
 		if err == nil {
 			return []totpEntry{{of, of.seedKey(), stored}}, nil

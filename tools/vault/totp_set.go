@@ -14,8 +14,7 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// SetTOTPParams are the arguments of set_totp.
-type SetTOTPParams struct {
+type setTOTPParams struct {
 	tool.IdentityArgument
 	Domain      string   `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"The site that asks for the codes, as a domain or URL."`
 	Username    string   `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"The account there. Left out, it is that of the identity's only credential for the site, else the one in the URI."`
@@ -30,10 +29,9 @@ type SetTOTPParams struct {
 	IfExists    string   `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace,default=error" jsonschema_description:"What to do when other values are stored for the account: error (default) or replace them."`
 }
 
-// SetTOTPResult is the result of set_totp.
-type SetTOTPResult struct {
+type setTOTPResult struct {
 	tool.ActedFor
-	TOTPAccount
+	totpAccount
 	Stored      bool   `json:"stored" jsonschema_description:"Whether get_totp can give codes for the account."`
 	Digits      int    `json:"digits,omitempty"`
 	Period      int64  `json:"period,omitempty" jsonschema_description:"Seconds."`
@@ -41,8 +39,7 @@ type SetTOTPResult struct {
 	BackupCodes int    `json:"backup_codes" jsonschema_description:"How many backup codes were stored by this call."`
 }
 
-// Summary implements Result.
-func (r SetTOTPResult) Summary() string {
+func (r setTOTPResult) Summary() string {
 	if r.Digits == 0 {
 		return fmt.Sprintf("Stored %d backup codes for %s.", r.BackupCodes, r.Domain)
 	}
@@ -51,7 +48,7 @@ func (r SetTOTPResult) Summary() string {
 
 // authenticator returns what the arguments describe; nil when there are only
 // backup codes.
-func (p SetTOTPParams) authenticator(domain string) (*otpauth.Authenticator, error) {
+func (p setTOTPParams) authenticator(domain string) (*otpauth.Authenticator, error) {
 	given := 0
 	for _, v := range []string{p.OtpauthURI, p.Seed, p.QRPNG} {
 		if v != "" {
@@ -91,7 +88,7 @@ func (p SetTOTPParams) authenticator(domain string) (*otpauth.Authenticator, err
 }
 
 // codes returns the backup codes, checked and without the blanks around them.
-func (p SetTOTPParams) codes() ([]string, error) {
+func (p setTOTPParams) codes() ([]string, error) {
 	out := make([]string, len(p.BackupCodes))
 	for i, code := range p.BackupCodes {
 		out[i] = strings.TrimSpace(code)
@@ -109,8 +106,8 @@ func (p SetTOTPParams) codes() ([]string, error) {
 	return out, nil
 }
 
-func (h *handlers) setTOTP(ctx context.Context, call tool.Call, p SetTOTPParams) (SetTOTPResult, error) {
-	var none SetTOTPResult
+func (h *handlers) setTOTP(ctx context.Context, call tool.Call, p setTOTPParams) (setTOTPResult, error) {
+	var none setTOTPResult
 	domain, err := tool.RegistrableDomain("domain", p.Domain)
 	if err := tool.FirstProblem(err, tool.CheckLine("username", p.Username)); err != nil {
 		return none, err
@@ -140,7 +137,7 @@ func (h *handlers) setTOTP(ctx context.Context, call tool.Call, p SetTOTPParams)
 	if err != nil {
 		return none, err
 	}
-	r := SetTOTPResult{ActedFor: tool.Acted(resolved), TOTPAccount: of, BackupCodes: len(codes), Stored: a != nil || slices.Contains(keys, of.seedKey())}
+	r := setTOTPResult{ActedFor: tool.Acted(resolved), totpAccount: of, BackupCodes: len(codes), Stored: a != nil || slices.Contains(keys, of.seedKey())}
 	if a != nil {
 		r.Digits, r.Period, r.Algorithm = a.Digits, a.Period, a.Algorithm.String()
 	}
@@ -153,8 +150,8 @@ func (h *handlers) setTOTP(ctx context.Context, call tool.Call, p SetTOTPParams)
 }
 
 // account returns the account that the seed belongs to.
-func (p SetTOTPParams) account(ctx context.Context, scope *ravi.Scope, domain string, a *otpauth.Authenticator) (TOTPAccount, error) {
-	of := TOTPAccount{domain, p.Username}
+func (p setTOTPParams) account(ctx context.Context, scope *ravi.Scope, domain string, a *otpauth.Authenticator) (totpAccount, error) {
+	of := totpAccount{domain, p.Username}
 	if p.Username != "" {
 		return of, nil
 	}
@@ -173,7 +170,7 @@ func (p SetTOTPParams) account(ctx context.Context, scope *ravi.Scope, domain st
 
 // checkStored refuses to write over other values, unless that is wanted. It
 // reports whether the very same seed is stored already.
-func (p SetTOTPParams) checkStored(ctx context.Context, scope *ravi.Scope, keys totpKeys, of TOTPAccount, a *otpauth.Authenticator) (same bool, err error) {
+func (p setTOTPParams) checkStored(ctx context.Context, scope *ravi.Scope, keys totpKeys, of totpAccount, a *otpauth.Authenticator) (same bool, err error) {
 	if a != nil && slices.Contains(keys, of.seedKey()) {
 		stored, err := scope.Secret(ctx, of.seedKey())
 		if err != nil && !errors.Is(err, ravi.ErrLocked) && !errors.Is(err, ravi.ErrNotFound) {
@@ -199,7 +196,7 @@ func storedConflict(message string) error {
 }
 
 // storeBackups puts codes in place of those that are stored; none leaves those.
-func storeBackups(ctx context.Context, scope *ravi.Scope, keys totpKeys, of TOTPAccount, codes []string) error {
+func storeBackups(ctx context.Context, scope *ravi.Scope, keys totpKeys, of totpAccount, codes []string) error {
 	if len(codes) == 0 {
 		return nil
 	}

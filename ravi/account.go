@@ -19,15 +19,10 @@ type User struct {
 // UnmarshalJSON reads a user leniently.
 func (u *User) UnmarshalJSON(data []byte) error {
 	type plain User
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		ID looseInt `json:"id"`
-	}{plain: (*plain)(u)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	u.ID = int64(aux.ID)
-	return nil
+		ID *looseInt `json:"id"`
+	}{(*plain)(u), (*looseInt)(&u.ID)})
 }
 
 // User returns the account that the credential belongs to.
@@ -64,17 +59,10 @@ type Domain struct {
 // UnmarshalJSON reads a domain leniently.
 func (d *Domain) UnmarshalJSON(data []byte) error {
 	type plain Domain
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		IsPlatform looseBool `json:"is_platform"`
-		IsVerified looseBool `json:"is_verified"`
-		Created    looseTime `json:"created_dt"`
-	}{plain: (*plain)(d)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	d.IsPlatform, d.IsVerified, d.Created = bool(aux.IsPlatform), bool(aux.IsVerified), aux.Created.Time
-	return nil
+		Created *looseTime `json:"created_dt"`
+	}{(*plain)(d), (*looseTime)(&d.Created)})
 }
 
 // Domains returns the domains of the account.
@@ -95,25 +83,17 @@ type IdentityKey struct {
 // UnmarshalJSON reads a key leniently.
 func (k *IdentityKey) UnmarshalJSON(data []byte) error {
 	type plain IdentityKey
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		Key looseText `json:"key"`
-	}{plain: (*plain)(k)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	k.Key = secret.New(string(aux.Key))
-	return nil
+		Key *looseSecret `json:"key"`
+	}{(*plain)(k), (*looseSecret)(&k.Key)})
 }
 
 // MintIdentityKey makes a new API key for an identity, with a management key
 // (era 3 and later). It is never repeated, since every key made stays valid.
 // Scopes do this by themselves where they must; this is for a login.
 func (c *Client) MintIdentityKey(ctx context.Context, identityUUID, label string) (*IdentityKey, error) {
-	return c.mint(ctx, "mint identity key", "/api/auth/keys/identity/", struct {
-		IdentityUUID string `json:"identity_uuid"`
-		Label        string `json:"label"`
-	}{identityUUID, label})
+	return c.mint(ctx, "mint identity key", "/api/auth/keys/identity/", map[string]string{"identity_uuid": identityUUID, "label": label})
 }
 
 // IdentityKeys returns the API keys of the identity, without the keys themselves.
@@ -139,9 +119,7 @@ func (c *Client) keysOf(ctx context.Context, k call) ([]IdentityKey, error) {
 
 // MintManagementKey makes a new API key for the account. It is never repeated.
 func (c *Client) MintManagementKey(ctx context.Context, label string) (*IdentityKey, error) {
-	return c.mint(ctx, "mint management key", "/api/auth/keys/management/", struct {
-		Label string `json:"label"`
-	}{label})
+	return c.mint(ctx, "mint management key", "/api/auth/keys/management/", map[string]string{"label": label})
 }
 
 func (c *Client) mint(ctx context.Context, op, route string, body any) (*IdentityKey, error) {

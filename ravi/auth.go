@@ -132,9 +132,7 @@ func (c *Client) StartLogin(ctx context.Context) (*DeviceCode, error) {
 //
 // Errors: ErrLoginPending, ErrLoginExpired, ErrLoginDenied.
 func (c *Client) PollLogin(ctx context.Context, d *DeviceCode) (*Login, error) {
-	k := call{op: "wait for login", method: http.MethodPost, route: deviceTokenRoute, who: asAnonymous, body: struct {
-		DeviceCode string `json:"device_code"`
-	}{d.device.Reveal()}}
+	k := call{op: "wait for login", method: http.MethodPost, route: deviceTokenRoute, who: asAnonymous, body: secretField("device_code", d.device)}
 	l, err := one[Login](ctx, c, k)
 	if err == nil && l.AccessToken.Empty() && l.ManagementKey.Empty() && l.IdentityKey.Empty() {
 		return nil, malformed(k.op)
@@ -151,11 +149,7 @@ func (c *Client) WaitLogin(ctx context.Context, d *DeviceCode) (*Login, error) {
 	end := time.Now().Add(d.ExpiresIn)
 	interval := d.Interval
 	for {
-		timer := time.NewTimer(interval)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep(ctx, interval) {
 			return nil, &Error{Op: "wait for login", Kind: ErrUnavailable, Cause: context.Cause(ctx)}
 		}
 		l, err := c.PollLogin(ctx, d)
@@ -199,9 +193,7 @@ func (c *Client) Logout(ctx context.Context) error {
 
 // BindIdentity mints a token pair that is good for one identity only (era 2).
 func (c *Client) BindIdentity(ctx context.Context, identityUUID string) (config.Tokens, error) {
-	k := call{op: "bind identity", method: http.MethodPost, route: "/api/auth/bind-identity/", who: asAccount, body: struct {
-		Identity string `json:"identity"`
-	}{identityUUID}}
+	k := call{op: "bind identity", method: http.MethodPost, route: "/api/auth/bind-identity/", who: asAccount, body: map[string]string{"identity": identityUUID}}
 	got, err := one[refreshAnswer](ctx, c, k)
 	if err != nil {
 		return config.Tokens{}, err

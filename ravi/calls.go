@@ -23,18 +23,16 @@ type Call struct {
 // UnmarshalJSON reads a call leniently.
 func (c *Call) UnmarshalJSON(data []byte) error {
 	type plain Call
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		ID       looseInt  `json:"id"`
-		Answered looseTime `json:"answered_at"`
-		Ended    looseTime `json:"ended_at"`
-		Created  looseTime `json:"created_dt"`
-	}{plain: (*plain)(c)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	c.ID, c.Answered, c.Ended, c.Created = int64(aux.ID), aux.Answered.Time, aux.Ended.Time, aux.Created.Time
-	return nil
+		ID       *looseInt  `json:"id"`
+		Answered *looseTime `json:"answered_at"`
+		Ended    *looseTime `json:"ended_at"`
+		Created  *looseTime `json:"created_dt"`
+	}{
+		(*plain)(c), (*looseInt)(&c.ID), (*looseTime)(&c.Answered), (*looseTime)(&c.Ended),
+		(*looseTime)(&c.Created),
+	})
 }
 
 // Utterance is one line of a call's transcript.
@@ -51,26 +49,18 @@ type Utterance struct {
 // UnmarshalJSON reads an utterance leniently.
 func (u *Utterance) UnmarshalJSON(data []byte) error {
 	type plain Utterance
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		ID       looseInt  `json:"id"`
-		IsFinal  looseBool `json:"is_final"`
-		Occurred looseTime `json:"occurred_at"`
-	}{plain: (*plain)(u)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	u.ID, u.IsFinal, u.Occurred = int64(aux.ID), bool(aux.IsFinal), aux.Occurred.Time
-	return nil
+		ID       *looseInt  `json:"id"`
+		Occurred *looseTime `json:"occurred_at"`
+	}{(*plain)(u), (*looseInt)(&u.ID), (*looseTime)(&u.Occurred)})
 }
 
 // StartCall calls a number in E.164 from the identity's. It is never repeated.
 //
 // Errors: ErrUnsupported before era 4.
 func (s *Scope) StartCall(ctx context.Context, to string) (*Call, error) {
-	return sent[Call](ctx, s.c, s.post("start call", "/api/calls/start/", struct {
-		To string `json:"to_number"`
-	}{to}))
+	return sent[Call](ctx, s.c, s.post("start call", "/api/calls/start/", map[string]string{"to_number": to}))
 }
 
 // Calls returns the identity's calls.

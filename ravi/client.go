@@ -100,7 +100,7 @@ type Client struct {
 	cancel context.CancelFunc
 
 	keys        atomic.Pointer[seal.Keys] // the account's, if known
-	sealing     atomic.Pointer[sealing]   // how to write encrypted fields, once known
+	sealing     atomic.Pointer[seal.Keys] // to write encrypted fields with, once known; without a key they stay plain
 	secretsPath atomic.Pointer[string]    // "/api/secrets/" or "/api/vault/", once known
 
 	clockAhead atomic.Int64 // nanoseconds that Ravi's clock is ahead of the local one

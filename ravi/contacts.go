@@ -27,18 +27,12 @@ func (c *Contact) valid() bool { return c.UUID != "" }
 // UnmarshalJSON reads a contact leniently.
 func (c *Contact) UnmarshalJSON(data []byte) error {
 	type plain Contact
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		IsTrusted looseBool `json:"is_trusted"`
-		Last      looseTime `json:"last_interaction_dt"`
-		Created   looseTime `json:"created_dt"`
-		Updated   looseTime `json:"updated_dt"`
-	}{plain: (*plain)(c)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	c.IsTrusted, c.Last, c.Created, c.Updated = bool(aux.IsTrusted), aux.Last.Time, aux.Created.Time, aux.Updated.Time
-	return nil
+		Last    *looseTime `json:"last_interaction_dt"`
+		Created *looseTime `json:"created_dt"`
+		Updated *looseTime `json:"updated_dt"`
+	}{(*plain)(c), (*looseTime)(&c.Last), (*looseTime)(&c.Created), (*looseTime)(&c.Updated)})
 }
 
 // ContactFields are the fields of a contact that can be written. Nil fields are

@@ -167,21 +167,12 @@ func (c claims) life() time.Duration {
 	return time.Duration((c.Expires - c.Issued) * float64(time.Second))
 }
 
-// refreshBody is what the refresh endpoint takes.
-func refreshBody(refresh secret.Secret) any {
-	return struct {
-		Refresh string `json:"refresh"`
-	}{refresh.Reveal()}
+// secretField is the body of a request with one field.
+func secretField(name string, value secret.Secret) map[string]string {
+	return map[string]string{name: value.Reveal()}
 }
 
-// tokenBody is what the verification of an SSO token takes.
-func tokenBody(token secret.Secret) any {
-	return struct {
-		Token string `json:"token"`
-	}{token.Reveal()}
-}
-
-// refreshAnswer is what it returns. The refresh token may rotate.
+// refreshAnswer is what a refresh returns. The refresh token may rotate.
 type refreshAnswer struct {
 	Access  secret.Secret `json:"access"`
 	Refresh secret.Secret `json:"refresh"`

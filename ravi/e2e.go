@@ -92,12 +92,6 @@ func (c *Client) RegisterEncryption(ctx context.Context, pin, salt []byte) (priv
 	return keys.Private(), keys.Public(), nil
 }
 
-// sealing is how to write the encrypted fields of an account.
-type sealing struct {
-	keys  seal.Keys
-	plain bool
-}
-
 // seal returns a value as it goes to Ravi: sealed for an account with keys,
 // plain for one without. The empty value stays empty.
 func (c *Client) seal(ctx context.Context, v secret.Secret) (string, error) {
@@ -107,35 +101,33 @@ func (c *Client) seal(ctx context.Context, v secret.Secret) (string, error) {
 	if keys := c.keys.Load(); keys != nil {
 		return keys.Seal(v)
 	}
-	how := c.sealing.Load()
-	if how == nil {
-		var err error
-		if how, err = c.learnSealing(ctx); err != nil {
+	keys := c.sealing.Load()
+	if keys == nil {
+		learned, err := c.learnSealing(ctx)
+		if err != nil {
 			return "", err
 		}
-		c.sealing.Store(how)
+		keys = &learned
+		c.sealing.Store(keys)
 	}
-	if how.plain {
+	if !keys.CanSeal() {
 		return v.Reveal(), nil
 	}
-	return how.keys.Seal(v)
+	return keys.Seal(v)
 }
 
-// learnSealing asks Ravi whether the account has keys. The public one is enough
-// to write, though not to read what was written.
-func (c *Client) learnSealing(ctx context.Context) (*sealing, error) {
+// learnSealing asks Ravi for the account's public key, which is enough to write,
+// though not to read what was written. An account that encrypts nothing has none.
+func (c *Client) learnSealing(ctx context.Context) (seal.Keys, error) {
 	m, err := c.EncryptionMetadata(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if m == nil || m.PublicKey == "" {
-		return &sealing{plain: true}, nil
+	if err != nil || m == nil {
+		return seal.Keys{}, err
 	}
 	keys, err := seal.ParseKeys(secret.Secret{}, secret.New(m.PublicKey))
 	if err != nil {
-		return nil, malformed("get encryption metadata")
+		return seal.Keys{}, malformed("get encryption metadata")
 	}
-	return &sealing{keys: keys}, nil
+	return keys, nil
 }
 
 // open returns the plain value of a field, or the field as it is and false when
@@ -144,15 +136,12 @@ func (c *Client) open(v string) (secret.Secret, bool) {
 	if !seal.Is(v) || c.creds.Plaintext {
 		return secret.New(v), true
 	}
-	keys := c.keys.Load()
-	if keys == nil {
-		return secret.New(v), false
+	if keys := c.keys.Load(); keys != nil {
+		if opened, err := keys.Open(v); err == nil {
+			return opened, true
+		}
 	}
-	opened, err := keys.Open(v)
-	if err != nil {
-		return secret.New(v), false
-	}
-	return opened, true
+	return secret.New(v), false
 }
 
 // openText opens fields in place and reports whether all of them are plain now.

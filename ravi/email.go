@@ -120,31 +120,21 @@ func one[T any](ctx context.Context, c *Client, k call) (*T, error) {
 // UnmarshalJSON reads an address leniently.
 func (a *EmailAddress) UnmarshalJSON(data []byte) error {
 	type plain EmailAddress
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		ID      looseInt  `json:"id"`
-		Created looseTime `json:"created_dt"`
-	}{plain: (*plain)(a)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	a.ID, a.Created = int64(aux.ID), aux.Created.Time
-	return nil
+		ID      *looseInt  `json:"id"`
+		Created *looseTime `json:"created_dt"`
+	}{(*plain)(a), (*looseInt)(&a.ID), (*looseTime)(&a.Created)})
 }
 
 // UnmarshalJSON reads a thread leniently.
 func (t *EmailThread) UnmarshalJSON(data []byte) error {
 	type plain EmailThread
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		Latest looseTime `json:"latest_message_dt"`
-		Oldest looseTime `json:"oldest_message_dt"`
-	}{plain: (*plain)(t)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	t.Latest, t.Oldest = aux.Latest.Time, aux.Oldest.Time
-	return nil
+		Latest *looseTime `json:"latest_message_dt"`
+		Oldest *looseTime `json:"oldest_message_dt"`
+	}{(*plain)(t), (*looseTime)(&t.Latest), (*looseTime)(&t.Oldest)})
 }
 
 // UnmarshalJSON reads a thread leniently.
@@ -156,19 +146,15 @@ func (t *EmailThreadDetail) UnmarshalJSON(data []byte) error {
 // UnmarshalJSON reads an email leniently: an id may be a string, cc an array.
 func (m *EmailMessage) UnmarshalJSON(data []byte) error {
 	type plain EmailMessage
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		ID      looseInt  `json:"id"`
-		To      looseText `json:"to_email"`
-		CC      looseText `json:"cc"`
-		ReplyTo looseText `json:"reply_to"`
-		IsRead  looseBool `json:"is_read"`
-		Created looseTime `json:"created_dt"`
-	}{plain: (*plain)(m)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	m.ID, m.To, m.CC, m.ReplyTo = int64(aux.ID), string(aux.To), string(aux.CC), string(aux.ReplyTo)
-	m.IsRead, m.Created = bool(aux.IsRead), aux.Created.Time
-	return nil
+		ID      *looseInt  `json:"id"`
+		To      *looseText `json:"to_email"`
+		CC      *looseText `json:"cc"`
+		ReplyTo *looseText `json:"reply_to"`
+		Created *looseTime `json:"created_dt"`
+	}{
+		(*plain)(m), (*looseInt)(&m.ID), (*looseText)(&m.To), (*looseText)(&m.CC),
+		(*looseText)(&m.ReplyTo), (*looseTime)(&m.Created),
+	})
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"ravi-mcp/ravi/config"
-	"ravi-mcp/ravi/secret"
 )
 
 // NewIdentity is what CreateIdentity asks for.
@@ -104,8 +103,10 @@ func (id *Identity) HasAddress(email string) bool {
 //
 // Errors: ErrForbidden with an identity key, where Ravi does not let it list.
 func (c *Client) Identities(ctx context.Context) ([]Identity, error) {
-	return list[Identity](ctx, c, call{op: "list identities", method: http.MethodGet, route: "/api/identities/", who: asAccount})
+	return list[Identity](ctx, c, identitiesCall)
 }
+
+var identitiesCall = call{op: "list identities", method: http.MethodGet, route: "/api/identities/", who: asAccount}
 
 // Identity returns one identity. Where Ravi lacks the route, or refuses it to
 // an identity key, the identity is taken from the list, or put together from
@@ -117,10 +118,8 @@ func (c *Client) Identity(ctx context.Context, uuid string) (*Identity, error) {
 	if _, bound := c.Bound(); bound {
 		return c.boundIdentity(ctx, uuid)
 	}
-	found, err := send[Identity](ctx, c, call{
-		op: "get identity", method: http.MethodGet, route: "/api/identities/{uuid}/", args: []string{uuid}, who: asAccount,
-	})
-	if err == nil && found != nil && strings.EqualFold(found.UUID, uuid) || err != nil && !errors.Is(err, ErrUnsupported) {
+	found, err := c.getIdentity(ctx, uuid)
+	if found != nil || err != nil && !errors.Is(err, ErrUnsupported) {
 		return found, err
 	}
 	all, err := c.Identities(ctx)
@@ -135,6 +134,19 @@ func (c *Client) Identity(ctx context.Context, uuid string) (*Identity, error) {
 	return nil, &Error{Op: "get identity", Kind: ErrNotFound}
 }
 
+// getIdentity asks for one identity; nil when Ravi answers with another one.
+func (c *Client) getIdentity(ctx context.Context, uuid string) (*Identity, error) {
+	found, err := send[Identity](ctx, c, identityCall(http.MethodGet, "get identity", uuid))
+	if err != nil || found == nil || !strings.EqualFold(found.UUID, uuid) {
+		return nil, err
+	}
+	return found, nil
+}
+
+func identityCall(method, op, uuid string) call {
+	return call{op: op, method: method, route: "/api/identities/{uuid}/", args: []string{uuid}, who: asAccount}
+}
+
 // boundIdentity is Identity for a credential of one identity only.
 func (c *Client) boundIdentity(ctx context.Context, uuid string) (*Identity, error) {
 	own, err := c.BoundIdentity(ctx)
@@ -144,14 +156,9 @@ func (c *Client) boundIdentity(ctx context.Context, uuid string) (*Identity, err
 	if !strings.EqualFold(own, uuid) {
 		return nil, &Error{Op: "get identity", Kind: ErrWrongIdentity}
 	}
-	found, err := send[Identity](ctx, c, call{
-		op: "get identity", method: http.MethodGet, route: "/api/identities/{uuid}/", args: []string{uuid}, who: asAccount,
-	})
-	if err == nil && found != nil && strings.EqualFold(found.UUID, uuid) {
-		return found, nil
-	}
-	if err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnsupported) {
-		return nil, err
+	found, err := c.getIdentity(ctx, uuid)
+	if found != nil || err != nil && !cannotList(err) && !errors.Is(err, ErrNotFound) {
+		return found, err
 	}
 	id := &Identity{UUID: uuid, Name: c.creds.IdentityName}
 	address, err := c.Scope(uuid).Email(ctx)
@@ -196,19 +203,19 @@ var cannotTellIdentity = &Error{
 // that identity only, or tells in the list of keys.
 func (c *Client) identityOfKey(ctx context.Context) (string, error) {
 	own := &grant{bearer: c.creds.IdentityKey, origin: fromConfigured}
-	all, err := list[Identity](ctx, c, call{
-		op: "list identities", method: http.MethodGet, route: "/api/identities/", who: asAccount, with: own,
-	})
+	k := identitiesCall
+	k.with = own
+	all, err := list[Identity](ctx, c, k)
 	if err == nil && len(all) == 1 {
 		return all[0].UUID, nil
 	}
-	if err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrUnsupported) {
+	if err != nil && !cannotList(err) {
 		return "", err
 	}
 	keys, err := list[IdentityKey](ctx, c, call{
 		op: "list identity keys", method: http.MethodGet, route: "/api/auth/keys/identity/", with: own,
 	})
-	if err != nil && !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrUnsupported) {
+	if err != nil && !cannotList(err) {
 		return "", err
 	}
 	uuid := ""
@@ -224,6 +231,11 @@ func (c *Client) identityOfKey(ctx context.Context) (string, error) {
 	return uuid, nil
 }
 
+// cannotList tells a refusal to this kind of credential from a failure.
+func cannotList(err error) bool {
+	return errors.Is(err, ErrForbidden) || errors.Is(err, ErrUnsupported)
+}
+
 // IdentityUpdate changes an identity; nil fields stay as they are.
 type IdentityUpdate struct {
 	Name *string `json:"name,omitempty"`
@@ -232,7 +244,8 @@ type IdentityUpdate struct {
 // UpdateIdentity changes an identity: by PATCH, or by PUT where Ravi knows only
 // that (docs/ravi-api.md#contradictions).
 func (c *Client) UpdateIdentity(ctx context.Context, uuid string, u IdentityUpdate) (*Identity, error) {
-	k := call{op: "update identity", method: http.MethodPatch, route: "/api/identities/{uuid}/", args: []string{uuid}, body: u, who: asAccount}
+	k := identityCall(http.MethodPatch, "update identity", uuid)
+	k.body = u
 	updated, err := send[Identity](ctx, c, k)
 	if statusOf(err) == http.StatusMethodNotAllowed {
 		k.method = http.MethodPut
@@ -250,7 +263,7 @@ func (c *Client) UpdateIdentity(ctx context.Context, uuid string, u IdentityUpda
 // Errors: ErrNotFound; ErrUnsupported where this Ravi does not delete
 // identities (405, or 404 for one that is still listed).
 func (c *Client) DeleteIdentity(ctx context.Context, uuid string) error {
-	_, err := c.do(ctx, call{op: "delete identity", method: http.MethodDelete, route: "/api/identities/{uuid}/", args: []string{uuid}, who: asAccount})
+	_, err := c.do(ctx, identityCall(http.MethodDelete, "delete identity", uuid))
 	if err == nil {
 		c.auth.deleted(uuid)
 		return nil
@@ -263,7 +276,10 @@ func (c *Client) DeleteIdentity(ctx context.Context, uuid string) error {
 		return err
 	}
 	if slices.ContainsFunc(all, func(id Identity) bool { return strings.EqualFold(id.UUID, uuid) }) {
-		return &Error{Op: "delete identity", Status: http.StatusNotFound, Kind: ErrUnsupported, Detail: "it lists the identity and does not delete it"}
+		return &Error{
+			Op: "delete identity", Status: http.StatusNotFound, Kind: ErrUnsupported,
+			Detail: "it lists the identity and does not delete it",
+		}
 	}
 	c.auth.deleted(uuid)
 	return &Error{Op: "delete identity", Status: http.StatusNotFound, Kind: ErrNotFound}
@@ -291,17 +307,12 @@ func (c *Client) ProvisionPhone(ctx context.Context, uuid, country string) (*Ide
 // absent, times may be missing.
 func (id *Identity) UnmarshalJSON(data []byte) error {
 	type plain Identity
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		Created looseTime `json:"created_dt"`
-		Updated looseTime `json:"updated_dt"`
-		APIKey  looseText `json:"api_key"`
-	}{plain: (*plain)(id)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	id.Created, id.Updated, id.APIKey = aux.Created.Time, aux.Updated.Time, secret.New(string(aux.APIKey))
-	return nil
+		Created *looseTime   `json:"created_dt"`
+		Updated *looseTime   `json:"updated_dt"`
+		APIKey  *looseSecret `json:"api_key"`
+	}{(*plain)(id), (*looseTime)(&id.Created), (*looseTime)(&id.Updated), (*looseSecret)(&id.APIKey)})
 }
 
 // valid reports whether Ravi's answer is an identity at all.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"ravi-mcp/ravi/secret"
 )
 
 // Reading is lenient, because no source tells exactly what every Ravi sends:
@@ -38,7 +40,8 @@ func isFieldError(err error) bool {
 	return errors.As(err, &kind) && kind.Field != ""
 }
 
-// decodeObject is decode for types that shadow fields of themselves.
+// decodeObject is decode for types that shadow fields of themselves by pointers
+// of a lenient type to those fields.
 func decodeObject(data []byte, v any) error {
 	if trimmed := bytes.TrimSpace(data); len(trimmed) == 0 || trimmed[0] != '{' {
 		return errShape
@@ -48,14 +51,14 @@ func decodeObject(data []byte, v any) error {
 
 // looseTime reads the forms of a time that Django sends; anything else is the
 // zero time.
-type looseTime struct{ time.Time }
+type looseTime time.Time
 
 func (t *looseTime) UnmarshalJSON(data []byte) error {
-	t.Time = time.Time{}
+	*t = looseTime{}
 	text, _ := simpleString(data)
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", time.DateOnly} {
 		if parsed, err := time.Parse(layout, text); err == nil {
-			t.Time = parsed
+			*t = looseTime(parsed)
 			break
 		}
 	}
@@ -109,12 +112,14 @@ func simpleString(data []byte) (string, bool) {
 	return string(data[1 : len(data)-1]), true
 }
 
-// looseBool reads true and false; anything else is false.
-type looseBool bool
+// looseSecret reads what looseText reads.
+type looseSecret secret.Secret
 
-func (b *looseBool) UnmarshalJSON(data []byte) error {
-	*b = looseBool(string(data) == "true")
-	return nil
+func (s *looseSecret) UnmarshalJSON(data []byte) error {
+	var text looseText
+	err := text.UnmarshalJSON(data)
+	*s = looseSecret(secret.New(string(text)))
+	return err
 }
 
 // page is one answer of a list.

@@ -40,13 +40,17 @@ type pair struct {
 }
 
 func newPair(c *Client, access, refresh secret.Secret, expires time.Time, file string) *pair {
-	p := &pair{c: c, file: file, access: access, refresh: refresh, inFile: access}
+	return &pair{c: c, file: file, access: access, refresh: refresh, inFile: access, due: dueOf(access, expires)}
+}
+
+// dueOf returns when a token is to be refreshed, by its claims unless its expiry
+// is known.
+func dueOf(access secret.Secret, expires time.Time) time.Time {
 	claims := claimsOf(access)
 	if expires.IsZero() {
 		expires = claims.expiry()
 	}
-	p.due = dueAt(expires, claims.life())
-	return p
+	return dueAt(expires, claims.life())
 }
 
 // dueAt returns when a token that expires at a time is to be refreshed.
@@ -71,16 +75,12 @@ func (p *pair) token(ctx context.Context) secret.Secret {
 	if !stale || !canRefresh {
 		return access
 	}
-	if _, err := p.renew(ctx, access); err != nil {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.access.Equal(access) {
-			p.due = time.Now().Add(refreshPause)
-		}
-		return p.access
-	}
+	_, err := p.renew(ctx, access)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err != nil && p.access.Equal(access) {
+		p.due = time.Now().Add(refreshPause)
+	}
 	return p.access
 }
 
@@ -164,13 +164,8 @@ func (p *pair) changedTo(cur config.Credentials) bool {
 	if cur.AccessToken.Empty() || cur.AccessToken.Equal(p.inFile) {
 		return false
 	}
-	claims := claimsOf(cur.AccessToken)
-	expires := cur.ExpiresAt
-	if expires.IsZero() {
-		expires = claims.expiry()
-	}
 	p.access, p.refresh, p.inFile = cur.AccessToken, cur.RefreshToken, cur.AccessToken
-	p.due = dueAt(expires, claims.life())
+	p.due = dueOf(cur.AccessToken, cur.ExpiresAt)
 	return true
 }
 
@@ -192,10 +187,10 @@ func (p *pair) exchange(ctx context.Context) (config.Tokens, error) {
 	}
 	got, err := send[refreshAnswer](ctx, p.c, call{
 		op: "refresh the access token", method: http.MethodPost, route: "/api/auth/token/refresh/",
-		body: refreshBody(refresh), who: asAnonymous, repeat: true,
+		body: secretField("refresh", refresh), who: asAnonymous, repeat: true,
 	})
-	var failed *Error
-	if errors.As(err, &failed) && (failed.Status == 400 || failed.Status == 401 || failed.Status == 403) {
+	switch statusOf(err) {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 		p.mu.Lock()
 		p.refused = refresh
 		p.mu.Unlock()

@@ -36,7 +36,7 @@ func (w *wirePassword) entry(c *Client) (*PasswordEntry, bool) {
 	notes, okNotes := c.open(string(w.Notes))
 	return &PasswordEntry{
 		UUID: w.UUID, Domain: w.Domain, Username: username, Password: password, Notes: notes,
-		Created: w.Created.Time, Updated: w.Updated.Time,
+		Created: time.Time(w.Created), Updated: time.Time(w.Updated),
 	}, ok && okPassword && okNotes
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,11 +96,10 @@ func (c *Client) do(ctx context.Context, k call) (*answer, error) {
 		if err != nil {
 			return nil, withOp(err, k.op)
 		}
-		a, err := c.attempt(ctx, k, out, g, attempt)
-		if err == nil {
+		a, failed := c.attempt(ctx, k, out, g, attempt)
+		if failed == nil {
 			return a, nil
 		}
-		failed, _ := errors.AsType[*Error](err)
 		if renewals < 2 && k.with == nil && k.who != asAnonymous && (failed.Status == 401 || failed.Status == 403) {
 			again, err := c.auth.refused(ctx, &k, g, failed)
 			if err != nil {
@@ -164,7 +164,7 @@ func (c *Client) prepare(k call) (outgoing, error) {
 	return out, nil
 }
 
-func (c *Client) newRequest(ctx context.Context, k call, out outgoing, g grant) (*http.Request, error) {
+func (c *Client) newRequest(ctx context.Context, k call, out outgoing, g grant) (*http.Request, *Error) {
 	target := out.url
 	query := k.query
 	if g.query != "" {
@@ -194,13 +194,13 @@ func cloneQuery(q url.Values) url.Values {
 	return out
 }
 
-// attempt sends a call once. Its error is always an *Error.
-func (c *Client) attempt(ctx context.Context, k call, out outgoing, g grant, n int) (*answer, error) {
+// attempt sends a call once.
+func (c *Client) attempt(ctx context.Context, k call, out outgoing, g grant, n int) (*answer, *Error) {
 	limited, cancel := context.WithTimeout(ctx, c.conf.Timeout)
 	defer cancel()
-	req, err := c.newRequest(limited, k, out, g)
-	if err != nil {
-		return nil, err
+	req, failed := c.newRequest(limited, k, out, g)
+	if failed != nil {
+		return nil, failed
 	}
 	start := time.Now()
 	resp, err := c.http.Do(req)
@@ -252,12 +252,8 @@ func readBody(resp *http.Response, messages bool) ([]byte, error) {
 // holdsMessages reports whether the answers of a route hold texts that any sender
 // can send to an identity.
 func holdsMessages(route string) bool {
-	for _, prefix := range []string{"/api/email-inbox/", "/api/email-messages/", "/api/sms-inbox/", "/api/messages/"} {
-		if strings.HasPrefix(route, prefix) {
-			return true
-		}
-	}
-	return false
+	prefixes := []string{"/api/email-inbox/", "/api/email-messages/", "/api/sms-inbox/", "/api/messages/"}
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(route, prefix) })
 }
 
 func (c *Client) observe(ctx context.Context, k call, status int, start time.Time, attempt int) {
@@ -276,12 +272,12 @@ func noAnswer(ctx context.Context, op string, err error) *Error {
 		err = wrapped.Err
 	}
 	e := &Error{Op: op, Kind: ErrUnavailable, Cause: err}
-	var network *net.OpError
+	network, isNetwork := errors.AsType[*net.OpError](err)
 	switch {
 	case ctx.Err() != nil:
 		e.Cause, e.lost = context.Cause(ctx), true
 	case errors.Is(err, errTooLarge) || isCertificateError(err):
-	case errors.As(err, &network) && network.Op == "dial":
+	case isNetwork && network.Op == "dial":
 		e.unsent = true
 	default:
 		e.lost = true
@@ -291,8 +287,7 @@ func noAnswer(ctx context.Context, op string, err error) *Error {
 
 // withOp names the operation in an error of the authority.
 func withOp(err error, op string) error {
-	var e *Error
-	if errors.As(err, &e) && e.Op == "" {
+	if e, ok := errors.AsType[*Error](err); ok && e.Op == "" {
 		named := *e
 		named.Op = op
 		return &named

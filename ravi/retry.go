@@ -45,14 +45,7 @@ func (r *retry) wait(ctx context.Context, repeat bool, failed *Error) bool {
 		return false
 	}
 	r.budget -= delay
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return sleep(ctx, delay)
 }
 
 func (r *retry) next() time.Duration {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"ravi-mcp/ravi/secret"
 )
@@ -39,7 +41,7 @@ func (w *wireSecret) entry(c *Client) (*SecretEntry, bool) {
 	notes, okNotes := c.open(string(w.Notes))
 	return &SecretEntry{
 		UUID: w.UUID, Key: w.Key, Value: value, Notes: notes,
-		Created: w.Created.Time, Updated: w.Updated.Time,
+		Created: time.Time(w.Created), Updated: time.Time(w.Updated),
 	}, ok && okNotes
 }
 
@@ -77,7 +79,8 @@ func (s *Scope) secretsRoute(ctx context.Context) (string, error) {
 	return *s.c.secretsPath.Load(), nil
 }
 
-// findSecret returns the entry of a key; nil when there is none.
+// findSecret returns the entry of a key; nil when there is none. Unless it fails,
+// the path of the store is known.
 func (s *Scope) findSecret(ctx context.Context, key string) (*wireSecret, error) {
 	found, err := s.listSecrets(ctx, key)
 	if err != nil {
@@ -96,14 +99,13 @@ func (s *Scope) findSecret(ctx context.Context, key string) (*wireSecret, error)
 // and go on with letters, digits and underscores.
 func SecretKey(key string) (string, bool) {
 	key = strings.ToUpper(key)
-	for i, c := range []byte(key) {
-		letter := 'A' <= c && c <= 'Z'
-		if !letter && (i == 0 || c != '_' && (c < '0' || c > '9')) {
-			return "", false
-		}
+	if !secretKey.MatchString(key) {
+		return "", false
 	}
-	return key, key != "" && len(key) <= 255
+	return key, true
 }
+
+var secretKey = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,254}$`)
 
 func badKey(op string) error { return &Error{Op: op, Kind: ErrInvalid, Fields: []string{"key"}} }
 
@@ -115,7 +117,9 @@ func (s *Scope) Secrets(ctx context.Context) ([]SecretEntry, error) {
 	}
 	out := make([]SecretEntry, 0, len(found))
 	for _, w := range found {
-		out = append(out, SecretEntry{UUID: w.UUID, Key: w.Key, Created: w.Created.Time, Updated: w.Updated.Time})
+		w.Value, w.Notes = "", ""
+		entry, _ := w.entry(s.c)
+		out = append(out, *entry)
 	}
 	return out, nil
 }
@@ -162,19 +166,20 @@ func (s *Scope) SetSecret(ctx context.Context, key string, value, notes secret.S
 	if err := s.sealed(ctx, sealedField{&body.Value, &value}, sealedField{&body.Notes, nonEmpty(&notes)}); err != nil {
 		return nil, false, withOp(err, op)
 	}
+	createBody := body
+	createBody.Key = &key
 	for attempt := 1; ; attempt++ {
 		found, err := s.findSecret(ctx, key)
 		if err != nil {
 			return nil, false, err
 		}
-		var w *wireSecret
-		if found == nil {
-			w, err = s.createSecret(ctx, key, body)
-		} else {
-			w, err = s.patchSecret(ctx, found.UUID, body)
+		k := s.post("create secret", *s.c.secretsPath.Load(), createBody)
+		if found != nil {
+			k = s.patch("update secret", *s.c.secretsPath.Load()+"{uuid}/", body, found.UUID)
 		}
-		var failed *Error
-		if errors.As(err, &failed) && attempt < 3 && overtaken(failed, found == nil) && ctx.Err() == nil {
+		w, err := send[wireSecret](ctx, s.c, k)
+		failed, ok := errors.AsType[*Error](err)
+		if ok && attempt < 3 && overtaken(failed, found == nil) && ctx.Err() == nil {
 			continue
 		}
 		if err != nil {
@@ -182,7 +187,7 @@ func (s *Scope) SetSecret(ctx context.Context, key string, value, notes secret.S
 		}
 		entry := &SecretEntry{Key: key, Value: value, Notes: notes}
 		if w != nil {
-			entry.UUID, entry.Created, entry.Updated = w.UUID, w.Created.Time, w.Updated.Time
+			entry.UUID, entry.Created, entry.Updated = w.UUID, time.Time(w.Created), time.Time(w.Updated)
 			if opened, plain := w.entry(s.c); plain && notes.Empty() {
 				entry.Notes = opened.Notes
 			}
@@ -199,23 +204,6 @@ func overtaken(failed *Error, creating bool) bool {
 			failed.Status == http.StatusBadRequest && (slices.Contains(failed.Fields, "key") || slices.Contains(failed.Fields, "non_field_errors"))
 	}
 	return failed.Status == http.StatusNotFound
-}
-
-func (s *Scope) createSecret(ctx context.Context, key string, body secretBody) (*wireSecret, error) {
-	body.Key = &key
-	route, err := s.secretsRoute(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return send[wireSecret](ctx, s.c, s.post("create secret", route, body))
-}
-
-func (s *Scope) patchSecret(ctx context.Context, uuid string, body secretBody) (*wireSecret, error) {
-	route, err := s.secretsRoute(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return send[wireSecret](ctx, s.c, s.patch("update secret", route+"{uuid}/", body, uuid))
 }
 
 // SecretUpdate changes a secret. Nil fields stay as they are; an empty value
@@ -243,7 +231,11 @@ func (s *Scope) UpdateSecret(ctx context.Context, uuid string, u SecretUpdate) (
 	if err := s.sealed(ctx, sealedField{&body.Value, u.Value}, sealedField{&body.Notes, u.Notes}); err != nil {
 		return nil, withOp(err, op)
 	}
-	w, err := s.patchSecret(ctx, uuid, body)
+	route, err := s.secretsRoute(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w, err := send[wireSecret](ctx, s.c, s.patch(op, route+"{uuid}/", body, uuid))
 	if err == nil && (w == nil || w.UUID == "") {
 		return s.SecretByID(ctx, uuid)
 	}
@@ -283,11 +275,7 @@ func (s *Scope) TakeSecret(ctx context.Context, key string) (*SecretEntry, error
 	if err != nil {
 		return nil, withOp(err, op)
 	}
-	route, err := s.secretsRoute(ctx)
-	if err != nil {
-		return nil, err
-	}
-	k := s.call(http.MethodDelete, op, route+"{uuid}/", entry.UUID)
+	k := s.call(http.MethodDelete, op, *s.c.secretsPath.Load()+"{uuid}/", entry.UUID)
 	k.exact = true
 	if _, err := s.c.do(ctx, k); err != nil {
 		return nil, err
@@ -311,9 +299,5 @@ func (s *Scope) DeleteSecret(ctx context.Context, key string) error {
 	if found == nil {
 		return &Error{Op: op, Kind: ErrNotFound}
 	}
-	route, err := s.secretsRoute(ctx)
-	if err != nil {
-		return err
-	}
-	return s.remove(ctx, op, route+"{uuid}/", found.UUID)
+	return s.remove(ctx, op, *s.c.secretsPath.Load()+"{uuid}/", found.UUID)
 }

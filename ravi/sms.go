@@ -120,30 +120,20 @@ func (s *Scope) SendSMS(ctx context.Context, to, body string) (*SMSMessage, erro
 // UnmarshalJSON reads a phone number leniently.
 func (p *PhoneNumber) UnmarshalJSON(data []byte) error {
 	type plain PhoneNumber
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		ID      looseInt  `json:"id"`
-		Created looseTime `json:"created_dt"`
-	}{plain: (*plain)(p)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	p.ID, p.Created = int64(aux.ID), aux.Created.Time
-	return nil
+		ID      *looseInt  `json:"id"`
+		Created *looseTime `json:"created_dt"`
+	}{(*plain)(p), (*looseInt)(&p.ID), (*looseTime)(&p.Created)})
 }
 
 // UnmarshalJSON reads a conversation leniently.
 func (s *SMSConversation) UnmarshalJSON(data []byte) error {
 	type plain SMSConversation
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		Latest looseTime `json:"latest_message_dt"`
-	}{plain: (*plain)(s)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	s.Latest = aux.Latest.Time
-	return nil
+		Latest *looseTime `json:"latest_message_dt"`
+	}{(*plain)(s), (*looseTime)(&s.Latest)})
 }
 
 // UnmarshalJSON reads a conversation leniently.
@@ -155,15 +145,9 @@ func (s *SMSConversationDetail) UnmarshalJSON(data []byte) error {
 // UnmarshalJSON reads a text message leniently.
 func (m *SMSMessage) UnmarshalJSON(data []byte) error {
 	type plain SMSMessage
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		ID      looseInt  `json:"id"`
-		IsRead  looseBool `json:"is_read"`
-		Created looseTime `json:"created_dt"`
-	}{plain: (*plain)(m)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	m.ID, m.IsRead, m.Created = int64(aux.ID), bool(aux.IsRead), aux.Created.Time
-	return nil
+		ID      *looseInt  `json:"id"`
+		Created *looseTime `json:"created_dt"`
+	}{(*plain)(m), (*looseInt)(&m.ID), (*looseTime)(&m.Created)})
 }

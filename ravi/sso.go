@@ -17,15 +17,12 @@ type SSOToken struct {
 
 // UnmarshalJSON reads a token leniently.
 func (t *SSOToken) UnmarshalJSON(data []byte) error {
-	var aux struct {
-		Token     looseText `json:"token"`
-		ExpiresAt looseTime `json:"expires_at"`
-	}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	t.Token, t.ExpiresAt = secret.New(string(aux.Token)), aux.ExpiresAt.Time
-	return nil
+	type plain SSOToken
+	return decodeObject(data, &struct {
+		*plain
+		Token     *looseSecret `json:"token"`
+		ExpiresAt *looseTime   `json:"expires_at"`
+	}{(*plain)(t), (*looseSecret)(&t.Token), (*looseTime)(&t.ExpiresAt)})
 }
 
 // SSOToken returns a new single-sign-on token (era 3 and later). It needs the
@@ -59,15 +56,10 @@ type SSOIdentity struct {
 // UnmarshalJSON reads an identity leniently.
 func (i *SSOIdentity) UnmarshalJSON(data []byte) error {
 	type plain SSOIdentity
-	aux := struct {
+	return decodeObject(data, &struct {
 		*plain
-		Created looseTime `json:"created_at"`
-	}{plain: (*plain)(i)}
-	if err := decodeObject(data, &aux); err != nil {
-		return err
-	}
-	i.Created = aux.Created.Time
-	return nil
+		Created *looseTime `json:"created_at"`
+	}{(*plain)(i), (*looseTime)(&i.Created)})
 }
 
 // VerifySSO returns the identity that a token speaks for. It is
@@ -75,5 +67,8 @@ func (i *SSOIdentity) UnmarshalJSON(data []byte) error {
 //
 // Errors: ErrInvalid for a token that is unknown or has expired.
 func (c *Client) VerifySSO(ctx context.Context, token secret.Secret) (*SSOIdentity, error) {
-	return one[SSOIdentity](ctx, c, call{op: "verify SSO token", method: http.MethodPost, route: "/api/sso/verify/", body: tokenBody(token), who: asAnonymous, repeat: true})
+	return one[SSOIdentity](ctx, c, call{
+		op: "verify SSO token", method: http.MethodPost, route: "/api/sso/verify/",
+		body: secretField("token", token), who: asAnonymous, repeat: true,
+	})
 }

@@ -1,11 +1,13 @@
 package ravi
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -41,26 +43,25 @@ func statusError(k call, resp *http.Response, body []byte) *Error {
 	return e
 }
 
+var kinds = map[int]error{
+	http.StatusBadRequest:            ErrInvalid,
+	http.StatusUnprocessableEntity:   ErrInvalid,
+	http.StatusRequestEntityTooLarge: ErrInvalid,
+	http.StatusUnsupportedMediaType:  ErrInvalid,
+	http.StatusUnauthorized:          ErrUnauthorized,
+	http.StatusPaymentRequired:       ErrSubscriptionRequired,
+	http.StatusForbidden:             ErrForbidden,
+	http.StatusNotFound:              ErrNotFound,
+	http.StatusGone:                  ErrNotFound,
+	http.StatusMethodNotAllowed:      ErrUnsupported,
+	http.StatusNotAcceptable:         ErrUnsupported,
+	http.StatusNotImplemented:        ErrUnsupported,
+	http.StatusConflict:              ErrConflict,
+	http.StatusTooManyRequests:       ErrRateLimited,
+}
+
 func kindOf(status int) error {
-	switch status {
-	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
-		return ErrInvalid
-	case http.StatusUnauthorized:
-		return ErrUnauthorized
-	case http.StatusPaymentRequired:
-		return ErrSubscriptionRequired
-	case http.StatusForbidden:
-		return ErrForbidden
-	case http.StatusNotFound, http.StatusGone:
-		return ErrNotFound
-	case http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusNotImplemented:
-		return ErrUnsupported
-	case http.StatusConflict:
-		return ErrConflict
-	case http.StatusTooManyRequests:
-		return ErrRateLimited
-	}
-	return ErrUnavailable
+	return cmp.Or(kinds[status], ErrUnavailable)
 }
 
 // maxRetryAfter caps what a body or header may ask for, so that arithmetic on
@@ -91,19 +92,13 @@ func readErrorBody(body []byte) (fields []string, retryAfter time.Duration, isOb
 // nothing that a value could hide in.
 func isFieldName(name string) bool {
 	switch name {
-	case "detail", "code", "error", "error_description", "retry_after_seconds", "":
+	case "detail", "code", "error", "error_description", "retry_after_seconds":
 		return false
 	}
-	if len(name) > 32 {
-		return false
-	}
-	for _, c := range []byte(name) {
-		if c != '_' && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return true
+	return fieldName.MatchString(name)
 }
+
+var fieldName = regexp.MustCompile(`^[a-z_]{1,32}$`)
 
 // retryAfterHeader reads integer seconds, or a date.
 func retryAfterHeader(value string) time.Duration {

@@ -61,10 +61,9 @@ func (e *EventStream) connect(ctx context.Context) (*connection, error) {
 func (e *EventStream) dial(ctx context.Context, k call, out outgoing, g grant, attempt int) (*connection, *Error) {
 	c := e.s.c
 	streamCtx, cancel := context.WithCancel(ctx)
-	req, err := c.newRequest(streamCtx, k, out, g)
-	if err != nil {
+	req, failed := c.newRequest(streamCtx, k, out, g)
+	if failed != nil {
 		cancel()
-		failed, _ := errors.AsType[*Error](err)
 		return nil, failed
 	}
 	req.Header.Del("Content-Type")
@@ -111,7 +110,7 @@ func (e *EventStream) read(conn *connection) (got bool) {
 			return got
 		}
 		// The parser carries an id over to later events of the same connection.
-		if id := ev.LastEventID; id != "" && len(id) <= 256 && isHeaderSafe(id) {
+		if id := ev.LastEventID; id != "" && len(id) <= 256 && !hasControl(id) {
 			e.lastID = id
 		}
 		if ev.Type == "" && ev.Data == "" {
@@ -137,14 +136,4 @@ func (w *watched) Read(p []byte) (int, error) {
 		w.timer.Reset(w.silence)
 	}
 	return n, err
-}
-
-// isHeaderSafe reports whether an id may be sent back as a header.
-func isHeaderSafe(s string) bool {
-	for _, c := range []byte(s) {
-		if c < 0x20 || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }

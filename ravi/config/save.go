@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -53,17 +55,16 @@ func Save(ctx context.Context, dir string, c Credentials) error {
 		boundAccess, boundRefresh = c.AccessToken, c.RefreshToken
 	}
 	err := merge(ctx, filepath.Join(dir, ConfigFileName), func(fields map[string]json.RawMessage) {
-		replace(fields, "management_key", c.ManagementKey)
-		replace(fields, "identity_key", c.IdentityKey)
-		replace(fields, "bound_access_token", boundAccess)
-		replace(fields, "bound_refresh_token", boundRefresh)
+		remove(fields, "management_key", "identity_key", "bound_access_token", "bound_refresh_token", "user_email")
+		set(fields, "management_key", c.ManagementKey)
+		set(fields, "identity_key", c.IdentityKey)
+		set(fields, "bound_access_token", boundAccess)
+		set(fields, "bound_refresh_token", boundRefresh)
 		setText(fields, "identity_uuid", c.IdentityUUID)
 		setText(fields, "identity_name", c.IdentityName)
-		email := ""
 		if c.Scheme == SchemeKey {
-			email = c.UserEmail
+			setText(fields, "user_email", c.UserEmail)
 		}
-		replaceText(fields, "user_email", email)
 	})
 	if err != nil || c.Bound {
 		return err
@@ -72,13 +73,13 @@ func Save(ctx context.Context, dir string, c Credentials) error {
 		c = Credentials{} // what auth.json has is of an earlier login
 	}
 	return merge(ctx, filepath.Join(dir, AuthFileName), func(fields map[string]json.RawMessage) {
-		replace(fields, "access_token", c.AccessToken)
-		replace(fields, "refresh_token", c.RefreshToken)
-		replace(fields, "private_key", c.PrivateKey)
-		replace(fields, "public_key", c.PublicKey)
-		replace(fields, "pin_salt", c.Salt)
-		replaceText(fields, "user_email", c.UserEmail)
-		delete(fields, "expires_at")
+		remove(fields, "access_token", "refresh_token", "expires_at", "private_key", "public_key", "pin_salt", "user_email")
+		set(fields, "access_token", c.AccessToken)
+		set(fields, "refresh_token", c.RefreshToken)
+		set(fields, "private_key", c.PrivateKey)
+		set(fields, "public_key", c.PublicKey)
+		set(fields, "pin_salt", c.Salt)
+		setText(fields, "user_email", c.UserEmail)
 		setTime(fields, "expires_at", c.ExpiresAt)
 	})
 }
@@ -161,15 +162,8 @@ func setText(fields map[string]json.RawMessage, name, value string) {
 	}
 }
 
-// replace is set, and for the empty secret it removes the field.
-func replace(fields map[string]json.RawMessage, name string, value secret.Secret) {
-	delete(fields, name)
-	set(fields, name, value)
-}
-
-func replaceText(fields map[string]json.RawMessage, name, value string) {
-	delete(fields, name)
-	setText(fields, name, value)
+func remove(fields map[string]json.RawMessage, names ...string) {
+	maps.DeleteFunc(fields, func(name string, _ json.RawMessage) bool { return slices.Contains(names, name) })
 }
 
 func setTime(fields map[string]json.RawMessage, name string, t time.Time) {

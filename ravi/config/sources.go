@@ -94,19 +94,17 @@ func sameDir(a, b string) bool {
 // [ErrPermissions] for a file that is there and cannot be used. Such a file is
 // never skipped in favour of a later one.
 func (s Sources) Credentials() (*Credentials, error) {
-	c, err := s.find()
-	if err != nil {
-		return nil, err
-	}
-	c.BaseURL = s.env(EnvBaseURL)
-	return c, nil
+	return s.withBaseURL(s.find())
 }
 
 // Folder returns the credential in the files of one folder, whatever the
 // environment and other folders hold; only [EnvBaseURL] counts. Files, and
 // errors, are as with Credentials.
 func (s Sources) Folder(dir string) (*Credentials, error) {
-	c, err := s.fromDir(dir)
+	return s.withBaseURL(s.fromDir(dir))
+}
+
+func (s Sources) withBaseURL(c *Credentials, err error) (*Credentials, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +141,7 @@ func (s Sources) find() (*Credentials, error) {
 			return c, err
 		}
 	}
-	return nil, ErrNoCredentials
+	return nil, nil
 }
 
 func fromKey(v, source string) *Credentials {
@@ -180,10 +178,17 @@ func (s Sources) fromDir(dir string) (*Credentials, error) {
 	if c == nil {
 		return nil, nil
 	}
-	if c.Scheme == SchemeToken {
-		c.fileFor(confFile, authFile)
+	source := authFile
+	if c.Bound || c.Scheme == SchemeKey && conf.hasKey() {
+		source = confFile
 	}
-	c.Source = s.describe(filepath.Join(dir, sourceName(c, conf)))
+	if c.Scheme == SchemeToken {
+		c.AuthFile = source.path
+	}
+	if !c.BoundAccessToken.Empty() {
+		c.BoundFile = confFile.path
+	}
+	c.Source = s.describe(source.path)
 	return c, nil
 }
 
@@ -202,8 +207,8 @@ func combine(conf, auth content) *Credentials {
 	switch {
 	case conf.hasKey() || auth.hasKey():
 		c.Scheme = SchemeKey
-		c.ManagementKey = either(conf.ManagementKey, auth.ManagementKey)
-		c.IdentityKey = either(conf.IdentityKey, auth.IdentityKey)
+		c.ManagementKey = cmp.Or(conf.ManagementKey, auth.ManagementKey)
+		c.IdentityKey = cmp.Or(conf.IdentityKey, auth.IdentityKey)
 	case !auth.Access.Empty():
 		c.Scheme = SchemeToken
 		c.AccessToken, c.RefreshToken, c.ExpiresAt = auth.Access, auth.Refresh, auth.ExpiresAt.Time
@@ -218,32 +223,6 @@ func combine(conf, auth content) *Credentials {
 		c.IdentityUUID, c.IdentityName = "", ""
 	}
 	return c
-}
-
-// fileFor notes which file a token goes back to.
-func (c *Credentials) fileFor(conf, auth *file) {
-	switch {
-	case c.Bound:
-		c.AuthFile = conf.path
-	case !c.BoundAccessToken.Empty():
-		c.AuthFile, c.BoundFile = auth.path, conf.path
-	default:
-		c.AuthFile = auth.path
-	}
-}
-
-func either(a, b secret.Secret) secret.Secret {
-	if a.Empty() {
-		return b
-	}
-	return a
-}
-
-func sourceName(c *Credentials, conf content) string {
-	if c.Bound || c.Scheme == SchemeKey && conf.hasKey() {
-		return ConfigFileName
-	}
-	return AuthFileName
 }
 
 // describe shortens a path below the home directory for display.

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"crypto/sha512"
 	"encoding/base64"
@@ -33,13 +34,8 @@ type Keys struct{ private, public *[keySize]byte }
 //
 // Errors: [ErrPIN].
 func DeriveKeys(pin, salt []byte) (Keys, error) {
-	if len(pin) != pinLength {
+	if len(pin) != pinLength || len(bytes.Trim(pin, "0123456789")) > 0 {
 		return Keys{}, ErrPIN
-	}
-	for _, c := range pin {
-		if c < '0' || c > '9' {
-			return Keys{}, ErrPIN
-		}
 	}
 	seed := argon2.IDKey(pin, salt, argonTime, argonMemory, argonThreads, keySize)
 	defer clear(seed)
@@ -64,26 +60,19 @@ func DeriveKeys(pin, salt []byte) (Keys, error) {
 //
 // Errors: [ErrKey].
 func ParseKeys(private, public secret.Secret) (Keys, error) {
-	var k Keys
-	var err error
-	if k.private, err = decodeKey(private); err != nil {
-		return Keys{}, err
-	}
-	if k.public, err = decodeKey(public); err != nil {
-		return Keys{}, err
-	}
-	if k.private == nil {
-		return k, nil
-	}
-	own, err := publicOf(k.private)
+	privateKey, err := decodeKey(private)
 	if err != nil {
+		return Keys{}, err
+	}
+	publicKey, err := decodeKey(public)
+	if err != nil || privateKey == nil {
+		return Keys{public: publicKey}, err
+	}
+	own, err := publicOf(privateKey)
+	if err != nil || publicKey != nil && *publicKey != *own {
 		return Keys{}, ErrKey
 	}
-	if k.public != nil && *k.public != *own {
-		return Keys{}, ErrKey
-	}
-	k.public = own
-	return k, nil
+	return Keys{private: privateKey, public: own}, nil
 }
 
 func publicOf(private *[keySize]byte) (*[keySize]byte, error) {

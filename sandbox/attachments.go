@@ -60,7 +60,7 @@ func (c *call) presign() (reply, error) {
 	a.Filename, _ = f.text("filename", need{required: true, noBlank: true, max: 255})
 	a.ContentType, _ = f.text("content_type", need{required: true, noBlank: true, max: 255})
 	var sent bool
-	a.Size, sent = f.integer("size", true)
+	a.Size, sent = f.integer("size")
 	ext := strings.ToLower(strings.TrimPrefix(path.Ext(a.Filename), "."))
 	if slices.Contains(blockedExtensions, ext) {
 		f.fail("filename", "Files of type ."+ext+" are not allowed.")
@@ -170,12 +170,6 @@ func (c *call) upload() (reply, error) {
 	}
 	id.attachments[a.UUID] = &a
 	return reply{status: http.StatusOK}, nil
-}
-
-// rawBody is a body that is sent as it is.
-type rawBody struct {
-	contentType string
-	content     []byte
 }
 
 func (c *call) download() (reply, error) {

@@ -65,6 +65,9 @@ func (s *Server) openToken(tok, kind string) (c claims, valid bool) {
 	return c, s.now().Unix() < c.Expires
 }
 
+// refreshLife is how long a refresh token lasts.
+const refreshLife = 30 * 24 * time.Hour
+
 // tokenPair is what a login or a refresh answers with.
 type tokenPair struct {
 	Access  string    `json:"access"`
@@ -84,7 +87,7 @@ func (s *Server) issue(a *account, identityUUID string) (pair tokenPair, err err
 	now := s.now()
 	pair.Access, pair.Expires = s.accessToken(a, identityUUID)
 	jti := randomHex(16)
-	until := now.Add(s.cfg.RefreshLife)
+	until := now.Add(refreshLife)
 	pair.Refresh = s.signToken(claims{"refresh", until.Unix(), now.Unix(), jti, a.rec.ID, 0, identityUUID})
 	for id, r := range a.rec.Refresh {
 		if !now.Before(r.Expires) {
@@ -109,11 +112,7 @@ func notAuthenticated(text string) *problem {
 // held for reading.
 func (s *Server) identify(r *http.Request) (credential, *problem) {
 	none := credential{kind: credNone}
-	h := r.Header.Get("Authorization")
-	if h == "" {
-		return none, notAuthenticated("Authentication credentials were not provided.")
-	}
-	tok, isBearer := strings.CutPrefix(h, "Bearer ")
+	tok, isBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !isBearer || tok == "" {
 		return none, notAuthenticated("Authentication credentials were not provided.")
 	}
@@ -186,11 +185,11 @@ func (c *call) chooseIdentity() error {
 	case credBound, credIdentity:
 		uuid = c.cred.identity
 		if requested != "" && !strings.EqualFold(requested, uuid) {
-			return c.foreign()
+			return noMatch("Identity")
 		}
 	case credAccess:
 		if requested == "" {
-			return detail(c.s.cfg.MissingIdentityStatus, "X-Ravi-Identity header is required.")
+			return detail(400, "X-Ravi-Identity header is required.")
 		}
 	case credManagement:
 		// Era 3 does not know the parameter and lists the whole account.
@@ -203,12 +202,8 @@ func (c *call) chooseIdentity() error {
 	}
 	id, err := c.identity(uuid)
 	if err != nil {
-		return c.foreign()
+		return err
 	}
 	c.id = id
 	return nil
-}
-
-func (c *call) foreign() error {
-	return detail(c.s.cfg.ForeignIdentityStatus, "No Identity matches the given query.")
 }

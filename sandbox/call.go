@@ -122,9 +122,6 @@ func (c *call) intArg(n int) int64 {
 
 // base is the address of the server as the client knows it.
 func (c *call) base() string {
-	if c.s.cfg.PublicURL != "" {
-		return c.s.cfg.PublicURL
-	}
 	scheme := "http"
 	if c.r.TLS != nil {
 		scheme = "https"

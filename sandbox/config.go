@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"cmp"
-	"net/http"
 	"time"
 )
 
@@ -50,8 +49,6 @@ type Config struct {
 
 	// TokenLife is how long an access token lasts; 1 hour when 0.
 	TokenLife time.Duration
-	// RefreshLife is how long a refresh token lasts; 30 days when 0.
-	RefreshLife time.Duration
 	// KeepRefresh answers a refresh without a new refresh token and leaves the
 	// old one valid. Otherwise each refresh revokes the token it used.
 	KeepRefresh bool
@@ -64,12 +61,6 @@ type Config struct {
 	// this address, made if need be. Empty means that logins wait for ApproveDevice.
 	AutoApprove string
 
-	// MissingIdentityStatus answers a call that names no identity in the token
-	// era; 400 when 0.
-	MissingIdentityStatus int
-	// ForeignIdentityStatus answers a call that names an identity the account
-	// does not have; 404 when 0.
-	ForeignIdentityStatus int
 	// NoIdentityQuery refuses management keys on identity calls even with
 	// ?identity=, as era 3 did.
 	NoIdentityQuery bool
@@ -77,8 +68,6 @@ type Config struct {
 	NoIdentityGet bool
 	// NoDelete leaves out DELETE /api/identities/<uuid>/ (405).
 	NoDelete bool
-	// EmptyPhone writes a missing number as "" where the default is null.
-	EmptyPhone bool
 
 	// EmailList and SMSList choose the shape of the flat lists.
 	EmailList, SMSList ListStyle
@@ -106,17 +95,12 @@ type Config struct {
 	NoStream bool
 	// Heartbeat is the pause between comments on a quiet stream; 15 s when 0.
 	Heartbeat time.Duration
-	// KeptEvents is how many events of an identity can be replayed; 1,000 when 0.
-	KeptEvents int
 	// EventNames chooses the names of email events.
 	EventNames EventNaming
 
 	// EmailHourly, EmailDaily and UploadsHourly limit an account; 60, 500 and
 	// 200 when 0, no limit when negative.
 	EmailHourly, EmailDaily, UploadsHourly int
-	// PublicURL is where clients reach the server, for upload links; when
-	// empty it is taken from each request.
-	PublicURL string
 
 	// KeptRequests is how many requests Requests can show; 10,000 when 0,
 	// none when negative.
@@ -133,14 +117,10 @@ func (c Config) withDefaults() Config {
 	}
 	c.Domain = cmp.Or(c.Domain, "in.ravi.app")
 	c.TokenLife = cmp.Or(c.TokenLife, time.Hour)
-	c.RefreshLife = cmp.Or(c.RefreshLife, 30*24*time.Hour)
 	c.DeviceInterval = cmp.Or(c.DeviceInterval, 5*time.Second)
 	c.DeviceLife = cmp.Or(c.DeviceLife, 15*time.Minute)
 	c.Heartbeat = cmp.Or(c.Heartbeat, 15*time.Second)
-	c.MissingIdentityStatus = cmp.Or(c.MissingIdentityStatus, http.StatusBadRequest)
-	c.ForeignIdentityStatus = cmp.Or(c.ForeignIdentityStatus, http.StatusNotFound)
 	c.PreviewLength = cmp.Or(c.PreviewLength, 100)
-	c.KeptEvents = cmp.Or(c.KeptEvents, 1000)
 	c.EmailHourly = cmp.Or(c.EmailHourly, 60)
 	c.EmailDaily = cmp.Or(c.EmailDaily, 500)
 	c.UploadsHourly = cmp.Or(c.UploadsHourly, 200)

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -59,12 +60,7 @@ func (c *call) searchContacts() (reply, error) {
 	}
 	return ok(contacts.list(c, func(e *contactRec) bool {
 		text := strings.ToLower(e.DisplayName + " " + e.Nickname + " " + e.Email)
-		for _, w := range words {
-			if !strings.Contains(text, w) {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, word) })
 	}))
 }
 

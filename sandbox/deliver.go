@@ -72,7 +72,7 @@ func (s *Server) DeliverSMS(m SMS) (id int64, err error) {
 		return 0, ErrBounce
 	}
 	rec.Phone = target.rec.PhoneID
-	event := s.newEvent("sms", "sms.message.received", rec.wire(s.cfg.PublicURL))
+	event := s.newEvent("sms", "sms.message.received", rec.wire(""))
 	rec.Preview = seal(preview(m.Body, s.cfg.PreviewLength))
 	rec.Body = seal(m.Body)
 	rec.Visible = f.visibleAt(s.now())
@@ -118,7 +118,7 @@ func (s *Server) DeliverEmail(m Email) (id int64, err error) {
 		ops = append(ops, op{bucket: bucketAttachments, key: target.key(a.UUID), value: a})
 	}
 	rec.ThreadID = target.threadFor(m)
-	event := s.newEvent(s.emailEventName(target, owner, m.From), "email.message.received", target.wireEmail(rec, s.cfg.PublicURL, s))
+	event := s.newEvent(s.emailEventName(target, owner, m.From), "email.message.received", target.wireEmail(rec, "", s))
 	rec.Preview = seal(preview(m.Text, s.cfg.PreviewLength))
 	rec.Subject, rec.Text, rec.HTML = seal(m.Subject), seal(m.Text), seal(m.HTML)
 	ops = append(ops, target.messageOp(bucketEmails, rec))
@@ -191,7 +191,7 @@ func (s *Server) announce(target *identity, e eventRec, f *Fault) {
 		return
 	}
 	var ops []op
-	for _, n := range target.log.add(e, s.cfg.KeptEvents) {
+	for _, n := range target.log.add(e, keptEvents) {
 		ops = append(ops, op{bucket: bucketEvents, key: eventKey(target, n)})
 	}
 	if len(ops) > 0 {

@@ -155,36 +155,41 @@ var ErrNoDevice = errors.New("sandbox: no such device login")
 // address. An account that does not exist is made; in the key era such a
 // sign-up gets its first identity at once.
 func (s *Server) ApproveDevice(userCode, email string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	d := s.waiting(userCode)
-	if d == nil {
-		return ErrNoDevice
-	}
-	a := s.byEmail[accountEmail(email)]
-	if a == nil {
-		a = s.newAccount(AccountConfig{Email: email})
-		if err := s.addAccount(a); err != nil {
-			return err
+	return s.decide(userCode, func(d *device) error {
+		a := s.byEmail[accountEmail(email)]
+		if a == nil {
+			a = s.newAccount(AccountConfig{Email: email})
+			if err := s.addAccount(a); err != nil {
+				return err
+			}
+			d.signup = true
 		}
-		d.signup = true
-	}
-	d.approved = a
-	close(d.decided)
-	return nil
+		d.approved = a
+		return nil
+	})
 }
 
 // DenyDevice says no to a device login.
 func (s *Server) DenyDevice(userCode string) error {
+	return s.decide(userCode, func(d *device) error {
+		d.denied = true
+		return nil
+	})
+}
+
+func (s *Server) decide(userCode string, decision func(*device) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.waiting(userCode)
-	if d == nil {
-		return ErrNoDevice
+	for _, d := range s.devices {
+		if strings.EqualFold(d.userCode, strings.TrimSpace(userCode)) && d.approved == nil && !d.denied {
+			err := decision(d)
+			if err == nil {
+				close(d.decided)
+			}
+			return err
+		}
 	}
-	d.denied = true
-	close(d.decided)
-	return nil
+	return ErrNoDevice
 }
 
 // Devices lists the logins that wait for a decision, oldest first.
@@ -199,14 +204,4 @@ func (s *Server) Devices() []Device {
 	}
 	slices.SortFunc(out, func(a, b Device) int { return a.Expires.Compare(b.Expires) })
 	return out
-}
-
-// waiting finds an undecided login. Server.mu must be held.
-func (s *Server) waiting(userCode string) *device {
-	for _, d := range s.devices {
-		if strings.EqualFold(d.userCode, strings.TrimSpace(userCode)) && d.approved == nil && !d.denied {
-			return d
-		}
-	}
-	return nil
 }

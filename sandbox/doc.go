@@ -70,7 +70,7 @@
 // Where the public material is silent or contradicts itself, the server does this:
 //
 //   - No identity named (token era): 400. An identity of another account, or
-//     one that is gone: 404. Both statuses can be set in [Config].
+//     one that is gone: 404.
 //   - A management key on a call about one identity, without ?identity=: 403,
 //     except GET /api/email/ and /api/phone/, which list the whole account. An
 //     identity key on an account call: 403.

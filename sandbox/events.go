@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -21,6 +22,9 @@ type eventRec struct {
 	Data    json.RawMessage `json:"data"` // plaintext, also for accounts with a PIN
 	Created time.Time       `json:"created"`
 }
+
+// keptEvents is how many events of an identity can be replayed.
+const keptEvents = 1000
 
 // eventLog keeps the last events of an identity. Guarded by identity.mu.
 type eventLog struct {
@@ -124,7 +128,7 @@ func (c *call) stream() {
 	if _, err := c.w.Write([]byte(": connected\n\n")); err != nil || flush() != nil {
 		return
 	}
-	out := eventWriter{fault: c.fault}
+	out := eventWriter{fault: cmp.Or(c.fault, &Fault{})}
 	beat := time.NewTimer(c.s.cfg.Heartbeat)
 	defer beat.Stop()
 	for {
@@ -182,24 +186,16 @@ func (e *eventWriter) render(events []eventRec) (text []byte, dropped bool) {
 	var b bytes.Buffer
 	for _, ev := range events {
 		one := fmt.Appendf(nil, "id: %d\nevent: %s\ndata: %s\n\n", ev.ID, ev.Name, ev.Data)
-		f := e.fault
-		if f != nil && f.DropAfter > 0 && e.sent >= f.DropAfter {
-			return b.Bytes(), true
-		}
-		e.sent++
-		switch {
-		case f != nil && f.Reorder && e.held == nil:
+		if e.fault.Reorder && e.held == nil {
 			e.held, e.timer = one, time.NewTimer(reorderWait)
-		case f != nil && f.Reorder:
+		} else {
 			b.Write(one)
 			b.Write(e.release())
-		default:
+		}
+		if e.fault.Duplicate {
 			b.Write(one)
 		}
-		if f != nil && f.Duplicate {
-			b.Write(one)
-		}
-		if f != nil && f.DropAfter > 0 && e.sent >= f.DropAfter {
+		if e.sent++; e.fault.DropAfter > 0 && e.sent >= e.fault.DropAfter {
 			b.Write(e.release())
 			return b.Bytes(), true
 		}

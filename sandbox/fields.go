@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,8 +40,7 @@ func (f *fields) decode(contentType string, body []byte) error {
 	switch {
 	case mt == "application/json" || strings.HasSuffix(mt, "+json"):
 		if err := json.Unmarshal(body, &f.m); err != nil {
-			syntax := new(json.SyntaxError)
-			if errors.As(err, &syntax) {
+			if syntax, is := errors.AsType[*json.SyntaxError](err); is {
 				return detail(400, "JSON parse error - at byte "+strconv.FormatInt(syntax.Offset, 10))
 			}
 			return field("non_field_errors", "Invalid data. Expected a dictionary.")
@@ -187,22 +187,18 @@ func (f *fields) list(name string) []string {
 // emails reads an array of addresses.
 func (f *fields) emails(name string) []string {
 	v := f.list(name)
-	for _, a := range v {
-		if !validAddress(a) {
-			f.fail(name, "Enter a valid email address.")
-			return nil
-		}
+	if slices.ContainsFunc(v, func(a string) bool { return !validAddress(a) }) {
+		f.fail(name, "Enter a valid email address.")
+		return nil
 	}
 	return v
 }
 
-// integer reads a whole number.
-func (f *fields) integer(name string, required bool) (int64, bool) {
+// integer reads a whole number that must be there.
+func (f *fields) integer(name string) (int64, bool) {
 	raw, sent := f.m[name]
 	if !sent {
-		if required {
-			f.fail(name, "This field is required.")
-		}
+		f.fail(name, "This field is required.")
 		return 0, false
 	}
 	n, err := strconv.ParseInt(strings.Trim(string(raw), `"`), 10, 64)

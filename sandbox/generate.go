@@ -7,12 +7,6 @@ import (
 	"strings"
 )
 
-// passwordRules are the query parameters of the generator.
-type passwordRules struct {
-	length  int
-	classes []string // characters of each class asked for
-}
-
 const (
 	upperCase = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	lowerCase = "abcdefghijklmnopqrstuvwxyz"
@@ -20,19 +14,15 @@ const (
 	special   = "!@#$%^&*()-_=+[]{}:,.?"
 )
 
-func defaultRules() passwordRules {
-	return passwordRules{16, []string{upperCase, lowerCase, digits, special}}
-}
-
 // generatePassword makes a random password with at least one character of
 // every class.
-func generatePassword(r passwordRules) string {
-	all := strings.Join(r.classes, "")
-	out := make([]byte, r.length)
+func generatePassword(length int, classes ...string) string {
+	all := strings.Join(classes, "")
+	out := make([]byte, length)
 	for i := range out {
 		from := all
-		if i < len(r.classes) {
-			from = r.classes[i]
+		if i < len(classes) {
+			from = classes[i]
 		}
 		out[i] = from[randomInt(len(from))]
 	}
@@ -50,7 +40,7 @@ func randomInt(below int) int {
 
 // generate makes a password without storing it (docs/ravi-api.md#passwords).
 func (c *call) generate() (reply, error) {
-	r := passwordRules{length: 16}
+	length, classes := 16, []string(nil)
 	if v := c.query.Get("length"); v != "" {
 		n, err := strconv.Atoi(v)
 		if err != nil {
@@ -59,7 +49,7 @@ func (c *call) generate() (reply, error) {
 		if n < 8 || n > 128 {
 			return reply{}, field("length", "Ensure this value is between 8 and 128.")
 		}
-		r.length = n
+		length = n
 	}
 	exclude := c.query.Get("exclude_chars")
 	for _, class := range []struct{ name, chars string }{
@@ -76,11 +66,11 @@ func (c *call) generate() (reply, error) {
 			return ch
 		}, class.chars)
 		if left != "" {
-			r.classes = append(r.classes, left)
+			classes = append(classes, left)
 		}
 	}
-	if len(r.classes) == 0 {
+	if len(classes) == 0 {
 		return reply{}, detail(400, "At least one character type must be enabled.")
 	}
-	return ok(map[string]string{"password": generatePassword(r)})
+	return ok(map[string]string{"password": generatePassword(length, classes...)})
 }

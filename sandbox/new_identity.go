@@ -22,7 +22,7 @@ type wireIdentity struct {
 
 func (s *Server) wireIdentity(r identityRec) wireIdentity {
 	w := wireIdentity{UUID: r.UUID, Name: r.Name, Inbox: r.Inbox, Created: r.Created, Updated: r.Updated}
-	if r.Phone != "" || s.cfg.EmptyPhone {
+	if r.Phone != "" {
 		w.Phone = &r.Phone
 	}
 	return w

@@ -30,7 +30,7 @@ var passwords = collection[passwordRec, *passwordRec]{
 		f.set(&p.Password, "password", need{})
 		f.set(&p.Notes, "notes", need{})
 		if isNew && p.Password == "" && c.s.cfg.Era == EraKeys {
-			p.Password = generatePassword(defaultRules())
+			p.Password = generatePassword(16, upperCase, lowerCase, digits, special)
 		}
 	},
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -79,15 +78,17 @@ func (r *recorder) add(rec RequestRecord) {
 	r.next = (r.next + 1) % r.limit
 }
 
+// inOrder copies the ring, oldest first. recorder.mu must be held.
+func (r *recorder) inOrder() []RequestRecord {
+	return append(append([]RequestRecord{}, r.ring[r.next:]...), r.ring[:r.next]...)
+}
+
 // Requests returns the requests answered so far, oldest first; at most
 // Config.KeptRequests of them. A stream is recorded when it opens.
 func (s *Server) Requests() []RequestRecord {
-	r := &s.records
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := make([]RequestRecord, 0, len(r.ring))
-	out = append(out, r.ring[r.next:]...)
-	return append(out, r.ring[:r.next]...)
+	s.records.mu.Lock()
+	defer s.records.mu.Unlock()
+	return s.records.inOrder()
 }
 
 // TakeRequests returns the requests answered since the last time, like
@@ -96,7 +97,7 @@ func (s *Server) TakeRequests() []RequestRecord {
 	r := &s.records
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := slices.Concat(r.ring[r.next:], r.ring[:r.next])
+	out := r.inOrder()
 	r.ring, r.next = nil, 0
 	return out
 }
@@ -105,11 +106,7 @@ func (s *Server) TakeRequests() []RequestRecord {
 func (s *Server) KeptRequests() int { return s.records.limit }
 
 // ClearRequests forgets the requests recorded so far.
-func (s *Server) ClearRequests() {
-	s.records.mu.Lock()
-	defer s.records.mu.Unlock()
-	s.records.ring, s.records.next = nil, 0
-}
+func (s *Server) ClearRequests() { s.TakeRequests() }
 
 // CountRequests returns how many recorded requests had this method and
 // endpoint template; an empty method or endpoint matches all.

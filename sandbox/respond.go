@@ -52,7 +52,7 @@ func throttled(wait time.Duration) *problem {
 
 // reply is a success.
 type reply struct {
-	status int // 200 when 0
+	status int
 	body   any // nil for an empty body
 }
 
@@ -81,27 +81,19 @@ type answer struct {
 func toAnswer(r reply, err error) answer {
 	h := http.Header{}
 	if err != nil {
-		p := new(problem)
-		if !errors.As(err, &p) {
+		p, is := errors.AsType[*problem](err)
+		if !is {
 			p = detail(500, "Server error: "+err.Error())
 		}
 		maps.Copy(h, p.header)
-		h.Set("Content-Type", "application/json")
-		if html, is := p.body.(htmlPage); is {
-			h.Set("Content-Type", "text/html; charset=utf-8")
-			return answer{p.status, h, []byte(html)}
-		}
-		return answer{p.status, h, encode(p.body)}
+		r = reply{p.status, p.body}
 	}
-	if r.status == 0 {
-		r.status = 200
-	}
-	if r.body == nil {
+	switch body := r.body.(type) {
+	case nil:
 		return answer{r.status, h, nil}
-	}
-	if raw, is := r.body.(rawBody); is {
-		h.Set("Content-Type", raw.contentType)
-		return answer{r.status, h, raw.content}
+	case rawBody:
+		h.Set("Content-Type", body.contentType)
+		return answer{r.status, h, body.content}
 	}
 	h.Set("Content-Type", "application/json")
 	return answer{r.status, h, encode(r.body)}
@@ -126,10 +118,15 @@ func (a answer) writeHalf(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).Flush()
 }
 
-// htmlPage is a body that is not JSON: a route that does not exist.
-type htmlPage string
+// rawBody is a body that is sent as it is.
+type rawBody struct {
+	contentType string
+	content     []byte
+}
+
+const htmlType = "text/html; charset=utf-8"
 
 func notARoute() *problem {
-	return &problem{status: 404, body: htmlPage("<!doctype html>\n<html lang=\"en\"><head><title>Not Found</title></head>" +
-		"<body><h1>Not Found</h1><p>The requested resource was not found on this server.</p></body></html>\n")}
+	return &problem{status: 404, body: rawBody{htmlType, []byte("<!doctype html>\n<html lang=\"en\"><head><title>Not Found</title></head>" +
+		"<body><h1>Not Found</h1><p>The requested resource was not found on this server.</p></body></html>\n")}}
 }

@@ -21,21 +21,12 @@ const (
 	accessIdentityKey               // an identity key and nothing else
 )
 
-// eras in which a route exists.
-type eras int
-
-const (
-	both eras = iota
-	tokens
-	keys
-)
-
 type handler func(*call) (reply, error)
 
 type route struct {
 	method   string
 	template string
-	eras     eras
+	era      Era // the only one that has it; "" for both
 	access   access
 	handle   handler
 	segments []string
@@ -51,7 +42,7 @@ func newRouter(era Era, routes []route) *router {
 	rt := &router{bySize: map[int][]*route{}}
 	for i := range routes {
 		r := &routes[i]
-		if r.eras == tokens && era != EraTokens || r.eras == keys && era != EraKeys {
+		if r.era != "" && r.era != era {
 			continue
 		}
 		r.segments = strings.Split(strings.TrimPrefix(r.template, "/"), "/")
@@ -120,7 +111,7 @@ func (rt *router) noRoute(r *http.Request, allowed []string) *problem {
 			if r.URL.RawQuery != "" {
 				to += "?" + r.URL.RawQuery
 			}
-			return &problem{status: 301, body: htmlPage(""), header: http.Header{"Location": {to}}}
+			return &problem{status: 301, body: rawBody{htmlType, nil}, header: http.Header{"Location": {to}}}
 		}
 	}
 	return notARoute()

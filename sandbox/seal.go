@@ -26,7 +26,7 @@ func deriveKeys(pin string, salt []byte) (private, public [32]byte, err error) {
 	}
 	seed := argon2.IDKey([]byte(pin), salt, 3, 64*1024, 1, 32)
 	sum := sha512.Sum512(seed)
-	copy(private[:], sum[:32])
+	private = [32]byte(sum[:32])
 	private[0] &= 248
 	private[31] &= 127
 	private[31] |= 64
@@ -34,8 +34,7 @@ func deriveKeys(pin string, salt []byte) (private, public [32]byte, err error) {
 	if err != nil {
 		return private, public, err
 	}
-	copy(public[:], pub)
-	return private, public, nil
+	return private, [32]byte(pub), nil
 }
 
 // sealRaw makes an anonymous sealed box for a base64 public key.
@@ -51,15 +50,6 @@ func sealRaw(publicKey, text string) (string, error) {
 	return base64.StdEncoding.EncodeToString(out), nil
 }
 
-// sealField seals a field value; an empty one stays empty.
-func sealField(publicKey, text string) (string, error) {
-	if text == "" || strings.HasPrefix(text, sealedPrefix) {
-		return text, nil
-	}
-	v, err := sealRaw(publicKey, text)
-	return sealedPrefix + v, err
-}
-
 // sealMessage returns a function that seals message fields for an account,
 // or leaves them as they are. Server.mu must be held for reading.
 func (s *Server) sealMessage(a *account) func(string) string {
@@ -68,11 +58,14 @@ func (s *Server) sealMessage(a *account) func(string) string {
 		return func(v string) string { return v }
 	}
 	return func(v string) string {
-		out, err := sealField(key, v)
+		if v == "" || strings.HasPrefix(v, sealedPrefix) {
+			return v
+		}
+		out, err := sealRaw(key, v)
 		if err != nil {
 			return ""
 		}
-		return out
+		return sealedPrefix + out
 	}
 }
 

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"html"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -152,21 +153,10 @@ func limitWait(events *[]time.Time, now time.Time, limits []limit) time.Duration
 	oldest := now.Add(-limits[len(limits)-1].span)
 	*events = slices.DeleteFunc(*events, func(t time.Time) bool { return !t.After(oldest) })
 	for _, l := range limits {
-		inSpan := 0
-		var first time.Time
-		for _, t := range *events {
-			if t.After(now.Add(-l.span)) {
-				if inSpan == 0 {
-					first = t
-				}
-				inSpan++
-			}
-		}
-		if l.max >= 0 && inSpan >= l.max {
-			if first.IsZero() {
-				first = now
-			}
-			return max(time.Second, first.Add(l.span).Sub(now))
+		old := func(t time.Time) bool { return !t.After(now.Add(-l.span)) }
+		recent := slices.DeleteFunc(slices.Clone(*events), old)
+		if l.max > 0 && len(recent) >= l.max {
+			return max(time.Second, recent[0].Add(l.span).Sub(now))
 		}
 	}
 	*events = append(*events, now)
@@ -230,7 +220,7 @@ func (c *call) sendSMS() (reply, error) {
 	f := c.fields()
 	to, _ := f.text("to_number", nonBlank)
 	body, _ := f.text("body", need{required: true, noBlank: true, max: 1600})
-	if to != "" && !isE164(to) {
+	if to != "" && !e164.MatchString(to) {
 		f.fail("to_number", "Enter a valid phone number in E.164 format.")
 	}
 	if err := f.problem(); err != nil {
@@ -261,7 +251,4 @@ func (c *call) sendSMS() (reply, error) {
 	return created(w)
 }
 
-func isE164(v string) bool {
-	num, plus := strings.CutPrefix(v, "+")
-	return plus && len(num) >= 7 && len(num) <= 15 && num[0] != '0' && strings.Trim(num, "0123456789") == ""
-}
+var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)

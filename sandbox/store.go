@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,37 +85,31 @@ func (d *disk) write(seq func() int64, ops []op) error {
 	}
 	return d.db.Update(func(tx *bbolt.Tx) error {
 		for _, o := range ops {
-			b := tx.Bucket([]byte(o.bucket))
-			switch {
-			case o.prefix:
-				if err := deletePrefix(b, o.key); err != nil {
-					return err
-				}
-			case o.value == nil:
-				if err := b.Delete([]byte(o.key)); err != nil {
-					return err
-				}
-			default:
-				raw, err := json.Marshal(o.value)
-				if err != nil {
-					return err
-				}
-				if err := b.Put([]byte(o.key), raw); err != nil {
-					return err
-				}
+			if err := o.apply(tx.Bucket([]byte(o.bucket))); err != nil {
+				return err
 			}
 		}
 		return tx.Bucket([]byte(bucketMeta)).Put([]byte("seq"), strconv.AppendInt(nil, seq(), 10))
 	})
 }
 
-func deletePrefix(b *bbolt.Bucket, prefix string) error {
-	var found [][]byte
-	c := b.Cursor()
-	for k, _ := c.Seek([]byte(prefix)); k != nil && len(k) >= len(prefix) && string(k[:len(prefix)]) == prefix; k, _ = c.Next() {
-		found = append(found, append([]byte(nil), k...))
+func (o op) apply(b *bbolt.Bucket) error {
+	if o.prefix {
+		return deletePrefix(b, o.key)
 	}
-	for _, k := range found {
+	if o.value == nil {
+		return b.Delete([]byte(o.key))
+	}
+	raw, err := json.Marshal(o.value)
+	if err != nil {
+		return err
+	}
+	return b.Put([]byte(o.key), raw)
+}
+
+func deletePrefix(b *bbolt.Bucket, prefix string) error {
+	start, c := []byte(prefix), b.Cursor()
+	for k, _ := c.Seek(start); bytes.HasPrefix(k, start); k, _ = c.Seek(start) {
 		if err := b.Delete(k); err != nil {
 			return err
 		}
@@ -123,15 +118,14 @@ func deletePrefix(b *bbolt.Bucket, prefix string) error {
 }
 
 // each calls fn for every record of a bucket, in key order.
-func (d *disk) each(bucket string, fn func(key string, raw []byte) error) error {
-	if d == nil {
-		return nil
-	}
+func each[T any](d *disk, bucket string, fn func(key string, rec T)) error {
 	return d.db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket([]byte(bucket)).ForEach(func(k, v []byte) error {
-			if err := fn(string(k), append([]byte(nil), v...)); err != nil {
+			var rec T
+			if err := json.Unmarshal(v, &rec); err != nil {
 				return fmt.Errorf("sandbox: record %s of %s: %w", k, bucket, err)
 			}
+			fn(string(k), rec)
 			return nil
 		})
 	})

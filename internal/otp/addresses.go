@@ -56,20 +56,11 @@ func (p *page) schemeAt(i, end int) int {
 		return 0
 	}
 	for _, s := range [...]string{"https://", "http://", "www."} {
-		if i+len(s) < end && p.matches(i, s) {
+		if i+len(s) < end && strings.EqualFold(string(p.form[i:i+len(s)]), s) {
 			return len(s)
 		}
 	}
 	return 0
-}
-
-func (p *page) matches(i int, s string) bool {
-	for k := 0; k < len(s); k++ {
-		if unicode.ToLower(p.form[i+k]) != rune(s[k]) {
-			return false
-		}
-	}
-	return true
 }
 
 // urlEnd finds where a bare URL ends: at a rune that no URL holds unescaped,
@@ -80,25 +71,15 @@ func (p *page) urlEnd(start, limit int) int {
 		end++
 	}
 	round, square := balance(p.form[start:end])
-	for end > start {
-		switch p.form[end-1] {
-		case '.', ',', ';', ':', '!', '?', '\'', '*', '_', '~', '>', '।', '؟', '۔':
-			end--
-			continue
-		case ')':
-			if round < 0 {
-				round++
-				end--
-				continue
-			}
-		case ']':
-			if square < 0 {
-				square++
-				end--
-				continue
-			}
+	for ; end > start; end-- {
+		switch last := p.form[end-1]; {
+		case last == ')' && round < 0:
+			round++
+		case last == ']' && square < 0:
+			square++
+		case !strings.ContainsRune(".,;:!?'*_~>।؟۔", last):
+			return end
 		}
-		break
 	}
 	return end
 }
@@ -121,10 +102,8 @@ func balance(s []rune) (round, square int) {
 }
 
 func (p *page) bareLink(start, end int) {
-	if len(p.anchors) >= maxAnchors || p.flags[start]&(flagAnchor|flagMasked) != 0 {
-		return
-	}
-	if !strings.EqualFold(string(p.show[start:min(end, start+4)]), "http") {
+	if len(p.anchors) >= maxAnchors || p.flags[start]&(flagAnchor|flagMasked) != 0 ||
+		!strings.EqualFold(string(p.show[start:min(end, start+4)]), "http") {
 		return
 	}
 	p.anchors = append(p.anchors, anchor{url: string(p.show[start:end]), start: start, end: end, bare: true})
@@ -163,25 +142,19 @@ func (p *page) maskNames(start, end int) {
 
 // inPath reports whether j lies behind a slash that follows the name at i.
 func (p *page) inPath(i, j int) bool {
-	for k := j - 1; k > i && j-k < 200; k-- {
-		if p.form[k] == '/' {
-			return nameRune(p.form[j]) || strings.ContainsRune("-?=&%.#~+", p.form[j]) && j+1 < len(p.form) && nameRune(p.form[j+1])
-		}
+	if !slices.Contains(p.form[max(i+1, j-199):j], '/') {
+		return false
 	}
-	return false
+	return nameRune(p.form[j]) || strings.ContainsRune("-?=&%.#~+", p.form[j]) && j+1 < len(p.form) && nameRune(p.form[j+1])
 }
 
 // isDomain reports whether name.tld at i is a domain: a known suffix, and not
 // the border of two sentences without a space ("482033.Do not share").
 func (p *page) isDomain(i, dot, end int) bool {
 	tld := p.show[dot+1 : end]
-	if len(tld) < 2 || len(tld) > 24 {
-		return false
-	}
-	if !slices.ContainsFunc(p.form[i:dot], func(r rune) bool { return !isDigit(r) && r != '.' }) {
-		return false
-	}
-	if slices.ContainsFunc(tld, func(r rune) bool { return !joinsCode(r) }) {
+	if len(tld) < 2 || len(tld) > 24 ||
+		!slices.ContainsFunc(p.form[i:dot], func(r rune) bool { return !isDigit(r) && r != '.' }) ||
+		slices.ContainsFunc(tld, func(r rune) bool { return !joinsCode(r) }) {
 		return false
 	}
 	if unicode.IsUpper(tld[0]) && !unicode.IsUpper(tld[len(tld)-1]) {
@@ -192,12 +165,6 @@ func (p *page) isDomain(i, dot, end int) bool {
 		return true
 	}
 	suffix, icann := publicsuffix.PublicSuffix(name)
-	return icann && suffix == name && len(name) >= 2 && knownSuffix(name)
-}
-
-// knownSuffix tells a listed top-level domain from the default rule, which
-// takes any last label for a suffix.
-func knownSuffix(name string) bool {
-	_, icann := publicsuffix.PublicSuffix("x." + name)
-	return icann
+	_, known := publicsuffix.PublicSuffix("x." + name) // the default rule takes any last label for a suffix
+	return icann && suffix == name && known
 }

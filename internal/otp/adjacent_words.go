@@ -1,6 +1,9 @@
 package otp
 
-// atHost reports "@host #482033" that is no origin-bound line.
+import "strings"
+
+// atHost reports "@host #482033" that is no origin-bound line: one for browsers
+// that was written badly.
 func (p *page) atHost(c *candidate) bool {
 	return c.start > 2 && p.form[c.start-1] == '#' && (p.form[c.start-3] == maskRune || isLetter(p.form[c.start-3]))
 }
@@ -19,7 +22,7 @@ func (p *page) afterWithWord(c *candidate) bool {
 // orLink reports whether only an "or" stands between a code and a bare URL.
 func (p *page) orLink(end int) bool {
 	i := end
-	for i < len(p.form) && i-end < 4 && (p.form[i] == ' ' || p.form[i] == ',' || p.form[i] == '\n' || p.form[i] == '.' || p.form[i] == '-' || p.form[i] == '，' || p.form[i] == '/') {
+	for i < len(p.form) && i-end < 4 && strings.ContainsRune(" ,\n.-，/", p.form[i]) {
 		i++
 	}
 	from := i
@@ -29,7 +32,7 @@ func (p *page) orLink(end int) bool {
 	if words().exact[string(p.fold[from:i])]&clOrWord == 0 {
 		return false
 	}
-	for i < len(p.form) && (p.form[i] == ' ' || p.form[i] == ':' || p.form[i] == '\n') {
+	for i < len(p.form) && strings.ContainsRune(" :\n", p.form[i]) {
 		i++
 	}
 	return i < len(p.form) && p.form[i] == maskRune
@@ -75,34 +78,25 @@ func (p *page) classAt(c *candidate, cl class) bool {
 }
 
 func (p *page) hitBefore(i int, cl class) bool {
-	_, at := p.before(i)
-	if at < 0 {
-		return false
-	}
-	if p.form[at] == '.' { // "Rs. 4500"
+	before, at := p.before(i)
+	if before == '.' { // "Rs. 4500"
 		at--
 	}
-	if at < 0 {
-		return false
-	}
-	k := p.hitIndex(at)
-	return k < len(p.hits) && p.hits[k].start <= at && p.hits[k].end <= i && p.hits[k].class&cl != 0
+	h := p.hitAt(at)
+	return h.end <= i && h.class&cl != 0
 }
 
 func (p *page) hitAfter(i int, cl class) bool {
-	_, at := p.after(i)
-	if at < 0 {
-		return false
-	}
-	if p.form[at] == '-' && at == i { // "5-minute"
+	after, at := p.after(i)
+	if after == '-' && at == i { // "5-minute"
 		at++
 	}
-	k := p.hitIndex(at)
-	if k >= len(p.hits) || p.hits[k].start != at || p.hits[k].class&cl == 0 {
+	h := p.hitAt(at)
+	if h.start != at || h.class&cl == 0 {
 		return false
 	}
 	// One letter is a unit only where it is glued on: "e" and "a" are words.
-	return at == i || p.hits[k].end-at > 1 || !joinsCode(p.form[at])
+	return at == i || h.end-at > 1 || !joinsCode(p.form[at])
 }
 
 // unitAfter reports a unit, currency or noun of quantity behind i.

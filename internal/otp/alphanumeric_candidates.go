@@ -33,7 +33,7 @@ func (p *page) hyphenated(i int) ([]*candidate, int) {
 	}
 	upper := !p.anyLower(c.start, c.end)
 	switch {
-	case digits > 0 && n <= 4 && digits+letters >= 4 && digits+letters <= 16 && widest <= 6 && (upper || p.randomCase(c.start, c.end)):
+	case digits > 0 && n <= 4 && digits+letters >= 4 && digits+letters <= 16 && widest <= 6 && (upper || transitions(c.code) >= 2):
 		c.shape = shapeMixed
 	case digits == 0 && upper && n <= 4 && equalLengths(parts) && parts[0].len() >= 3 && parts[0].len() <= 5:
 		c.shape = shapeLetters
@@ -48,14 +48,9 @@ func (p *page) hyphenated(i int) ([]*candidate, int) {
 // prefixed reads letters, a hyphen, and at least four digits, grouped or not.
 func (p *page) prefixed(i, n int) ([]*candidate, int) {
 	head := p.tokens[i]
-	if head.digits > 0 || n < 2 {
-		return nil, 0
-	}
 	used, rest := n, p.tokens[i+1:i+n]
-	for _, t := range rest {
-		if t.letters > 0 {
-			return nil, 0
-		}
+	if head.digits > 0 || slices.ContainsFunc(rest, func(t token) bool { return t.letters > 0 }) {
+		return nil, 0
 	}
 	// "G-482 033": a space may split the digits.
 	if len(rest) == 1 && i+2 < len(p.tokens) {
@@ -64,7 +59,7 @@ func (p *page) prefixed(i, n int) ([]*candidate, int) {
 			rest, used = p.tokens[i+1:i+3], 3
 		}
 	}
-	code := digitsOf(rest, p.form)
+	code := p.typed(rest)
 	if len(code) < 4 || len(code) > 10 || p.partOfNumber(rest[len(rest)-1], false) || len(rest) > 1 && isoDate(rest) {
 		return nil, 0
 	}
@@ -98,20 +93,11 @@ func (p *page) spacedAlphanumeric(i int) ([]*candidate, int) {
 	if n < 2 || n > 3 || size < 2 || size > 5 || n*size < 5 || p.anyLower(parts[0].start, parts[n-1].end) {
 		return nil, 0
 	}
-	digits, random := 0, 0
-	for _, t := range parts {
-		digits += t.digits
-		if t.digits > 0 && t.letters > 0 {
-			random++
-		}
-	}
-	if digits == 0 || random == 0 {
+	if !slices.ContainsFunc(parts, func(t token) bool { return t.digits > 0 && t.letters > 0 }) {
 		return nil, 0
 	}
-	c := &candidate{start: parts[0].start, end: parts[n-1].end, shape: shapeMixed, sep: ' '}
-	for _, t := range parts {
-		c.code += string(p.form[t.start:t.end])
-	}
+	c := p.grouped(parts, ' ')
+	c.shape = shapeMixed
 	return []*candidate{c}, n
 }
 
@@ -137,10 +123,7 @@ func (p *page) alphanumericToken(i int) []*candidate {
 // labelGlued handles "code482033" and "OTP482033": a word that names a code,
 // run on into digits.
 func (p *page) labelGlued(t token, c *candidate) bool {
-	cut := t.start
-	for cut < t.end && !isDigit(p.form[cut]) {
-		cut++
-	}
+	cut := t.start + slices.IndexFunc(p.form[t.start:t.end], isDigit)
 	if cut == t.start || t.end-cut < 4 || t.end-cut > 10 || t.digits != t.end-cut {
 		return false
 	}
@@ -166,20 +149,7 @@ func (p *page) anyLower(start, end int) bool {
 	return slices.ContainsFunc(p.form[start:end], unicode.IsLower)
 }
 
-// randomCase reports whether letters and digits change places often, as in
-// generated codes (e4k71p) but not in words or versions.
-func (p *page) randomCase(start, end int) bool {
-	return transitions(p.form[start:end]) >= 2
-}
-
 // uuidLike reports groups of 8-4-4-4-12 and other long identifiers.
 func (p *page) uuidLike(parts []token) bool {
-	if len(parts) >= 5 && parts[0].len() == 8 {
-		return true
-	}
-	total := 0
-	for _, t := range parts {
-		total += t.len()
-	}
-	return total > 44
+	return len(parts) >= 5 && parts[0].len() == 8 || len([]rune(p.typed(parts))) > 44
 }

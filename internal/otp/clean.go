@@ -34,9 +34,6 @@ func invisible(r rune) bool {
 // dropped reports whether a page leaves r out: what is invisible, and vowel
 // points and stretchers that would keep words from matching.
 func dropped(r rune) bool {
-	if r < 0x80 {
-		return invisible(r)
-	}
 	switch {
 	case r == 0x0640, r >= 0x064B && r <= 0x0652, r == 0x0670, r >= 0x0591 && r <= 0x05BD, r == 0x05BF, r == 0x05C1, r == 0x05C2:
 		return true
@@ -66,14 +63,7 @@ func Clean(s string, limit int) (text string, truncated bool) {
 // stripInvisible normalises line ends, repairs UTF-8 and removes what a
 // person does not see.
 func stripInvisible(s string) string {
-	clean := true
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c >= 0x80 || c < ' ' && c != '\n' && c != '\t' || c == 0x7F {
-			clean = false
-			break
-		}
-	}
-	if clean {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 || invisible(r) }) {
 		return s
 	}
 	var b strings.Builder
@@ -125,14 +115,7 @@ func cleanLine(s string, limit int) string {
 	return s
 }
 
-// composed returns s in NFC, cheaply when it already is.
-func composed(s string) string {
-	if norm.NFC.IsNormalString(s) {
-		return s
-	}
-	return norm.NFC.String(limitMarks(s))
-}
-
+// composedBytes returns s in NFC, cheaply when it already is.
 func composedBytes(s []byte) []byte {
 	if norm.NFC.IsNormal(s) {
 		return s

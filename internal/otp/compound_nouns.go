@@ -1,6 +1,10 @@
 package otp
 
-import "unicode"
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
 
 // otherKindOfCode reports whether the word before "code" or "PIN" makes it another
 // kind of code: "shed code", "kiosk PIN". Such compounds are without end in
@@ -29,19 +33,14 @@ func (p *page) otherKindOfCode(h hit) bool {
 	if end-start < 3 || start > 0 && isWordRune(p.form[start-1]) {
 		return false
 	}
-	for _, r := range p.form[start:end] {
-		if r < 'a' || r > 'z' {
-			return false
-		}
-	}
-	if words().exact[string(p.fold[start:end])]&clNeutralModifier != 0 {
+	if slices.ContainsFunc(p.form[start:end], func(r rune) bool { return r < 'a' || r > 'z' }) ||
+		words().exact[string(p.fold[start:end])]&clNeutralModifier != 0 {
 		return false
 	}
 	if word != "code" && !p.english() {
 		return false // "dein PIN", "seu PIN"
 	}
-	k := p.hitIndex(start)
-	return k >= len(p.hits) || p.hits[k].start > start || p.hits[k].end < end
+	return p.hitAt(start).end < end
 }
 
 // english reports whether an English function word stands on the page.
@@ -80,22 +79,16 @@ func (p *page) senderTag(h hit) bool {
 	if p.form[0] == '[' || p.form[0] == '(' {
 		start = 1
 	}
-	for i := start; i < h.start-1; i++ {
-		if !isLetter(p.form[i]) {
-			return false
-		}
-	}
-	return unicode.IsUpper(p.form[start]) && !p.known(token{start: start, end: h.start - 1})
+	name := p.form[start : h.start-1]
+	return !slices.ContainsFunc(name, func(r rune) bool { return !isLetter(r) }) && unicode.IsUpper(name[0]) &&
+		!p.known(token{start: start, end: h.start - 1})
 }
 
 // brandCode reports "Starling Post code": a label of another number whose first
 // word is the end of a name.
 func (p *page) brandCode(h hit) bool {
-	space := h.start
-	for space < h.end && p.form[space] != ' ' {
-		space++
-	}
-	if tail := string(p.form[min(space+1, h.end):h.end]); tail != "code" && tail != "passcode" && tail != "PIN" {
+	_, tail, _ := strings.Cut(string(p.form[h.start:h.end]), " ")
+	if tail != "code" && tail != "passcode" && tail != "PIN" {
 		return false
 	}
 	if h.start < 3 || !unicode.IsUpper(p.form[h.start]) || p.form[h.start-1] != ' ' || !isLetter(p.form[h.start-2]) {
@@ -121,8 +114,8 @@ func (p *page) numberedPlace(end int) bool {
 	if at == end || at < 2 || end-at > 3 || p.form[at-1] != ' ' {
 		return false
 	}
-	k := p.hitIndex(at - 2)
-	return k < len(p.hits) && p.hits[k].end == at-1 && p.hits[k].class&clOtherNumber != 0
+	h := p.hitAt(at - 2)
+	return h.end == at-1 && h.class&clOtherNumber != 0
 }
 
 // codeFor reports "code for showers" and "code for the shed": what follows is
@@ -150,6 +143,5 @@ func (p *page) codeFor(h hit) bool {
 	if words().exact[string(p.fold[at:end])]&clNeutralModifier != 0 {
 		return false
 	}
-	k := p.hitIndex(at)
-	return k >= len(p.hits) || p.hits[k].start > at || p.hits[k].class&(clCodeName|clCodeNoun|clCodeVerb) == 0
+	return p.hitAt(at).class&(clCodeName|clCodeNoun|clCodeVerb) == 0
 }

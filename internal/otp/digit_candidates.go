@@ -2,6 +2,7 @@ package otp
 
 import (
 	"slices"
+	"strings"
 	"unicode"
 )
 
@@ -31,16 +32,12 @@ func (p *page) oneRuneTokens(i int) ([]*candidate, int) {
 	if p.partOfNumber(first, true) || p.partOfNumber(last, false) {
 		return nil, 0
 	}
-	c := &candidate{start: first.start, end: last.end, shape: shapeGrouped, sep: sep}
-	for k := i; k < i+n; k++ {
-		r := p.form[p.tokens[k].start]
-		if !isDigit(r) {
-			if unicode.IsLower(r) {
-				return nil, 0
-			}
-			c.shape = shapeMixed
-		}
-		c.code += string(r)
+	c := p.grouped(p.tokens[i:i+n], sep)
+	if strings.ContainsFunc(c.code, unicode.IsLower) {
+		return nil, 0
+	}
+	if !isDigits(c.code) {
+		c.shape = shapeMixed
 	}
 	return []*candidate{c}, n
 }
@@ -81,17 +78,12 @@ func (p *page) digitChain(i int) ([]*candidate, int) {
 	}
 	// A hyphen binds tighter than what stands around: 482-033 5.
 	if mixed && sep != '-' {
+		mixed = false
 		for k := 1; k < n; k++ {
 			if p.gapRune(p.tokens[i+k-1], p.tokens[i+k]) == '-' {
 				n = max(k-1, 1)
-				if k == 1 {
-					n = 1
-				}
 				break
 			}
-		}
-		if n > 1 {
-			mixed = false
 		}
 	}
 	// Letters glued to the last group by a hyphen: 1234-ABCD.
@@ -111,33 +103,25 @@ func (p *page) splitChain(chain []token, sep rune, mixed bool) []*candidate {
 	if len(chain) == 1 {
 		return p.digitSingle(chain[0])
 	}
-	total := 0
-	for _, t := range chain {
-		total += t.len()
-	}
-	whole := &candidate{start: chain[0].start, end: chain[len(chain)-1].end, shape: shapeGrouped, sep: sep, code: digitsOf(chain, p.form)}
+	whole := p.grouped(chain, sep)
+	total := len(whole.code)
 	if p.plusBefore(whole.start) || mixed && total >= 7 {
 		return nil // a telephone number
 	}
 	if equalLengths(chain) && codeGroups(chain) {
 		return []*candidate{whole}
 	}
-	if sep == '-' {
-		if total > 10 || total < 4 || isoDate(chain) || phoneGroups(chain) {
-			return nil
-		}
-		whole.unequal = true
-		return []*candidate{whole}
-	}
-	if total > 10 && (equalLengths(chain) && chain[0].len() >= 3 || phoneLike(chain)) {
+	whole.unequal = true
+	switch {
+	case sep == '-' && (total > 10 || total < 4 || isoDate(chain) || phoneGroups(chain)):
 		return nil
-	}
-	if total >= 5 && total <= 10 && p.lineAlone(whole.start, whole.end) && !phoneGroups(chain) {
-		whole.unequal = true
+	case sep == '-':
 		return []*candidate{whole}
-	}
-	if len(chain) == 2 && sep == ' ' && total >= 6 && total <= 8 && chain[1].len() >= 2 && p.introduced(whole) && p.sentenceEnds(whole.end) {
-		whole.unequal = true
+	case total > 10 && (equalLengths(chain) && chain[0].len() >= 3 || phoneLike(chain)):
+		return nil
+	case total >= 5 && total <= 10 && p.lineAlone(whole.start, whole.end) && !phoneGroups(chain),
+		len(chain) == 2 && sep == ' ' && total >= 6 && total <= 8 && chain[1].len() >= 2 &&
+			p.introduced(whole) && p.sentenceEnds(whole.end):
 		return []*candidate{whole}
 	}
 	// The longest run of even groups is one candidate, the others stand alone.
@@ -155,8 +139,7 @@ func (p *page) splitChain(chain []token, sep rune, mixed bool) []*candidate {
 	var out []*candidate
 	for k := 0; k < len(chain); k++ {
 		if best > 0 && k == at {
-			run := chain[at : at+best]
-			out = append(out, &candidate{start: run[0].start, end: run[best-1].end, shape: shapeGrouped, sep: sep, code: digitsOf(run, p.form)})
+			out = append(out, p.grouped(chain[at:at+best], sep))
 			k += best - 1
 			continue
 		}
@@ -177,10 +160,17 @@ func (p *page) digitSingle(t token) []*candidate {
 	return []*candidate{{start: t.start, end: t.end, shape: shapeDigits, code: string(p.form[t.start:t.end])}}
 }
 
-func digitsOf(chain []token, form []rune) string {
+func (p *page) grouped(chain []token, sep rune) *candidate {
+	return &candidate{
+		start: chain[0].start, end: chain[len(chain)-1].end, shape: shapeGrouped, sep: sep, code: p.typed(chain),
+	}
+}
+
+// typed is the text of tokens without what separates them.
+func (p *page) typed(chain []token) string {
 	var out []rune
 	for _, t := range chain {
-		out = append(out, form[t.start:t.end]...)
+		out = append(out, p.form[t.start:t.end]...)
 	}
 	return string(out)
 }

@@ -1,5 +1,10 @@
 package otp
 
+import (
+	"slices"
+	"strings"
+)
+
 // evidence is what the words around a candidate say.
 type evidence struct {
 	label        float64 // best word that names a code
@@ -20,24 +25,20 @@ type evidence struct {
 
 // evidenceFor reads the words left and right of a candidate.
 func (p *page) evidenceFor(c *candidate) evidence {
-	var e evidence
-	first := p.hitIndex(c.start)
-	p.readLabels(c, &e, first)
-	e.besideLink = p.orLink(c.end)
+	e := evidence{besideLink: p.orLink(c.end)}
+	p.readLabels(c, &e)
 	p.readCues(c, &e)
 	return e
 }
 
-func (p *page) readLabels(c *candidate, e *evidence, first int) {
+func (p *page) readLabels(c *candidate, e *evidence) {
+	first := p.hitIndex(c.start)
 	introduced := p.introduced(c)
 	codeLabel := false // a word for a code or a verb stands nearer
 	for k := first - 1; k >= 0 && first-k <= 16 && c.start-p.hits[k].end <= reachLeft; k-- {
 		h := p.hits[k]
 		r := p.relate(c, h, introduced)
-		w := r.weight(c)
-		if owner := p.labelOwner(h); owner != nil && owner != c {
-			w *= 0.3
-		}
+		w := p.labelWeight(h, r, c)
 		switch {
 		case h.class&clCodeNoun != 0 && c.shape != shapeGrouped && p.otherKindOfCode(h) || h.class&(clCodeNoun|clCodeVerb) != 0 && p.onReceipt(h, c):
 			if r.sentences == 0 && r.numbers == 0 {
@@ -65,10 +66,7 @@ func (p *page) readLabels(c *candidate, e *evidence, first int) {
 			continue
 		}
 		r := p.relate(c, h, false)
-		w := r.weight(c)
-		if owner := p.labelOwner(h); owner != nil && owner != c {
-			w *= 0.3
-		}
+		w := p.labelWeight(h, r, c)
 		switch {
 		case h.class&(clCodeName|clCodeNoun) != 0:
 			e.addLabel(h, r, w*0.95)
@@ -171,32 +169,23 @@ func (p *page) codeBefore(h hit) bool {
 	k := p.hitIndex(h.start) - 1
 	for n := 0; k >= 0 && n < 3 && h.start-p.hits[k].end <= 24; k, n = k-1, n+1 {
 		if p.hits[k].class&(clCodeName|clCodeNoun) != 0 && p.segOf(p.hits[k].start) == p.segOf(h.start) {
-			for i := p.hits[k].end; i < h.start; i++ {
-				if isDigit(p.form[i]) || p.form[i] == ',' {
-					return false
-				}
-			}
-			return true
+			between := p.form[min(p.hits[k].end, h.start):h.start]
+			return !slices.ContainsFunc(between, func(r rune) bool { return isDigit(r) || r == ',' })
 		}
 	}
 	return false
 }
 
 func (e *evidence) addOtherTopic(r relation) {
+	worth := 3.0
 	if r.sentences == 0 {
-		e.otherTopic = max(e.otherTopic, 4.5)
-	} else {
-		e.otherTopic = max(e.otherTopic, 3)
+		worth = 4.5
 	}
+	e.otherTopic = max(e.otherTopic, worth)
 }
 
 func (p *page) hasComma(from, to int) bool {
-	for i := from; i < to && i < len(p.form); i++ {
-		if p.form[i] == ',' || p.form[i] == '，' || p.form[i] == ';' {
-			return true
-		}
-	}
-	return false
+	return strings.ContainsAny(string(p.form[from:to]), ",，;")
 }
 
 // assignLabels notes which label belongs to which candidate: the one right behind it.
@@ -221,7 +210,13 @@ func (p *page) assignLabels(found []*candidate) {
 	}
 }
 
-func (p *page) labelOwner(h hit) *candidate { return p.labelOwners[h.start] }
+// labelWeight is what is left of a label's worth; little if it belongs to another candidate.
+func (p *page) labelWeight(h hit, r relation, c *candidate) float64 {
+	if owner := p.labelOwners[h.start]; owner != nil && owner != c {
+		return r.weight(c) * 0.3
+	}
+	return r.weight(c)
+}
 
 // refersBack reports whether a label behind a number speaks of it: a word such as
 // "is" stands between, or the label is long enough to be no accident.
@@ -232,12 +227,10 @@ func (p *page) refersBack(from int, h hit) bool {
 // labelsNextNumber reports whether a label belongs to the number behind it rather
 // than to the one before: "482033 order 7719043".
 func (p *page) labelsNextNumber(h hit) bool {
-	i := h.end
-	for n := 0; i < len(p.form) && n < 4 && !isLetter(p.form[i]) && p.form[i] != '\n'; n++ {
+	for i := h.end; i < len(p.form) && i < h.end+4 && !isLetter(p.form[i]) && p.form[i] != '\n'; i++ {
 		if isDigit(p.form[i]) {
 			return true
 		}
-		i++
 	}
 	return false
 }

@@ -1,23 +1,20 @@
 package otp
 
-import (
-	"math"
-)
+import "slices"
 
 // Extract finds the code and the link in one message. It is deterministic,
 // reads at most [MaxInput] bytes of each part, and is safe for concurrent use.
 func Extract(m Message, c Context) Verdict {
 	e := newExtraction(m)
 	defer e.release()
+	v := Verdict{Kind: KindNone}
 	if host, code, ok := originBound(m); ok {
-		v := Verdict{Code: code, Display: code, OriginHost: host, Confidence: 1, Kind: KindCode,
+		v = Verdict{Code: code, Display: code, OriginHost: host, Confidence: 1, Kind: KindCode,
 			Reason: "the last line binds this code to " + host}
 		v.Candidates = []Candidate{{Code: code, Display: code, Reason: v.Reason, Confidence: 1}}
-		e.finishLink(&v, m, c)
-		return v
+	} else {
+		e.decide(&v)
 	}
-	var v Verdict
-	e.decide(&v)
 	e.finishLink(&v, m, c)
 	return v
 }
@@ -26,7 +23,6 @@ func Extract(m Message, c Context) Verdict {
 type extraction struct {
 	pages        []*page
 	jsonLD       []string
-	values       []*value
 	thread       threadKind
 	sms          bool
 	smsRetriever bool // made for SMS Retriever: nothing but codes is
@@ -41,7 +37,6 @@ func newExtraction(m Message) *extraction {
 		text, e.smsRetriever = dropAppHash(text)
 	}
 	plain := textPage(pageText, text)
-	plain.findWords()
 	if e.thread == threadNone && plain.hasForwardLine() {
 		e.thread = threadForward
 	}
@@ -59,13 +54,13 @@ func newExtraction(m Message) *extraction {
 		e.pages = append(e.pages, visible)
 	}
 	e.pages = append(e.pages, plain)
-	if hidden != nil {
-		if len(hidden.show) > 0 {
-			hidden.findWords()
-			e.pages = append(e.pages, hidden)
-		} else {
-			hidden.release()
-		}
+	switch {
+	case hidden == nil:
+	case len(hidden.show) > 0:
+		hidden.findWords()
+		e.pages = append(e.pages, hidden)
+	default:
+		hidden.release()
 	}
 	for _, p := range e.pages {
 		p.cutQuotes(e.thread)
@@ -73,7 +68,6 @@ func newExtraction(m Message) *extraction {
 	}
 	if subject != "" {
 		p := textPage(pageSubject, subject)
-		p.findWords()
 		p.maskAddresses()
 		e.pages = append(e.pages, p)
 	}
@@ -103,23 +97,22 @@ func (e *extraction) decide(v *Verdict) {
 			s.rate(c)
 		}
 	}
-	e.values = rank(s.candidates)
-	for _, val := range e.values[:min(len(e.values), MaxCandidates)] {
+	values := rank(s.candidates)
+	for _, val := range values[:min(len(values), MaxCandidates)] {
 		if val.score < 0 {
 			break // has the shape, and nothing else
 		}
 		v.Candidates = append(v.Candidates, val.public())
 	}
-	v.Kind = KindNone
-	if len(e.values) == 0 || e.values[0].score < threshold {
+	if len(values) == 0 || values[0].score < threshold {
 		v.Reason = noneReason(s.candidates)
 		return
 	}
-	top := e.values[0]
+	top := values[0]
 	v.Confidence = confidence(top.score)
-	if rivals := e.rivals(top); rivals > 0 {
+	if slices.ContainsFunc(values[1:], func(other *value) bool { return other.rivals(top) }) {
 		v.Kind = KindAmbiguous
-		v.Confidence = math.Min(v.Confidence, 0.5)
+		v.Confidence = min(v.Confidence, 0.5)
 		v.Reason = "two or more different values are about equally plausible as the code; see the candidates"
 		return
 	}
@@ -140,20 +133,18 @@ func (e *extraction) scoring() *scoring {
 		for _, h := range p.hits {
 			switch {
 			case h.class&clCodeName != 0:
-				s.global.label = math.Max(s.global.label, worthCodeName*weight)
+				s.global.label = max(s.global.label, worthCodeName*weight)
 			case h.class&clCodeNoun != 0:
-				s.global.label = math.Max(s.global.label, worthCodeNoun*weight)
+				s.global.label = max(s.global.label, worthCodeNoun*weight)
 			case h.class&clCodeVerb != 0:
-				s.global.verb = math.Max(s.global.verb, worthCodeVerb*weight)
+				s.global.verb = max(s.global.verb, worthCodeVerb*weight)
 			}
-			s.noOtherNumber = s.noOtherNumber && h.class&clMoney == 0
 		}
-		for _, h := range p.cues {
-			s.hint = s.hint || h.class&clCodeHint != 0
-			s.noOtherNumber = s.noOtherNumber && h.class&(clOtherTopic|clExpired|clOutdated) == 0
-			if p.kind == pageSubject && h.class&clOtherTopic != 0 {
-				s.global.otherTopic = 1.5
-			}
+		s.hint = s.hint || hasClass(p.cues, clCodeHint)
+		s.noOtherNumber = s.noOtherNumber && !hasClass(p.hits, clMoney) &&
+			!hasClass(p.cues, clOtherTopic|clExpired|clOutdated)
+		if p.kind == pageSubject && hasClass(p.cues, clOtherTopic) {
+			s.global.otherTopic = 1.5
 		}
 		if p.kind == pageSubject && e.thread == threadReply {
 			continue // the subject of a reply is older than the reply

@@ -126,11 +126,10 @@ func (w *walker) onStart(z *html.Tokenizer) {
 	l.pre = l.pre || t.is(tagPre) || st.pre
 	l.skip = l.skip || t.is(tagSkip)
 	l.hidden = l.hidden || st.hidden || a.hidden || w.hiddenByCSS(&a)
-	if st.font != fontUnset {
-		l.unseen = st.font == fontNone
-	}
-	if st.visibility != visibilityUnset {
-		l.unseen = st.visibility == visibilityNone
+	for _, property := range [...]sight{st.font, st.visibility} {
+		if property != sightUnset {
+			l.unseen = property == sightNone
+		}
 	}
 	l.emph = t.is(tagEmph) || st.emph || l.emph && !st.plain
 	l.quoted = l.quoted || w.startsQuote(t, &a)
@@ -250,7 +249,7 @@ func (w *walker) closeLink() {
 		return
 	}
 	a := &w.visible.anchors[w.link]
-	a.end = max(len(w.visible.show), 0)
+	a.end = len(w.visible.show)
 	a.start = min(a.start, a.end)
 	w.link = -1
 }
@@ -272,14 +271,12 @@ func (w *walker) startsQuote(t tag, a *attrs) bool {
 		}
 		return true
 	}
-	for name := range strings.FieldsSeq(a.class) {
-		switch name {
-		case "gmail_quote", "gmail_attr", "yahoo_quoted", "moz-cite-prefix", "protonmail_quote", "zmail_extra", "gmail_quote_container", "tutanota_quote":
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(strings.Fields(a.class), func(name string) bool { return quoteClasses[name] })
 }
+
+// quoteClasses are those that mail programs give the quoted part of a reply.
+var quoteClasses = setOf("gmail_quote", "gmail_attr", "yahoo_quoted", "moz-cite-prefix", "protonmail_quote", "zmail_extra",
+	"gmail_quote_container", "tutanota_quote")
 
 // Text renders HTML to the text a person sees: hidden elements, styles,
 // scripts and comments are left out, blocks become lines and table cells are

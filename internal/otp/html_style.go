@@ -1,6 +1,7 @@
 package otp
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,27 +23,20 @@ const (
 	displayCell
 )
 
-type fontSize uint8
+// sight is whether a property that an inner element may undo lets text be seen.
+type sight uint8
 
 const (
-	fontUnset fontSize = iota
-	fontNone
-	fontSome
-)
-
-type visibility uint8
-
-const (
-	visibilityUnset visibility = iota
-	visibilityNone
-	visibilitySome
+	sightUnset sight = iota
+	sightNone
+	sightSome
 )
 
 // style is what an inline style means to a reader.
 type style struct {
 	hidden     bool
-	visibility visibility // an inner element may undo it
-	font       fontSize
+	visibility sight
+	font       sight // font size
 	display    display
 	emph       bool
 	plain      bool // normal weight: undoes inherited emphasis
@@ -52,9 +46,6 @@ type style struct {
 
 func parseStyle(css string) style {
 	var s style
-	if css == "" {
-		return s
-	}
 	var zeroHeight, clipped, background, padding bool
 	for decl := range strings.SplitSeq(css, ";") {
 		name, val, ok := strings.Cut(decl, ":")
@@ -67,9 +58,9 @@ func parseStyle(css string) style {
 		case "display":
 			s.readDisplay(val)
 		case "visibility":
-			s.visibility = visibilitySome
+			s.visibility = sightSome
 			if val == "hidden" || val == "collapse" {
-				s.visibility = visibilityNone
+				s.visibility = sightNone
 			}
 		case "mso-hide":
 			s.hidden = s.hidden || val == "all"
@@ -129,19 +120,19 @@ func (s *style) readDisplay(val string) {
 }
 
 func (s *style) readFont(val string) {
-	n, ok := number(val)
-	if !ok {
-		s.font = fontSome
+	s.font = sightSome
+	switch n, ok := number(val); {
+	case !ok:
 		s.emph = s.emph || val == "large" || val == "larger" || strings.HasSuffix(val, "x-large")
-		return
+	case n == 0, n <= 1 && strings.HasSuffix(val, "px"):
+		s.font = sightNone
+	case strings.HasSuffix(val, "em"):
+		s.emph = s.emph || n >= 1.4
+	case strings.HasSuffix(val, "%"):
+		s.emph = s.emph || n >= 140
+	default:
+		s.emph = s.emph || n >= 20
 	}
-	em := strings.HasSuffix(val, "em")
-	if n == 0 || n <= 1 && strings.HasSuffix(val, "px") {
-		s.font = fontNone
-		return
-	}
-	s.font = fontSome
-	s.emph = s.emph || em && n >= 1.4 || !em && !strings.HasSuffix(val, "%") && n >= 20 || strings.HasSuffix(val, "%") && n >= 140
 }
 
 // number reads the number a CSS value begins with.
@@ -219,13 +210,5 @@ func (w *walker) hiddenByCSS(a *attrs) bool {
 	if len(w.css) == 0 {
 		return false
 	}
-	if a.id != "" && w.css["#"+a.id] {
-		return true
-	}
-	for name := range strings.FieldsSeq(a.class) {
-		if w.css["."+name] {
-			return true
-		}
-	}
-	return false
+	return w.css["#"+a.id] || slices.ContainsFunc(strings.Fields(a.class), func(name string) bool { return w.css["."+name] })
 }

@@ -1,6 +1,7 @@
 package otp
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -16,19 +17,17 @@ func (e *extraction) jsonLinks() []*linkCandidate {
 			continue
 		}
 		walkJSON(v, 0, func(obj map[string]any) {
-			typ, _ := obj["@type"].(string)
-			if typ != "ConfirmAction" {
+			if obj["@type"] != "ConfirmAction" {
 				return
 			}
+			handler, _ := obj["handler"].(map[string]any)
+			handlerURL, _ := handler["url"].(string)
 			url, _ := obj["url"].(string)
-			if url == "" {
-				if h, ok := obj["handler"].(map[string]any); ok {
-					url, _ = h["url"].(string)
-				}
-			}
+			url = cmp.Or(url, handlerURL)
 			if url != "" && readURL(url).token > 0 && !readURL(url).other {
 				name, _ := obj["name"].(string)
-				out = append(out, &linkCandidate{url: url, label: name, score: linkThreshold, notes: []string{"a one-click confirmation in the data of the mail"}})
+				out = append(out, &linkCandidate{url: url, label: name, score: linkThreshold,
+					notes: []string{"a one-click confirmation in the data of the mail"}})
 			}
 		})
 	}

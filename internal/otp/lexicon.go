@@ -4,7 +4,6 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"sort"
 	"strings"
 	"sync"
 )
@@ -38,7 +37,6 @@ func loadLexicon(files fs.FS) (*lexicon, error) {
 	if err != nil {
 		return nil, err
 	}
-	sort.Strings(names)
 	for _, name := range names {
 		data, err := fs.ReadFile(files, name)
 		if err != nil {

@@ -1,6 +1,7 @@
 package otp
 
 import (
+	"cmp"
 	"net/mail"
 	"net/url"
 	"strings"
@@ -13,21 +14,10 @@ import (
 func newLink(l *linkCandidate, m Message, c Context) *Link {
 	out := &Link{URL: stripInvisible(l.url), Label: cleanLine(l.label, 80), Confidence: linkConfidence(l.score)}
 	out.Unwrapped = unwrap(out.URL)
-	target := out.URL
-	if out.Unwrapped != "" {
-		target = out.Unwrapped
-	}
-	out.Host, out.Punycode = hostOf(target)
-	ascii := out.Host
-	if out.Punycode != "" {
-		ascii = out.Punycode
-	}
-	out.Domain = registrable(ascii)
+	out.Host, out.Punycode = hostOf(cmp.Or(out.Unwrapped, out.URL))
+	out.Domain = registrable(cmp.Or(out.Punycode, out.Host))
 	out.MatchesSender = matches(out.Domain, m.From, c.Service)
-	out.Reason = strings.Join(l.notes, "; ")
-	if out.Reason == "" {
-		out.Reason = "the only link that acts"
-	}
+	out.Reason = cmp.Or(strings.Join(l.notes, "; "), "the only link that acts")
 	return out
 }
 
@@ -43,10 +33,7 @@ func unwrap(raw string) string {
 	case strings.HasSuffix(host, ".safelinks.protection.outlook.com"):
 		target = u.Query().Get("url")
 	case (host == "google.com" || strings.HasPrefix(host, "www.google.")) && u.Path == "/url":
-		target = u.Query().Get("q")
-		if target == "" {
-			target = u.Query().Get("url")
-		}
+		target = cmp.Or(u.Query().Get("q"), u.Query().Get("url"))
 	}
 	if !isHTTP(target) {
 		return ""
@@ -70,11 +57,10 @@ func hostOf(raw string) (host, punycode string) {
 	if err != nil || shown == "" {
 		shown = ascii
 	}
-	shown = stripInvisible(shown)
-	if shown != ascii {
-		return shown, ascii
+	if shown = stripInvisible(shown); shown == ascii {
+		return shown, ""
 	}
-	return ascii, ""
+	return shown, ascii
 }
 
 func registrable(host string) string {

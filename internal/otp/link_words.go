@@ -6,19 +6,17 @@ import (
 )
 
 // classesIn returns the classes of all cues between two offsets.
-func (p *page) classesIn(start, end int) class {
-	var cl class
-	for k := indexAfter(p.cues, start); k < len(p.cues) && p.cues[k].start < end; k++ {
-		cl |= p.cues[k].class
-	}
-	return cl
-}
+func (p *page) classesIn(start, end int) class { return p.classesWithout(0, start, end) }
 
 // classesOutsideLinks is classesIn without the labels of other links.
 func (p *page) classesOutsideLinks(start, end int) class {
+	return p.classesWithout(flagAnchor, start, end)
+}
+
+func (p *page) classesWithout(flag uint8, start, end int) class {
 	var cl class
 	for k := indexAfter(p.cues, start); k < len(p.cues) && p.cues[k].start < end; k++ {
-		if p.flags[p.cues[k].start]&flagAnchor == 0 {
+		if p.flags[p.cues[k].start]&flag == 0 {
 			cl |= p.cues[k].class
 		}
 	}
@@ -29,21 +27,20 @@ func (p *page) classesOutsideLinks(start, end int) class {
 // bare URL is labelled by the words before it.
 func (p *page) linkWords(a *anchor, l *linkCandidate) (label, context class) {
 	seg := p.segOf(a.start)
-	from, to := p.segs[seg].start, p.segs[seg].end
-	if !a.bare {
-		l.label = p.shown(a.start, a.end)
-		label = p.classesIn(a.start, a.end)
-		if strings.TrimSpace(l.label) == "" && a.alt != "" {
-			l.label = a.alt
-			label = cueClasses(foldRunes(a.alt))
-		}
-		if isHTTP(l.label) {
-			return p.bareLabel(a, l) // the URL itself is printed: the words before it count
-		}
-		context = p.classesOutsideLinks(from, a.start) | p.classesOutsideLinks(a.end, to) | p.questionBefore(seg)
-		return label, context
+	if a.bare {
+		label, context = p.bareLabel(a, l)
+		return label, context | p.questionBefore(seg)
 	}
-	label, context = p.bareLabel(a, l)
+	l.label = p.shown(a.start, a.end)
+	label = p.classesIn(a.start, a.end)
+	if l.label == "" && a.alt != "" {
+		l.label = a.alt
+		label = cueClasses(foldRunes(a.alt))
+	}
+	if isHTTP(l.label) { // the URL itself is printed: the words before it count
+		return p.bareLabel(a, l)
+	}
+	context = p.classesOutsideLinks(p.segs[seg].start, a.start) | p.classesOutsideLinks(a.end, p.segs[seg].end)
 	return label, context | p.questionBefore(seg)
 }
 
@@ -55,15 +52,11 @@ func (p *page) questionBefore(seg int) class {
 		return 0
 	}
 	q := p.segs[seg-1]
-	if q.end-q.start > 40 {
+	mark := string(p.form[max(q.end-2, q.start):q.end])
+	if q.end-q.start > 40 || !strings.ContainsAny(mark, "?？؟") {
 		return 0
 	}
-	for _, r := range p.form[max(q.end-2, q.start):q.end] {
-		if r == '?' || r == '？' || r == '؟' {
-			return p.classesOutsideLinks(q.start, q.end) & clLinkOther
-		}
-	}
-	return 0
+	return p.classesOutsideLinks(q.start, q.end) & clLinkOther
 }
 
 // bareLabel reads the words before a URL on its line; if there are none, the

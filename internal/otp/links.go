@@ -2,6 +2,7 @@ package otp
 
 import (
 	"strings"
+	"unicode/utf8"
 )
 
 const linkThreshold = 6.0
@@ -18,14 +19,15 @@ type linkCandidate struct {
 // finishLink finds the link and settles the kind of the verdict.
 func (e *extraction) finishLink(v *Verdict, m Message, c Context) {
 	best := e.bestLink(v.Code != "" || v.Kind == KindAmbiguous)
-	if best != nil {
-		v.Link = newLink(best, m, c)
-		switch v.Kind {
-		case KindNone:
-			v.Kind, v.Confidence, v.Reason = KindLink, v.Link.Confidence, v.Link.Reason
-		case KindCode:
-			v.Kind = KindCodeAndLink
-		}
+	if best == nil {
+		return
+	}
+	v.Link = newLink(best, m, c)
+	switch v.Kind {
+	case KindNone:
+		v.Kind, v.Confidence, v.Reason = KindLink, v.Link.Confidence, v.Link.Reason
+	case KindCode:
+		v.Kind = KindCodeAndLink
 	}
 }
 
@@ -36,7 +38,8 @@ func (e *extraction) bestLink(hasCode bool) *linkCandidate {
 	for _, p := range e.pages {
 		for i := range p.anchors {
 			a := &p.anchors[i]
-			if len(a.url) > 4096 || !isHTTP(a.url) || a.start < len(p.flags) && p.form[min(a.start, len(p.form)-1)] == '\n' && p.flags[min(a.start, len(p.form)-1)]&flagMasked != 0 {
+			if len(a.url) > 4096 || !isHTTP(a.url) ||
+				a.start < len(p.form) && p.form[a.start] == '\n' && p.flags[a.start]&flagMasked != 0 {
 				continue
 			}
 			l := p.rateLink(a, intent, hasCode)
@@ -130,7 +133,7 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 	if context&clLinkOther != 0 && !noVerb {
 		l.add(-7, "")
 	}
-	if in.eventReply && len([]rune(l.label)) <= 14 {
+	if in.eventReply && utf8.RuneCountInString(l.label) <= 14 {
 		l.excluded = true // the answer to an invitation to an event
 	}
 	return l

@@ -106,33 +106,24 @@ func (b *pageBuilder) text(s []byte, flags uint8, lines bool) {
 		}
 		r, size := utf8.DecodeRune(s[i:])
 		i += size
-		switch r {
-		case '\n', '\r', '\v', '\f', 0x2028, 0x2029, 0x85:
-			if lines {
-				b.gap('\n')
-			} else {
-				b.gap(' ')
-			}
-			continue
-		case '\t':
-			if lines {
-				b.gap('\t')
-			} else {
-				b.gap(' ')
-			}
-			continue
-		}
-		if dropped(r) || r == utf8.RuneError {
-			continue
-		}
-		if formsOf(r).form == ' ' {
+		switch {
+		case lines && (r == '\n' || r == '\t'):
+			b.gap(r)
+		case lines && isLineEnd(r):
+			b.gap('\n')
+		case r == '\t' || isLineEnd(r):
 			b.gap(' ')
-			continue
+		case dropped(r) || r == utf8.RuneError:
+		case formsOf(r).form == ' ':
+			b.gap(' ')
+		default:
+			b.flush(flags)
+			b.push(r, flags)
 		}
-		b.flush(flags)
-		b.push(r, flags)
 	}
 }
+
+func isLineEnd(r rune) bool { return r >= '\n' && r <= '\r' || r == 0x2028 || r == 0x2029 || r == 0x85 }
 
 func visibleASCII(c byte) bool { return c > ' ' && c < 0x7F }
 
@@ -144,10 +135,12 @@ func (b *pageBuilder) flush(flags uint8) {
 	b.pending = 0
 }
 
+// textPage makes a page of plain text and finds its words.
 func textPage(kind pageKind, s string) *page {
 	s, _ = capBytes(s, MaxInput)
 	b := newPage(kind, utf8.RuneCountInString(s))
 	b.text([]byte(s), 0, true)
+	b.findWords()
 	return b.page
 }
 
@@ -241,16 +234,8 @@ func (p *page) isStop(i int) bool {
 
 // segOf returns the index of the segment that holds offset i.
 func (p *page) segOf(i int) int {
-	lo, hi := 0, len(p.segs)-1
-	for lo < hi {
-		mid := (lo + hi + 1) / 2
-		if p.segs[mid].start <= i {
-			lo = mid
-		} else {
-			hi = mid - 1
-		}
-	}
-	return lo
+	next := sort.Search(len(p.segs), func(k int) bool { return p.segs[k].start > i })
+	return max(next-1, 0)
 }
 
 // word is the text of a hit, folded.
@@ -275,6 +260,19 @@ func (p *page) lineBounds(i int) (start, end int) {
 // hitIndex returns the index of the first hit that ends behind offset i.
 // Starts and ends of hits both grow, so it can be searched for.
 func (p *page) hitIndex(i int) int { return indexAfter(p.hits, i) }
+
+// hitAt returns the hit that covers offset i, or one without a class.
+func (p *page) hitAt(i int) hit {
+	if k := p.hitIndex(i); k < len(p.hits) && p.hits[k].start <= i {
+		return p.hits[k]
+	}
+	return hit{}
+}
+
+// hasClass reports whether one of the hits is of a class in cl.
+func hasClass(hits []hit, cl class) bool {
+	return slices.ContainsFunc(hits, func(h hit) bool { return h.class&cl != 0 })
+}
 
 func indexAfter(hits []hit, i int) int {
 	return sort.Search(len(hits), func(k int) bool { return hits[k].end > i })

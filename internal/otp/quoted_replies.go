@@ -3,6 +3,7 @@ package otp
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // threadKind is what the subject says about the message.
@@ -41,19 +42,16 @@ func subjectThread(subject string) (kind threadKind, rest string) {
 // cutPrefix splits a subject at its first colon if that comes early. A count
 // as in "Re[2]:" does not belong to the prefix.
 func cutPrefix(s string) (head, tail string, ok bool) {
-	for i, r := range s {
-		if i > 40 {
-			return "", "", false
-		}
-		if r == ':' || r == '：' {
-			head = s[:i]
-			if b := strings.IndexAny(head, "[(^"); b > 0 {
-				head = head[:b]
-			}
-			return strings.TrimSpace(head), s[i+len(string(r)):], true
-		}
+	i := strings.IndexAny(s, ":：")
+	if i < 0 || i > 40 {
+		return "", "", false
 	}
-	return "", "", false
+	_, size := utf8.DecodeRuneInString(s[i:])
+	head, tail = s[:i], s[i+size:]
+	if b := strings.IndexAny(head, "[(^"); b > 0 {
+		head = head[:b]
+	}
+	return strings.TrimSpace(head), tail, true
 }
 
 // lines returns the bounds of all lines of the page.
@@ -72,18 +70,13 @@ func (p *page) lines() [][2]int {
 
 // hasForwardLine reports whether the page holds a "Forwarded message" line.
 func (p *page) hasForwardLine() bool {
-	for _, h := range p.cues {
-		if h.class&clForwardedMessage != 0 {
-			if start, end := p.lineBounds(h.start); end-start < 120 {
-				return true
-			}
+	return slices.ContainsFunc(p.cues, func(h hit) bool {
+		if h.class&clForwardedMessage == 0 {
+			return false
 		}
-	}
-	return false
-}
-
-func (p *page) lineHas(ln [2]int, cl class) bool {
-	return p.classesIn(ln[0], ln[1])&cl != 0
+		start, end := p.lineBounds(h.start)
+		return end-start < 120
+	})
 }
 
 // cutQuotes masks the quoted part of a reply. In a forward nothing is cut and
@@ -150,14 +143,11 @@ func (p *page) isAttribution(lines [][2]int, i int, kind threadKind) bool {
 	}
 	// Mail programs break the line before or inside the address.
 	next := p.nextLine(lines, i)
-	if next != i+1 || !p.endsInColon(lines[next]) || lines[next][1]-lines[next][0] > 120 || !p.hasDigit(ln) || p.hasDigit(lines[next]) && p.endsWrote(lines[next], kind) {
+	if next != i+1 || lines[next][1]-lines[next][0] > 120 || !p.endsInColon(lines[next]) || !p.hasDigit(ln) ||
+		p.hasDigit(lines[next]) && p.endsWrote(lines[next], kind) {
 		return false
 	}
-	return p.endsWrote([2]int{ln[0], lines[next][1]}, kind) && p.startsLikeAttribution(ln)
-}
-
-func (p *page) startsLikeAttribution(ln [2]int) bool {
-	return p.hasDigit(ln) && p.form[ln[1]-1] != '.'
+	return p.endsWrote([2]int{ln[0], lines[next][1]}, kind) && p.form[ln[1]-1] != '.'
 }
 
 func (p *page) hasDigit(ln [2]int) bool { return slices.ContainsFunc(p.form[ln[0]:ln[1]], isDigit) }
@@ -165,7 +155,8 @@ func (p *page) hasDigit(ln [2]int) bool { return slices.ContainsFunc(p.form[ln[0
 // endsWrote reports whether a line ends with a word for "wrote" and a colon,
 // and either looks dated or stands in a reply.
 func (p *page) endsWrote(ln [2]int, kind threadKind) bool {
-	return ln[1]-ln[0] >= 4 && p.endsInColon(ln) && (kind == threadReply || p.hasDigit(ln)) && p.lineHas(ln, clAttribution)
+	return ln[1]-ln[0] >= 4 && p.endsInColon(ln) && (kind == threadReply || p.hasDigit(ln)) &&
+		p.classesIn(ln[0], ln[1])&clAttribution != 0
 }
 
 func (p *page) endsInColon(ln [2]int) bool {
@@ -179,10 +170,7 @@ func (p *page) endsInColon(ln [2]int) bool {
 // isSeparator reports whether a line is "-----Original Message-----" in some
 // language.
 func (p *page) isSeparator(ln [2]int) bool {
-	if ln[1]-ln[0] > 100 || p.form[ln[0]] != '-' && p.form[ln[0]] != '_' && p.form[ln[0]] != '=' {
-		return false
-	}
-	return p.lineHas(ln, clOriginalMessage)
+	return ln[1]-ln[0] <= 100 && strings.ContainsRune("-_=", p.form[ln[0]]) && p.classesIn(ln[0], ln[1])&clOriginalMessage != 0
 }
 
 // isHeaderBlock reports whether the quoted headers of an earlier message
@@ -192,8 +180,8 @@ func (p *page) isHeaderBlock(lines [][2]int, i int) bool {
 		return false
 	}
 	found := 0
-	for j := i; j < len(lines) && j < i+6; j++ {
-		if p.startsHeader(lines[j]) {
+	for _, ln := range lines[i:min(i+6, len(lines))] {
+		if p.startsHeader(ln) {
 			found++
 		}
 	}

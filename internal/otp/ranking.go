@@ -80,20 +80,15 @@ func confidence(score float64) float64 { return sigmoid((score - threshold) * 0.
 
 // sigmoid maps the distance to a threshold to 0..0.99, with two decimals.
 func sigmoid(x float64) float64 {
-	return math.Round(math.Min(1/(1+math.Exp(-x)), 0.99)*100) / 100
+	return math.Round(min(1/(1+math.Exp(-x)), 0.99)*100) / 100
 }
 
-// rivals counts values that are plausible and not clearly behind the best.
-func (e *extraction) rivals(top *value) int {
-	n := 0
-	for _, val := range e.values[1:] {
-		room := margin
-		if top.best.direct && val.best.direct {
-			room = marginLabelled
-		}
-		if val.score >= threshold && top.score-val.score < room && !strings.Contains(top.code, val.code) && !strings.Contains(val.code, top.code) {
-			n++
-		}
+// rivals reports whether another value is plausible and not clearly behind the best.
+func (v *value) rivals(top *value) bool {
+	room := margin
+	if top.best.direct && v.best.direct {
+		room = marginLabelled
 	}
-	return n
+	return v.score >= threshold && top.score-v.score < room &&
+		!strings.Contains(top.code, v.code) && !strings.Contains(v.code, top.code)
 }

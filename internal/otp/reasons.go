@@ -25,11 +25,11 @@ func (c *candidate) note(e evidence, introduced bool) {
 			c.notes = append(c.notes, s)
 		}
 	}
-	add(e.label > 0 && e.strong && e.labelDirect, "stands directly at words for a verification code")
-	add(e.label > 0 && !e.strong && e.labelDirect, "stands directly at a word for a code")
+	add(e.strong && e.labelDirect, "stands directly at words for a verification code")
+	add(!e.strong && e.labelDirect, "stands directly at a word for a code")
 	add(e.label > 0 && !e.labelDirect, "a word for a code is near")
-	add(e.verb > 2 && !(e.label > 0 && e.labelDirect), "the text asks to enter or use it")
-	add(introduced && !(e.label > 0 && e.labelDirect), "introduced by a colon or the like")
+	add(e.verb > 2 && !e.labelDirect, "the text asks to enter or use it")
+	add(introduced && !e.labelDirect, "introduced by a colon or the like")
 	add(c.alone, "alone on its line")
 	add(c.emph, "set off in bold or large type")
 	add(e.besideLink, "offered beside a link")

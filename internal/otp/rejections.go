@@ -24,9 +24,8 @@ func (p *page) reject(c *candidate) {
 		c.rejected = "part of a date"
 	case c.end < len(p.form) && (p.form[c.end] == '%' || p.form[c.end] == '°' || p.form[c.end] == '@'):
 		c.rejected = "a quantity"
-	case c.start > 0 && strings.ContainsRune("@/\\_", p.form[c.start-1]) && !c.bracketed:
-		c.rejected = "part of a longer name"
-	case c.end+1 < len(p.form) && strings.ContainsRune("/\\_", p.form[c.end]) && isWordRune(p.form[c.end+1]):
+	case c.start > 0 && strings.ContainsRune("@/\\_", p.form[c.start-1]) && !c.bracketed,
+		c.end+1 < len(p.form) && strings.ContainsRune("/\\_", p.form[c.end]) && isWordRune(p.form[c.end+1]):
 		c.rejected = "part of a longer name"
 	case p.zipLike(c):
 		c.rejected = "a postal code"
@@ -38,29 +37,20 @@ func (p *page) reject(c *candidate) {
 // afterMask reports "*1234", "...1234", "xx1234" and the like.
 func (p *page) afterMask(c *candidate, before rune, at int) bool {
 	switch before {
-	case '*', '•', '●', '·', '×', '∗', '#', 'X', 'x':
-		if before == 'x' || before == 'X' {
-			return at > 0 && (p.form[at-1] == before || p.form[at-1] == ' ')
-		}
-		if before == '#' {
-			return false
-		}
+	case 'X', 'x':
+		return at > 0 && (p.form[at-1] == before || p.form[at-1] == ' ')
+	case '#':
+		return false
+	case '*', '•', '●', '·', '×', '∗':
 		return c.end >= len(p.form) || p.form[c.end] != '*' || at != c.start-1
 	case '…':
 		return at == c.start-1
 	case '.':
 		return at == c.start-1 && at > 0 && p.form[at-1] == '.'
 	}
-	if c.shape == shapeMixed {
-		name := strings.TrimLeft(strings.ToLower(c.code), "x")
-		if len(name) < len(c.code) && len(name) <= 5 && isDigits(name) {
-			return true
-		}
-	}
-	return false
+	name := strings.TrimLeft(strings.ToLower(c.code), "x")
+	return c.shape == shapeMixed && len(name) < len(c.code) && len(name) <= 5 && isDigits(name)
 }
-
-func onlyDigits(s []rune) bool { return !slices.ContainsFunc(s, isNoDigit) }
 
 func isDigits(s string) bool { return s != "" && !strings.ContainsFunc(s, isNoDigit) }
 
@@ -83,16 +73,14 @@ func (p *page) monthBeside(c *candidate) bool {
 	if at < 0 || !yearLike(c.code) {
 		return false
 	}
-	k := p.hitIndex(at)
-	if k < len(p.hits) && p.hits[k].start <= at && p.hits[k].class&clMonth != 0 {
+	if p.hitAt(at).class&clMonth != 0 {
 		return true
 	}
 	// "Jan 5, 2027": a day stands between.
 	for n := 0; at >= 0 && n < 3 && (isDigit(p.form[at]) || p.form[at] == ' '); n++ {
 		at--
 	}
-	k = p.hitIndex(at)
-	return at >= 0 && k < len(p.hits) && p.hits[k].start <= at && p.hits[k].class&clMonth != 0
+	return p.hitAt(at).class&clMonth != 0
 }
 
 func yearLike(code string) bool {
@@ -108,20 +96,14 @@ func (p *page) zipLike(c *candidate) bool {
 
 // hasGluedUnit reports digits with a unit glued on: 20GB, 5000mAh, 18h30.
 func (p *page) hasGluedUnit(c *candidate) bool {
-	form := p.fold[c.start:c.end]
-	i := 0
-	for i < len(form) && isDigit(form[i]) {
-		i++
-	}
-	if i == 0 || i == len(form) {
+	folded := p.fold[c.start:c.end]
+	i := slices.IndexFunc(folded, isNoDigit)
+	if i <= 0 {
 		return false
 	}
-	tail := form[i:]
+	tail := folded[i:]
 	labels, _ := words().find(tail, nil, nil)
-	for _, h := range labels {
-		if h.start == 0 && h.class&(clUnit|clMoney) != 0 && onlyDigits(tail[h.end:]) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(labels, func(h hit) bool {
+		return h.start == 0 && h.class&(clUnit|clMoney) != 0 && !slices.ContainsFunc(tail[h.end:], isNoDigit)
+	})
 }

@@ -1,5 +1,7 @@
 package otp
 
+import "strings"
+
 // relation places a hit against a candidate.
 type relation struct {
 	left       bool
@@ -17,9 +19,7 @@ func (p *page) relate(c *candidate, h hit, introduced bool) relation {
 	if !r.left {
 		from, to = c.end, h.start
 	}
-	if from > to {
-		from = to
-	}
+	from = min(from, to)
 	r.dist = to - from
 	r.adjacent = r.dist <= 60
 	digits := 0
@@ -38,9 +38,8 @@ func (p *page) relate(c *candidate, h hit, introduced bool) relation {
 		case ch == maskRune:
 			r.adjacent = false
 		case isLetter(ch) && r.adjacent:
-			k := p.hitIndex(i)
-			if k < len(p.hits) && p.hits[k].start <= i && p.hits[k].class&clCopula != 0 && p.hits[k].end <= to {
-				i = p.hits[k].end - 1
+			if frame := p.hitAt(i); frame.class&clCopula != 0 && frame.end <= to {
+				i = frame.end - 1
 			} else {
 				r.adjacent = false
 			}
@@ -51,9 +50,7 @@ func (p *page) relate(c *candidate, h hit, introduced bool) relation {
 		}
 		digits = 0
 	}
-	if s := p.segOf(min(h.start, c.start)); s < len(p.segs) {
-		r.sentences = p.segOf(max(h.start, c.start)) - s
-	}
+	r.sentences = p.segOf(max(h.start, c.start)) - p.segOf(min(h.start, c.start))
 	r.adjacent = r.adjacent && r.lines <= 1 && (r.sentences == 0 || r.left && r.lines == 1)
 	r.introduced = r.adjacent || introduced && r.sentences == 0 && r.left
 	return r
@@ -125,9 +122,8 @@ func (c *candidate) isFirstSentence() bool {
 // "is" stands directly before the candidate.
 func (p *page) introduced(c *candidate) bool {
 	i := c.start - 1
-	for i >= 0 && (p.form[i] <= ' ' || p.form[i] == '"' || p.form[i] == '\'' || p.form[i] == '[' || p.form[i] == '(' || p.form[i] == '*' || p.form[i] == '“' || p.form[i] == '「' || p.form[i] == '«' || p.form[i] == '#') {
-		i--
-		if c.start-i > 16 {
+	for i >= 0 && (p.form[i] <= ' ' || strings.ContainsRune("\"'[(*“「«#", p.form[i])) {
+		if i--; c.start-i > 16 {
 			return false
 		}
 	}
@@ -140,6 +136,5 @@ func (p *page) introduced(c *candidate) bool {
 	case '-':
 		return i > 0 && p.form[i-1] == ' '
 	}
-	k := p.hitIndex(i)
-	return k < len(p.hits) && p.hits[k].start <= i && p.hits[k].class&clCopula != 0
+	return p.hitAt(i).class&clCopula != 0
 }

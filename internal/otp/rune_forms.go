@@ -39,15 +39,13 @@ func formsOf(r rune) runeForms {
 	if r >= 0 && r < tableSize {
 		return runeTable()[r]
 	}
-	switch {
-	case r >= 0x3040 && r <= 0x9FFF, r >= 0xAC00 && r <= 0xD7A3:
+	if r >= 0x3040 && r <= 0x9FFF || r >= 0xAC00 && r <= 0xD7A3 {
 		return runeForms{r, r} // kana, Han, Hangul: nothing to fold
 	}
 	return computeForms(r)
 }
 
 func computeForms(r rune) runeForms {
-	f := r
 	switch r {
 	case '\u00A0', '\u2007', '\u202F', '\u3000', '\u205F', '\u1680', '\u2000', '\u2001', '\u2002', '\u2003', '\u2004', '\u2005', '\u2006', '\u2008', '\u2009', '\u200A':
 		return runeForms{' ', ' '}
@@ -60,56 +58,30 @@ func computeForms(r rune) runeForms {
 	case '\uFF0C', '\u3001', '\u060C':
 		return runeForms{r, ','} // kept apart from the ASCII comma, which may stand inside a number
 	}
-	if c := onlyRune(norm.NFKC.String(string(r))); c != 0 {
-		f = c
+	if compatible := []rune(norm.NFKC.String(string(r))); len(compatible) == 1 {
+		r = compatible[0]
 	}
-	if d, ok := digitValue(f); ok {
+	if d, ok := digitValue(r); ok {
 		return runeForms{'0' + d, '0' + d}
 	}
-	return runeForms{f, foldLetter(f)}
+	return runeForms{r, foldLetter(r)}
 }
 
-func onlyRune(s string) rune {
-	var out rune
-	for i, r := range s {
-		if i > 0 {
-			return 0
-		}
-		out = r
-	}
-	return out
+// baseLetters are those that Unicode does not decompose, and the Arabic
+// letters that languages write for one another.
+var baseLetters = map[rune]rune{
+	'ı': 'i', 'ł': 'l', 'đ': 'd', 'ð': 'd', 'ø': 'o', 'ß': 's', 'ς': 'σ', 'ə': 'e',
+	'ي': 'ی', 'ى': 'ی', 'ے': 'ی', 'ئ': 'ی',
+	'أ': 'ا', 'إ': 'ا', 'آ': 'ا', 'ٱ': 'ا',
+	'ة': 'ه', 'ۀ': 'ه', 'ہ': 'ه', 'ھ': 'ه', 'ە': 'ه',
+	'ك': 'ک', 'ؤ': 'و',
 }
 
 // foldLetter lowers a letter and drops its accents.
 func foldLetter(r rune) rune {
 	r = unicode.ToLower(r)
-	switch r {
-	case 'ı':
-		return 'i'
-	case 'ł':
-		return 'l'
-	case 'đ', 'ð':
-		return 'd'
-	case 'ø':
-		return 'o'
-	case 'ß':
-		return 's'
-	case 'ς':
-		return 'σ'
-	case 'ə':
-		return 'e'
-	case 'ي', 'ى', 'ے':
-		return 'ی'
-	case 'ك':
-		return 'ک'
-	case 'أ', 'إ', 'آ', 'ٱ':
-		return 'ا'
-	case 'ة', 'ۀ', 'ہ', 'ھ', 'ە':
-		return 'ه'
-	case 'ؤ':
-		return 'و'
-	case 'ئ':
-		return 'ی'
+	if base, ok := baseLetters[r]; ok {
+		return base
 	}
 	if r < 0x80 || !unicode.In(r, unicode.Latin, unicode.Greek, unicode.Cyrillic) {
 		return r
@@ -122,25 +94,21 @@ func foldLetter(r rune) rune {
 
 // digitValue returns the value of a decimal digit of any script.
 func digitValue(r rune) (rune, bool) {
-	if r < 0x80 {
-		return r - '0', r >= '0' && r <= '9'
+	if !unicode.IsDigit(r) {
+		return 0, false
 	}
-	for _, rng := range unicode.Nd.R16 {
-		if r >= rune(rng.Lo) && r <= rune(rng.Hi) {
-			return (r - rune(rng.Lo)) % 10, true
-		}
+	zero := r // Unicode has the digits of a script side by side
+	for unicode.IsDigit(zero - 1) {
+		zero--
 	}
-	for _, rng := range unicode.Nd.R32 {
-		if r >= rune(rng.Lo) && r <= rune(rng.Hi) {
-			return (r - rune(rng.Lo)) % 10, true
-		}
-	}
-	return 0, false
+	return (r - zero) % 10, true
 }
 
 // foldRunes folds a string the way pages are folded.
 func foldRunes(s string) []rune {
-	s = composed(s)
+	if !norm.NFC.IsNormalString(s) {
+		s = norm.NFC.String(limitMarks(s))
+	}
 	out := make([]rune, 0, len(s))
 	for _, r := range s {
 		if !dropped(r) {

@@ -33,8 +33,7 @@ func kindOf(r rune) uint8 {
 }
 
 func rareKind(r rune) uint8 {
-	switch {
-	case r >= 0x4E00 && r <= 0x9FFF, r >= 0x3041 && r <= 0x3096, r >= 0x30A1 && r <= 0x30FA, r >= 0xAC00 && r <= 0xD7A3:
+	if r >= 0x4E00 && r <= 0x9FFF || r >= 0x3041 && r <= 0x3096 || r >= 0x30A1 && r <= 0x30FA || r >= 0xAC00 && r <= 0xD7A3 {
 		return kindLetter | kindUnspaced // Han, kana, Hangul
 	}
 	return computeKind(r)
@@ -71,23 +70,12 @@ func computeKind(r rune) uint8 {
 // writtenUnspaced reports whether r belongs to a script that is written
 // without spaces between words, or whose words take endings freely (Hangul).
 func writtenUnspaced(r rune) bool {
-	switch {
-	case r < 0x0E00:
-		return false
-	case r <= 0x0EFF: // Thai, Lao
-		return true
-	case r >= 0x1000 && r <= 0x109F: // Myanmar
-		return true
-	case r >= 0x1780 && r <= 0x17FF: // Khmer
-		return true
-	case r >= 0x2E80 && r <= 0x9FFF: // kana, Han
-		return true
-	case r >= 0xAC00 && r <= 0xD7A3: // Hangul
-		return true
-	case r >= 0xF900 && r <= 0xFAFF, r >= 0xFF66 && r <= 0xFF9F, r >= 0x20000 && r <= 0x323AF:
-		return true
-	}
-	return false
+	return r >= 0x0E00 && r <= 0x0EFF || // Thai, Lao
+		r >= 0x1000 && r <= 0x109F || // Myanmar
+		r >= 0x1780 && r <= 0x17FF || // Khmer
+		r >= 0xAC00 && r <= 0xD7A3 || // Hangul
+		r >= 0x2E80 && r <= 0x9FFF || r >= 0xF900 && r <= 0xFAFF || // kana, Han
+		r >= 0xFF66 && r <= 0xFF9F || r >= 0x20000 && r <= 0x323AF
 }
 
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }

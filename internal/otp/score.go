@@ -1,6 +1,8 @@
 package otp
 
 import (
+	"cmp"
+	"slices"
 	"unicode"
 )
 
@@ -40,13 +42,7 @@ func (s *scoring) rate(c *candidate) {
 	}
 	introduced := p.introduced(c)
 	score := shapePrior(c)
-	label, verb := e.label, e.verb
-	if label == 0 && s.global.label > 0 {
-		label = s.global.label
-	}
-	if verb == 0 {
-		verb = s.global.verb
-	}
+	label, verb := cmp.Or(e.label, s.global.label), cmp.Or(e.verb, s.global.verb)
 	if label >= verb {
 		score += label + 0.4*verb
 	} else {
@@ -85,7 +81,7 @@ func (s *scoring) rate(c *candidate) {
 	}
 	score = s.minusOtherTopic(score, c, e)
 	score -= e.otherNumber
-	if yearLike(c.code) && c.shape == shapeDigits && !(e.labelDirect && label > 0) && !(e.verbDirect && introduced) && !c.alone && !c.named(e) {
+	if yearLike(c.code) && c.shape == shapeDigits && !e.labelDirect && !(e.verbDirect && introduced) && !c.alone && !c.named(e) {
 		score -= 2.5
 	}
 	if dateLike(c) {
@@ -103,7 +99,7 @@ func (s *scoring) rate(c *candidate) {
 	if needsLabel(c) && !s.inCodePosition(c, e, introduced) {
 		score -= 4
 	}
-	c.direct = e.labelDirect && e.label > 0
+	c.direct = e.labelDirect
 	c.score = score
 	c.note(e, introduced)
 }
@@ -142,13 +138,9 @@ func (s *scoring) loneNumber(c *candidate, heard float64) float64 {
 	if heard > 4 || !s.noOtherNumber || c.unequal || rest > 80 || !c.page.noOtherLabel(c) {
 		return 0
 	}
-	for _, o := range s.candidates {
-		if o.code != c.code && o.shape < shapeLetters {
-			return 0
-		}
-	}
-	if c.page.atHost(c) {
-		return 0 // a line for browsers that was written badly
+	rival := func(o *candidate) bool { return o.code != c.code && o.shape < shapeLetters }
+	if slices.ContainsFunc(s.candidates, rival) || c.page.atHost(c) {
+		return 0
 	}
 	placed := c.startsSentence() || c.bracketed || c.alone || s.hint
 	switch {
@@ -192,12 +184,12 @@ func (p *page) onlyName(c *candidate) bool {
 // would: at a label, alone below one, or grouped where the message asks for it.
 func (s *scoring) inCodePosition(c *candidate, e evidence, introduced bool) bool {
 	switch {
-	case e.labelDirect && e.label > 0, c.alone && e.label >= 2, c.named(e):
+	case e.labelDirect, c.alone && e.label >= 2, c.named(e):
 		return true
 	case c.sep == '-' && c.shape == shapeLetters:
 		return (c.alone || e.verbDirect) && (s.global.label >= 2 || e.verb > 2)
 	case c.shape == shapeMixed && c.sep == 0:
-		return e.verbDirect && transitions([]rune(c.code)) >= 2
+		return e.verbDirect && transitions(c.code) >= 2
 	case c.shape == shapeWords:
 		return e.verbDirect && introduced && isDigit(rune(c.code[len(c.code)-1]))
 	}

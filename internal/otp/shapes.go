@@ -11,31 +11,24 @@ func needsLabel(c *candidate) bool {
 	case shapeLetters, shapeWords:
 		return true
 	case shapeMixed:
-		return len(c.code) < 5 || c.sep == ' ' || transitions([]rune(c.code)) < 2
+		return len(c.code) < 5 || c.sep == ' ' || transitions(c.code) < 2
 	}
 	return false
 }
 
 func shapePrior(c *candidate) float64 {
-	n := 0
-	for _, r := range c.code {
-		if isWordRune(r) {
-			n++
-		}
-	}
 	switch c.shape {
 	case shapeLetters:
 		return -1
 	case shapeWords:
 		return 0
 	case shapeMixed:
-		switch t := transitions([]rune(c.code)); {
-		case t >= 2 || c.sep != 0:
+		switch {
+		case transitions(c.code) >= 2 || c.sep != 0:
 			return 1.5
+		case promoLike(c.code) && offerLike(c.code):
+			return -4.5
 		case promoLike(c.code):
-			if offerLike(c.code) {
-				return -4.5
-			}
 			return -2.5
 		}
 		return 0
@@ -45,7 +38,7 @@ func shapePrior(c *candidate) float64 {
 		}
 		return 2.2
 	}
-	score := 0.0
+	n, score := len(c.code), 0.0 // only digits
 	switch n {
 	case 6:
 		score = 1.5
@@ -104,22 +97,18 @@ func offerLike(code string) bool {
 	return yearLike(tail) || len(tail) <= 3 && (tail[len(tail)-1] == '0' || tail[len(tail)-1] == '5')
 }
 
-func transitions(s []rune) int {
-	n, last := 0, 0
-	for _, r := range s {
-		kind := 0
-		switch {
-		case isDigit(r):
-			kind = 1
-		case unicode.IsLetter(r):
-			kind = 2
-		default:
+// transitions counts how often letters and digits change places: often in
+// generated codes (e4k71p), seldom in words and versions.
+func transitions(code string) int {
+	n, last := 0, rune(0)
+	for _, r := range code {
+		if !isDigit(r) && !unicode.IsLetter(r) {
 			continue
 		}
-		if last != 0 && kind != last {
+		if last != 0 && isDigit(r) != isDigit(last) {
 			n++
 		}
-		last = kind
+		last = r
 	}
 	return n
 }

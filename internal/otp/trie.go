@@ -89,9 +89,7 @@ func (t *trie) freeze() {
 			t.targets = append(t.targets, child)
 		}
 		mine := t.targets[from:]
-		if len(mine) > 1 {
-			slices.SortFunc(mine, func(a, b int32) int { return int(t.building[a].r - t.building[b].r) })
-		}
+		slices.SortFunc(mine, func(a, b int32) int { return int(t.building[a].r - t.building[b].r) })
 		for _, child := range mine {
 			t.runes = append(t.runes, t.building[child].r)
 		}
@@ -133,29 +131,26 @@ func (t *trie) longest(text []rune, i int, label, cue *hit) {
 			}
 		}
 		n := &t.nodes[node]
-		if n.whole|n.open == 0 {
+		end, cl := j+1, n.whole|n.open
+		if cl == 0 || n.open == 0 && !wordEnd(text, end) {
 			continue
 		}
-		if wordEnd(text, j+1) {
-			take(label, cue, j+1, n.whole|n.open)
-		} else if n.open != 0 {
-			take(label, cue, wordTail(text, j+1), n.open)
+		if !wordEnd(text, end) {
+			end, cl = wordTail(text, end), n.open
 		}
+		label.extend(end, cl&labelClasses)
+		cue.extend(end, cl&^labelClasses)
 	}
 }
 
-func take(label, cue *hit, end int, cl class) {
-	for _, h := range [...]struct {
-		hit  *hit
-		kind class
-	}{{label, cl & labelClasses}, {cue, cl &^ labelClasses}} {
-		switch {
-		case h.kind == 0:
-		case end > h.hit.end:
-			h.hit.end, h.hit.class = end, h.kind
-		case end == h.hit.end:
-			h.hit.class |= h.kind
-		}
+// extend notes that an entry of these classes ends at end.
+func (h *hit) extend(end int, cl class) {
+	switch {
+	case cl == 0:
+	case end > h.end:
+		h.end, h.class = end, cl
+	case end == h.end:
+		h.class |= cl
 	}
 }
 
@@ -184,17 +179,14 @@ func wordStart(text []rune, i int) bool {
 // wordEnd reports whether a word may end before i. A digit ends one, since
 // "code123456" does occur.
 func wordEnd(text []rune, i int) bool {
-	if i >= len(text) {
-		return true
-	}
-	return !isLetter(text[i]) || unspaced(text[i]) || unspaced(text[i-1])
+	return i >= len(text) || !isLetter(text[i]) || unspaced(text[i]) || unspaced(text[i-1])
 }
 
 // clitics are written together with the next word in Arabic and Hebrew.
-var clitics = map[string]bool{
-	"ال": true, "و": true, "ب": true, "ل": true, "ف": true, "ک": true, "وال": true, "بال": true, "لل": true, "فال": true,
-	"ה": true, "ו": true, "ב": true, "ל": true, "ש": true, "מ": true, "כ": true, "וה": true, "שה": true, "מה": true, "וב": true, "ול": true, "כש": true,
-}
+var clitics = setOf(
+	"ال", "و", "ب", "ل", "ف", "ک", "وال", "بال", "لل", "فال",
+	"ה", "ו", "ב", "ל", "ש", "מ", "כ", "וה", "שה", "מה", "וב", "ול", "כש",
+)
 
 // afterClitic reports whether only a clitic stands between the start of the
 // word and i.

@@ -20,21 +20,22 @@ var blockingWords = setOf("unsubscribe", "unsub", "optout", "deny", "decline", "
 
 func readURL(raw string) urlFacts {
 	var f urlFacts
-	rest := raw
-	if i := strings.Index(rest, "://"); i >= 0 {
-		rest = rest[i+3:]
+	if _, rest, ok := strings.Cut(raw, "://"); ok {
+		raw = rest
 	}
-	path := ""
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		path = strings.TrimPrefix(rest[i:], "/")
+	path, query := "", ""
+	if i := strings.IndexAny(raw, "/?#"); i >= 0 {
+		path = strings.TrimPrefix(raw[i:], "/")
 	}
-	path, query := splitQuery(path)
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		path, query = path[:i], path[i+1:]
+	}
 	segments := strings.Split(path, "/")
 	for i, seg := range segments {
 		f.words(seg)
 		f.token = max(f.token, tokenKind(seg, i == len(segments)-1))
 	}
-	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == '#' || r == '?' || r == ';' || r == '/' }) {
+	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return strings.ContainsRune("&#?;/", r) }) {
 		key, val, ok := strings.Cut(pair, "=")
 		key = strings.ToLower(key)
 		if !ok {
@@ -48,14 +49,11 @@ func readURL(raw string) urlFacts {
 		if !isTarget(val) {
 			f.words(val)
 		}
-		kind := tokenKind(val, true)
-		if words().exact[key]&clURLTokenKey != 0 && len(val) >= 4 && kind < 2 {
-			kind = 2
+		f.token = max(f.token, tokenKind(val, true))
+		if words().exact[key]&clURLTokenKey != 0 && len(val) >= 4 {
+			f.token = 2
 		}
-		f.token = max(f.token, kind)
-		if words().exact[key]&clURLVerb != 0 {
-			f.acts = true
-		}
+		f.acts = f.acts || words().exact[key]&clURLVerb != 0
 	}
 	return f
 }
@@ -63,13 +61,6 @@ func readURL(raw string) urlFacts {
 // isTarget reports a path that says where to go afterwards.
 func isTarget(val string) bool {
 	return len(val) > 2 && (val[0] == '/' || strings.EqualFold(val[:3], "%2f"))
-}
-
-func splitQuery(s string) (path, query string) {
-	if i := strings.IndexAny(s, "?#"); i >= 0 {
-		return s[:i], s[i+1:]
-	}
-	return s, ""
 }
 
 // words looks up the words of a path segment: verify-email, resetPassword.
@@ -83,22 +74,16 @@ func (f *urlFacts) words(seg string) {
 	for _, w := range splitWords(seg) {
 		cl := words().exact[w]
 		f.acts = f.acts || cl&clURLVerb != 0
-		f.namesAction = f.namesAction || cl&clURLVerb != 0 && isActionWord(w)
+		f.namesAction = f.namesAction || cl&clURLVerb != 0 && hasStem(w, actionStems)
 		f.other = f.other || cl&clURLOther != 0
 		f.neverActs = f.neverActs || blockingWords[w]
 	}
 }
 
-// isActionWord tells words that stand for the action itself from those that only
+// actionStems tell words that stand for the action itself from those that only
 // go with it, as "account" and "go" do.
-func isActionWord(w string) bool {
-	for _, stem := range [...]string{"verif", "confirm", "activ", "reset", "magic", "approv", "invit", "passw", "validat", "bestatig", "bestaetig", "restable", "potvrd", "potwierd", "conferm"} {
-		if strings.HasPrefix(w, stem) {
-			return true
-		}
-	}
-	return false
-}
+var actionStems = []string{"verif", "confirm", "activ", "reset", "magic", "approv", "invit", "passw", "validat",
+	"bestatig", "bestaetig", "restable", "potvrd", "potwierd", "conferm"}
 
 // splitWords splits at punctuation and at capitals inside a word, and adds
 // the whole. Accents are folded.
@@ -152,7 +137,7 @@ func tokenKind(s string, last bool) int {
 			if strings.ContainsRune("aeiouy", r) {
 				vowels++
 			}
-		case r == '-' || r == '_' || r == '.' || r == '~' || r == '%' || r == '=' || r == ':' || r == '(' || r == ')':
+		case strings.ContainsRune("-_.~%=:()", r):
 			seps++
 			continue
 		default:
@@ -165,21 +150,15 @@ func tokenKind(s string, last bool) int {
 	}
 	n := digits + upper + lower
 	switch {
-	case n >= 16 && (digits > 0 && changes >= 3 || upper > 0 && lower > 0 && changes >= 3 && seps <= 2):
+	case n >= 16 && (digits > 0 && changes >= 3 || upper > 0 && lower > 0 && changes >= 3 && seps <= 2),
+		n >= 6 && digits > 0 && digits < n && changes >= 2,
+		n >= 20 && seps == 0 && vowels*5 < n:
 		return 2
-	case n >= 6 && digits > 0 && digits < n && changes >= 2:
-		return 2
-	case n >= 20 && seps == 0 && vowels*5 < n:
-		return 2
-	case digits == n && n >= 5:
-		return 1
-	case n >= 6 && digits > 0 && lower+upper > 0 && seps == 0:
-		return 1
-	case last && n >= 3 && digits > 0 && upper > 0:
-		return 1
-	case last && n >= 4 && digits > 0 && lower > 0 && (changes >= 2 || isDigit(rune(s[0]))):
-		return 1
-	case last && n >= 5 && upper > 0 && lower > 0 && changes >= 2 && seps == 0:
+	case digits == n && n >= 5,
+		n >= 6 && digits > 0 && lower+upper > 0 && seps == 0,
+		last && n >= 3 && digits > 0 && upper > 0,
+		last && n >= 4 && digits > 0 && lower > 0 && (changes >= 2 || isDigit(rune(s[0]))),
+		last && n >= 5 && upper > 0 && lower > 0 && changes >= 2 && seps == 0:
 		return 1
 	}
 	return 0

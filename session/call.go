@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/hex"
 	"time"
 )
@@ -41,11 +42,18 @@ func CallFrom(ctx context.Context) (Call, bool) {
 	return call, ok && call.Caller != nil
 }
 
-// NewID returns 128 random bits in hexadecimal, for request and session ids.
+// NewID returns 128 random bits in hexadecimal, for ids of requests, leases and stdio sessions.
 func NewID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails (Go 1.24)
 	return hex.EncodeToString(b[:])
+}
+
+// NewSessionID returns 256 random bits in base64url.
+func NewSessionID() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // timeBy returns what a clock says; nil is time.Now.

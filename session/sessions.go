@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"container/list"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"sync"
 	"time"
@@ -62,10 +60,7 @@ type protocolSession struct {
 
 // Open makes a session for the caller and returns its id, or ErrTooManySessions.
 func (s *Sessions) Open(_ context.Context, caller string) (string, error) {
-	var random [32]byte
-	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
-	id := base64.RawURLEncoding.EncodeToString(random[:])
-
+	id := NewSessionID()
 	s.mu.Lock()
 	now := timeBy(s.Now)
 	var evicted []Key

@@ -30,7 +30,8 @@ func (m *Manager) Kill() {
 	m.journals.mu.Lock()
 	m.journals.close()
 	m.journals.mu.Unlock()
-	m.halt()
+	m.stop()
+	m.running.Wait()
 }
 
 // Sweep does what is due in the journals now.

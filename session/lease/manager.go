@@ -91,7 +91,7 @@ type Manager struct {
 	journals  *journals // one of them
 	addresses addressSupport
 	ending    atomic.Bool
-	mu        sync.Mutex // for what Start begins
+	ctx       context.Context // of what Start begins
 	stop      context.CancelFunc
 	running   sync.WaitGroup
 }
@@ -109,6 +109,7 @@ func (m *Manager) backends() []backend {
 		return nil
 	}
 	m.once.Do(func() {
+		m.ctx, m.stop = context.WithCancel(context.Background())
 		m.journals = newJournals(m)
 		if m.Registry != nil {
 			m.all = append(m.all, newShared(m))
@@ -193,23 +194,8 @@ func (m *Manager) Forget(uuid string) {
 // Start looks for what earlier processes left, and deletes what is due from
 // then on, until End.
 func (m *Manager) Start() {
-	ctx, stop := context.WithCancel(context.Background())
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.stop = stop
 	for _, b := range m.backends() {
-		m.running.Go(func() { b.run(ctx) })
-	}
-}
-
-// halt ends what Start began, and waits for it.
-func (m *Manager) halt() {
-	m.mu.Lock()
-	stop := m.stop
-	m.mu.Unlock()
-	if stop != nil {
-		stop()
-		m.running.Wait()
+		m.running.Go(func() { b.run(m.ctx) })
 	}
 }
 
@@ -220,12 +206,13 @@ func (m *Manager) End(ctx context.Context) {
 	if m == nil {
 		return
 	}
-	first := m.ending.CompareAndSwap(false, true)
-	m.halt()
+	all, first := m.backends(), m.ending.CompareAndSwap(false, true)
+	m.stop()
+	m.running.Wait()
 	if !first {
 		return
 	}
-	for _, b := range m.backends() {
+	for _, b := range all {
 		b.end(ctx)
 	}
 }

@@ -3,8 +3,6 @@ package redisstore
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"sync"
 	"time"
 
@@ -131,9 +129,7 @@ func (s *Sessions) limits(more ...any) []any {
 // Open makes a session for the caller and returns its id, or
 // session.ErrTooManySessions.
 func (s *Sessions) Open(ctx context.Context, caller string) (string, error) {
-	var random [32]byte
-	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
-	key := session.Key{Caller: caller, Session: base64.RawURLEncoding.EncodeToString(random[:])}
+	key := session.Key{Caller: caller, Session: session.NewSessionID()}
 	opened, err := s.Store.runBool(ctx, openScript, nil, s.limits(sessionHash(key), callerHash(caller),
 		cmp.Or(s.PerCaller, session.DefaultPerCaller), cmp.Or(s.Total, session.DefaultTotal), evictAfter.Milliseconds())...)
 	switch {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,8 +91,8 @@ func (c compiled) check(value any) []Problem {
 	if err == nil {
 		return nil
 	}
-	var invalid *validation.ValidationError
-	if !errors.As(err, &invalid) {
+	invalid, ok := errors.AsType[*validation.ValidationError](err)
+	if !ok {
 		return []Problem{{Text: "does not fit the schema"}}
 	}
 	return c.doc.problems(invalid)
@@ -134,20 +135,15 @@ func (p property) findHugeNumber(value any, at string) (string, bool) {
 }
 
 func (p property) coerce(args map[string]any) {
-	required := make(map[string]bool, len(p.Required))
-	for _, name := range p.Required {
-		required[name] = true
-	}
 	for name, value := range args {
 		prop, known := p.Properties[name]
-		if !known {
-			continue
-		}
-		if value == nil && !required[name] {
+		switch {
+		case !known:
+		case value == nil && !slices.Contains(p.Required, name):
 			delete(args, name)
-			continue
+		default:
+			args[name] = prop.coerceValue(value)
 		}
-		args[name] = prop.coerceValue(value)
 	}
 }
 
@@ -188,11 +184,8 @@ func (p property) coerceString(v string) any {
 			}
 		}
 	case "boolean":
-		switch strings.ToLower(text) {
-		case "true":
-			return true
-		case "false":
-			return false
+		if lower := strings.ToLower(text); lower == "true" || lower == "false" {
+			return lower == "true"
 		}
 	case "array":
 		if p.Items != nil && p.Items.Type == "string" {

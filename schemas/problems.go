@@ -2,8 +2,8 @@ package schemas
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -24,7 +24,7 @@ func (p property) problems(e *validation.ValidationError) []Problem {
 		}
 	}
 	walk(e)
-	sort.SliceStable(out, func(i, j int) bool { return out[i].Argument < out[j].Argument })
+	slices.SortStableFunc(out, func(a, b Problem) int { return strings.Compare(a.Argument, b.Argument) })
 	return slices.Compact(out)
 }
 
@@ -35,22 +35,18 @@ func (p property) problem(e *validation.ValidationError) []Problem {
 	}
 	switch k := e.ErrorKind.(type) {
 	case *kind.Required:
-		out := make([]Problem, 0, len(k.Missing))
+		var out []Problem
 		for _, name := range k.Missing {
 			out = append(out, Problem{Argument: join(at, name), Text: "is required" + about(prop.Properties[name])})
 		}
 		return out
 	case *kind.AdditionalProperties:
-		known := make([]string, 0, len(prop.Properties))
-		for name := range prop.Properties {
-			known = append(known, name)
-		}
-		sort.Strings(known)
+		known := slices.Sorted(maps.Keys(prop.Properties))
 		return one("%s; known arguments: %s", unknown(k.Properties), list(known))
 	case *kind.Type:
 		return one("must be %s", typeWords(k.Want))
 	case *kind.Enum:
-		words := make([]string, 0, len(k.Want))
+		var words []string
 		for _, w := range k.Want {
 			words = append(words, fmt.Sprint(w))
 		}
@@ -120,12 +116,11 @@ func unknown(keys []string) string {
 			names = append(names, k)
 		}
 	}
-	sort.Strings(names)
-	names = names[:min(len(names), 5)]
 	if len(names) == 0 {
 		return "unknown argument"
 	}
-	return "unknown argument " + list(names)
+	slices.Sort(names)
+	return "unknown argument " + list(names[:min(len(names), 5)])
 }
 
 func list(words []string) string {

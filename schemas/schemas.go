@@ -46,9 +46,10 @@ type property struct {
 	Items       *property           `json:"items"`
 }
 
-// Input returns the schema of the arguments that are decoded into a T.
-func Input[T any]() *Schema {
-	return newSchema(func() (json.RawMessage, error) { return describe(new(T), false) })
+// Input returns the schema of the arguments that are decoded into a T, without
+// those that are omitted.
+func Input[T any](omitted ...string) *Schema {
+	return newSchema(func() (json.RawMessage, error) { return describe(new(T), false, omitted...) })
 }
 
 // Output returns the schema of the structured result T.
@@ -73,15 +74,18 @@ func (s *Schema) Has(name string) bool {
 	return err == nil && ok
 }
 
-// describe returns the schema of v's type.
-func describe(v any, additional bool) (json.RawMessage, error) {
+func describe(v any, additional bool, omitted ...string) (json.RawMessage, error) {
 	r := invopop.Reflector{
 		Anonymous:                 true,
 		DoNotReference:            true,
 		ExpandedStruct:            true,
 		AllowAdditionalProperties: additional,
 	}
-	raw, err := json.Marshal(r.Reflect(v))
+	schema := r.Reflect(v)
+	for _, name := range omitted {
+		schema.Properties.Delete(name)
+	}
+	raw, err := json.Marshal(schema)
 	if err != nil {
 		return nil, fmt.Errorf("schema of %T: %w", v, err)
 	}
@@ -131,7 +135,7 @@ func compile(raw json.RawMessage) (compiled, error) {
 	}
 	c := validation.NewCompiler()
 	c.AssertFormat()
-	c.UseLoader(noLoader{})
+	c.UseLoader(validation.SchemeURLLoader{}) // a schema refers to no other document
 	const name = "schema.json"
 	if err := c.AddResource(name, parsed); err != nil {
 		return s, fmt.Errorf("add: %w", err)
@@ -140,11 +144,4 @@ func compile(raw json.RawMessage) (compiled, error) {
 		return s, fmt.Errorf("compile: %w", err)
 	}
 	return s, nil
-}
-
-// noLoader refuses every reference to another document.
-type noLoader struct{}
-
-func (noLoader) Load(url string) (any, error) {
-	return nil, fmt.Errorf("schemas are self-contained, %q is not loaded", url)
 }

@@ -34,14 +34,8 @@ const maxProposals = 100
 func (p Proposals) Summary() string { return strings.Join(p.Values, ", ") }
 
 func proposals(values []string) Proposals {
-	p := Proposals{Values: values, Total: len(values)}
-	if p.Total > maxProposals {
-		p.Values = values[:maxProposals]
-	}
-	if p.Values == nil {
-		p.Values = []string{}
-	}
-	return p
+	shown := values[:min(len(values), maxProposals)]
+	return Proposals{Values: append([]string{}, shown...), Total: len(values)}
 }
 
 // CompleteIdentity proposes what names one of the caller's identities: names,

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strings"
@@ -72,10 +73,7 @@ func Prompts(d *tool.Deps) []Prompt {
 func access(d *tool.Deps, steps func(login, func(string) bool) []string) func(context.Context, tool.Call, json.RawMessage, func(string) bool) (PromptText, error) {
 	return func(ctx context.Context, call tool.Call, args json.RawMessage, has func(string) bool) (PromptText, error) {
 		p, err := tool.Decode[AccessParams](args)
-		if err == nil {
-			err = tool.CheckLine("service", p.Service)
-		}
-		if err != nil {
+		if err := cmp.Or(err, tool.CheckLine("service", p.Service)); err != nil {
 			return PromptText{}, err
 		}
 		where := login{service: tool.Shown(p.Service)}
@@ -96,11 +94,10 @@ func access(d *tool.Deps, steps func(login, func(string) bool) []string) func(co
 	}
 }
 
-// errNoPrompt is for a prompt that does not exist, or not for the caller.
-var errNoPrompt = fault.New(fault.NotFound, "There is no such prompt.", "prompts/list names those that there are.")
-
 // NoPrompt returns the error for a prompt that there is not for the caller.
-func NoPrompt() error { return errNoPrompt }
+func NoPrompt() error {
+	return fault.New(fault.NotFound, "There is no such prompt.", "prompts/list names those that there are.")
+}
 
 // NoResource returns the error for an address at which there is nothing for the
 // caller.

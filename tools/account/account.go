@@ -12,8 +12,6 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-type getAccountParams struct{ tool.IdentityArgument }
-
 // Problem is something that does not work, as an error would say it.
 type Problem struct {
 	Part      string     `json:"part" jsonschema:"enum=credential,enum=owner,enum=plan,enum=encryption,enum=identities,enum=identity,enum=delivery"`
@@ -56,7 +54,7 @@ func (r *GetAccountResult) problem(part string, err error) {
 // for the others.
 const partTime = 8 * time.Second
 
-func (h *handlers) getAccount(ctx context.Context, call tool.Call, p getAccountParams) (GetAccountResult, error) {
+func (h *handlers) getAccount(ctx context.Context, call tool.Call, p tool.IdentityArgument) (GetAccountResult, error) {
 	r := GetAccountResult{Version: h.Version, Scheme: "none", Encryption: "unknown", Delivery: "unknown", Problems: []Problem{}}
 	client, err := h.AccountOf(call.Call).Client()
 	if err != nil {
@@ -135,10 +133,6 @@ func deliveryOf(ctx context.Context, scope *ravi.Scope) (string, error) {
 	return "stream", stream.Close()
 }
 
-// listDomainsParams are the arguments of list_domains; there are none.
-type listDomainsParams struct{}
-
-// mailDomain is a domain for addresses.
 type mailDomain struct {
 	Domain   string `json:"domain"`
 	Platform bool   `json:"platform" jsonschema_description:"Whether it is Ravi's own."`
@@ -151,7 +145,7 @@ type listDomainsResult struct {
 
 func (r listDomainsResult) Summary() string { return fmt.Sprintf("%d domain(s).", len(r.Domains)) }
 
-func (h *handlers) listDomains(ctx context.Context, call tool.Call, _ listDomainsParams) (listDomainsResult, error) {
+func (h *handlers) listDomains(ctx context.Context, call tool.Call, _ struct{}) (listDomainsResult, error) {
 	client, err := h.AccountOf(call.Call).Client()
 	if err != nil {
 		return listDomainsResult{}, err
@@ -160,9 +154,7 @@ func (h *handlers) listDomains(ctx context.Context, call tool.Call, _ listDomain
 	if err != nil {
 		return listDomainsResult{}, err
 	}
-	r := listDomainsResult{Domains: []mailDomain{}}
-	for _, m := range found {
-		r.Domains = append(r.Domains, mailDomain{Domain: tool.Clean(m.Domain, 253), Platform: m.IsPlatform, Verified: m.IsVerified})
-	}
-	return r, nil
+	return listDomainsResult{tool.Convert(found, func(m ravi.Domain) mailDomain {
+		return mailDomain{Domain: tool.Clean(m.Domain, 253), Platform: m.IsPlatform, Verified: m.IsVerified}
+	})}, nil
 }

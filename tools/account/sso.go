@@ -8,8 +8,6 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-type getSSOTokenParams struct{ tool.IdentityArgument }
-
 type getSSOTokenResult struct {
 	tool.ActedFor
 	Token     string    `json:"token" jsonschema_description:"Give it to the site that asks for it and to nobody else."`
@@ -20,11 +18,11 @@ func (r getSSOTokenResult) Summary() string {
 	return fmt.Sprintf("A sign-in token of %s, good for five minutes.", r.Identity.Name)
 }
 
-func (getSSOTokenParams) shows() string {
+func showsSSOToken(tool.IdentityArgument) string {
 	return "a token that signs in as the identity for five minutes"
 }
 
-func (h *handlers) getSSOToken(ctx context.Context, call tool.Call, p getSSOTokenParams) (getSSOTokenResult, error) {
+func (h *handlers) getSSOToken(ctx context.Context, call tool.Call, p tool.IdentityArgument) (getSSOTokenResult, error) {
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
 		return getSSOTokenResult{}, err

@@ -18,6 +18,6 @@ func Tools(d *tool.Deps) []tool.Tool {
 			h.listDomains),
 		tool.Define("get_sso_token", "Get a sign-in token", tool.Hints{OpenWorld: true},
 			"Get a token that signs the identity in at a site which trusts Ravi. It is good for five minutes; give it to that site only.",
-			h.getSSOToken, tool.Reveals(h.Resolver, getSSOTokenParams.shows)),
+			h.getSSOToken, tool.Reveals(h.Resolver, showsSSOToken)),
 	)
 }

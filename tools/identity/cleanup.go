@@ -206,8 +206,7 @@ func (h *handlers) decideCleanup(ctx context.Context, call tool.Call, p cleanupI
 // cleanUp deletes what a plan lists, and nothing else. It stops at the first
 // sign that Ravi does not delete, and when the time of the call runs out; what
 // is left then has a new token.
-func (h *handlers) cleanUp(ctx context.Context, call tool.Call, tok string) (cleanupIdentitiesResult, error) {
-	var none cleanupIdentitiesResult
+func (h *handlers) cleanUp(ctx context.Context, call tool.Call, tok string) (none cleanupIdentitiesResult, err error) {
 	plan, err := h.openPlan(call, tok)
 	if err != nil {
 		return none, err

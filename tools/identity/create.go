@@ -44,8 +44,7 @@ func bindingAdvice(bound bool) string {
 	return "Pass its uuid as `identity` from now on."
 }
 
-func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p createIdentityParams) (createIdentityResult, error) {
-	var none createIdentityResult
+func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p createIdentityParams) (none createIdentityResult, err error) {
 	if err := checkNewName(call, p.Name); err != nil {
 		return none, err
 	}

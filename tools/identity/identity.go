@@ -11,8 +11,6 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-type getIdentityParams struct{ tool.IdentityArgument }
-
 type getIdentityResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
@@ -22,7 +20,7 @@ func (r getIdentityResult) Summary() string {
 	return fmt.Sprintf("Identity %s (%s), reached at %s.", r.Identity.Name, r.Identity.UUID, r.Reach())
 }
 
-func (h *handlers) getIdentity(ctx context.Context, call tool.Call, p getIdentityParams) (getIdentityResult, error) {
+func (h *handlers) getIdentity(ctx context.Context, call tool.Call, p tool.IdentityArgument) (getIdentityResult, error) {
 	resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
 	if err != nil {
 		return getIdentityResult{}, err
@@ -94,8 +92,7 @@ func (h *handlers) decideDelete(ctx context.Context, call tool.Call, p deleteIde
 		"its address, phone number, messages, passwords and secrets. It cannot be undone."}, nil
 }
 
-func (h *handlers) deleteIdentity(ctx context.Context, call tool.Call, p deleteIdentityParams) (deleteIdentityResult, error) {
-	var none deleteIdentityResult
+func (h *handlers) deleteIdentity(ctx context.Context, call tool.Call, p deleteIdentityParams) (none deleteIdentityResult, err error) {
 	identity, err := h.Resolver.Lookup(ctx, call.Call, p.Identity)
 	if err != nil {
 		return none, err

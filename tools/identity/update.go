@@ -29,8 +29,7 @@ func (r updateIdentityResult) Summary() string {
 	return fmt.Sprintf("Identity %s is now called %s.", r.Identity.UUID, r.Identity.Name)
 }
 
-func (h *handlers) updateIdentity(ctx context.Context, call tool.Call, p updateIdentityParams) (updateIdentityResult, error) {
-	var none updateIdentityResult
+func (h *handlers) updateIdentity(ctx context.Context, call tool.Call, p updateIdentityParams) (none updateIdentityResult, err error) {
 	if err := checkNewName(call, p.Name); err != nil {
 		return none, err
 	}
@@ -80,8 +79,7 @@ func (r provisionPhoneResult) Summary() string {
 	return fmt.Sprintf("Identity %s now has the phone number %s.", r.Identity.Name, r.Phone)
 }
 
-func (h *handlers) provisionPhone(ctx context.Context, call tool.Call, p provisionPhoneParams) (provisionPhoneResult, error) {
-	var none provisionPhoneResult
+func (h *handlers) provisionPhone(ctx context.Context, call tool.Call, p provisionPhoneParams) (none provisionPhoneResult, err error) {
 	resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
 	if err != nil {
 		return none, err

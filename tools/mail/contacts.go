@@ -64,17 +64,13 @@ func (r findContactResult) Summary() string {
 	return fmt.Sprintf("%d of %d contact(s) of %s.", len(r.Contacts), r.Total, r.Identity.Name)
 }
 
-func (h *handlers) findContact(ctx context.Context, call tool.Call, p findContactParams) (findContactResult, error) {
-	var none findContactResult
+func (h *handlers) findContact(ctx context.Context, call tool.Call, p findContactParams) (none findContactResult, err error) {
 	query := strings.TrimSpace(p.Query)
 	if exact := p.Email != "" || p.Phone != ""; exact == (query != "") {
 		return none, fault.New(fault.InvalidArgument, "Either `q`, or `email` or `phone`, must be given.", "Pass q to search by a part of the name, or email or phone for exactly one contact.")
 	}
 	email, phone, err := reached(p.Email, p.Phone)
-	if err == nil {
-		err = tool.CheckLine("q", query)
-	}
-	if err != nil {
+	if err := cmp.Or(err, tool.CheckLine("q", query)); err != nil {
 		return none, err
 	}
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
@@ -90,11 +86,8 @@ func (h *handlers) findContact(ctx context.Context, call tool.Call, p findContac
 	if err != nil {
 		return none, err
 	}
-	r := findContactResult{ActedFor: tool.Acted(resolved), Contacts: []contact{}, Total: len(found)}
-	for _, c := range found[:min(len(found), cmp.Or(p.Limit, 20))] {
-		r.Contacts = append(r.Contacts, contactOf(c))
-	}
-	return r, nil
+	shown := found[:min(len(found), cmp.Or(p.Limit, 20))]
+	return findContactResult{ActedFor: tool.Acted(resolved), Contacts: tool.Convert(shown, contactOf), Total: len(found)}, nil
 }
 
 // exactContact returns the one contact with an address and a number, or none.
@@ -126,8 +119,7 @@ func (r deleteContactResult) Summary() string {
 	return fmt.Sprintf("Deleted the contact %s of %s.", r.ID, r.Identity.Name)
 }
 
-func (h *handlers) deleteContact(ctx context.Context, call tool.Call, p deleteContactParams) (deleteContactResult, error) {
-	var none deleteContactResult
+func (h *handlers) deleteContact(ctx context.Context, call tool.Call, p deleteContactParams) (none deleteContactResult, err error) {
 	if (p.ID != "") == (p.Email != "" || p.Phone != "") {
 		return none, fault.New(fault.InvalidArgument, "Either `id`, or `email` or `phone`, must be given.", "Pass the id from find_contact.")
 	}

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -35,10 +36,7 @@ func (r saveContactResult) Summary() string {
 func (p saveContactParams) check() (ravi.ContactFields, error) {
 	var fields ravi.ContactFields
 	email, phone, err := reached(p.Email, p.Phone)
-	if err == nil {
-		err = tool.FirstProblem(tool.CheckLine("name", p.Name), tool.CheckLine("nickname", p.Nickname))
-	}
-	if err != nil {
+	if err := cmp.Or(err, tool.CheckLine("name", p.Name), tool.CheckLine("nickname", p.Nickname)); err != nil {
 		return fields, err
 	}
 	if p.ID == "" && email == "" && phone == "" {
@@ -86,8 +84,7 @@ func withNumber(d *tool.Decision, number *string) *tool.Decision {
 	return d
 }
 
-func (h *handlers) saveContact(ctx context.Context, call tool.Call, p saveContactParams) (saveContactResult, error) {
-	var none saveContactResult
+func (h *handlers) saveContact(ctx context.Context, call tool.Call, p saveContactParams) (none saveContactResult, err error) {
 	fields, err := p.check()
 	if err != nil {
 		return none, err

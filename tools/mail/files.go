@@ -20,10 +20,18 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// filesArgument is the argument of the tools that send an email, where the
-// operator allows a folder to attach files from. Elsewhere it does not exist.
+// filesArgument is the argument of the tools that send an email; see attaches.
 type filesArgument struct {
 	Attachments []string `json:"attachments,omitempty" jsonschema:"maxItems=10,minLength=1,maxLength=1000" jsonschema_description:"Files to attach, as paths in the folder that the operator allowed: relative to it, or absolute. At most 10 MB each and 25 MB in all; programs and disk images are refused."`
+}
+
+// attaches is the option of a tool to whose emails files can be attached, where
+// the operator allows a folder; elsewhere the argument does not exist.
+func attaches[P any](h *handlers) tool.Option {
+	if h.Attach == nil {
+		return tool.WithoutArguments[P]("attachments")
+	}
+	return func(*tool.Tool) {}
 }
 
 // The limits of Ravi (docs/ravi-api.md#limits), and of what one mail takes
@@ -183,28 +191,6 @@ func (h *handlers) checkFiles(p filesArgument) (words string, err error) {
 	if err != nil || len(files) == 0 {
 		return "", err
 	}
-	names := make([]string, len(files))
-	for i, f := range files {
-		names[i] = tool.Shown(f.name)
-	}
+	names := tool.Convert(files, func(f file) string { return tool.Shown(f.name) })
 	return fmt.Sprintf(" with the files %s,", strings.Join(names, ", ")), nil
 }
-
-// The tools that send an email, where files may be attached.
-type (
-	// sendEmailFilesParams are the arguments of send_email with files.
-	sendEmailFilesParams struct {
-		sendEmailParams
-		filesArgument
-	}
-	// replyEmailFilesParams are the arguments of reply_email with files.
-	replyEmailFilesParams struct {
-		replyEmailParams
-		filesArgument
-	}
-	// forwardEmailFilesParams are the arguments of forward_email with files.
-	forwardEmailFilesParams struct {
-		forwardEmailParams
-		filesArgument
-	}
-)

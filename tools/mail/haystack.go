@@ -107,10 +107,8 @@ func (h haystack) holds(value string) bool {
 			}
 		}
 	} else {
-		for _, text := range h.compact {
-			if strings.Contains(text, bare) || strings.Contains(text, backwards(bare)) {
-				return true
-			}
+		if h.contains(bare) || h.contains(backwards(bare)) {
+			return true
 		}
 		if code := squeeze(value); !h.file && code == strings.ToLower(value) && strings.Contains(h.squeezed, code) { // 123-456
 			return true
@@ -119,14 +117,11 @@ func (h haystack) holds(value string) bool {
 	if strings.Contains(h.squeezed, hex.EncodeToString([]byte(value))) {
 		return true
 	}
-	for _, needle := range inBase64(value) {
-		for _, text := range h.compact {
-			if strings.Contains(text, needle) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(inBase64(value), h.contains)
+}
+
+func (h haystack) contains(bare string) bool {
+	return slices.ContainsFunc(h.compact, func(text string) bool { return strings.Contains(text, bare) })
 }
 
 func standsAlone(text, word string) bool {
@@ -147,9 +142,7 @@ func standsAlone(text, word string) bool {
 
 func backwards(s string) string {
 	runes := []rune(s)
-	for i, j := 0, len(runes)-1; i < j; i, j = i+1, j-1 {
-		runes[i], runes[j] = runes[j], runes[i]
-	}
+	slices.Reverse(runes)
 	return string(runes)
 }
 

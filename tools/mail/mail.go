@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"context"
 	"fmt"
 	"net/mail"
 	"regexp"
@@ -18,17 +17,6 @@ import (
 
 // sendHints: what was sent cannot be taken back, and goes beyond Ravi.
 var sendHints = tool.Hints{Destructive: true, OpenWorld: true}
-
-// email is tool.Define for a tool that sends an email. Files can be attached only
-// where the operator allows a folder; elsewhere the argument does not exist.
-func email[P, F any](h *handlers, name, title, description string, handle func(context.Context, tool.Call, F) (sentEmailResult, error), without func(P) F, decides tool.Option) tool.Tool {
-	if h.Attach != nil {
-		return tool.Define(name, title, sendHints, description, handle, decides)
-	}
-	return tool.Define(name, title, sendHints, description, func(ctx context.Context, call tool.Call, p P) (sentEmailResult, error) {
-		return handle(ctx, call, without(p))
-	}, decides)
-}
 
 // maxRecipients is how many addresses one mail may go to.
 const maxRecipients = 20
@@ -116,13 +104,9 @@ func addressesIn(header string) []string {
 	if strings.TrimSpace(header) == "" {
 		return nil
 	}
-	parts := []string{}
+	parts := strings.Split(header, ",")
 	if list, err := mail.ParseAddressList(header); err == nil {
-		for _, a := range list {
-			parts = append(parts, a.Address)
-		}
-	} else {
-		parts = strings.Split(header, ",")
+		parts = tool.Convert(list, func(a *mail.Address) string { return a.Address })
 	}
 	var out []string
 	for _, part := range parts {
@@ -170,9 +154,7 @@ func (r sentEmailResult) Summary() string {
 // sentTo is the result of a mail that Ravi took.
 func sentTo(resolved session.Resolved, m *ravi.EmailMessage, to recipients, files []file) sentEmailResult {
 	r := sentEmailResult{ActedFor: tool.Acted(resolved), To: to.to, CC: to.cc, BCC: to.bcc}
-	for _, f := range files {
-		r.Files = append(r.Files, f.name)
-	}
+	r.Files = tool.Convert(files, func(f file) string { return f.name })
 	if m.ID != 0 {
 		r.MessageID = fmt.Sprintf("email:%d", m.ID)
 	}

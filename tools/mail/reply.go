@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -30,6 +31,7 @@ type replyEmailParams struct {
 	emailArgument
 	Text
 	ReplyAll bool `json:"reply_all,omitempty" jsonschema_description:"Answer everybody that the email went to, and not only its sender."`
+	filesArgument
 }
 
 // answered is an email that is to be answered, the identity that answers, and where
@@ -49,13 +51,10 @@ func (h *handlers) answer(ctx context.Context, call tool.Call, p replyEmailParam
 		return a, err
 	}
 	id, err := p.id()
-	if err == nil {
-		err = p.check()
+	if err := cmp.Or(err, p.check()); err != nil {
+		return a, err
 	}
-	if err == nil {
-		a.original, err = a.scope.EmailMessage(ctx, id)
-	}
-	if err != nil {
+	if a.original, err = a.scope.EmailMessage(ctx, id); err != nil {
 		return a, err
 	}
 	m := a.original
@@ -98,32 +97,27 @@ func namedIn(from string) []string {
 }
 
 func shownAll(addresses []string) string {
-	shown := make([]string, len(addresses))
-	for i, a := range addresses {
-		shown[i] = tool.Shown(a)
-	}
-	return strings.Join(shown, ", ")
+	return strings.Join(tool.Convert(addresses, tool.Shown), ", ")
 }
 
-func (h *handlers) decideReplyEmail(ctx context.Context, call tool.Call, p replyEmailFilesParams) (*tool.Decision, error) {
+func (h *handlers) decideReplyEmail(ctx context.Context, call tool.Call, p replyEmailParams) (*tool.Decision, error) {
 	with, err := h.checkFiles(p.filesArgument)
 	if err != nil {
 		return nil, err
 	}
-	a, err := h.answer(ctx, call, p.replyEmailParams)
+	a, err := h.answer(ctx, call, p)
 	if err != nil {
 		return nil, err
 	}
 	return h.decideSend(ctx, call, a.from.Identity.UUID, "Sends an answer"+with, outgoing{addresses: a.all(), detour: a.detour})
 }
 
-func (h *handlers) replyEmail(ctx context.Context, call tool.Call, p replyEmailFilesParams) (sentEmailResult, error) {
-	var none sentEmailResult
+func (h *handlers) replyEmail(ctx context.Context, call tool.Call, p replyEmailParams) (none sentEmailResult, err error) {
 	files, err := h.openFiles(p.filesArgument)
 	if err != nil {
 		return none, err
 	}
-	a, err := h.answer(ctx, call, p.replyEmailParams)
+	a, err := h.answer(ctx, call, p)
 	if err != nil {
 		return none, err
 	}
@@ -154,21 +148,19 @@ type forwardEmailParams struct {
 	BCC    []string `json:"bcc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who gets it without the others seeing it."`
 	Note   string   `json:"note,omitempty" jsonschema:"maxLength=100000" jsonschema_description:"What to write before the forwarded email."`
 	Format string   `json:"format,omitempty" jsonschema:"enum=text,enum=html,default=text" jsonschema_description:"What note is: text (default) or html."`
+	filesArgument
 }
 
 func (p forwardEmailParams) check() (int64, recipients, error) {
 	id, err := p.id()
-	if err == nil {
-		err = tool.CheckText("note", p.Note)
-	}
-	if err != nil {
+	if err := cmp.Or(err, tool.CheckText("note", p.Note)); err != nil {
 		return 0, recipients{}, err
 	}
 	to, err := mailRecipients(p.To, p.CC, p.BCC)
 	return id, to, err
 }
 
-func (h *handlers) decideForwardEmail(ctx context.Context, call tool.Call, p forwardEmailFilesParams) (*tool.Decision, error) {
+func (h *handlers) decideForwardEmail(ctx context.Context, call tool.Call, p forwardEmailParams) (*tool.Decision, error) {
 	_, to, err := p.check()
 	if err != nil {
 		return nil, err
@@ -180,8 +172,7 @@ func (h *handlers) decideForwardEmail(ctx context.Context, call tool.Call, p for
 	return h.decideSend(ctx, call, p.Identity, "Forwards an email, with its attachments,"+with, outgoing{addresses: to.all()})
 }
 
-func (h *handlers) forwardEmail(ctx context.Context, call tool.Call, p forwardEmailFilesParams) (sentEmailResult, error) {
-	var none sentEmailResult
+func (h *handlers) forwardEmail(ctx context.Context, call tool.Call, p forwardEmailParams) (none sentEmailResult, err error) {
 	id, to, err := p.check()
 	if err != nil {
 		return none, err
@@ -199,9 +190,7 @@ func (h *handlers) forwardEmail(ctx context.Context, call tool.Call, p forwardEm
 		return none, err
 	}
 	texts := []string{p.Note, original.Subject, original.Text, original.HTML}
-	for _, a := range original.Attachments {
-		texts = append(texts, a.Filename)
-	}
+	texts = append(texts, tool.Convert(original.Attachments, func(a ravi.Attachment) string { return a.Filename })...)
 	draft := ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Content: Text{Body: p.Note, Format: p.Format}.html()}
 	sent, err := send(ctx, h, call, scope, texts, files, func(attached []string) (*ravi.EmailMessage, error) {
 		draft.Attachments = attached

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,16 +42,17 @@ type sendEmailParams struct {
 	BCC     []string `json:"bcc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who gets it without the others seeing it."`
 	Subject string   `json:"subject" jsonschema:"minLength=1,maxLength=300" jsonschema_description:"The subject, one line."`
 	Text
+	filesArgument
 }
 
 func (p sendEmailParams) check() (recipients, error) {
-	if err := tool.FirstProblem(tool.CheckLine("subject", p.Subject), p.Text.check()); err != nil {
+	if err := cmp.Or(tool.CheckLine("subject", p.Subject), p.Text.check()); err != nil {
 		return recipients{}, err
 	}
 	return mailRecipients(p.To, p.CC, p.BCC)
 }
 
-func (h *handlers) decideSendEmail(ctx context.Context, call tool.Call, p sendEmailFilesParams) (*tool.Decision, error) {
+func (h *handlers) decideSendEmail(ctx context.Context, call tool.Call, p sendEmailParams) (*tool.Decision, error) {
 	to, err := p.check()
 	if err != nil {
 		return nil, err
@@ -62,7 +64,7 @@ func (h *handlers) decideSendEmail(ctx context.Context, call tool.Call, p sendEm
 	return h.decideSend(ctx, call, p.Identity, "Sends an email"+with, outgoing{addresses: to.all()})
 }
 
-func (h *handlers) sendEmail(ctx context.Context, call tool.Call, p sendEmailFilesParams) (sentEmailResult, error) {
+func (h *handlers) sendEmail(ctx context.Context, call tool.Call, p sendEmailParams) (sentEmailResult, error) {
 	to, err := p.check()
 	if err != nil {
 		return sentEmailResult{}, err
@@ -104,10 +106,7 @@ func (r sendSMSResult) Summary() string {
 // because it cannot work.
 func (p sendSMSParams) check(ctx context.Context, h *handlers, call tool.Call, identity ravi.Identity) (string, error) {
 	to, err := phoneNumber("to", p.To)
-	if err == nil {
-		err = tool.CheckText("body", p.Body)
-	}
-	if err != nil {
+	if err := cmp.Or(err, tool.CheckText("body", p.Body)); err != nil {
 		return "", err
 	}
 	client, err := h.AccountOf(call.Call).Client()
@@ -160,8 +159,7 @@ func (h *handlers) sendSMS(ctx context.Context, call tool.Call, p sendSMSParams)
 // send does what every message goes through before it leaves: the scan, and
 // the budget. texts and files are all that others will read; deliver gets what
 // Ravi names the files by.
-func send[T any](ctx context.Context, h *handlers, call tool.Call, scope *ravi.Scope, texts []string, files []file, deliver func(attached []string) (T, error)) (T, error) {
-	var none T
+func send[T any](ctx context.Context, h *handlers, call tool.Call, scope *ravi.Scope, texts []string, files []file, deliver func(attached []string) (T, error)) (none T, err error) {
 	if err := h.scan(ctx, scope, texts, files); err != nil {
 		return none, err
 	}

@@ -21,17 +21,15 @@ func Tools(d *tool.Deps) []tool.Tool {
 	const whom = "Writing to somebody who is no contact, and to whom this identity has not written before, may need a person's approval. Stored passwords, secrets and fresh codes are not let out."
 	return slices.Concat(
 		tool.In(tool.SetMail,
-			email(h, "send_email", "Send an email",
+			tool.Define("send_email", "Send an email", sendHints,
 				"Send a new email from the identity's address, when the task asks you to write to somebody. To answer a message use reply_email. "+whom,
-				h.sendEmail, func(p sendEmailParams) sendEmailFilesParams { return sendEmailFilesParams{sendEmailParams: p} }, tool.Decides(session.KindSend, h.decideSendEmail)),
-			email(h, "reply_email", "Answer an email",
+				h.sendEmail, tool.Decides(session.KindSend, h.decideSendEmail), attaches[sendEmailParams](h)),
+			tool.Define("reply_email", "Answer an email", sendHints,
 				"Answer an email in its thread: to its sender, or with reply_all to everybody it went to. Ravi makes the subject. If the answer would go elsewhere than to the sender, a person is asked. "+whom,
-				h.replyEmail, func(p replyEmailParams) replyEmailFilesParams { return replyEmailFilesParams{replyEmailParams: p} }, tool.Decides(session.KindSend, h.decideReplyEmail)),
-			email(h, "forward_email", "Forward an email",
+				h.replyEmail, tool.Decides(session.KindSend, h.decideReplyEmail), attaches[replyEmailParams](h)),
+			tool.Define("forward_email", "Forward an email", sendHints,
 				"Send an email on to somebody else, with its attachments and with a note of yours before it. "+whom,
-				h.forwardEmail, func(p forwardEmailParams) forwardEmailFilesParams {
-					return forwardEmailFilesParams{forwardEmailParams: p}
-				}, tool.Decides(session.KindSend, h.decideForwardEmail)),
+				h.forwardEmail, tool.Decides(session.KindSend, h.decideForwardEmail), attaches[forwardEmailParams](h)),
 			tool.Define("send_sms", "Send an SMS", sendHints,
 				"Send a text message from the identity's phone number, where Ravi offers it. "+whom,
 				h.sendSMS, tool.Decides(session.KindSend, h.decideSendSMS)),

@@ -26,8 +26,6 @@ const (
 // sessionReach is how far back a wait without a cursor looks in a session.
 const sessionReach = 10 * time.Minute
 
-type watchInboxParams struct{ tool.IdentityArgument }
-
 type watchInboxResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
@@ -38,7 +36,7 @@ func (r watchInboxResult) Summary() string {
 	return fmt.Sprintf("Armed. Trigger the message to %s, then wait with the cursor.", r.Reach())
 }
 
-func (h *handlers) watchInbox(ctx context.Context, call tool.Call, p watchInboxParams) (watchInboxResult, error) {
+func (h *handlers) watchInbox(ctx context.Context, call tool.Call, p tool.IdentityArgument) (watchInboxResult, error) {
 	resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
 	if err != nil {
 		return watchInboxResult{}, err
@@ -136,20 +134,16 @@ func (h *handlers) prepare(ctx context.Context, call tool.Call, p waitParams) (w
 		return w, inbox.Request{}, err
 	}
 	req, capped := p.request(h.WaitLimit())
-	w.capped = capped
-	switch {
-	case p.Cursor != "":
+	w.armed, w.capped = ArmedAtCall, capped
+	if p.Cursor != "" {
 		w.armed = ArmedCursor
-	case call.HasSession():
+	} else if call.HasSession() {
 		if req.Cursor, err = h.Store.Cursor(ctx, call.Key(), w.resolved.Identity.UUID); err != nil {
 			return w, inbox.Request{}, err
 		}
-		w.armed = ArmedAtCall
 		if req.Cursor != "" {
 			w.armed, req.MaxAge = ArmedSession, sessionReach
 		}
-	default:
-		w.armed = ArmedAtCall
 	}
 	return w, req, nil
 }

@@ -4,6 +4,7 @@
 package otpauth
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
@@ -95,15 +96,11 @@ func New(field, seed, algorithm string, digits int, period int64) (Authenticator
 func Parse(field, uri string) (Authenticator, error) {
 	u, err := url.Parse(strings.TrimSpace(uri))
 	switch {
-	case err != nil || !strings.HasPrefix(u.Scheme, "otpauth"):
-		return Authenticator{}, Invalid(field, "is not an otpauth URI (otpauth://totp/...)")
-	case u.Scheme == "otpauth-migration":
+	case err == nil && u.Scheme == "otpauth-migration":
 		return Authenticator{}, Invalid(field, "is an export of several accounts of an authenticator app; one account's own URI is needed")
-	case u.Scheme != "otpauth":
-		return Authenticator{}, Invalid(field, "is not an otpauth URI (otpauth://totp/...)")
-	case strings.EqualFold(u.Host, "hotp"):
+	case err == nil && u.Scheme == "otpauth" && strings.EqualFold(u.Host, "hotp"):
 		return Authenticator{}, Invalid(field, "is for codes that count (HOTP), which are not supported; choose time-based codes (TOTP) at the service")
-	case !strings.EqualFold(u.Host, "totp"):
+	case err != nil || u.Scheme != "otpauth" || !strings.EqualFold(u.Host, "totp"):
 		return Authenticator{}, Invalid(field, "is not an otpauth URI (otpauth://totp/...)")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
@@ -137,7 +134,7 @@ func Parse(field, uri string) (Authenticator, error) {
 	if len(a.Account) > 320 || len(a.Issuer) > 320 {
 		return Authenticator{}, Invalid(field, "has a label of more than 320 characters")
 	}
-	return a, tool.FirstProblem(tool.CheckLine(field, a.Account), tool.CheckLine(field, a.Issuer))
+	return a, cmp.Or(tool.CheckLine(field, a.Account), tool.CheckLine(field, a.Issuer))
 }
 
 // number reads a whole number; 0 for none. A number that is stated is not 0.

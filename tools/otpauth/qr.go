@@ -18,8 +18,11 @@ const maxPixels = 4096 * 2304
 // ReadQR returns the text of the QR code in a PNG picture, given in base64 or
 // as a data URI.
 func ReadQR(field, encoded string) (string, error) {
-	_, encoded, isURI := cutDataURI(encoded)
-	if !isURI && strings.HasPrefix(encoded, "data:") {
+	const head = "data:image/png;base64,"
+	encoded = strings.TrimSpace(encoded)
+	if len(encoded) >= len(head) && strings.EqualFold(encoded[:len(head)], head) {
+		encoded = encoded[len(head):]
+	} else if strings.HasPrefix(encoded, "data:") {
 		return "", Invalid(field, "is a data URI of something else than a PNG picture in base64")
 	}
 	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(encoded), ""))
@@ -42,15 +45,6 @@ func ReadQR(field, encoded string) (string, error) {
 		return "", Invalid(field, "shows no QR code that can be read; cut it out with a white margin, in its original size")
 	}
 	return text, nil
-}
-
-func cutDataURI(text string) (head, data string, ok bool) {
-	const png = "data:image/png;base64,"
-	text = strings.TrimSpace(text)
-	if len(text) >= len(png) && strings.EqualFold(text[:len(png)], png) {
-		return text[:len(png)], text[len(png):], true
-	}
-	return "", text, false
 }
 
 // scan looks for one QR code, first as in a picture made by a program and then

@@ -61,29 +61,25 @@ func list[T any](s liveSource, of func(inbox.Source) iter.Seq2[T, error]) iter.S
 
 // EmailMessage implements inbox.Source.
 func (s liveSource) EmailMessage(ctx context.Context, id int64) (*ravi.EmailMessage, error) {
-	now, err := s.source()
-	if err != nil {
-		return nil, err
-	}
-	return now.EmailMessage(ctx, id)
+	return read(s, func(now inbox.Source) (*ravi.EmailMessage, error) { return now.EmailMessage(ctx, id) })
 }
 
 // SMSMessage implements inbox.Source.
 func (s liveSource) SMSMessage(ctx context.Context, id int64) (*ravi.SMSMessage, error) {
-	now, err := s.source()
-	if err != nil {
-		return nil, err
-	}
-	return now.SMSMessage(ctx, id)
+	return read(s, func(now inbox.Source) (*ravi.SMSMessage, error) { return now.SMSMessage(ctx, id) })
 }
 
 // Events implements inbox.Source.
 func (s liveSource) Events(ctx context.Context) (inbox.Stream, error) {
+	return read(s, func(now inbox.Source) (inbox.Stream, error) { return now.Events(ctx) })
+}
+
+func read[T any](s liveSource, from func(inbox.Source) (T, error)) (result T, err error) {
 	now, err := s.source()
 	if err != nil {
-		return nil, err
+		return result, err
 	}
-	return now.Events(ctx)
+	return from(now)
 }
 
 // ServerTime implements inbox.ServerClock.

@@ -59,8 +59,7 @@ func Shown(name string) string {
 			b.WriteRune('…')
 			break
 		}
-		switch {
-		case !unicode.IsPrint(r), strings.ContainsRune("\"“”`<>[](){}*", r), unicode.Is(unicode.Mn, r):
+		if !unicode.IsPrint(r) || unicode.Is(unicode.Mn, r) || strings.ContainsRune("\"“”`<>[](){}*", r) {
 			r = '_'
 		}
 		b.WriteRune(r)

@@ -2,6 +2,7 @@ package tool
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"ravi-mcp/ravi"
@@ -88,11 +89,6 @@ func (d *Deps) Identities(ctx context.Context, call Call) ([]ravi.Identity, erro
 	if err != nil {
 		return nil, err
 	}
-	var mine []ravi.Identity
-	for _, i := range all {
-		if call.Caller.Rights.AllowsName(i.Name) {
-			mine = append(mine, i)
-		}
-	}
-	return mine, nil
+	barred := func(i ravi.Identity) bool { return !call.Caller.Rights.AllowsName(i.Name) }
+	return slices.DeleteFunc(slices.Clone(all), barred), nil
 }

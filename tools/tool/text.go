@@ -42,16 +42,6 @@ func controlCharacters(field, hint string) error {
 	return fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` must not hold control characters.", field), hint)
 }
 
-// FirstProblem returns the first error that is not nil.
-func FirstProblem(problems ...error) error {
-	for _, err := range problems {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // MaxFrom is how many characters of an address or sender are shown at most.
 const MaxFrom = 320
 

@@ -155,12 +155,27 @@ func Define[P any, R Result](name, title string, hints Hints, description string
 	return t
 }
 
+// WithoutArguments is the option of a tool some of whose optional arguments do
+// not exist on this server. P is what its handler takes.
+func WithoutArguments[P any](names ...string) Option {
+	return func(t *Tool) { t.Input = schemas.Input[P](names...) }
+}
+
 // In puts tools into a toolset.
 func In(set Toolset, tools ...Tool) []Tool {
 	for i := range tools {
 		tools[i].Toolset = set
 	}
 	return tools
+}
+
+// Convert returns what to makes of each element. It is never nil, so that it is an array in JSON.
+func Convert[T, U any](all []T, to func(T) U) []U {
+	out := make([]U, len(all))
+	for i, v := range all {
+		out[i] = to(v)
+	}
+	return out
 }
 
 // Decode decodes arguments that fit the schema of P.

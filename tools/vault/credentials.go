@@ -123,14 +123,8 @@ func account(username string) func(ravi.PasswordEntry) bool {
 }
 
 func ids(entries []ravi.PasswordEntry) string {
-	out := make([]string, len(entries))
-	for i, e := range entries {
-		out[i] = e.UUID
-	}
-	return strings.Join(out, ", ")
+	return strings.Join(tool.Convert(entries, func(e ravi.PasswordEntry) string { return e.UUID }), ", ")
 }
-
-type listCredentialsParams struct{ tool.IdentityArgument }
 
 type listCredentialsResult struct {
 	tool.ActedFor
@@ -141,7 +135,7 @@ func (r listCredentialsResult) Summary() string {
 	return fmt.Sprintf("%d credential(s) of %s.", len(r.Credentials), r.Identity.Name)
 }
 
-func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p listCredentialsParams) (listCredentialsResult, error) {
+func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p tool.IdentityArgument) (listCredentialsResult, error) {
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
 		return listCredentialsResult{}, err
@@ -150,11 +144,7 @@ func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p listCr
 	if err != nil {
 		return listCredentialsResult{}, err
 	}
-	r := listCredentialsResult{ActedFor: tool.Acted(resolved), Credentials: []credentialRef{}}
-	for _, e := range entries {
-		r.Credentials = append(r.Credentials, refOfCredential(e))
-	}
-	return r, nil
+	return listCredentialsResult{tool.Acted(resolved), tool.Convert(entries, refOfCredential)}, nil
 }
 
 // storedAt reports whether an entry that Ravi keeps under stored belongs to

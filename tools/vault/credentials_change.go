@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,10 +93,9 @@ func (p updateCredentialParams) password() (secret.Secret, error) {
 	return choosePassword("new_password", given, p.GenerateLength, p.characterRules)
 }
 
-func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p updateCredentialParams) (updateCredentialResult, error) {
-	var none updateCredentialResult
+func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p updateCredentialParams) (none updateCredentialResult, err error) {
 	update, changed, err := p.update()
-	if err := tool.FirstProblem(p.check(), err); err != nil {
+	if err := cmp.Or(p.check(), err); err != nil {
 		return none, err
 	}
 	resolved, scope, unlock, err := h.LockedScope(ctx, call, p.Identity, "credentials")
@@ -178,8 +178,7 @@ func (r deleteCredentialResult) Summary() string {
 	return fmt.Sprintf("Deleted the credential for %s (id %s).", r.Deleted.Domain, r.Deleted.ID)
 }
 
-func (h *handlers) deleteCredential(ctx context.Context, call tool.Call, p deleteCredentialParams) (deleteCredentialResult, error) {
-	var none deleteCredentialResult
+func (h *handlers) deleteCredential(ctx context.Context, call tool.Call, p deleteCredentialParams) (none deleteCredentialResult, err error) {
 	if err := p.check(); err != nil {
 		return none, err
 	}

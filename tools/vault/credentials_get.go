@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"ravi-mcp/ravi"
-	"ravi-mcp/session"
 	"ravi-mcp/tools/tool"
 )
 
@@ -64,8 +62,7 @@ func (r getCredentialResult) Summary() string {
 	}
 }
 
-func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCredentialParams) (getCredentialResult, error) {
-	var none getCredentialResult
+func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCredentialParams) (none getCredentialResult, err error) {
 	if err := p.check(); err != nil {
 		return none, err
 	}
@@ -79,7 +76,9 @@ func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCrede
 			return none, err
 		}
 		if len(entries) > 1 {
-			return ambiguousCredential(resolved, entries), nil
+			return getCredentialResult{
+				ActedFor: tool.Acted(resolved), Status: credentialAmbiguous, Candidates: tool.Convert(entries, refOfCredential),
+			}, nil
 		}
 		if !p.wanted() {
 			return getCredentialResult{
@@ -96,12 +95,4 @@ func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCrede
 		ActedFor: tool.Acted(resolved), Status: credentialFound, Revealed: true,
 		Credential: &Credential{credentialRef: refOfCredential(*entry), Password: entry.Password.Reveal(), Notes: entry.Notes.Reveal()},
 	}, nil
-}
-
-func ambiguousCredential(resolved session.Resolved, entries []ravi.PasswordEntry) getCredentialResult {
-	r := getCredentialResult{ActedFor: tool.Acted(resolved), Status: credentialAmbiguous}
-	for _, e := range entries {
-		r.Candidates = append(r.Candidates, refOfCredential(e))
-	}
-	return r
 }

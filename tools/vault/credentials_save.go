@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -45,10 +46,9 @@ func (r saveCredentialResult) Summary() string {
 	return fmt.Sprintf("%s the credential for %s (id %s).", verb, r.Credential.Domain, r.Credential.ID)
 }
 
-func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCredentialParams) (saveCredentialResult, error) {
-	var none saveCredentialResult
+func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCredentialParams) (none saveCredentialResult, err error) {
 	domain, err := tool.RegistrableDomain("domain", p.Domain)
-	if err := tool.FirstProblem(err, tool.CheckLine("username", p.Username), tool.CheckText("notes", p.Notes)); err != nil {
+	if err := cmp.Or(err, tool.CheckLine("username", p.Username), tool.CheckText("notes", p.Notes)); err != nil {
 		return none, err
 	}
 	password, err := choosePassword("password", p.Password, p.GenerateLength, p.characterRules)

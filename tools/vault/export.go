@@ -46,8 +46,7 @@ func (p exportSecretsParams) choice() (credentialChoice, bool) {
 	return c, c != credentialChoice{}
 }
 
-func (h *handlers) exportSecrets(ctx context.Context, call tool.Call, p exportSecretsParams) (exportSecretsResult, error) {
-	var none exportSecretsResult
+func (h *handlers) exportSecrets(ctx context.Context, call tool.Call, p exportSecretsParams) (none exportSecretsResult, err error) {
 	choice, login := p.choice()
 	if len(p.Secrets) == 0 && !login {
 		return none, fault.New(fault.InvalidArgument, "There is nothing to export.", "Pass names as `secrets`, or a login as `domain` or `id`, or both.")

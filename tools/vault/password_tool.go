@@ -39,8 +39,7 @@ func (r generatePasswordResult) Summary() string {
 	return fmt.Sprintf("A new password of %d characters, stored nowhere.", len([]rune(r.Password)))
 }
 
-func (h *handlers) generatePassword(ctx context.Context, call tool.Call, p generatePasswordParams) (generatePasswordResult, error) {
-	var none generatePasswordResult
+func (h *handlers) generatePassword(ctx context.Context, call tool.Call, p generatePasswordParams) (none generatePasswordResult, err error) {
 	classes, err := p.classes()
 	if err != nil {
 		return none, err

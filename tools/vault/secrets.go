@@ -1,10 +1,12 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -47,11 +49,11 @@ type secretRef struct {
 }
 
 func refOfSecret(e ravi.SecretEntry) secretRef {
-	updated := e.Updated
-	if updated.IsZero() {
-		updated = e.Created
+	r := secretRef{Name: e.Key, UpdatedAt: e.Updated}
+	if r.UpdatedAt.IsZero() {
+		r.UpdatedAt = e.Created
 	}
-	return secretRef{Name: e.Key, UpdatedAt: updated}
+	return r
 }
 
 type setSecretParams struct {
@@ -76,7 +78,7 @@ func (r setSecretResult) Summary() string {
 
 func (h *handlers) setSecret(ctx context.Context, call tool.Call, p setSecretParams) (setSecretResult, error) {
 	name, err := cleanSecretName(p.Name)
-	if err := tool.FirstProblem(err, tool.CheckText("value", p.Value), tool.CheckText("notes", p.Notes)); err != nil {
+	if err := cmp.Or(err, tool.CheckText("value", p.Value), tool.CheckText("notes", p.Notes)); err != nil {
 		return setSecretResult{}, err
 	}
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
@@ -118,8 +120,7 @@ func (r getSecretResult) Summary() string {
 	return fmt.Sprintf("The secret %s.", r.Secret.Name)
 }
 
-func (h *handlers) getSecret(ctx context.Context, call tool.Call, p getSecretParams) (getSecretResult, error) {
-	var none getSecretResult
+func (h *handlers) getSecret(ctx context.Context, call tool.Call, p getSecretParams) (none getSecretResult, err error) {
 	name, err := cleanSecretName(p.Name)
 	if err != nil {
 		return none, err
@@ -187,8 +188,6 @@ func (h *handlers) deleteSecret(ctx context.Context, call tool.Call, p deleteSec
 	return deleteSecretResult{ActedFor: tool.Acted(resolved), Deleted: name}, noSecret(scope.DeleteSecret(ctx, name))
 }
 
-type listSecretsParams struct{ tool.IdentityArgument }
-
 type listSecretsResult struct {
 	tool.ActedFor
 	Secrets []secretRef `json:"secrets"`
@@ -198,7 +197,7 @@ func (r listSecretsResult) Summary() string {
 	return fmt.Sprintf("%d secret(s) of %s.", len(r.Secrets), r.Identity.Name)
 }
 
-func (h *handlers) listSecrets(ctx context.Context, call tool.Call, p listSecretsParams) (listSecretsResult, error) {
+func (h *handlers) listSecrets(ctx context.Context, call tool.Call, p tool.IdentityArgument) (listSecretsResult, error) {
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
 		return listSecretsResult{}, err
@@ -207,11 +206,6 @@ func (h *handlers) listSecrets(ctx context.Context, call tool.Call, p listSecret
 	if err != nil {
 		return listSecretsResult{}, err
 	}
-	r := listSecretsResult{ActedFor: tool.Acted(resolved), Secrets: []secretRef{}}
-	for _, e := range entries {
-		if !reserved(e.Key) {
-			r.Secrets = append(r.Secrets, refOfSecret(e))
-		}
-	}
-	return r, nil
+	entries = slices.DeleteFunc(entries, func(e ravi.SecretEntry) bool { return reserved(e.Key) })
+	return listSecretsResult{tool.Acted(resolved), tool.Convert(entries, refOfSecret)}, nil
 }

@@ -45,10 +45,7 @@ func (a totpAccount) name() string {
 func (a totpAccount) seedKey() string { return otpauth.SeedPrefix + a.name() }
 
 func (a totpAccount) notes() secret.Secret {
-	text, err := json.Marshal(a)
-	if err != nil { // two strings always encode
-		return secret.Secret{}
-	}
+	text, _ := json.Marshal(a) // two strings always encode
 	return secret.New(string(text))
 }
 
@@ -67,12 +64,8 @@ func readTOTPKeys(ctx context.Context, scope *ravi.Scope) (totpKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	var keys totpKeys
-	for _, e := range entries {
-		if reserved(e.Key) {
-			keys = append(keys, e.Key)
-		}
-	}
+	keys := tool.Convert(entries, func(e ravi.SecretEntry) string { return e.Key })
+	keys = slices.DeleteFunc(keys, func(key string) bool { return !reserved(key) })
 	slices.Sort(keys)
 	return keys, nil
 }
@@ -272,8 +265,6 @@ func (l totpLookup) outcome(found []totpEntry) totpOutcome {
 		return o
 	}
 	o.Status = credentialAmbiguous
-	for _, e := range found {
-		o.Candidates = append(o.Candidates, e.totpAccount)
-	}
+	o.Candidates = tool.Convert(found, func(e totpEntry) totpAccount { return e.totpAccount })
 	return o
 }

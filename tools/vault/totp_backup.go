@@ -28,8 +28,7 @@ func showsBackupCode(p totpArguments) string {
 	return "a backup code for " + tool.Shown(p.Domain) + ", and deletes it from the store"
 }
 
-func (h *handlers) useBackupCode(ctx context.Context, call tool.Call, p totpArguments) (useBackupCodeResult, error) {
-	var none useBackupCodeResult
+func (h *handlers) useBackupCode(ctx context.Context, call tool.Call, p totpArguments) (none useBackupCodeResult, err error) {
 	l, err := h.lookup(ctx, call, p)
 	if err != nil {
 		return none, err

@@ -37,8 +37,7 @@ func showsCode(p totpArguments) string {
 	return "a current authenticator code for " + tool.Shown(p.Domain)
 }
 
-func (h *handlers) getTOTP(ctx context.Context, call tool.Call, p totpArguments) (getTOTPResult, error) {
-	var none getTOTPResult
+func (h *handlers) getTOTP(ctx context.Context, call tool.Call, p totpArguments) (none getTOTPResult, err error) {
 	l, err := h.lookup(ctx, call, p)
 	if err != nil {
 		return none, err

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,10 +107,9 @@ func (p setTOTPParams) codes() ([]string, error) {
 	return out, nil
 }
 
-func (h *handlers) setTOTP(ctx context.Context, call tool.Call, p setTOTPParams) (setTOTPResult, error) {
-	var none setTOTPResult
+func (h *handlers) setTOTP(ctx context.Context, call tool.Call, p setTOTPParams) (none setTOTPResult, err error) {
 	domain, err := tool.RegistrableDomain("domain", p.Domain)
-	if err := tool.FirstProblem(err, tool.CheckLine("username", p.Username)); err != nil {
+	if err := cmp.Or(err, tool.CheckLine("username", p.Username)); err != nil {
 		return none, err
 	}
 	a, err := p.authenticator(domain)

@@ -17,37 +17,6 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// minimal are arguments that are enough for a tool's schema.
-func minimal(d definition) args {
-	var schema struct {
-		Required   []string
-		Properties map[string]struct {
-			Type    string
-			Enum    []any
-			Pattern string
-		}
-	}
-	_ = json.Unmarshal(d.InputSchema, &schema)
-	arguments := args{}
-	for _, name := range schema.Required {
-		arguments[name] = "example"
-	}
-	if _, has := schema.Properties["message_id"]; has {
-		arguments["message_id"] = "sms:1"
-	}
-	switch d.Name { // what a schema cannot say
-	case "get_credential", "delete_credential":
-		arguments["domain"] = "example.com"
-	case "update_credential":
-		arguments["domain"], arguments["new_username"] = "example.com", "bob"
-	case "generate_password":
-		arguments["source"] = "ravi"
-	case "set_totp":
-		arguments["seed"] = "JBSWY3DPEHPK3PXP"
-	}
-	return arguments
-}
-
 func TestMissingCredentialErrorsSayHowToProvideOne(t *testing.T) {
 	h := newSystem(t, sandbox.Config{})
 	h.build(func() (*ravi.Client, error) { return nil, config.ErrNoCredentials })

@@ -43,7 +43,7 @@ await call("save_credential", { identity, domain: "example.com", username: "me",
 const { credential } = await call("get_credential", { identity, domain: "example.com" });
 console.log(JSON.stringify({
   protocol: client.getNegotiatedProtocolVersion?.(),
-  tools: tools.length,
+  tools: tools.map((t) => t.name),
   code,
   password: credential.password,
 }));

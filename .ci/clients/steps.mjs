@@ -7,7 +7,8 @@ export async function play(client) {
   // After listTools the SDKs check every structured result against the
   // published output schema, and throw where it does not fit.
   const { tools } = await client.listTools();
-  say("tools", { count: tools.length, withOutputSchema: tools.filter((t) => t.outputSchema).length });
+  const names = (some) => some.map((t) => t.name);
+  say("tools", { tools: names(tools), withOutputSchema: names(tools.filter((t) => t.outputSchema)) });
 
   const call = async (step, name, args) => {
     try {

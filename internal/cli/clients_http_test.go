@@ -61,6 +61,9 @@ func (s signUp) authorization() string {
 	return "Bearer " + s.token
 }
 
+// signUpTools are the tools that the sign-ups of these tests call.
+var signUpTools = []string{"create_identity", "wait_for_otp", "save_credential", "get_credential"}
+
 // story is what a client has to make of each call.
 type story func(tool string, arguments args) json.RawMessage
 
@@ -98,11 +101,11 @@ func TestTypeScriptSDKsOverHTTP(t *testing.T) {
 				require.Zero(t, run.code, "%s%s", run.out, run.err)
 				var got struct {
 					Protocol, Code, Password string
-					Tools                    int
+					Tools                    []string
 				}
 				require.NoError(t, json.Unmarshal([]byte(run.out), &got), run.out)
 				assert.Equal(t, c.protocol, got.Protocol)
-				assert.GreaterOrEqual(t, got.Tools, 15)
+				assert.Subset(t, got.Tools, signUpTools)
 				assert.Equal(t, "271828", got.Code)
 				assert.Equal(t, "correct horse", got.Password)
 			})

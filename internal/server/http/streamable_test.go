@@ -127,7 +127,11 @@ func play(t *testing.T, e *endpoint, c *mcpclient.Client) {
 	require.NoError(t, err)
 	list, err := c.ListTools(ctx, mcp.ListToolsRequest{})
 	require.NoError(t, err)
-	assert.Greater(t, len(list.Tools), 10)
+	var names []string
+	for _, tool := range list.Tools {
+		names = append(names, tool.Name)
+	}
+	assert.Subset(t, names, []string{"create_identity", "wait_for_otp", "list_messages"})
 
 	call := func(tool string, arguments map[string]any) outcome {
 		var request mcp.CallToolRequest

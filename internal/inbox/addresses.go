@@ -27,9 +27,6 @@ func address(s string) string {
 
 // addresses reads a To or Cc value as far as it can be read.
 func addresses(s string) []string {
-	if s == "" {
-		return nil
-	}
 	var out []string
 	if list, err := mail.ParseAddressList(s); err == nil {
 		for _, a := range list {

@@ -50,10 +50,6 @@ func (s *channelCache) window() (after time.Time, ok bool) {
 	return after, !oldest.IsZero() && oldest.Before(after.Add(-time.Second))
 }
 
-func (s *channelCache) put(m *message) {
-	s.byID[m.at.id] = m
-}
-
 // order rebuilds the sorted list and what is counted over it.
 func (s *channelCache) order() {
 	s.messages = make([]*message, 0, len(s.byID))

@@ -61,10 +61,8 @@ func (r *channelReader) request(urgent, full bool) uint64 { // w.mu is held
 	return r.started + 1
 }
 
-// enter and leave count the waits on the channel. When none is left, a read
-// under way is cancelled.
-func (r *channelReader) enter() { r.demand++ } // w.mu is held
-
+// leave counts out a wait on the channel. When none is left, a read under way
+// is cancelled.
 func (r *channelReader) leave() { // w.mu is held
 	if r.demand--; r.demand == 0 && r.cancel != nil {
 		r.abandoned = true
@@ -72,17 +70,15 @@ func (r *channelReader) leave() { // w.mu is held
 	}
 }
 
-// wakeUp notes an event. Without a wait it is kept for the next
-// wait, which reads anyway.
-func (r *channelReader) wakeUp(announced bool) {
+// announce notes an event. Without a wait it is kept for the next wait, which
+// reads anyway.
+func (r *channelReader) announce() {
 	r.w.mu.Lock()
 	defer r.w.mu.Unlock()
 	r.woken = true
-	if announced {
-		r.announced++
-		r.wokenAt, r.rereadStep = time.Now(), 0
-		r.unannouncedAt = time.Time{}
-	}
+	r.announced++
+	r.wokenAt, r.rereadStep = time.Now(), 0
+	r.unannouncedAt = time.Time{}
 	r.wake.set()
 }
 

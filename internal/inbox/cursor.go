@@ -3,7 +3,6 @@ package inbox
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"math"
 	"slices"
 	"time"
@@ -65,11 +64,7 @@ func (h *Hub) open(t Target, cursor string) (state, error) {
 	if err != nil {
 		return state{}, ErrCursor
 	}
-	s, err := decodeState(payload)
-	if err != nil {
-		return state{}, ErrCursor
-	}
-	return s, nil
+	return decodeState(payload)
 }
 
 // encode writes: version, fruitless, then per channel the horizon (0 for
@@ -79,11 +74,9 @@ func (s state) encode() []byte {
 	out = binary.AppendUvarint(out, uint64(s.fruitless))
 	for _, c := range s.seen {
 		if c.horizon.IsZero() {
-			out = binary.AppendVarint(out, noHorizon)
 			c.floor = 0
-		} else {
-			out = binary.AppendVarint(out, c.horizon.UnixMicro())
 		}
+		out = binary.AppendVarint(out, unixMicro(c.horizon))
 		out = binary.AppendVarint(out, c.floor)
 		out = binary.AppendUvarint(out, uint64(len(c.ids)))
 		last := c.floor
@@ -105,36 +98,28 @@ func (s state) encode() []byte {
 	return out
 }
 
-const noHorizon = math.MinInt64
-
-var errState = errors.New("inbox: broken cursor state")
-
+// decodeState is the reverse of encode; every failure is ErrCursor.
 func decodeState(data []byte) (state, error) {
 	r := stateDecoder{data: data}
 	var s state
-	if r.byte() != cursorVersion {
-		return state{}, errState
+	if version := r.take(1); r.failed || version[0] != cursorVersion {
+		return state{}, ErrCursor
 	}
 	s.fruitless = int(min(r.uvarint(), math.MaxInt32))
 	for c := range s.seen {
-		var in seenSet
-		if micros := r.varint(); micros != noHorizon {
-			in.horizon = time.UnixMicro(micros).UTC()
-		}
-		in.floor = r.varint()
+		in := seenSet{horizon: fromUnixMicro(r.varint()), floor: r.varint()}
 		count := r.uvarint()
 		if count > uint64(len(r.data)) { // an id takes a byte at least
-			return state{}, errState
+			return state{}, ErrCursor
 		}
 		last := in.floor
 		for i := range count {
 			if i == 0 {
 				last += r.varint()
 			} else {
-				gap := r.uvarint()
-				next := int64(uint64(last) + gap)
-				if gap == 0 || next <= last {
-					return state{}, errState
+				next := int64(uint64(last) + r.uvarint())
+				if next <= last {
+					return state{}, ErrCursor
 				}
 				last = next
 			}
@@ -144,7 +129,7 @@ func decodeState(data []byte) (state, error) {
 	}
 	count := r.uvarint()
 	if count > maxMarks {
-		return state{}, errState
+		return state{}, ErrCursor
 	}
 	for range count {
 		var m mark
@@ -154,21 +139,23 @@ func decodeState(data []byte) (state, error) {
 		s.marks = append(s.marks, m)
 	}
 	if r.failed || len(r.data) > 0 {
-		return state{}, errState
+		return state{}, ErrCursor
 	}
 	return s, nil
 }
 
-// unixMicro keeps the zero time, which stands for "Ravi did not say".
+// noTime is the zero time in a cursor: there is no horizon, or Ravi did not say.
+const noTime = math.MinInt64
+
 func unixMicro(t time.Time) int64 {
 	if t.IsZero() {
-		return noHorizon
+		return noTime
 	}
 	return t.UnixMicro()
 }
 
 func fromUnixMicro(micros int64) time.Time {
-	if micros == noHorizon {
+	if micros == noTime {
 		return time.Time{}
 	}
 	return time.UnixMicro(micros).UTC()
@@ -188,13 +175,6 @@ func (r *stateDecoder) take(n int) []byte {
 	head := r.data[:n]
 	r.data = r.data[n:]
 	return head
-}
-
-func (r *stateDecoder) byte() byte {
-	if b := r.take(1); b != nil {
-		return b[0]
-	}
-	return 0
 }
 
 func (r *stateDecoder) uvarint() uint64 { return number(r, binary.Uvarint) }

@@ -76,21 +76,20 @@ func (q *query) decide(lists [2][]*message) decision {
 // unseen returns what counts as new in one channel, oldest first.
 func (q *query) unseen(c int, list []*message) []*message {
 	before := &q.state.seen[c]
-	old := make(map[uint64]bool) // Message-IDs of mails that were seen
+	known := make(map[uint64]bool) // Message-IDs of mails that were seen or are in out
 	for _, m := range list {
-		if m.messageIDHash != 0 && before.has(m.at) {
-			old[m.messageIDHash] = true
+		if before.has(m.at) {
+			known[m.messageIDHash] = true
 		}
 	}
 	var out []*message
-	taken := make(map[uint64]bool)
 	for _, m := range list {
 		switch {
 		case before.has(m.at), m.content == nil, m.forOtherRecipient(q.target):
 		case !q.oldest.IsZero() && !m.at.created.IsZero() && m.at.created.Before(q.oldest):
-		case m.messageIDHash != 0 && (old[m.messageIDHash] || taken[m.messageIDHash]): // the same mail, delivered twice
+		case m.messageIDHash != 0 && known[m.messageIDHash]: // the same mail, delivered twice
 		default:
-			taken[m.messageIDHash] = true
+			known[m.messageIDHash] = true
 			out = append(out, m)
 		}
 	}
@@ -100,16 +99,8 @@ func (q *query) unseen(c int, list []*message) []*message {
 
 // wanted reports whether msg holds what the request wants.
 func (q *query) wanted(msg logicalMessage) bool {
-	code := msg.verdict.Code != "" || msg.verdict.Kind == otp.KindAmbiguous
-	link := msg.verdict.Link != nil
-	switch q.request.Want {
-	case WantCode:
-		return code
-	case WantLink:
-		return link
-	default:
-		return code || link
-	}
+	code, link := hasCode(msg), msg.verdict.Link != nil
+	return code && q.request.Want != WantLink || link && q.request.Want != WantCode
 }
 
 // hasSeveralCodes reports whether msg holds two plausible codes and it is codes that count.
@@ -120,17 +111,10 @@ func (q *query) hasSeveralCodes(msg logicalMessage) bool {
 // newestPerSender applies "which one" within each sender: the newest message. units come
 // newest first and so do answers.
 func (q *query) newestPerSender(messages []logicalMessage) (answers []logicalMessage, superseded int) {
-	groups := make(map[string][]logicalMessage)
-	var order []string
-	for _, msg := range messages {
-		key := string(channels[msg.channel]) + " " + msg.sender
-		if _, ok := groups[key]; !ok {
-			order = append(order, key)
-		}
-		groups[key] = append(groups[key], msg)
-	}
-	for _, key := range order {
-		group := groups[key]
+	bySender := grouped(messages, func(msg logicalMessage) string {
+		return string(channels[msg.channel]) + " " + msg.sender
+	})
+	for _, group := range bySender {
 		top := group[0]
 		answers = append(answers, top)
 		distinct := map[string]bool{q.value(top): true}
@@ -152,12 +136,26 @@ func (q *query) newestPerSender(messages []logicalMessage) (answers []logicalMes
 	return answers, superseded
 }
 
+// grouped puts what has the same key together, in the order of the first of each.
+func grouped[T any](list []T, key func(T) string) [][]T {
+	var groups [][]T
+	index := make(map[string]int)
+	for _, x := range list {
+		k := key(x)
+		i, ok := index[k]
+		if !ok {
+			i = len(groups)
+			index[k], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], x)
+	}
+	return groups
+}
+
 // distinct returns one answer if all senders say the same, else all of them.
 func (q *query) distinct(answers []logicalMessage) []logicalMessage {
-	for _, msg := range answers[1:] {
-		if q.value(msg) != q.value(answers[0]) {
-			return answers
-		}
+	if slices.ContainsFunc(answers, func(msg logicalMessage) bool { return q.value(msg) != q.value(answers[0]) }) {
+		return answers
 	}
 	return answers[:1]
 }

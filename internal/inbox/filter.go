@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -72,12 +73,9 @@ func (f *filter) passesFrom(msg *logicalMessage) bool {
 
 // contains reports whether the folded words stand in the subject or the text.
 func (msg *logicalMessage) contains(wanted string) bool {
-	for _, text := range []string{msg.subject, msg.text, msg.htmlText} {
-		if text != "" && strings.Contains(normalizeText(text), wanted) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{msg.subject, msg.text, msg.htmlText}, func(text string) bool {
+		return strings.Contains(normalizeText(text), wanted)
+	})
 }
 
 // normalizeText is text folded, with single spaces.
@@ -85,18 +83,10 @@ func normalizeText(text string) string { return strings.Join(strings.Fields(fold
 
 // isDomain reports whether s has the form of a domain name with a suffix.
 func isDomain(s string) bool {
-	if !strings.Contains(s, ".") || strings.ContainsAny(s, " @<>\"()/\\:,;") || isDigits(phone(s)) && phone(s) != "" && !hasLetter(s) {
-		return false
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if label == "" {
-			return false
-		}
-	}
-	return true
+	labels := strings.Split(s, ".")
+	return len(labels) > 1 && !slices.Contains(labels, "") && !strings.ContainsAny(s, " @<>\"()/\\:,;") &&
+		(strings.ContainsFunc(s, unicode.IsLetter) || !isDigits(phone(s)))
 }
-
-func hasLetter(s string) bool { return strings.ContainsFunc(s, unicode.IsLetter) }
 
 func isDigits(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -59,17 +60,10 @@ type Outcome struct {
 }
 
 func (c *Config) fill() {
-	setDefault := func(v *time.Duration, d time.Duration) {
-		if *v == 0 {
-			*v = d
-		}
-	}
 	if c.Sealer == nil {
 		c.Sealer = token.Random()
 	}
-	if c.MaxStreams == 0 {
-		c.MaxStreams = 2000
-	}
+	c.MaxStreams = cmp.Or(c.MaxStreams, 2000)
 	if c.MaxWaits <= 0 {
 		c.MaxWaits = 10_000
 	}
@@ -79,11 +73,11 @@ func (c *Config) fill() {
 	if c.MaxReads <= 0 {
 		c.MaxReads = 128
 	}
-	setDefault(&c.Linger, 30*time.Second)
-	setDefault(&c.PollInterval, 2*time.Second)
-	setDefault(&c.SafetyInterval, 15*time.Second)
-	setDefault(&c.ProgressEvery, 5*time.Second)
-	setDefault(&c.ConnectTimeout, 3*time.Second)
+	c.Linger = cmp.Or(c.Linger, 30*time.Second)
+	c.PollInterval = cmp.Or(c.PollInterval, 2*time.Second)
+	c.SafetyInterval = cmp.Or(c.SafetyInterval, 15*time.Second)
+	c.ProgressEvery = cmp.Or(c.ProgressEvery, 5*time.Second)
+	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 3*time.Second)
 }
 
 // Hub arms and waits for all callers. Make it with New, end it with Close. All
@@ -177,7 +171,7 @@ func (h *Hub) CursorIdentity(caller, cursor string) (identityUUID string, err er
 		return "", ErrCursor
 	}
 	if _, err := decodeState(payload); err != nil {
-		return "", ErrCursor
+		return "", err
 	}
 	return identity, nil
 }
@@ -256,10 +250,7 @@ func (h *Hub) remove(w *watcher) {
 
 // readSlots limits reads to Config.MaxReads.
 func (h *Hub) readSlots(credential string) *semaphore.Weighted {
-	slots, ok := h.readLimits.Load(credential)
-	if !ok {
-		slots, _ = h.readLimits.LoadOrStore(credential, semaphore.NewWeighted(int64(h.cfg.MaxReads)))
-	}
+	slots, _ := h.readLimits.LoadOrStore(credential, semaphore.NewWeighted(int64(h.cfg.MaxReads)))
 	return slots.(*semaphore.Weighted)
 }
 
@@ -271,9 +262,7 @@ func (h *Hub) announces(credential string, c int) bool {
 }
 
 func (h *Hub) setAnnounces(credential string, c int, yes bool) {
-	if h.announces(credential, c) != yes {
-		h.announced.Store(announcement{credential, c}, yes)
-	}
+	h.announced.Store(announcement{credential, c}, yes)
 }
 
 type announcement struct {

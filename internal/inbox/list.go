@@ -78,7 +78,7 @@ func (r *channelReader) refresh(ctx context.Context, old channelCache, seenSets 
 		switch listed := next.byID[m.at.id] != nil; {
 		case listed:
 		case !m.at.created.After(after.Add(time.Second)):
-			next.put(m) // outside the window, as asked
+			next.byID[m.at.id] = m // outside the window, as asked
 		case old.after == afterUnknown: // a message inside the window is missing
 			old.after = afterUseless
 			return r.list(ctx, old, seenSets, time.Time{})
@@ -108,7 +108,7 @@ func (r *channelReader) list(ctx context.Context, old channelCache, seenSets []*
 		keep := arrived || needed(m.at)
 		switch {
 		case known != nil && known.size == m.size && known.at == m.at && (known.content != nil) == keep:
-			next.put(known)
+			next.byID[m.at.id] = known
 		default:
 			fresh := m.message
 			fresh.listed = time.Now()
@@ -120,7 +120,7 @@ func (r *channelReader) list(ctx context.Context, old channelCache, seenSets []*
 			} else if keep {
 				fresh.content = m.read()
 			}
-			next.put(&fresh)
+			next.byID[m.at.id] = &fresh
 		}
 		if keep {
 			if contents++; contents%(2*keepContents) == 0 {
@@ -150,7 +150,7 @@ func (r *channelReader) fillIn(ctx context.Context, s *channelCache) {
 			kept = *full.read()
 			kept.detailReads = 3
 		}
-		s.put(&filled)
+		s.byID[m.at.id] = &filled
 	}
 	if asked > 0 {
 		s.order()

@@ -83,10 +83,7 @@ func fromSMS(m ravi.SMSMessage, own Target) (listedMessage, bool) {
 
 // positionOf cuts times to what a cursor can hold, so that both always agree.
 func positionOf(created time.Time, id int64) position {
-	if !created.IsZero() {
-		created = created.UTC().Truncate(time.Microsecond)
-	}
-	return position{created: created, id: id}
+	return position{created: created.UTC().Truncate(time.Microsecond), id: id}
 }
 
 // read extracts what waits look at. Nothing in a message may end a wait, so a
@@ -101,9 +98,7 @@ func (m listedMessage) read() (c *content) {
 	p := m.parts
 	c.locked = seal.Is(p.Text) || seal.Is(p.HTML)
 	c.empty = p.Text == "" && p.HTML == ""
-	if seal.Is(p.Subject) {
-		p.Subject = ""
-	}
+	p.Subject = unlocked(p.Subject)
 	if c.locked { // ciphertext must not be searched for codes
 		p.Text, p.HTML = "", ""
 	}

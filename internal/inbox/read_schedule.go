@@ -30,17 +30,16 @@ func (r *channelReader) next(now time.Time) (at time.Time, ok bool) { // w.mu is
 			at, ok = t, true
 		}
 	}
-	if r.w.live {
+	switch {
+	case r.w.live:
 		consider(r.due)
-	} else {
+	case r.joined:
+		consider(r.nextPoll)
+	default:
 		consider(later(r.due, r.nextPoll))
 	}
-	if r.joined {
-		if r.w.live {
-			consider(later(r.joinLimit.next(10, 200*time.Millisecond), r.lastBegan.Add(gatherDelay)))
-		} else {
-			consider(r.nextPoll)
-		}
+	if r.joined && r.w.live {
+		consider(later(r.joinLimit.next(10, 200*time.Millisecond), r.lastBegan.Add(gatherDelay)))
 	}
 	if r.woken {
 		consider(r.wakeLimit.next(20, 200*time.Millisecond))
@@ -108,8 +107,7 @@ func (r *channelReader) interval() time.Duration {
 
 // retryAfter is how long to leave Ravi alone after a failure.
 func retryAfter(err error, fails int) time.Duration {
-	var detail *ravi.Error
-	if errors.As(err, &detail) && detail.RetryAfter > 0 {
+	if detail, ok := errors.AsType[*ravi.Error](err); ok && detail.RetryAfter > 0 {
 		return detail.RetryAfter
 	}
 	if errors.Is(err, ravi.ErrUnsupported) {
@@ -138,9 +136,6 @@ func (k *burstLimit) take(now time.Time, burst int, every time.Duration) {
 // poll in step. It comes from crypto/rand only because this project has no
 // other source of chance (SECURITY.md S8).
 func jitter(below time.Duration) time.Duration {
-	if below <= 0 {
-		return 0
-	}
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails (Go 1.24)
 	return time.Duration(binary.LittleEndian.Uint64(b[:]) % uint64(below))

@@ -31,9 +31,6 @@ func (q *query) answersOf(msg logicalMessage) []Answer {
 		a.Code, a.Display, a.Confidence, a.Why = secret.New(c.Code), secret.New(c.Display), c.Confidence, c.Reason
 		out = append(out, a)
 	}
-	if len(out) == 0 {
-		out = append(out, base)
-	}
 	return out
 }
 

@@ -31,16 +31,8 @@ func logicalMessages(channel int, unseen []*message, extract func(otp.Message) o
 		}
 		return out
 	}
-	bySender := make(map[string][]*message)
-	var senders []string
-	for _, m := range unseen {
-		if _, ok := bySender[m.sender]; !ok {
-			senders = append(senders, m.sender)
-		}
-		bySender[m.sender] = append(bySender[m.sender], m)
-	}
-	for _, s := range senders {
-		out = append(out, joinParts(bySender[s], extract)...)
+	for _, messages := range grouped(unseen, func(m *message) string { return m.sender }) {
+		out = append(out, joinParts(messages, extract)...)
 	}
 	slices.SortFunc(out, func(a, b logicalMessage) int { return a.at.compare(b.at) })
 	return out
@@ -104,7 +96,8 @@ func partCount(messages []*message) int {
 // joined makes one message of a group, unless reading it as one says less than
 // reading its messages one by one.
 func joined(group []*message, extract func(otp.Message) otp.Verdict) (logicalMessage, bool) {
-	if len(group) < 2 {
+	isLocked := func(m *message) bool { return m.content.locked }
+	if len(group) < 2 || slices.ContainsFunc(group, isLocked) {
 		return logicalMessage{}, false
 	}
 	ordered := slices.Clone(group)
@@ -117,7 +110,7 @@ func joined(group []*message, extract func(otp.Message) otp.Verdict) (logicalMes
 		})
 	}
 	var text strings.Builder
-	var codes, locked int
+	codes := 0
 	newest := group[0]
 	msg := logicalMessage{}
 	for _, m := range ordered {
@@ -132,11 +125,8 @@ func joined(group []*message, extract func(otp.Message) otp.Verdict) (logicalMes
 		if m.content.verdict.Code != "" {
 			codes++
 		}
-		if m.content.locked {
-			locked++
-		}
 	}
-	if locked > 0 || codes > 1 && !counted {
+	if codes > 1 && !counted {
 		return logicalMessage{}, false
 	}
 	whole := text.String()

@@ -37,7 +37,7 @@ func (w *watcher) join(wt *wait, armed bool) {
 		if !wt.request.listens(c) {
 			continue
 		}
-		r.enter()
+		r.demand++
 		switch {
 		case wt.arming:
 			wt.firstRead[c] = r.request(true, true)

@@ -3,6 +3,7 @@ package inbox
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -130,8 +131,8 @@ func (w *watcher) follow(s Stream) {
 			case ravi.EventSMS:
 				w.announce(smsIndex)
 			default: // a name we do not know may stand for either
-				w.readers[emailIndex].wakeUp(true)
-				w.readers[smsIndex].wakeUp(true)
+				w.readers[emailIndex].announce()
+				w.readers[smsIndex].announce()
 			}
 		}
 	}
@@ -139,31 +140,28 @@ func (w *watcher) follow(s Stream) {
 
 func (w *watcher) announce(c int) {
 	w.hub.setAnnounces(w.key.credential, c, true)
-	w.readers[c].wakeUp(true)
+	w.readers[c].announce()
 }
 
 // setLive notes that the stream is up or down. When it comes up, what was
 // missed meanwhile is read.
 func (w *watcher) setLive(live bool) {
 	w.mu.Lock()
-	changed := w.live != live
+	defer w.mu.Unlock()
+	if w.live == live {
+		return
+	}
 	w.live = live
-	if changed && live {
+	if live {
 		w.liveSince = time.Now()
 	}
-	if changed && !live { // poll from here on
-		for _, r := range w.readers {
-			r.due = r.nextPoll
+	for _, r := range w.readers {
+		if live {
+			r.woken = true
+		} else {
+			r.due = r.nextPoll // poll from here on
 		}
-	}
-	w.mu.Unlock()
-	if changed {
-		for _, r := range w.readers {
-			if live {
-				r.wakeUp(false)
-			}
-			r.wake.set()
-		}
+		r.wake.set()
 	}
 }
 
@@ -211,13 +209,8 @@ func (w *watcher) extractJoined(m otp.Message) otp.Verdict {
 // fatal reports whether err will be the same next time, so that retrying it
 // during a wait is useless.
 func fatal(err error) bool {
-	for _, kind := range []error{
+	return slices.ContainsFunc([]error{
 		ravi.ErrNotAuthenticated, ravi.ErrUnauthorized, ravi.ErrTokenExpired, ravi.ErrForbidden,
 		ravi.ErrSubscriptionRequired, ravi.ErrNotFound, ravi.ErrWrongIdentity, ravi.ErrInvalid,
-	} {
-		if errors.Is(err, kind) {
-			return true
-		}
-	}
-	return false
+	}, func(kind error) bool { return errors.Is(err, kind) })
 }

@@ -93,7 +93,8 @@ func (k *IdentityKey) UnmarshalJSON(data []byte) error {
 // (era 3 and later). It is never repeated, since every key made stays valid.
 // Scopes do this by themselves where they must; this is for a login.
 func (c *Client) MintIdentityKey(ctx context.Context, identityUUID, label string) (*IdentityKey, error) {
-	return c.mint(ctx, "mint identity key", "/api/auth/keys/identity/", map[string]string{"identity_uuid": identityUUID, "label": label})
+	body := map[string]string{"identity_uuid": identityUUID, "label": label}
+	return c.mint(ctx, "mint identity key", "/api/auth/keys/identity/", body)
 }
 
 // IdentityKeys returns the API keys of the identity, without the keys themselves.

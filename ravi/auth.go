@@ -132,7 +132,8 @@ func (c *Client) StartLogin(ctx context.Context) (*DeviceCode, error) {
 //
 // Errors: ErrLoginPending, ErrLoginExpired, ErrLoginDenied.
 func (c *Client) PollLogin(ctx context.Context, d *DeviceCode) (*Login, error) {
-	k := call{op: "wait for login", method: http.MethodPost, route: deviceTokenRoute, who: asAnonymous, body: secretField("device_code", d.device)}
+	k := call{op: "wait for login", method: http.MethodPost, route: deviceTokenRoute, who: asAnonymous}
+	k.body = secretField("device_code", d.device)
 	l, err := one[Login](ctx, c, k)
 	if err == nil && l.AccessToken.Empty() && l.ManagementKey.Empty() && l.IdentityKey.Empty() {
 		return nil, malformed(k.op)
@@ -193,7 +194,8 @@ func (c *Client) Logout(ctx context.Context) error {
 
 // BindIdentity mints a token pair that is good for one identity only (era 2).
 func (c *Client) BindIdentity(ctx context.Context, identityUUID string) (config.Tokens, error) {
-	k := call{op: "bind identity", method: http.MethodPost, route: "/api/auth/bind-identity/", who: asAccount, body: map[string]string{"identity": identityUUID}}
+	k := call{op: "bind identity", method: http.MethodPost, route: "/api/auth/bind-identity/", who: asAccount}
+	k.body = map[string]string{"identity": identityUUID}
 	got, err := one[refreshAnswer](ctx, c, k)
 	if err != nil {
 		return config.Tokens{}, err

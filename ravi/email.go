@@ -38,13 +38,17 @@ type EmailThreadDetail struct {
 //
 // Errors: ErrNotFound when it has none.
 func (s *Scope) Email(ctx context.Context) (*EmailAddress, error) {
-	k := s.get("get email address", "/api/email/")
-	found, err := list[EmailAddress](ctx, s.c, k)
-	if err == nil && len(found) == 0 {
-		return nil, &Error{Op: k.op, Kind: ErrNotFound, Detail: "no email address is assigned"}
-	}
+	return first[EmailAddress](ctx, s.c, s.get("get email address", "/api/email/"), "no email address is assigned")
+}
+
+// first makes a call and returns the first item of the list, or ErrNotFound.
+func first[T any](ctx context.Context, c *Client, k call, missing string) (*T, error) {
+	found, err := list[T](ctx, c, k)
 	if err != nil {
 		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, &Error{Op: k.op, Kind: ErrNotFound, Detail: missing}
 	}
 	return &found[0], nil
 }
@@ -87,8 +91,8 @@ func (s *Scope) EmailThread(ctx context.Context, threadID string) (*EmailThreadD
 func (s *Scope) EmailMessages(ctx context.Context, f MessageFilter) iter.Seq2[EmailMessage, error] {
 	k := s.get("list emails", "/api/email-messages/")
 	k.query = f.query()
-	all := each(ctx, s.c, k, func(m EmailMessage) int64 { return m.ID })
-	return mapped(all, func(m EmailMessage) EmailMessage { s.c.openEmail(&m); return m })
+	id := func(m EmailMessage) int64 { return m.ID }
+	return each(ctx, s.c, k, id, func(m *EmailMessage) { s.c.openEmail(m) })
 }
 
 // EmailMessage returns one email.

@@ -45,8 +45,12 @@ func (a *keyAuthority) grant(ctx context.Context, k call) (grant, error) {
 	configured := grant{bearer: a.c.creds.IdentityKey, origin: fromConfigured}
 	if management.bearer.Empty() {
 		if k.who == asIdentity {
-			if err := a.mustOwn(ctx, k.identity); err != nil {
+			own, err := a.ownIdentity(ctx)
+			if err != nil {
 				return grant{}, err
+			}
+			if !strings.EqualFold(own, k.identity) {
+				return grant{}, &Error{Kind: ErrWrongIdentity}
 			}
 		}
 		return configured, nil
@@ -59,10 +63,10 @@ func (a *keyAuthority) grant(ctx context.Context, k call) (grant, error) {
 	key, ok := a.ring[k.identity]
 	mine := !configured.bearer.Empty() && !a.badConfigured && strings.EqualFold(a.own, k.identity)
 	a.mu.Unlock()
-	switch {
-	case ok:
+	if ok {
 		return grant{bearer: key, origin: fromRing}, nil
-	case mine:
+	}
+	if mine {
 		return configured, nil
 	}
 	if !k.needKey {
@@ -220,18 +224,6 @@ func impossibleIdentity() string {
 	_, _ = rand.Read(b[:])
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-// mustOwn refuses every identity but the one of a lone identity key.
-func (a *keyAuthority) mustOwn(ctx context.Context, identity string) error {
-	own, err := a.ownIdentity(ctx)
-	if err != nil {
-		return err
-	}
-	if !strings.EqualFold(own, identity) {
-		return &Error{Kind: ErrWrongIdentity}
-	}
-	return nil
 }
 
 // ownIdentity returns the identity of a lone identity key, asking Ravi when the

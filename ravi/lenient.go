@@ -36,8 +36,8 @@ func decode(data []byte, v any) error {
 // isFieldError tells a field of the wrong type, which is overlooked, from a
 // whole of the wrong type, which is not.
 func isFieldError(err error) bool {
-	var kind *json.UnmarshalTypeError
-	return errors.As(err, &kind) && kind.Field != ""
+	kind, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	return ok && kind.Field != ""
 }
 
 // decodeObject is decode for types that shadow fields of themselves by pointers

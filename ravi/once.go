@@ -32,11 +32,11 @@ func once[T any, P createdBy[T]](ctx context.Context, c *Client, k call, find fu
 		if err == nil && v != nil && P(v).valid() {
 			return v, nil
 		}
-		var failed *Error
 		if err == nil {
 			err = &Error{Op: k.op, Kind: ErrUnavailable, Cause: errShape, lost: true}
 		}
-		if !errors.As(err, &failed) || attempt == 1 && !failed.lost && !errors.Is(failed.Cause, errShape) {
+		failed, ok := errors.AsType[*Error](err)
+		if !ok || attempt == 1 && !failed.lost && !errors.Is(failed.Cause, errShape) {
 			return nil, err
 		}
 		pause := retry{budget: c.conf.RetryTime}
@@ -56,8 +56,8 @@ func once[T any, P createdBy[T]](ctx context.Context, c *Client, k call, find fu
 // isLate reports whether this client, or a proxy of Ravi, ended the wait for an
 // answer.
 func isLate(e *Error) bool {
-	var network net.Error
-	return e.Status == http.StatusGatewayTimeout || errors.As(e.Cause, &network) && network.Timeout()
+	network, ok := errors.AsType[net.Error](e.Cause)
+	return e.Status == http.StatusGatewayTimeout || ok && network.Timeout()
 }
 
 // unsure says that a creation may have happened.

@@ -18,7 +18,7 @@ const (
 // list makes a call and reads all pages of the answer.
 func list[T any](ctx context.Context, c *Client, k call) ([]T, error) {
 	items := []T{}
-	for item, err := range each[T](ctx, c, k, nil) {
+	for item, err := range each[T](ctx, c, k, nil, nil) {
 		if err != nil {
 			return nil, err
 		}
@@ -34,8 +34,8 @@ func list[T any](ctx context.Context, c *Client, k call) ([]T, error) {
 // is taken over, its host and path are not. A bare array usually is the whole
 // list, but may be a page cut at the limit; where id tells items apart, a bare
 // array of exactly that length is followed up by offset, until nothing new
-// comes.
-func each[T any](ctx context.Context, c *Client, k call, id func(T) int64) iter.Seq2[T, error] {
+// comes. open, if there is one, is called for every item before it is yielded.
+func each[T any](ctx context.Context, c *Client, k call, id func(T) int64, open func(*T)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		seenPages, seenItems := map[string]bool{}, map[int64]bool{}
@@ -57,13 +57,16 @@ func each[T any](ctx context.Context, c *Client, k call, id func(T) int64) iter.
 			fresh := 0
 			for _, item := range p.items {
 				if id != nil {
-					if n := id(item); n != 0 && seenItems[n] {
+					n := id(item)
+					if seenItems[n] {
 						continue
-					} else if n != 0 {
-						seenItems[n] = true
 					}
+					seenItems[n] = n != 0
 				}
 				fresh++
+				if open != nil {
+					open(&item)
+				}
 				if !yield(item, nil) {
 					return
 				}
@@ -89,7 +92,6 @@ func each[T any](ctx context.Context, c *Client, k call, id func(T) int64) iter.
 	}
 }
 
-// query is the query of a list of messages.
 func (f MessageFilter) query() url.Values {
 	q := url.Values{}
 	if f.Unread {
@@ -107,7 +109,6 @@ func (f MessageFilter) query() url.Values {
 	return q
 }
 
-// unreadQuery is the query of a list of threads or conversations.
 func unreadQuery(unread bool) url.Values {
 	if !unread {
 		return nil
@@ -115,7 +116,6 @@ func unreadQuery(unread bool) url.Values {
 	return url.Values{"has_unread": {"true"}}
 }
 
-// call is a call for the identity of the scope.
 func (s *Scope) call(method, op, route string, args ...string) call {
 	return call{op: op, method: method, route: route, args: args, identity: s.identity}
 }
@@ -141,20 +141,4 @@ func (s *Scope) patch(op, route string, body any, args ...string) call {
 func (s *Scope) remove(ctx context.Context, op, route string, args ...string) error {
 	_, err := s.c.do(ctx, s.call(http.MethodDelete, op, route, args...))
 	return err
-}
-
-// mapped yields what fn makes of each item.
-func mapped[T, U any](seq iter.Seq2[T, error], fn func(T) U) iter.Seq2[U, error] {
-	return func(yield func(U, error) bool) {
-		for item, err := range seq {
-			if err != nil {
-				var zero U
-				yield(zero, err)
-				return
-			}
-			if !yield(fn(item), nil) {
-				return
-			}
-		}
-	}
 }

@@ -61,7 +61,6 @@ type call struct {
 	with *grant
 }
 
-// answer is a successful response.
 type answer struct {
 	status int
 	body   []byte

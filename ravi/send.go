@@ -34,8 +34,7 @@ type emailBody struct {
 // since a lost answer does not mean that nothing was sent.
 func sent[T any](ctx context.Context, c *Client, k call) (*T, error) {
 	v, err := send[T](ctx, c, k)
-	var failed *Error
-	if errors.As(err, &failed) && (failed.lost || errors.Is(failed.Cause, errShape)) {
+	if failed, ok := errors.AsType[*Error](err); ok && (failed.lost || errors.Is(failed.Cause, errShape)) {
 		return nil, unsure(failed)
 	}
 	if err == nil && v == nil {

@@ -37,15 +37,7 @@ type SMSConversationDetail struct {
 //
 // Errors: ErrNotFound when it has none.
 func (s *Scope) Phone(ctx context.Context) (*PhoneNumber, error) {
-	k := s.get("get phone number", "/api/phone/")
-	found, err := list[PhoneNumber](ctx, s.c, k)
-	if err == nil && len(found) == 0 {
-		return nil, &Error{Op: k.op, Kind: ErrNotFound, Detail: "no phone number is assigned"}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &found[0], nil
+	return first[PhoneNumber](ctx, s.c, s.get("get phone number", "/api/phone/"), "no phone number is assigned")
 }
 
 // SMSConversations returns the SMS inbox by conversation; with unread only
@@ -88,8 +80,8 @@ func (s *Scope) SMSConversation(ctx context.Context, conversationID string) (*SM
 func (s *Scope) SMSMessages(ctx context.Context, f MessageFilter) iter.Seq2[SMSMessage, error] {
 	k := s.get("list SMS", "/api/messages/")
 	k.query = f.query()
-	all := each(ctx, s.c, k, func(m SMSMessage) int64 { return m.ID })
-	return mapped(all, func(m SMSMessage) SMSMessage { s.c.openText(&m.Body); return m })
+	id := func(m SMSMessage) int64 { return m.ID }
+	return each(ctx, s.c, k, id, func(m *SMSMessage) { s.c.openText(&m.Body) })
 }
 
 // SMSMessage returns one text message.

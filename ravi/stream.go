@@ -16,7 +16,6 @@ const (
 	streamRoute = "/api/events/stream/"
 )
 
-// connection is one request of a stream.
 type connection struct {
 	body   io.ReadCloser
 	cancel context.CancelFunc

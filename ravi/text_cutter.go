@@ -15,7 +15,6 @@ type textCutter struct {
 	hex      int  // digits of a \u escape that are still to come
 }
 
-// Read implements io.Reader.
 func (t *textCutter) Read(p []byte) (int, error) {
 	for {
 		n, err := t.from.Read(t.buf[:min(len(t.buf), len(p))])

@@ -107,7 +107,6 @@ func (c *call) onlyField(name string) (string, error) {
 	return v, f.problem()
 }
 
-// arg returns the n-th variable of the path.
 func (c *call) arg(n int) string { return c.vars[n] }
 
 // intArg returns the n-th variable as a message id; 0 for anything else,
@@ -129,7 +128,6 @@ func (c *call) base() string {
 	return scheme + "://" + c.r.Host
 }
 
-// flag reads a boolean query parameter.
 func (c *call) flag(name string) (v, present bool) {
 	switch c.query.Get(name) {
 	case "true", "True", "1":

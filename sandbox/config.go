@@ -109,7 +109,6 @@ type Config struct {
 	RecordBodies bool
 }
 
-// withDefaults fills the zero fields.
 func (c Config) withDefaults() Config {
 	c.Era = cmp.Or(c.Era, EraTokens)
 	if c.Now == nil {

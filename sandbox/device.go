@@ -48,7 +48,6 @@ func (c *call) startDevice() (reply, error) {
 	})
 }
 
-// devicePage is the page at the verification address.
 func (c *call) devicePage() (reply, error) {
 	return ok(rawBody{"text/plain; charset=utf-8", []byte("This is a sandbox. Approve the login on its admin listener:\n" +
 		"POST /devices/approve with {\"user_code\": \"...\", \"email\": \"owner@example.com\"}\n")})

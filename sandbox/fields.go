@@ -139,7 +139,6 @@ func (f *fields) set(to *string, name string, n need) {
 	}
 }
 
-// email reads an address field.
 func (f *fields) email(name string, n need) (string, bool) {
 	v, present := f.text(name, n)
 	if present && v != "" && !validAddress(v) {
@@ -170,7 +169,6 @@ func (f *fields) boolean(name string) (v, present bool) {
 	return false, false
 }
 
-// list reads an array of strings.
 func (f *fields) list(name string) []string {
 	raw, sent := f.m[name]
 	if !sent || string(raw) == "null" {
@@ -184,7 +182,6 @@ func (f *fields) list(name string) []string {
 	return v
 }
 
-// emails reads an array of addresses.
 func (f *fields) emails(name string) []string {
 	v := f.list(name)
 	if slices.ContainsFunc(v, func(a string) bool { return !validAddress(a) }) {

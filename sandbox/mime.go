@@ -135,7 +135,6 @@ func headerParams(v string) (value string, params map[string]string) {
 	return value, params
 }
 
-// decodeWords decodes the encoded words of RFC 2047.
 func decodeWords(v string) string {
 	d := mime.WordDecoder{CharsetReader: func(charset string, r io.Reader) (io.Reader, error) {
 		e, err := htmlindex.Get(charset)

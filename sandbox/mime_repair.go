@@ -27,7 +27,6 @@ func newHeaderRepair(r io.Reader, boundary string) *bufio.Reader {
 
 var fieldLine = regexp.MustCompile(`^([0-9A-Za-z!#$%&'*+.^_|~\x60-]+)[ \t]*:`)
 
-// Read implements io.Reader.
 func (h *headerRepair) Read(b []byte) (int, error) {
 	for len(h.line) == 0 {
 		line, err := h.r.ReadBytes('\n')
@@ -60,7 +59,6 @@ func (h *headerRepair) Read(b []byte) (int, error) {
 // which not every sender gets right.
 type base64Repair struct{ r io.Reader }
 
-// Read implements io.Reader.
 func (b base64Repair) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	kept := p[:0]

@@ -50,7 +50,6 @@ func throttled(wait time.Duration) *problem {
 	}
 }
 
-// reply is a success.
 type reply struct {
 	status int
 	body   any // nil for an empty body

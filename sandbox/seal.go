@@ -12,10 +12,8 @@ import (
 	"golang.org/x/crypto/nacl/box"
 )
 
-// sealedPrefix marks a sealed value.
 const sealedPrefix = "e2e::"
 
-// verifierText is what a verifier opens to.
 const verifierText = "ravi-e2e-verify"
 
 // deriveKeys turns a PIN and a salt into the account's key pair

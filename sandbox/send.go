@@ -9,7 +9,6 @@ import (
 	"time"
 )
 
-// draft is a mail about to be sent.
 type draft struct {
 	to, cc, bcc []string
 	subject     string
@@ -129,19 +128,6 @@ func (c *call) forward() (reply, error) {
 	return c.send(d)
 }
 
-// allowEmail counts a mail against the limits of the account.
-func (c *call) allowEmail() error {
-	s := c.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	wait := limitWait(&c.acct.sent, now, []limit{{time.Hour, s.cfg.EmailHourly}, {24 * time.Hour, s.cfg.EmailDaily}})
-	if wait > 0 {
-		return throttled(wait)
-	}
-	return nil
-}
-
 type limit struct {
 	span time.Duration
 	max  int // negative for none
@@ -165,13 +151,15 @@ func limitWait(events *[]time.Time, now time.Time, limits []limit) time.Duration
 
 // send stores an outgoing mail and delivers it to recipients of this server.
 func (c *call) send(d draft) (reply, error) {
-	if err := c.allowEmail(); err != nil {
-		return reply{}, err
-	}
 	s, id := c.s, c.id
-	s.mu.RLock()
+	s.mu.Lock()
+	limits := []limit{{time.Hour, s.cfg.EmailHourly}, {24 * time.Hour, s.cfg.EmailDaily}}
+	wait := limitWait(&c.acct.sent, s.now(), limits)
 	seal := s.sealMessage(c.acct)
-	s.mu.RUnlock()
+	s.mu.Unlock()
+	if wait > 0 {
+		return reply{}, throttled(wait)
+	}
 	rec := &emailRec{messageHead: s.newMessage(outgoing, time.Time{}), MessageID: "<" + randomHex(10) + "@" + s.cfg.Domain + ">",
 		ThreadID: d.thread, To: strings.Join(d.to, ", "), CC: strings.Join(d.cc, ", "), Attachments: d.files}
 	if rec.ThreadID == "" {
@@ -230,16 +218,17 @@ func (c *call) sendSMS() (reply, error) {
 	rec := &smsRec{messageHead: s.newMessage(outgoing, time.Time{}), To: to, Body: body, SID: "SM" + randomHex(16)}
 	rec.Preview = preview(body, s.cfg.PreviewLength)
 	id.mu.Lock()
-	if id.deleted || id.rec.Phone == "" {
-		gone := id.deleted
-		id.mu.Unlock()
-		if gone {
-			return reply{}, noMatch("Identity")
-		}
-		return reply{}, detail(400, "This identity has no phone number.")
-	}
 	rec.From, rec.Phone = id.rec.Phone, id.rec.PhoneID
-	if err := s.save(id.messageOp(bucketSMS, rec)); err != nil {
+	var err error
+	switch {
+	case id.deleted:
+		err = noMatch("Identity")
+	case rec.From == "":
+		err = detail(400, "This identity has no phone number.")
+	default:
+		err = s.save(id.messageOp(bucketSMS, rec))
+	}
+	if err != nil {
 		id.mu.Unlock()
 		return reply{}, err
 	}

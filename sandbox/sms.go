@@ -18,10 +18,8 @@ type smsRec struct {
 	Phone int64  `json:"phone"`
 }
 
-// other is the number of the other side.
 func (m *smsRec) other() string { return pick(m.Direction == incoming, m.From, m.To) }
 
-// own is the identity's number.
 func (m *smsRec) own() string { return pick(m.Direction == incoming, m.To, m.From) }
 
 func (m *smsRec) conversation() string { return strconv.FormatInt(m.Phone, 10) + "_" + m.other() }

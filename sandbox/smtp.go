@@ -37,26 +37,21 @@ func (s *Server) ServeSMTP(l net.Listener) error {
 	return err
 }
 
-// mailSession is one SMTP conversation.
 type mailSession struct {
 	s    *Server
 	from string
 	to   []string
 }
 
-// Reset implements smtp.Session.
 func (m *mailSession) Reset() { m.from, m.to = "", nil }
 
-// Logout implements smtp.Session.
 func (m *mailSession) Logout() error { return nil }
 
-// Mail implements smtp.Session.
 func (m *mailSession) Mail(from string, _ *smtp.MailOptions) error {
 	m.from = from
 	return nil
 }
 
-// Rcpt implements smtp.Session.
 func (m *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	m.s.mu.RLock()
 	defer m.s.mu.RUnlock()
@@ -67,7 +62,6 @@ func (m *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return nil
 }
 
-// Data implements smtp.Session.
 func (m *mailSession) Data(r io.Reader) error {
 	raw, err := io.ReadAll(r)
 	if err != nil {

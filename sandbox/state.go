@@ -90,7 +90,6 @@ func newIdentity(acct *account, rec identityRec) *identity {
 // key is the storage key of what belongs to this identity.
 func (i *identity) key(rest string) string { return i.uuid + "/" + rest }
 
-// snapshot returns the record as it is now.
 func (i *identity) snapshot() identityRec {
 	i.mu.Lock()
 	defer i.mu.Unlock()

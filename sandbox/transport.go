@@ -22,7 +22,6 @@ type memoryTransport struct{ handler http.Handler }
 // errCut is what a client sees of a connection that was cut.
 var errCut = fmt.Errorf("sandbox: connection cut: %w", io.ErrUnexpectedEOF)
 
-// RoundTrip implements http.RoundTripper.
 func (t memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := req.Context().Err(); err != nil {
 		closeBody(req)
@@ -159,7 +158,6 @@ func (p *pipe) Write(b []byte) (int, error) {
 	return p.buf.Write(b)
 }
 
-// Read implements io.Reader.
 func (p *pipe) Read(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

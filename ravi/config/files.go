@@ -173,14 +173,14 @@ func isLinked(path string) bool {
 func invalidJSON(path string, data []byte, err error) error {
 	e := &FileError{Path: path, Reason: "not valid JSON", Kind: ErrInvalidFile}
 	offset := int64(-1)
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
+	syntax, isSyntax := errors.AsType[*json.SyntaxError](err)
+	kind, isType := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {
 	case len(data) == 0:
 		e.Reason = "empty file"
-	case errors.As(err, &syntax):
+	case isSyntax:
 		offset = syntax.Offset
-	case errors.As(err, &kind):
+	case isType:
 		offset = kind.Offset
 		if e.Reason = "a JSON object is needed here"; kind.Field != "" {
 			e.Reason = fmt.Sprintf("the field %s has the wrong type", kind.Field)
@@ -196,11 +196,6 @@ func invalidJSON(path string, data []byte, err error) error {
 
 // position turns a byte offset into line and column, both from 1.
 func position(data []byte, offset int64) (line, column int) {
-	line, column = 1, 1
-	for _, c := range data[:min(max(offset-1, 0), int64(len(data)))] {
-		if column++; c == '\n' {
-			line, column = line+1, 1
-		}
-	}
-	return line, column
+	before := data[:min(max(offset-1, 0), int64(len(data)))]
+	return 1 + bytes.Count(before, []byte("\n")), len(before) - bytes.LastIndexByte(before, '\n')
 }

@@ -1,6 +1,7 @@
 package ravi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -203,10 +204,7 @@ func (p *pair) exchange(ctx context.Context) (config.Tokens, error) {
 	if got == nil || got.Access.Empty() {
 		return config.Tokens{}, &Error{Kind: ErrUnavailable, Cause: errShape}
 	}
-	next := config.Tokens{Access: got.Access, Refresh: got.Refresh}
-	if next.Refresh.Empty() {
-		next.Refresh = refresh
-	}
+	next := config.Tokens{Access: got.Access, Refresh: cmp.Or(got.Refresh, refresh)}
 	// The life that the token states counts from now, by our clock: a clock that
 	// differs from Ravi's must not make every token look expired.
 	claims := claimsOf(got.Access)

@@ -31,9 +31,7 @@ func statusError(k call, resp *http.Response, body []byte) *Error {
 			e.Kind, e.Cause = ErrUnsupported, ErrNotFound
 		}
 	case http.StatusTooManyRequests:
-		if e.RetryAfter = retryAfter; retryAfter == 0 {
-			e.RetryAfter = retryAfterHeader(resp.Header.Get("Retry-After"))
-		}
+		e.RetryAfter = cmp.Or(retryAfter, retryAfterHeader(resp.Header.Get("Retry-After")))
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		e.lost = true
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -99,7 +100,7 @@ func (s *Server) Account(cfg AccountConfig) (*Account, error) {
 	return out, err
 }
 
-func accountEmail(v string) string { return addressKey(pick(v == "", "owner@example.com", v)) }
+func accountEmail(v string) string { return addressKey(cmp.Or(v, "owner@example.com")) }
 
 func (s *Server) saltOf(email string) []byte {
 	s.mu.RLock()

@@ -110,18 +110,14 @@ func take[T any](do func(T) (any, error)) http.HandlerFunc {
 			}
 			return do(v)
 		}()
-		var p *problem
-		switch {
-		case err == nil && out == nil:
-			toAnswer(noContent()).write(w)
-		case err == nil:
-			toAnswer(created(out)).write(w)
-		case errors.As(err, &p):
-			toAnswer(reply{}, p).write(w)
-		case errors.Is(err, ErrBounce), errors.Is(err, ErrNoAccount), errors.Is(err, ErrNoDevice):
-			toAnswer(reply{}, detail(404, err.Error())).write(w)
-		default:
-			toAnswer(reply{}, detail(400, err.Error())).write(w)
+		success := reply{201, out}
+		if out == nil {
+			success.status = 204
 		}
+		if _, is := errors.AsType[*problem](err); err != nil && !is {
+			missing := errors.Is(err, ErrBounce) || errors.Is(err, ErrNoAccount) || errors.Is(err, ErrNoDevice)
+			err = detail(pick(missing, 404, 400), err.Error())
+		}
+		toAnswer(success, err).write(w)
 	}
 }

@@ -121,11 +121,7 @@ func (c *call) intArg(n int) int64 {
 
 // base is the address of the server as the client knows it.
 func (c *call) base() string {
-	scheme := "http"
-	if c.r.TLS != nil {
-		scheme = "https"
-	}
-	return scheme + "://" + c.r.Host
+	return pick(c.r.TLS != nil, "https", "http") + "://" + c.r.Host
 }
 
 func (c *call) flag(name string) (v, present bool) {
@@ -138,8 +134,9 @@ func (c *call) flag(name string) (v, present bool) {
 	return false, false
 }
 
-// pause waits, or returns false when the client or the server went away.
-func (c *call) pause(d time.Duration) bool {
+// pause waits, at most until the channel is closed, or returns false when the
+// client or the server went away.
+func (c *call) pause(d time.Duration, until <-chan struct{}) bool {
 	if d <= 0 {
 		return true
 	}
@@ -147,6 +144,8 @@ func (c *call) pause(d time.Duration) bool {
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return true
+	case <-until:
 		return true
 	case <-c.r.Context().Done():
 		return false

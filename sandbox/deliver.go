@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -208,10 +209,8 @@ func bareAddress(v string) string {
 }
 
 func senderHost(from string) string {
-	if _, host, found := strings.Cut(bareAddress(from), "@"); found && host != "" {
-		return host
-	}
-	return "mail.example"
+	_, host, _ := strings.Cut(bareAddress(from), "@")
+	return cmp.Or(host, "mail.example")
 }
 
 // preview is the start of a text on one line.

@@ -74,7 +74,7 @@ func (c *call) deviceToken() (reply, error) {
 		return reply{}, deviceError("invalid_grant", "The device code is unknown or was used.")
 	}
 	if wait && s.cfg.Era == EraKeys {
-		c.awaitDecision(d)
+		c.pause(min(longPoll, d.expires.Sub(s.now())), d.decided)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,19 +99,6 @@ func (c *call) deviceToken() (reply, error) {
 
 // longPoll is how long a poll with "wait" is held: clients give up after 30 s.
 const longPoll = 25 * time.Second
-
-// awaitDecision blocks until the login is decided or expires, the poll has
-// been held long enough, or client or server leave.
-func (c *call) awaitDecision(d *device) {
-	t := time.NewTimer(min(longPoll, max(0, d.expires.Sub(c.s.now()))))
-	defer t.Stop()
-	select {
-	case <-d.decided:
-	case <-t.C:
-	case <-c.r.Context().Done():
-	case <-c.s.done:
-	}
-}
 
 // loggedIn hands out the credentials. Server.mu must be held for writing.
 func (s *Server) loggedIn(d *device) (reply, error) {

@@ -206,7 +206,7 @@ func (f *Fault) visibleAt(now time.Time) time.Time {
 // true when the request is over.
 func (c *call) faultBefore() bool {
 	f := c.fault
-	if !c.pause(f.Delay) {
+	if !c.pause(f.Delay, nil) {
 		c.cut()
 	}
 	if f.Perform || f.Status == 0 && (!f.Cut || f.Truncate) {

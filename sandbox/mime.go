@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -65,10 +66,7 @@ func (p *mailParts) add(h textproto.MIMEHeader, body io.Reader, parent string, d
 		return p.addAll(multipart.NewReader(newHeaderRepair(body, params["boundary"]), params["boundary"]), kind, depth+1)
 	}
 	disposition, names := headerParams(h.Get("Content-Disposition"))
-	name := names["filename"]
-	if name == "" {
-		name = params["name"]
-	}
+	name := cmp.Or(names["filename"], params["name"])
 	switch strings.ToLower(h.Get("Content-Transfer-Encoding")) {
 	case "base64":
 		body = base64.NewDecoder(base64.RawStdEncoding, base64Repair{body})

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -204,10 +205,7 @@ func (s *Server) chooseAddress(n NewIdentity) (string, error) {
 		}
 		return addr, nil
 	}
-	slug := strings.Trim(notSlug.ReplaceAllString(strings.ToLower(n.Name), "-"), "-")
-	if slug == "" {
-		slug = "agent"
-	}
+	slug := cmp.Or(strings.Trim(notSlug.ReplaceAllString(strings.ToLower(n.Name), "-"), "-"), "agent")
 	if len(slug) < 3 {
 		slug += "-agent"
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"html"
 	"regexp"
 	"slices"
@@ -92,7 +93,7 @@ func (c *call) answerMail(all bool) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	d.to = []string{bareAddress(pick(m.Direction == incoming, pick(m.ReplyTo != "", m.ReplyTo, m.From), m.To))}
+	d.to = []string{bareAddress(pick(m.Direction == incoming, cmp.Or(m.ReplyTo, m.From), m.To))}
 	if all {
 		self := addressKey(c.id.snapshot().Inbox)
 		others := strings.Split(m.CC, ",")
@@ -118,10 +119,7 @@ func (c *call) forward() (reply, error) {
 	}
 	d.subject = derive("Fwd:", d.subject, m.Subject)
 	if !strings.HasPrefix(m.Text, sealedPrefix) {
-		quoted := m.HTML
-		if quoted == "" {
-			quoted = "<pre>" + html.EscapeString(m.Text) + "</pre>"
-		}
+		quoted := cmp.Or(m.HTML, "<pre>"+html.EscapeString(m.Text)+"</pre>")
 		d.content += "<hr><p>Forwarded message from " + html.EscapeString(m.From) + "</p>" + quoted
 	}
 	d.files = append(d.files, m.Attachments...)
@@ -161,10 +159,8 @@ func (c *call) send(d draft) (reply, error) {
 		return reply{}, throttled(wait)
 	}
 	rec := &emailRec{messageHead: s.newMessage(outgoing, time.Time{}), MessageID: "<" + randomHex(10) + "@" + s.cfg.Domain + ">",
-		ThreadID: d.thread, To: strings.Join(d.to, ", "), CC: strings.Join(d.cc, ", "), Attachments: d.files}
-	if rec.ThreadID == "" {
-		rec.ThreadID = rec.MessageID
-	}
+		To: strings.Join(d.to, ", "), CC: strings.Join(d.cc, ", "), Attachments: d.files}
+	rec.ThreadID = cmp.Or(d.thread, rec.MessageID)
 	text := htmlText(d.content)
 	rec.Subject, rec.Text, rec.HTML = seal(d.subject), seal(text), seal(d.content)
 	rec.Preview = seal(preview(text, s.cfg.PreviewLength))

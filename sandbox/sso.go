@@ -1,8 +1,6 @@
 package sandbox
 
-import (
-	"time"
-)
+import "time"
 
 // ssoToken lets a site ask who an identity is (docs/ravi-api.md#sso). Guarded
 // by Server.mu; kept in memory only.
@@ -46,14 +44,9 @@ func (c *call) verifySSO() (reply, error) {
 	if !known || id == nil || !s.now().Before(t.expires) {
 		return reply{}, detail(400, "Invalid or expired token.")
 	}
-	r := id.snapshot()
-	var phone any
-	if r.Phone != "" {
-		phone = r.Phone
-	}
-	u := id.acct.user()
+	w, u := s.wireIdentity(id.snapshot()), id.acct.user()
 	return ok(map[string]any{
-		"identity_uuid": r.UUID, "identity_name": r.Name, "identity_email": r.Inbox, "identity_phone": phone,
+		"identity_uuid": w.UUID, "identity_name": w.Name, "identity_email": w.Inbox, "identity_phone": w.Phone,
 		"created_at": t.created, "owner": map[string]string{"name": u.FirstName + " " + u.LastName, "email": u.Email},
 	})
 }

@@ -99,13 +99,13 @@ func (s *Scope) findSecret(ctx context.Context, key string) (*wireSecret, error)
 // and go on with letters, digits and underscores.
 func SecretKey(key string) (string, bool) {
 	key = strings.ToUpper(key)
-	if !secretKey.MatchString(key) {
+	if len(key) > 255 || !secretKey.MatchString(key) {
 		return "", false
 	}
 	return key, true
 }
 
-var secretKey = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,254}$`)
+var secretKey = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 
 func badKey(op string) error { return &Error{Op: op, Kind: ErrInvalid, Fields: []string{"key"}} }
 

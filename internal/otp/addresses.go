@@ -145,7 +145,8 @@ func (p *page) inPath(i, j int) bool {
 	if !slices.Contains(p.form[max(i+1, j-199):j], '/') {
 		return false
 	}
-	return nameRune(p.form[j]) || strings.ContainsRune("-?=&%.#~+", p.form[j]) && j+1 < len(p.form) && nameRune(p.form[j+1])
+	return nameRune(p.form[j]) ||
+		strings.ContainsRune("-?=&%.#~+", p.form[j]) && j+1 < len(p.form) && nameRune(p.form[j+1])
 }
 
 // isDomain reports whether name.tld at i is a domain: a known suffix, and not

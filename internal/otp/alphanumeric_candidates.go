@@ -33,7 +33,8 @@ func (p *page) hyphenated(i int) ([]*candidate, int) {
 	}
 	upper := !p.anyLower(c.start, c.end)
 	switch {
-	case digits > 0 && n <= 4 && digits+letters >= 4 && digits+letters <= 16 && widest <= 6 && (upper || transitions(c.code) >= 2):
+	case digits > 0 && n <= 4 && digits+letters >= 4 && digits+letters <= 16 && widest <= 6 &&
+		(upper || transitions(c.code) >= 2):
 		c.shape = shapeMixed
 	case digits == 0 && upper && n <= 4 && equalLengths(parts) && parts[0].len() >= 3 && parts[0].len() <= 5:
 		c.shape = shapeLetters

@@ -210,5 +210,6 @@ func (w *walker) hiddenByCSS(a *attrs) bool {
 	if len(w.css) == 0 {
 		return false
 	}
-	return w.css["#"+a.id] || slices.ContainsFunc(strings.Fields(a.class), func(name string) bool { return w.css["."+name] })
+	return w.css["#"+a.id] ||
+		slices.ContainsFunc(strings.Fields(a.class), func(name string) bool { return w.css["."+name] })
 }

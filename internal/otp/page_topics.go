@@ -33,8 +33,8 @@ func (p *page) noOtherLabel(c *candidate) bool {
 
 // receiptWords name a value that the bank gives the shop, when the message is
 // about a payment that was made, and one that the reader gives when it asks.
-var receiptWords = []string{"approval", "authorizati", "authorisati", "auth code", "autorizaci", "autorizaca", "autorisation",
-	"autorizzazion", "autorizad", "aprobad", "aprovad", "approved", "autorise", "approuve"}
+var receiptWords = []string{"approval", "authorizati", "authorisati", "auth code", "autorizaci", "autorizaca",
+	"autorisation", "autorizzazion", "autorizad", "aprobad", "aprovad", "approved", "autorise", "approuve"}
 
 func hasStem(word string, stems []string) bool {
 	return slices.ContainsFunc(stems, func(stem string) bool { return strings.HasPrefix(word, stem) })

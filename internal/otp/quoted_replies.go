@@ -170,7 +170,8 @@ func (p *page) endsInColon(ln [2]int) bool {
 // isSeparator reports whether a line is "-----Original Message-----" in some
 // language.
 func (p *page) isSeparator(ln [2]int) bool {
-	return ln[1]-ln[0] <= 100 && strings.ContainsRune("-_=", p.form[ln[0]]) && p.classesIn(ln[0], ln[1])&clOriginalMessage != 0
+	return ln[1]-ln[0] <= 100 && strings.ContainsRune("-_=", p.form[ln[0]]) &&
+		p.classesIn(ln[0], ln[1])&clOriginalMessage != 0
 }
 
 // isHeaderBlock reports whether the quoted headers of an earlier message

@@ -33,7 +33,8 @@ func kindOf(r rune) uint8 {
 }
 
 func rareKind(r rune) uint8 {
-	if r >= 0x4E00 && r <= 0x9FFF || r >= 0x3041 && r <= 0x3096 || r >= 0x30A1 && r <= 0x30FA || r >= 0xAC00 && r <= 0xD7A3 {
+	if r >= 0x4E00 && r <= 0x9FFF || r >= 0x3041 && r <= 0x3096 ||
+		r >= 0x30A1 && r <= 0x30FA || r >= 0xAC00 && r <= 0xD7A3 {
 		return kindLetter | kindUnspaced // Han, kana, Hangul
 	}
 	return computeKind(r)

@@ -81,7 +81,8 @@ func (s *scoring) rate(c *candidate) {
 	}
 	score = s.minusOtherTopic(score, c, e)
 	score -= e.otherNumber
-	if yearLike(c.code) && c.shape == shapeDigits && !e.labelDirect && !(e.verbDirect && introduced) && !c.alone && !c.named(e) {
+	if yearLike(c.code) && c.shape == shapeDigits && !e.labelDirect &&
+		!(e.verbDirect && introduced) && !c.alone && !c.named(e) {
 		score -= 2.5
 	}
 	if dateLike(c) {

@@ -195,6 +195,24 @@ func unsealed[E any](c *Client, op string, w interface{ entry(*Client) (*E, bool
 	return entry, nil
 }
 
+// withoutValues returns the entries of a list, whose values are never decrypted.
+func withoutValues[E, W any, P interface {
+	*W
+	entry(*Client) (*E, bool)
+	hide()
+}](c *Client, found []W, err error) ([]E, error) {
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]E, len(found))
+	for i := range found {
+		P(&found[i]).hide()
+		entry, _ := P(&found[i]).entry(c)
+		entries[i] = *entry
+	}
+	return entries, nil
+}
+
 // locked is the error for an object with a field that cannot be opened.
 func locked(op string) *Error {
 	return &Error{Op: op, Kind: ErrLocked, Detail: "log in with ravi-mcp login --unlock, so that auth.json has the account's keys"}

@@ -40,20 +40,13 @@ func (w *wirePassword) entry(c *Client) (*PasswordEntry, bool) {
 	}, ok && okPassword && okNotes
 }
 
+func (w *wirePassword) hide() { w.Password, w.Notes = "", "" }
+
 // Passwords returns the stored credentials without passwords and notes. A
 // username that no key opens stays ciphertext.
 func (s *Scope) Passwords(ctx context.Context) ([]PasswordEntry, error) {
 	found, err := list[wirePassword](ctx, s.c, s.get("list passwords", "/api/passwords/"))
-	if err != nil {
-		return nil, err
-	}
-	out := make([]PasswordEntry, 0, len(found))
-	for _, w := range found {
-		w.Password, w.Notes = "", ""
-		entry, _ := w.entry(s.c)
-		out = append(out, *entry)
-	}
-	return out, nil
+	return withoutValues[PasswordEntry](s.c, found, err)
 }
 
 // Password returns one stored credential with its password.

@@ -45,6 +45,8 @@ func (w *wireSecret) entry(c *Client) (*SecretEntry, bool) {
 	}, ok && okNotes
 }
 
+func (w *wireSecret) hide() { w.Value, w.Notes = "", "" }
+
 // listSecrets lists the store, or one key of it, wherever this Ravi keeps it.
 func (s *Scope) listSecrets(ctx context.Context, key string) ([]wireSecret, error) {
 	k := s.get("list secrets", secretsPath)
@@ -112,16 +114,7 @@ func badKey(op string) error { return &Error{Op: op, Kind: ErrInvalid, Fields: [
 // Secrets returns the stored secrets without values and notes.
 func (s *Scope) Secrets(ctx context.Context) ([]SecretEntry, error) {
 	found, err := s.listSecrets(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	out := make([]SecretEntry, 0, len(found))
-	for _, w := range found {
-		w.Value, w.Notes = "", ""
-		entry, _ := w.entry(s.c)
-		out = append(out, *entry)
-	}
-	return out, nil
+	return withoutValues[SecretEntry](s.c, found, err)
 }
 
 // Secret returns one secret with its value; upper and lower case are the same.

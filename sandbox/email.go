@@ -56,19 +56,7 @@ func (i *identity) wireEmail(m *emailRec, base string, s *Server) wireMail {
 }
 
 func (c *call) listEmailMessages() (reply, error) {
-	match, err := c.messageFilter()
-	if err != nil {
-		return reply{}, err
-	}
-	c.id.mu.Lock()
-	defer c.id.mu.Unlock()
-	out := []any{}
-	for _, m := range visible(c, c.id.emails) {
-		if match(&m.messageHead, m.From, m.ThreadID) {
-			out = append(out, c.id.wireEmail(m, c.base(), c.s))
-		}
-	}
-	return c.page(out, c.s.cfg.EmailList)
+	return listMessages(c, &c.id.emails, c.s.cfg.EmailList, func(m *emailRec) any { return c.id.wireEmail(m, c.base(), c.s) })
 }
 
 func (c *call) getEmailMessage() (reply, error) {

@@ -36,7 +36,14 @@ func (s *Server) newMessage(direction string, at time.Time) messageHead {
 func (m *messageHead) head() *messageHead { return m }
 
 // messageRec is an *emailRec or an *smsRec.
-type messageRec interface{ head() *messageHead }
+type messageRec interface {
+	head() *messageHead
+	// source returns the sender, and the thread of an email.
+	source() (from, thread string)
+}
+
+func (m *emailRec) source() (from, thread string) { return m.From, m.ThreadID }
+func (m *smsRec) source() (from, thread string)   { return m.From, "" }
 
 // insertSorted keeps messages ordered by time, then id.
 func insertSorted[M messageRec](list []M, m M) []M {
@@ -84,8 +91,25 @@ func markRead[M messageRec](c *call, bucket string, list ...M) error {
 	return c.s.save(ops...)
 }
 
+// listMessages answers a flat list with the messages that match its query parameters.
+func listMessages[M messageRec](c *call, all *[]M, style ListStyle, wire func(M) any) (reply, error) {
+	match, err := c.messageFilter()
+	if err != nil {
+		return reply{}, err
+	}
+	c.id.mu.Lock()
+	defer c.id.mu.Unlock()
+	out := []any{}
+	for _, m := range visible(c, *all) {
+		if match(m) {
+			out = append(out, wire(m))
+		}
+	}
+	return c.page(out, style)
+}
+
 // messageFilter reads the query parameters of the flat lists.
-func (c *call) messageFilter() (match func(m *messageHead, from, thread string) bool, err error) {
+func (c *call) messageFilter() (match func(messageRec) bool, err error) {
 	read, byRead := c.flag("is_read")
 	q := c.query
 	if c.s.cfg.IgnoreFilters {
@@ -102,7 +126,9 @@ func (c *call) messageFilter() (match func(m *messageHead, from, thread string) 
 		return nil, field("direction", "Select a valid choice. "+dir+" is not one of the available choices.")
 	}
 	wantFrom, wantThread := bareAddress(q.Get("from_email")), q.Get("thread_id")
-	return func(m *messageHead, from, thread string) bool {
+	return func(rec messageRec) bool {
+		m := rec.head()
+		from, thread := rec.source()
 		return (!byRead || m.IsRead == read) &&
 			(after.IsZero() || m.Created.After(after)) &&
 			(dir == "" || m.Direction == dir) &&

@@ -43,19 +43,7 @@ func (m *smsRec) wire(base string) wireSMS {
 }
 
 func (c *call) listSMS() (reply, error) {
-	match, err := c.messageFilter()
-	if err != nil {
-		return reply{}, err
-	}
-	c.id.mu.Lock()
-	defer c.id.mu.Unlock()
-	out := []any{}
-	for _, m := range visible(c, c.id.sms) {
-		if match(&m.messageHead, m.From, "") {
-			out = append(out, m.wire(c.base()))
-		}
-	}
-	return c.page(out, c.s.cfg.SMSList)
+	return listMessages(c, &c.id.sms, c.s.cfg.SMSList, func(m *smsRec) any { return m.wire(c.base()) })
 }
 
 func (c *call) getSMS() (reply, error) {

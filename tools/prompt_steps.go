@@ -13,7 +13,6 @@ type login struct {
 	named    string // in quotes, made safe
 }
 
-// site is how the service is named as an argument.
 func (l login) site() string {
 	if l.domain != "" {
 		return "`domain` " + l.domain
@@ -34,12 +33,10 @@ func (l login) layOut(steps []string) string {
 	return b.String()
 }
 
-// given is the step that takes up the identity that was named.
 func (l login) given() string {
 	return fmt.Sprintf("Call use_identity with `identity` %s (%s). Note address, phone and cursor of the result.", l.identity, l.named)
 }
 
-// waiting is the step that waits for what was triggered.
 const waiting = "Call wait_for_otp with the cursor. status found: use the code or link. status pending: call it again with the cursor of that result, and have the service send the code once more if several waits bring nothing. " +
 	"status ambiguous: choose among the candidates, or narrow with `from` or `service`."
 

@@ -3,7 +3,6 @@ package account
 
 import "ravi-mcp/tools/tool"
 
-// handlers are the methods that run the tools.
 type handlers struct{ *tool.Deps }
 
 // Tools returns the tools of this family.

@@ -35,7 +35,6 @@ type cleanupIdentitiesParams struct {
 	Token         string   `json:"token,omitempty" jsonschema:"maxLength=16384" jsonschema_description:"From an earlier call: delete exactly what that call listed. Nothing else may be given with it."`
 }
 
-// cleanupStatus says what became of an identity.
 type cleanupStatus string
 
 // What can become of an identity that a cleanup was to delete.
@@ -47,7 +46,6 @@ const (
 	cleanupNotYet  cleanupStatus = "not_yet" // still there, not tried for lack of time
 )
 
-// cleanupOutcome is what became of one identity.
 type cleanupOutcome struct {
 	tool.IdentityRef
 	Status cleanupStatus `json:"status" jsonschema:"enum=deleted,enum=gone,enum=kept,enum=failed,enum=not_yet"`

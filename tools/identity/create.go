@@ -128,7 +128,6 @@ func (h *handlers) introduce(ctx context.Context, call tool.Call, identity ravi.
 	}, nil
 }
 
-// adopt answers create_identity with an identity that exists already.
 func (h *handlers) adopt(ctx context.Context, call tool.Call, identity ravi.Identity) (createIdentityResult, error) {
 	target, err := h.Target(call, identity)
 	if err != nil {
@@ -180,8 +179,6 @@ type listIdentitiesParams struct {
 	Limit      int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=1000,default=100" jsonschema_description:"How many to return at most (default 100)."`
 }
 
-// listedIdentity is an entry of list_identities, and one that a dry run of
-// cleanup_identities lists.
 type listedIdentity struct {
 	tool.IdentityRef
 	tool.IdentityDetails

@@ -22,7 +22,6 @@ func (h *handlers) remove(ctx context.Context, call tool.Call, client *ravi.Clie
 	return h.Store.ForgetIdentity(ctx, uuid)
 }
 
-// cleanup is a cleanup in progress.
 type cleanup struct {
 	*handlers
 	call     tool.Call

@@ -13,7 +13,6 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// contact is a person or company that an identity knows.
 type contact struct {
 	ID        string    `json:"id" jsonschema_description:"Pass it to save_contact or delete_contact."`
 	Email     string    `json:"email,omitempty"`

@@ -32,7 +32,6 @@ func (r saveContactResult) Summary() string {
 	return fmt.Sprintf("Changed the contact %s of %s.", r.Contact.ID, r.Identity.Name)
 }
 
-// check returns the fields to write.
 func (p saveContactParams) check() (ravi.ContactFields, error) {
 	var fields ravi.ContactFields
 	email, phone, err := reached(p.Email, p.Phone)

@@ -45,7 +45,6 @@ const (
 var blockedExtensions = strings.Fields(`exe dll scr com pif cpl sys bat cmd ps1 vbs vbe wsf wsh wsc sct shb msi msp mst cab msc
 	inf reg rgs ins isp chm hta lnk url scf iso img vhd vhdx dmg apk app action jar ade adp mde`)
 
-// file is a file to attach.
 type file struct {
 	name    string
 	media   string

@@ -200,7 +200,6 @@ func textOf(content []byte) (string, bool) {
 	return string(content), true
 }
 
-// isCode reports whether a value is a short number.
 func isCode(value string) bool {
 	return len(value) <= longestCode && !strings.ContainsFunc(value, func(c rune) bool { return c < '0' || c > '9' })
 }

@@ -18,7 +18,6 @@ import (
 // sendHints: what was sent cannot be taken back, and goes beyond Ravi.
 var sendHints = tool.Hints{Destructive: true, OpenWorld: true}
 
-// maxRecipients is how many addresses one mail may go to.
 const maxRecipients = 20
 
 // mailAddress returns the bare address in what was given, with the host in
@@ -49,7 +48,6 @@ func badAddress(field string) error {
 	return fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` is not an email address.", field), "Pass an address as in ada@example.com.")
 }
 
-// recipients are the addresses that a mail goes to.
 type recipients struct{ to, cc, bcc []string }
 
 func (r recipients) all() []string { return slices.Concat(r.to, r.cc, r.bcc) }
@@ -151,7 +149,6 @@ func (r sentEmailResult) Summary() string {
 	return text
 }
 
-// sentTo is the result of a mail that Ravi took.
 func sentTo(resolved session.Resolved, m *ravi.EmailMessage, to recipients, files []file) sentEmailResult {
 	r := sentEmailResult{ActedFor: tool.Acted(resolved), To: to.to, CC: to.cc, BCC: to.bcc}
 	r.Files = tool.Convert(files, func(f file) string { return f.name })

@@ -13,7 +13,6 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// emailArgument names the email that an answer or a forward is about.
 type emailArgument struct {
 	MessageID string `json:"message_id" jsonschema:"maxLength=32,pattern=^email:[0-9]{1\\,19}$" jsonschema_description:"The email, as list_messages and wait_for_message give it, such as email:7."`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,7 +39,6 @@ const (
 	freshCode      = "a code that was received in the last 10 minutes"
 )
 
-// protected is a value that must not leave.
 type protected struct {
 	kind  string
 	value secret.Secret
@@ -99,7 +99,6 @@ func (c *collection) add(kind string, values ...secret.Secret) {
 	}
 }
 
-// storedValues reads the passwords and the secrets of the identity.
 func (h *handlers) storedValues(ctx context.Context, scope *ravi.Scope) ([]protected, error) {
 	passwords, err := scope.Passwords(ctx)
 	if err != nil && !errors.Is(err, ravi.ErrUnsupported) {
@@ -136,13 +135,9 @@ func (h *handlers) storedValues(ctx context.Context, scope *ravi.Scope) ([]prote
 
 // long leaves out what is too short to be looked for. Codes are not.
 func (c *collection) long() []protected {
-	var out []protected
-	for _, k := range c.values {
-		if k.kind == storedSeed || utf8.RuneCountInString(k.value.Reveal()) >= shortestProtected {
-			out = append(out, k)
-		}
-	}
-	return out
+	return slices.DeleteFunc(c.values, func(p protected) bool {
+		return p.kind != storedSeed && utf8.RuneCountInString(p.value.Reveal()) < shortestProtected
+	})
 }
 
 // tolerable lets errors pass that concern one value only: it is gone, or this

@@ -23,7 +23,6 @@ type Text struct {
 
 func (t Text) check() error { return tool.CheckText("body", t.Body) }
 
-// html is the text as Ravi takes it.
 func (t Text) html() string {
 	if t.Format == "html" {
 		return t.Body

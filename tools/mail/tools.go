@@ -9,7 +9,6 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// handlers are the methods that run the tools.
 type handlers struct {
 	*tool.Deps
 	sends []sendLimit

@@ -76,7 +76,6 @@ func emailText(m ravi.EmailMessage, limit int) (string, bool) {
 	return otp.Clean(m.Text, limit)
 }
 
-// smsText is the text of an SMS, like emailText.
 func smsText(m ravi.SMSMessage, limit int) (string, bool) {
 	if seal.Is(m.Body) {
 		return "", false
@@ -92,7 +91,6 @@ type listMessagesParams struct {
 	Limit      int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=100,default=20" jsonschema_description:"How many to return at most (default 20)."`
 }
 
-// listedMessage is one entry of list_messages.
 type listedMessage struct {
 	messageHead
 	Preview string `json:"preview" jsonschema_description:"The beginning of the text."`

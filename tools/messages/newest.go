@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ravi-mcp/ravi"
+	"ravi-mcp/tools/tool"
 )
 
 // newestMessages keeps the newest messages of a list that comes in any order,
@@ -67,10 +68,8 @@ func (n *newestMessages) cut() {
 // sorted returns the newest messages, newest first; it is never nil.
 func (n *newestMessages) sorted() []listedMessage {
 	n.cut()
-	out := make([]listedMessage, 0, len(n.found))
-	for _, m := range n.found {
+	return tool.Convert(n.found, func(m candidate) listedMessage {
 		preview, _ := m.preview()
-		out = append(out, listedMessage{messageHead: m.head, Preview: preview})
-	}
-	return out
+		return listedMessage{messageHead: m.head, Preview: preview}
+	})
 }

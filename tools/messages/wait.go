@@ -23,8 +23,11 @@ const (
 	ArmedAtCall  Armed = "at_call" // only what came after the call began
 )
 
-// sessionReach is how far back a wait without a cursor looks in a session.
-const sessionReach = 10 * time.Minute
+const (
+	// sessionReach is how far back a wait without a cursor looks in a session.
+	sessionReach = 10 * time.Minute
+	defaultWait  = 30 * time.Second
+)
 
 type watchInboxResult struct {
 	tool.ActedFor
@@ -118,7 +121,6 @@ func (h *handlers) wait(ctx context.Context, call tool.Call, p waitParams, adjus
 // answer, if the identity still exists: after 2, 4, 8, 16 and so on.
 func worthALook(fruitless int) bool { return fruitless >= 2 && fruitless&(fruitless-1) == 0 }
 
-// prepare determines the identity, the cursor and how the wait is armed.
 func (h *handlers) prepare(ctx context.Context, call tool.Call, p waitParams) (waited, inbox.Request, error) {
 	var w waited
 	query := session.Query{Argument: p.Identity}
@@ -163,6 +165,3 @@ func (h *handlers) stillThere(ctx context.Context, call tool.Call, uuid string) 
 	return fault.New(fault.IdentityNotFound, "Nothing arrived, and the identity does not exist any more.",
 		"Call create_identity for a new one, give the service its address, and trigger the message again.")
 }
-
-// defaultWait is how long a wait takes that says nothing else.
-const defaultWait = 30 * time.Second

@@ -20,7 +20,6 @@ type waitForMessageResult struct {
 	Reason  string          `json:"reason,omitempty" jsonschema_description:"Why a wait ended early."`
 }
 
-// arrivedMessage is the message that ended a wait.
 type arrivedMessage struct {
 	messageHead
 	Text      string `json:"text"`

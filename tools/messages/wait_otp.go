@@ -91,9 +91,7 @@ func (h *handlers) waitForOTP(ctx context.Context, call tool.Call, p waitForOTPP
 	if w.result.Status == inbox.Found {
 		r.Answer, r.Reason = answer(w.result.Answer), w.result.Why
 	}
-	for _, c := range w.result.Candidates {
-		r.Candidates = append(r.Candidates, answer(c))
-	}
+	r.Candidates = tool.Convert(w.result.Candidates, answer)
 	if w.result.Status == inbox.Ambiguous {
 		r.Reason = ambiguity(w.result.Candidates)
 	}
@@ -150,7 +148,6 @@ func (w waited) advice(p waitParams) string {
 	}
 }
 
-// answer is what a client sees of a found or possible answer.
 func answer(a inbox.Answer) Answer {
 	m := a.Message
 	out := Answer{

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,11 +67,7 @@ func (c credentialChoice) find(ctx context.Context, scope *ravi.Scope) ([]ravi.P
 	}
 	var found []ravi.PasswordEntry
 	if c.ID != "" {
-		for _, e := range all {
-			if strings.EqualFold(e.UUID, c.ID) {
-				found = append(found, e)
-			}
-		}
+		found = slices.DeleteFunc(all, func(e ravi.PasswordEntry) bool { return !strings.EqualFold(e.UUID, c.ID) })
 	} else {
 		domain, err := tool.RegistrableDomain("domain", c.Domain)
 		if err != nil {
@@ -103,13 +100,8 @@ func (c credentialChoice) one(ctx context.Context, scope *ravi.Scope) (ravi.Pass
 
 // fitting returns the credentials of a domain that pass a test.
 func fitting(all []ravi.PasswordEntry, domain string, test func(ravi.PasswordEntry) bool) []ravi.PasswordEntry {
-	var found []ravi.PasswordEntry
-	for _, e := range all {
-		if storedAt(e.Domain, domain) && test(e) {
-			found = append(found, e)
-		}
-	}
-	return found
+	misfit := func(e ravi.PasswordEntry) bool { return !storedAt(e.Domain, domain) || !test(e) }
+	return slices.DeleteFunc(slices.Clone(all), misfit)
 }
 
 // unreadable is the test of fitting for entries whose username this server cannot

@@ -27,7 +27,6 @@ func (p getCredentialParams) shows() string {
 	return "the password and notes stored for " + p.shown()
 }
 
-// credentialStatus says how a tool that names an account ended.
 type credentialStatus string
 
 // The two ends that are not errors.

@@ -35,7 +35,6 @@ func (r exportSecretsResult) Summary() string {
 	return fmt.Sprintf("Wrote %s to the file %s.", strings.Join(r.Names, ", "), r.File)
 }
 
-// variable is a line of a dotenv file.
 type variable struct {
 	name  string
 	value secret.Secret

@@ -66,7 +66,6 @@ func (r characterRules) classes() ([]string, error) {
 	return out, nil
 }
 
-// forRavi returns the rules as Ravi's generator takes them.
 func (r characterRules) forRavi(length int) ravi.PasswordRules {
 	return ravi.PasswordRules{
 		Length: length, NoUppercase: r.NoUppercase, NoLowercase: r.NoLowercase, NoDigits: r.NoDigits, NoSpecial: r.NoSpecial,

@@ -17,10 +17,8 @@ type generatePasswordParams struct {
 	Source passwordSource `json:"source,omitempty" jsonschema:"enum=local,enum=ravi,default=local" jsonschema_description:"Where it is made: local (default), in this server, needs no identity; ravi asks Ravi's generator."`
 }
 
-// passwordSource says where a password is made.
 type passwordSource string
 
-// The sources of a generated password.
 const (
 	sourceLocal passwordSource = "local"
 	sourceRavi  passwordSource = "ravi"

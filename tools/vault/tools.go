@@ -8,7 +8,6 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// handlers are the methods that run the tools.
 type handlers struct {
 	*tool.Deps
 	issued issuedCodes

@@ -36,7 +36,6 @@ func accountOf(e ravi.PasswordEntry) (totpAccount, bool) {
 	return totpAccount{domain, e.Username}, err == nil && !seal.Is(e.Username)
 }
 
-// name is the part that the keys of an account share.
 func (a totpAccount) name() string {
 	sum := sha256.Sum256([]byte(a.Domain + "\x00" + a.Username))
 	return keyPart(a.Domain) + "_" + strings.ToUpper(hex.EncodeToString(sum[:4]))
@@ -103,7 +102,6 @@ func (k totpKeys) first(prefix, domain string) []string {
 	return out
 }
 
-// totpEntry is a stored two-factor value and its owner.
 type totpEntry struct {
 	totpAccount
 	key    string
@@ -214,7 +212,6 @@ func (h *handlers) moveTOTP(ctx context.Context, identity string, scope *ravi.Sc
 	return moved, nil
 }
 
-// deleteTOTP deletes the values of an account.
 func (h *handlers) deleteTOTP(ctx context.Context, identity string, scope *ravi.Scope, of totpAccount) (deleted bool, err error) {
 	keys, unlock, err := h.lockTOTP(ctx, identity, scope)
 	if err != nil {

@@ -118,9 +118,11 @@ func (h *handlers) awaitTurn(ctx context.Context, call tool.Call, a otpauth.Auth
 		}
 		if wait > 0 {
 			call.Progress(now.Sub(began), now.Sub(began)+wait, "Waiting for the next code to become valid.")
-			if err := sleep(ctx, wait); err != nil {
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
 				h.issued.release(key, step)
-				return turn{}, err
+				return turn{}, context.Cause(ctx)
 			}
 		}
 		left := min(time.Unix((step+1)*a.Period, 0).Sub(h.Time()), window)
@@ -136,17 +138,6 @@ func (h *handlers) awaitTurn(ctx context.Context, call tool.Call, a otpauth.Auth
 		case first:
 			return turn{step: step, left: left, waited: h.Time().Sub(began)}, nil
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

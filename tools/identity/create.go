@@ -26,7 +26,7 @@ type createIdentityResult struct {
 	Created bool   `json:"created" jsonschema_description:"False when an existing identity was reused."`
 	Bound   bool   `json:"bound" jsonschema_description:"Whether later calls of this session use this identity by themselves. If false, pass its uuid as identity."`
 	Cursor  string `json:"cursor" jsonschema_description:"Armed before anything could arrive: pass it to wait_for_otp after triggering the message."`
-	Lease
+	lifetime
 }
 
 func (r createIdentityResult) Summary() string {
@@ -81,7 +81,7 @@ func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p createI
 	}
 	h.AccountOf(call.Call).Forget()
 	r, err := h.introduce(ctx, call, *created)
-	r.Lease = lease
+	r.lifetime = lease
 	return r, err
 }
 

@@ -20,13 +20,13 @@ type ephemeralParams struct {
 	TTLMinutes int  `json:"ttl_minutes,omitempty" jsonschema:"minimum=1,maximum=10080,default=60" jsonschema_description:"With ephemeral: after how many minutes without a call for it the identity is deleted (default 60)."`
 }
 
-// Lease says in a result how long an identity lives.
-type Lease struct {
+// lifetime says in a result how long an identity lives.
+type lifetime struct {
 	Ephemeral bool      `json:"ephemeral,omitempty" jsonschema_description:"True when the identity is deleted by itself."`
 	ExpiresAt time.Time `json:"expires_at,omitzero" jsonschema_description:"When an ephemeral identity is deleted if it is not used until then; every call for it puts this off."`
 }
 
-func (l Lease) advice() string {
+func (l lifetime) advice() string {
 	if !l.Ephemeral {
 		return ""
 	}
@@ -77,14 +77,14 @@ func (h *handlers) claim(client *ravi.Client, name string) error {
 
 // createLeased creates an identity. The note that an ephemeral one needs is on
 // the disk before the creation is sent.
-func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *ravi.Client, p createIdentityParams) (*ravi.Identity, Lease, error) {
+func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *ravi.Client, p createIdentityParams) (*ravi.Identity, lifetime, error) {
 	if err := h.claim(client, p.Name); err != nil {
-		return nil, Lease{}, err
+		return nil, lifetime{}, err
 	}
 	n := ravi.NewIdentity{Name: p.Name, ProvisionPhone: p.ProvisionPhone, Known: []string{}}
 	all, err := h.AccountOf(call.Call).Identities(ctx)
 	if err != nil {
-		return nil, Lease{}, err
+		return nil, lifetime{}, err
 	}
 	for _, i := range all {
 		if i.Name == p.Name {
@@ -93,14 +93,14 @@ func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *rav
 	}
 	if !p.Ephemeral {
 		created, err := client.CreateIdentity(ctx, n)
-		return created, Lease{}, unanswered(err)
+		return created, lifetime{}, unanswered(err)
 	}
 	intent, err := h.Leases.Begin(client, call.Caller.Name, p.Name, h.ttl(p.ephemeralParams), n.Known)
 	if fault.Has(err, fault.Unavailable) {
-		return nil, Lease{}, err
+		return nil, lifetime{}, err
 	}
 	if err != nil {
-		return nil, Lease{}, fault.New(fault.Unavailable, "This server could not note down that the identity is ephemeral, so it was not created.",
+		return nil, lifetime{}, fault.New(fault.Unavailable, "This server could not note down that the identity is ephemeral, so it was not created.",
 			"Create it without `ephemeral` and delete it afterwards. A person may have to look at the server's state folder.").WithCause(err)
 	}
 	n.Email = intent.Address()
@@ -111,9 +111,9 @@ func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *rav
 	}
 	if err != nil {
 		intent.Failed(err)
-		return nil, Lease{}, unanswered(err)
+		return nil, lifetime{}, unanswered(err)
 	}
-	return created, Lease{Ephemeral: true, ExpiresAt: intent.Created(*created)}, nil
+	return created, lifetime{Ephemeral: true, ExpiresAt: intent.Created(*created)}, nil
 }
 
 // unanswered says what to look at after a creation whose outcome is unknown.

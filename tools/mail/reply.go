@@ -28,7 +28,7 @@ func (p emailArgument) id() (int64, error) {
 type replyEmailParams struct {
 	tool.IdentityArgument
 	emailArgument
-	Text
+	content
 	ReplyAll bool `json:"reply_all,omitempty" jsonschema_description:"Answer everybody that the email went to, and not only its sender."`
 	filesArgument
 }
@@ -190,7 +190,7 @@ func (h *handlers) forwardEmail(ctx context.Context, call tool.Call, p forwardEm
 	}
 	texts := []string{p.Note, original.Subject, original.Text, original.HTML}
 	texts = append(texts, tool.Convert(original.Attachments, func(a ravi.Attachment) string { return a.Filename })...)
-	draft := ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Content: Text{Body: p.Note, Format: p.Format}.html()}
+	draft := ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Content: content{Body: p.Note, Format: p.Format}.html()}
 	sent, err := send(ctx, h, call, scope, texts, files, func(attached []string) (*ravi.EmailMessage, error) {
 		draft.Attachments = attached
 		return scope.Forward(ctx, id, draft)

@@ -15,19 +15,19 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// Text is what the tools that write an email share.
-type Text struct {
+// content is what the tools that write an email share.
+type content struct {
 	Body   string `json:"body" jsonschema:"minLength=1,maxLength=100000" jsonschema_description:"What to write."`
 	Format string `json:"format,omitempty" jsonschema:"enum=text,enum=html,default=text" jsonschema_description:"What body is: text (default) or html."`
 }
 
-func (t Text) check() error { return tool.CheckText("body", t.Body) }
+func (c content) check() error { return tool.CheckText("body", c.Body) }
 
-func (t Text) html() string {
-	if t.Format == "html" {
-		return t.Body
+func (c content) html() string {
+	if c.Format == "html" {
+		return c.Body
 	}
-	lines := strings.Split(strings.ReplaceAll(t.Body, "\r\n", "\n"), "\n")
+	lines := strings.Split(strings.ReplaceAll(c.Body, "\r\n", "\n"), "\n")
 	for i := range lines {
 		lines[i] = html.EscapeString(lines[i])
 	}
@@ -40,12 +40,12 @@ type sendEmailParams struct {
 	CC      []string `json:"cc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who else gets it, visible to all; with to and bcc at most 20 addresses."`
 	BCC     []string `json:"bcc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who gets it without the others seeing it."`
 	Subject string   `json:"subject" jsonschema:"minLength=1,maxLength=300" jsonschema_description:"The subject, one line."`
-	Text
+	content
 	filesArgument
 }
 
 func (p sendEmailParams) check() (recipients, error) {
-	if err := cmp.Or(tool.CheckLine("subject", p.Subject), p.Text.check()); err != nil {
+	if err := cmp.Or(tool.CheckLine("subject", p.Subject), p.content.check()); err != nil {
 		return recipients{}, err
 	}
 	return mailRecipients(p.To, p.CC, p.BCC)
@@ -158,7 +158,10 @@ func (h *handlers) sendSMS(ctx context.Context, call tool.Call, p sendSMSParams)
 // send does what every message goes through before it leaves: the scan, and
 // the budget. texts and files are all that others will read; deliver gets what
 // Ravi names the files by.
-func send[T any](ctx context.Context, h *handlers, call tool.Call, scope *ravi.Scope, texts []string, files []file, deliver func(attached []string) (T, error)) (none T, err error) {
+func send[T any](
+	ctx context.Context, h *handlers, call tool.Call, scope *ravi.Scope, texts []string, files []file,
+	deliver func(attached []string) (T, error),
+) (none T, err error) {
 	if err := h.scan(ctx, scope, texts, files); err != nil {
 		return none, err
 	}

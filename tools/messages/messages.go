@@ -143,18 +143,18 @@ type readMessageParams struct {
 	MaxCharacters int    `json:"max_characters,omitempty" jsonschema:"minimum=100,maximum=50000,default=8000" jsonschema_description:"How much of the text to return at most (default 8000)."`
 }
 
-// Message is a message with its text.
-type Message struct {
+// message is a message with its text.
+type message struct {
 	messageHead
 	To          string       `json:"to,omitempty"`
 	Text        string       `json:"text"`
 	Truncated   bool         `json:"truncated" jsonschema_description:"Whether text is longer than what is returned."`
-	Attachments []Attachment `json:"attachments,omitempty"`
+	Attachments []attachment `json:"attachments,omitempty"`
 	Omitted     int          `json:"attachments_omitted,omitempty" jsonschema_description:"How many more attachments there are than are described."`
 }
 
-// Attachment describes a file that came with a mail; its content is not read.
-type Attachment struct {
+// attachment describes a file that came with a mail; its content is not read.
+type attachment struct {
 	Filename    string `json:"filename"`
 	ContentType string `json:"content_type"`
 	Size        int64  `json:"size" jsonschema_description:"In bytes."`
@@ -162,7 +162,7 @@ type Attachment struct {
 
 type readMessageResult struct {
 	tool.ActedFor
-	Message Message `json:"message"`
+	Message message `json:"message"`
 }
 
 func (r readMessageResult) Summary() string {
@@ -186,7 +186,7 @@ func (h *handlers) readMessage(ctx context.Context, call tool.Call, p readMessag
 		if err != nil {
 			return readMessageResult{}, err
 		}
-		r.Message = Message{messageHead: smsHead(*m), To: tool.Clean(m.To, tool.MaxFrom)}
+		r.Message = message{messageHead: smsHead(*m), To: tool.Clean(m.To, tool.MaxFrom)}
 		r.Message.Text, r.Message.Truncated = smsText(*m, limit)
 		return r, checkLocked(r.Message)
 	}
@@ -194,17 +194,17 @@ func (h *handlers) readMessage(ctx context.Context, call tool.Call, p readMessag
 	if err != nil {
 		return readMessageResult{}, err
 	}
-	r.Message = Message{messageHead: emailHead(*m), To: tool.Clean(m.To, tool.MaxFrom)}
+	r.Message = message{messageHead: emailHead(*m), To: tool.Clean(m.To, tool.MaxFrom)}
 	r.Message.Text, r.Message.Truncated = emailText(*m, limit)
 	r.Message.Omitted = max(0, len(m.Attachments)-maxAttachments)
 	for _, a := range m.Attachments[:min(len(m.Attachments), maxAttachments)] {
-		r.Message.Attachments = append(r.Message.Attachments, Attachment{Filename: tool.Clean(a.Filename, 200), ContentType: tool.Clean(a.ContentType, 100), Size: a.Size})
+		r.Message.Attachments = append(r.Message.Attachments, attachment{Filename: tool.Clean(a.Filename, 200), ContentType: tool.Clean(a.ContentType, 100), Size: a.Size})
 	}
 	return r, checkLocked(r.Message)
 }
 
 // checkLocked fails for a message of which nothing can be shown.
-func checkLocked(m Message) error {
+func checkLocked(m message) error {
 	if !m.Locked {
 		return nil
 	}

@@ -13,14 +13,14 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// Armed says from when on a message counted as new.
-type Armed string
+// armed says from when on a message counted as new.
+type armed string
 
 // The ways a wait can be armed (ARCHITECTURE.md#waiting-for-a-code).
 const (
-	ArmedCursor  Armed = "cursor"  // the cursor of the call
-	ArmedSession Armed = "session" // the session's own cursor, at most 10 minutes back
-	ArmedAtCall  Armed = "at_call" // only what came after the call began
+	armedCursor  armed = "cursor"  // the cursor of the call
+	armedSession armed = "session" // the session's own cursor, at most 10 minutes back
+	armedAtCall  armed = "at_call" // only what came after the call began
 )
 
 const (
@@ -80,7 +80,7 @@ func (p waitParams) request(limit time.Duration) (req inbox.Request, capped int)
 type waited struct {
 	resolved session.Resolved
 	result   inbox.Result
-	armed    Armed
+	armed    armed
 	capped   int
 	unkept   bool // the session does not know how far it is
 }
@@ -99,10 +99,10 @@ func (h *handlers) wait(ctx context.Context, call tool.Call, p waitParams, adjus
 		return waited{}, err
 	}
 	w.result, err = h.Inbox.Wait(ctx, target, req)
-	if errors.Is(err, inbox.ErrCursor) && w.armed == ArmedSession {
+	if errors.Is(err, inbox.ErrCursor) && w.armed == armedSession {
 		// The session's own cursor has expired; the caller never saw it.
 		req.Cursor, req.MaxAge = "", 0
-		w.armed = ArmedAtCall
+		w.armed = armedAtCall
 		w.result, err = h.Inbox.Wait(ctx, target, req)
 	}
 	if err != nil {
@@ -136,15 +136,15 @@ func (h *handlers) prepare(ctx context.Context, call tool.Call, p waitParams) (w
 		return w, inbox.Request{}, err
 	}
 	req, capped := p.request(h.WaitLimit())
-	w.armed, w.capped = ArmedAtCall, capped
+	w.armed, w.capped = armedAtCall, capped
 	if p.Cursor != "" {
-		w.armed = ArmedCursor
+		w.armed = armedCursor
 	} else if call.HasSession() {
 		if req.Cursor, err = h.Store.Cursor(ctx, call.Key(), w.resolved.Identity.UUID); err != nil {
 			return w, inbox.Request{}, err
 		}
 		if req.Cursor != "" {
-			w.armed, req.MaxAge = ArmedSession, sessionReach
+			w.armed, req.MaxAge = armedSession, sessionReach
 		}
 	}
 	return w, req, nil

@@ -42,7 +42,7 @@ func (h *handlers) waitForMessage(ctx context.Context, call tool.Call, p waitFor
 	if w.result.Status != inbox.Found {
 		return r, nil
 	}
-	a := answer(w.result.Answer)
+	a := answerOf(w.result.Answer)
 	text, cut := cutText(w.result.Message.Text.Reveal(), cmp.Or(p.MaxCharacters, defaultMax))
 	r.Message = &arrivedMessage{
 		messageHead: messageHead{

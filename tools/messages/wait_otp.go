@@ -21,16 +21,16 @@ type waitOutcome struct {
 	tool.ActedFor
 	untrusted
 	Status        inbox.Status `json:"status" jsonschema:"enum=found,enum=pending,enum=ambiguous"`
-	Armed         Armed        `json:"armed" jsonschema:"enum=cursor,enum=session,enum=at_call" jsonschema_description:"From when on messages counted: since the cursor, since this session's last arming or answer, or only since this call."`
+	Armed         armed        `json:"armed" jsonschema:"enum=cursor,enum=session,enum=at_call" jsonschema_description:"From when on messages counted: since the cursor, since this session's last arming or answer, or only since this call."`
 	Cursor        string       `json:"cursor" jsonschema_description:"Continue with this one, also after pending."`
 	WaitedMS      int64        `json:"waited_ms"`
 	CappedSeconds int          `json:"timeout_capped_to_seconds,omitempty" jsonschema_description:"Present when timeout_seconds was above the server's cap."`
-	Arrived       *Arrived     `json:"arrived,omitempty" jsonschema_description:"With pending: what came in but did not fit."`
+	Arrived       *arrived     `json:"arrived,omitempty" jsonschema_description:"With pending: what came in but did not fit."`
 	Hint          string       `json:"hint,omitempty" jsonschema_description:"What to try next."`
 }
 
-// Arrived counts the messages that came in without ending a wait.
-type Arrived struct {
+// arrived counts the messages that came in without ending a wait.
+type arrived struct {
 	Count   int      `json:"count"`
 	Senders []string `json:"senders" jsonschema_description:"Written by the senders themselves."`
 	Skipped int      `json:"skipped_by_filters" jsonschema_description:"How many had what was wanted but did not pass the filters."`
@@ -38,14 +38,14 @@ type Arrived struct {
 
 type waitForOTPResult struct {
 	waitOutcome
-	Answer
+	answer
 	Reason     string   `json:"reason,omitempty" jsonschema_description:"Why this code or link was chosen, or none; with pending: server_shutting_down or partly_unread (a channel could not be read)."`
-	Candidates []Answer `json:"candidates,omitempty" jsonschema_description:"With ambiguous: everything that could be meant, newest first."`
+	Candidates []answer `json:"candidates,omitempty" jsonschema_description:"With ambiguous: everything that could be meant, newest first."`
 	Superseded int      `json:"superseded,omitempty" jsonschema_description:"How many older codes of this sender the code replaces."`
 }
 
-// Answer is a code, a link or both, and the message they came in.
-type Answer struct {
+// answer is a code, a link or both, and the message they came in.
+type answer struct {
 	Code        string       `json:"code,omitempty" jsonschema_description:"As it is to be typed."`
 	CodeAsShown string       `json:"code_as_shown,omitempty" jsonschema_description:"As the message shows it, when that differs."`
 	Link        string       `json:"link,omitempty" jsonschema_description:"The link that confirms or signs in, exactly as in the message; not opened yet."`
@@ -89,9 +89,9 @@ func (h *handlers) waitForOTP(ctx context.Context, call tool.Call, p waitForOTPP
 	}
 	r := waitForOTPResult{waitOutcome: w.outcome(p.waitParams), Superseded: w.result.Superseded, Reason: w.result.Reason}
 	if w.result.Status == inbox.Found {
-		r.Answer, r.Reason = answer(w.result.Answer), w.result.Why
+		r.answer, r.Reason = answerOf(w.result.Answer), w.result.Why
 	}
-	r.Candidates = tool.Convert(w.result.Candidates, answer)
+	r.Candidates = tool.Convert(w.result.Candidates, answerOf)
 	if w.result.Status == inbox.Ambiguous {
 		r.Reason = ambiguity(w.result.Candidates)
 	}
@@ -116,7 +116,7 @@ func (w waited) outcome(p waitParams) waitOutcome {
 	}
 	if o.Status == inbox.Pending {
 		a := w.result.Arrived
-		o.Arrived = &Arrived{Count: a.Count, Senders: append([]string{}, a.Senders...), Skipped: a.Skipped}
+		o.Arrived = &arrived{Count: a.Count, Senders: append([]string{}, a.Senders...), Skipped: a.Skipped}
 		o.Hint = w.advice(p)
 	}
 	if w.unkept {
@@ -137,7 +137,7 @@ func (w waited) advice(p waitParams) string {
 		return "One of the channels could not be read all the time, so a message may have come that nobody saw yet; call again with the cursor, or wait on the other channel alone."
 	case a.Skipped > 0:
 		return fmt.Sprintf("%d message(s) had what is wanted but did not pass your filters; call again with the cursor and wider filters.", a.Skipped)
-	case w.armed == ArmedAtCall:
+	case w.armed == armedAtCall:
 		return "Only messages after the call counted. If the message came earlier, arm with watch_inbox, trigger it again, and wait with that cursor."
 	case w.result.Fruitless >= 2:
 		return "Nothing after several waits. Ask the service to send it again, or to use the other channel, and check the address or number you gave; then continue with the cursor."
@@ -148,9 +148,9 @@ func (w waited) advice(p waitParams) string {
 	}
 }
 
-func answer(a inbox.Answer) Answer {
+func answerOf(a inbox.Answer) answer {
 	m := a.Message
-	out := Answer{
+	out := answer{
 		Code: a.Code.Reveal(), Channel: string(m.Channel), From: tool.Clean(m.From, tool.MaxFrom), Subject: tool.Clean(m.Subject, maxSubject),
 		ReceivedAt: &m.Created, MessageID: string(m.Channel) + ":" + strconv.FormatInt(m.ID, 10), Confidence: a.Confidence,
 	}

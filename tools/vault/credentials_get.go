@@ -39,12 +39,12 @@ type getCredentialResult struct {
 	tool.ActedFor
 	Status     credentialStatus `json:"status" jsonschema:"enum=found,enum=ambiguous"`
 	Revealed   bool             `json:"revealed" jsonschema_description:"Whether password and notes are part of this result."`
-	Credential *Credential      `json:"credential,omitempty"`
+	Credential *credential      `json:"credential,omitempty"`
 	Candidates []credentialRef  `json:"candidates,omitempty" jsonschema_description:"When the domain has several accounts: call again with one of their ids."`
 }
 
-// Credential is a credential with its password, if that was to be revealed.
-type Credential struct {
+// credential is a credential with its password, if that was to be revealed.
+type credential struct {
 	credentialRef
 	Password string `json:"password,omitempty"`
 	Notes    string `json:"notes,omitempty"`
@@ -81,7 +81,7 @@ func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCrede
 		}
 		if !p.wanted() {
 			return getCredentialResult{
-				ActedFor: tool.Acted(resolved), Status: credentialFound, Credential: &Credential{credentialRef: refOfCredential(entries[0])},
+				ActedFor: tool.Acted(resolved), Status: credentialFound, Credential: &credential{credentialRef: refOfCredential(entries[0])},
 			}, nil
 		}
 		p.ID = entries[0].UUID
@@ -92,6 +92,6 @@ func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCrede
 	}
 	return getCredentialResult{
 		ActedFor: tool.Acted(resolved), Status: credentialFound, Revealed: true,
-		Credential: &Credential{credentialRef: refOfCredential(*entry), Password: entry.Password.Reveal(), Notes: entry.Notes.Reveal()},
+		Credential: &credential{credentialRef: refOfCredential(*entry), Password: entry.Password.Reveal(), Notes: entry.Notes.Reveal()},
 	}, nil
 }

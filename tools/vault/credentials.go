@@ -140,7 +140,7 @@ func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p tool.I
 }
 
 // storedAt reports whether an entry that Ravi keeps under stored belongs to
-// domain, a result of registrableDomain. Other clients may have stored a
+// domain, a result of tool.RegistrableDomain. Other clients may have stored a
 // sub-domain or an international name as it is written.
 func storedAt(stored, domain string) bool {
 	if strings.EqualFold(stored, domain) {

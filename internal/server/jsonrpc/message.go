@@ -52,8 +52,7 @@ func Marshal(v any) (body []byte, err error) {
 			body, err = nil, fmt.Errorf("server: encoding panicked with a %T", p)
 		}
 	}()
-	body, err = json.Marshal(v)
-	if err != nil {
+	if body, err = json.Marshal(v); err != nil {
 		return nil, fmt.Errorf("server: encode: %w", err)
 	}
 	return body, nil

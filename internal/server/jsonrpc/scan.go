@@ -16,6 +16,8 @@ const (
 	keyCount
 )
 
+var memberNames = [keyCount]string{"jsonrpc", "id", "method", "params", "result", "error"}
+
 // role says what an object means, because the names in params and in its _meta matter.
 type role int
 
@@ -125,19 +127,10 @@ func (s *scanner) envelope() bool {
 }
 
 func envelopeKey(name []byte) int {
-	switch string(name) {
-	case "jsonrpc":
-		return keyVersion
-	case "id":
-		return keyID
-	case "method":
-		return keyMethod
-	case "params":
-		return keyParams
-	case "result":
-		return keyResult
-	case "error":
-		return keyError
+	for key, known := range memberNames {
+		if string(name) == known {
+			return key
+		}
 	}
 	return -1
 }
@@ -148,7 +141,7 @@ func (s *scanner) value(depth int, what role) bool {
 	case c == '{':
 		return s.nest(depth) && s.object(depth, what)
 	case c == '[':
-		return s.nest(depth) && s.array(depth)
+		return s.nest(depth) && s.items(']', func() bool { return s.value(depth+1, roleAny) })
 	case c == '"':
 		_, ok := s.str()
 		return ok
@@ -246,13 +239,7 @@ func misspelt(name []byte) bool {
 // members walks over an object, from its brace on, and calls each with every name, standing at the value. An escaped name
 // is passed as what it stands for.
 func (s *scanner) members(each func(name []byte) bool) bool {
-	s.pos++
-	s.space()
-	if s.peek() == '}' {
-		s.pos++
-		return true
-	}
-	for {
+	return s.items('}', func() bool {
 		if s.peek() != '"' {
 			return s.fail()
 		}
@@ -271,32 +258,20 @@ func (s *scanner) members(each func(name []byte) bool) bool {
 		}
 		s.pos++
 		s.space()
-		if !each(name) {
-			return false
-		}
-		s.space()
-		switch s.peek() {
-		case ',':
-			s.pos++
-			s.space()
-		case '}':
-			s.pos++
-			return true
-		default:
-			return s.fail()
-		}
-	}
+		return each(name)
+	})
 }
 
-func (s *scanner) array(depth int) bool {
+// items walks over an object or array, from its opening on, and calls each at every item.
+func (s *scanner) items(end byte, each func() bool) bool {
 	s.pos++
 	s.space()
-	if s.peek() == ']' {
+	if s.peek() == end {
 		s.pos++
 		return true
 	}
 	for {
-		if !s.value(depth+1, roleAny) {
+		if !each() {
 			return false
 		}
 		s.space()
@@ -304,7 +279,7 @@ func (s *scanner) array(depth int) bool {
 		case ',':
 			s.pos++
 			s.space()
-		case ']':
+		case end:
 			s.pos++
 			return true
 		default:

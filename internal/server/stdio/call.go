@@ -31,12 +31,7 @@ type call struct {
 }
 
 func (c *Conn) newCall(env jsonrpc.Envelope, message []byte) *call {
-	call := &call{
-		conn:    c,
-		env:     env,
-		modern:  mcp.IsModernProtocol(env.ProtocolVersion),
-		message: message,
-	}
+	call := &call{conn: c, env: env, modern: mcp.IsModernProtocol(env.ProtocolVersion), message: message}
 	call.session.connSession = c.session
 	call.session.call = call
 	call.session.feed.send = call.relay
@@ -69,8 +64,7 @@ func (c *call) AwaitAcknowledgement(context.Context) {}
 // relay sends a notification that mcp-go handed over through the channel of the call's session.
 func (c *call) relay(n mcp.JSONRPCNotification) {
 	if body, err := jsonrpc.Marshal(n); err == nil {
-		err = c.conn.out.notify(c.ctx, c, body)
-		if err != nil && !errors.Is(err, server.ErrAnswered) {
+		if err = c.conn.out.notify(c.ctx, c, body); err != nil && !errors.Is(err, server.ErrAnswered) {
 			c.conn.log.Debug().Err(err).Msg("a notification could not be sent")
 		}
 	}
@@ -99,7 +93,6 @@ func memberOf(isError bool) []byte {
 	return jsonrpc.Result
 }
 
-// refuse answers with an error of the transport.
 func (c *call) refuse(code int, message string) {
 	c.conn.out.answer(c, jsonrpc.Open, c.env.ID, jsonrpc.Failure, jsonrpc.ErrorBody(code, message), jsonrpc.Close)
 }
@@ -116,30 +109,28 @@ func (c *call) run() (body []byte, isError bool) {
 	if direct, ok := c.conn.direct.Take(ctx, c.env, c.modern); ok {
 		return direct.Run(ctx), false
 	}
+	var value any
+	what := "an answer"
 	switch answer := c.conn.server.HandleMessage(ctx, c.message).(type) {
 	case nil:
 		return nil, false
 	case mcp.JSONRPCResponse:
-		body, err := jsonrpc.Marshal(answer.Result)
-		if err != nil {
-			return server.InternalError(c.conn.log, "an answer could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true
-		}
-		return body, false
+		value = answer.Result
 	case mcp.JSONRPCError:
 		if override := c.exchange.ErrorOverride(); override != nil {
 			return override.Body, true
 		}
-		body, err := jsonrpc.Marshal(answer.Error)
-		if err != nil {
-			return server.InternalError(c.conn.log, "an error could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true
-		}
-		return body, true
+		value, what, isError = answer.Error, "an error", true
 	default:
 		return server.InternalError(c.conn.log, "an answer of unknown type", fmt.Sprintf("%T", answer), nil), true
 	}
+	body, err := jsonrpc.Marshal(value)
+	if err != nil {
+		return server.InternalError(c.conn.log, what+" could not be encoded", fmt.Sprintf("%T", errors.Unwrap(err)), nil), true
+	}
+	return body, isError
 }
 
-// context returns the context that the request is handled with.
 func (c *call) context() context.Context {
 	ctx := c.conn.server.WithContext(c.ctx, &c.session)
 	if c.modern {

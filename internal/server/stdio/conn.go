@@ -141,13 +141,12 @@ func (c *Conn) worker(call *call) {
 func (c *Conn) admit(call *call) (code int, refusal string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	others := len(c.calls) - c.tools
 	switch {
 	case c.closed:
 		return jsonrpc.CodeBusy, "the server is shutting down; retry when it runs again"
 	case c.calls[call.key] != nil:
 		return jsonrpc.CodeInvalidRequest, "invalid request: a request with this id is not answered yet"
-	case call.slot != nil && c.tools >= maxCalls, call.slot == nil && others >= maxOthers,
+	case call.slot != nil && c.tools >= maxCalls, call.slot == nil && len(c.calls)-c.tools >= maxOthers,
 		c.bytes > 0 && c.bytes+len(call.message) > maxPendingBytes:
 		return jsonrpc.CodeBusy, "server busy: too many requests wait for their answer; retry after some of them were answered"
 	}

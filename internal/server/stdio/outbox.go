@@ -172,11 +172,10 @@ func (o *outbox) end(c *call) bool {
 	return open
 }
 
-// notify sends a message that belongs to a call (or to none) and is not its answer. While the client does not read, it waits
-// as long as ctx lives.
-func (o *outbox) notify(ctx context.Context, c *call, message ...[]byte) error {
+// send puts a message, and waits for room while the client does not read, as long as ctx lives.
+func (o *outbox) send(ctx context.Context, c *call, final bool, limit int, message [][]byte) error {
 	for {
-		space, err := o.put(c, false, outHigh, message)
+		space, err := o.put(c, final, limit, message)
 		if space == nil {
 			return err
 		}
@@ -189,31 +188,18 @@ func (o *outbox) notify(ctx context.Context, c *call, message ...[]byte) error {
 	}
 }
 
-// answer sends the answer of a call, unless the client cancelled it. While the client does not read, it waits: a request
-// that is finished but not taken still counts as one, which is what bounds the memory.
+// notify sends a message that belongs to a call (or to none) and is not its answer.
+func (o *outbox) notify(ctx context.Context, c *call, message ...[]byte) error {
+	return o.send(ctx, c, false, outHigh, message)
+}
+
+// answer sends the answer of a call, unless the client cancelled it. A request that is finished but not taken still counts
+// as one, which is what bounds the memory.
 func (o *outbox) answer(c *call, message ...[]byte) {
-	for {
-		space, _ := o.put(c, true, outHigh, message)
-		if space == nil {
-			return
-		}
-		select {
-		case <-space:
-		case <-o.failed:
-		}
-	}
+	_ = o.send(context.Background(), c, true, outHigh, message)
 }
 
 // reply sends what the reading goroutine itself has to say. It has more room than the calls, so that it waits last.
 func (o *outbox) reply(message ...[]byte) {
-	for {
-		space, _ := o.put(nil, false, outHard, message)
-		if space == nil {
-			return
-		}
-		select {
-		case <-space:
-		case <-o.failed:
-		}
-	}
+	_ = o.send(context.Background(), nil, false, outHard, message)
 }

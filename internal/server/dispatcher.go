@@ -59,8 +59,6 @@ func newDispatcher(info mcp.Implementation, policies session.Policies) (*Dispatc
 	return &Dispatcher{tools: make(map[string]*toolHandler), policies: policies, info: info, modernTail: append(tail, '}')}, nil
 }
 
-func (d *Dispatcher) add(t *toolHandler) { d.tools[t.Name] = t }
-
 // Take returns the call that the message makes, and false if that is for mcp-go. modern says that the request is one of
 // protocol 2026-07-28 or later. ctx has the caller, for whom the tool must exist.
 func (d *Dispatcher) Take(ctx context.Context, env jsonrpc.Envelope, modern bool) (DirectCall, bool) {

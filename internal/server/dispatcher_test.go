@@ -21,7 +21,7 @@ func TestDispatcherTakesPlainCallsOnly(t *testing.T) {
 		{Name: "change", Toolset: tool.SetIdentity},
 		{Name: "reveal", Toolset: tool.SetIdentity, Kind: session.KindReveal},
 	} {
-		calls.add(&toolHandler{Tool: each})
+		calls.tools[each.Name] = &toolHandler{Tool: each}
 	}
 	const newest = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
 	for params, want := range map[string]struct{ legacy, modern bool }{
@@ -83,7 +83,7 @@ func TestDispatcherTakesNoCallThatMayAsk(t *testing.T) {
 		of := func(p session.Policy) session.Policies { return session.Policies{Reveal: p, Delete: p} }
 		calls, err := newDispatcher(mcp.Implementation{}, of(c.server))
 		require.NoError(t, err)
-		calls.add(&toolHandler{Tool: tool.Tool{Name: "it", Toolset: tool.SetIdentity, Kind: c.kind}})
+		calls.tools["it"] = &toolHandler{Tool: tool.Tool{Name: "it", Toolset: tool.SetIdentity, Kind: c.kind}}
 		env, bad := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"it"}}`))
 		require.Nil(t, bad)
 		ctx := session.WithCall(t.Context(), session.Call{Caller: &session.Caller{Name: "c", Rights: session.Rights{Policies: of(c.caller)}}})

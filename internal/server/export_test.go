@@ -18,11 +18,11 @@ func Mount(s *mcpserver.MCPServer, cfg Config, published mcp.Tool, handle mcpser
 		return err
 	}
 	s.AddTool(published, func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		var answer *mcp.CallToolResult
 		var failed error
 		run := withMiddleware(cfg, func(ctx context.Context, _ *request) (tool.Result, error) {
-			answer, err := handle(ctx, req)
-			failed = err
-			return encoded{answer: answer}, err
+			answer, failed = handle(ctx, req)
+			return encoded{}, failed
 		})
 		result, err := run(ctx, &request{
 			Method: "tools/call " + published.Name, Schema: input, Arguments: arguments(req), Deadline: callDeadline, Tool: published.Name,
@@ -30,6 +30,9 @@ func Mount(s *mcpserver.MCPServer, cfg Config, published mcp.Tool, handle mcpser
 		})
 		if failed != nil {
 			return nil, failed
+		}
+		if _, done := result.(encoded); err == nil && done {
+			return answer, nil
 		}
 		return callResult(result, err), nil
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -21,20 +22,6 @@ import (
 type features struct {
 	cfg   Config
 	tools map[string]tool.Tool // those that are published
-}
-
-func newFeatures(cfg Config) *features {
-	return &features{cfg: cfg, tools: make(map[string]tool.Tool)}
-}
-
-// options announce it. Nothing is announced of subscriptions: mcp-go promises
-// updates to clients of 2026-07-28 that it cannot send.
-func (f *features) options() []mcpserver.ServerOption {
-	return []mcpserver.ServerOption{
-		mcpserver.WithResourceCapabilities(false, false), mcpserver.WithPromptCapabilities(false), mcpserver.WithCompletions(),
-		mcpserver.WithPromptCompletionProvider(f), mcpserver.WithResourceCompletionProvider(f),
-		mcpserver.WithCacheHints(0, mcp.CacheScopePrivate),
-	}
 }
 
 // hooks keep what a caller has no right to out of the lists, and mcp-go's words
@@ -92,21 +79,15 @@ func (f *features) has(ctx context.Context, names ...string) bool {
 // publish adds to the server what there are tools for. It fails as New does.
 func (f *features) publish(s *mcpserver.MCPServer) error {
 	for _, r := range tools.Resources() {
-		t, there := f.tools[r.Tool]
-		if !there {
-			continue
-		}
-		if err := f.addResource(s, r, t); err != nil {
-			return err
+		if t, there := f.tools[r.Tool]; there {
+			if err := f.addResource(s, r, t); err != nil {
+				return err
+			}
 		}
 	}
 	for _, p := range tools.Prompts(f.cfg.Deps) {
-		there := true
-		for _, name := range p.Needs {
-			_, published := f.tools[name]
-			there = there && published
-		}
-		if there {
+		missing := func(name string) bool { return f.tools[name].Run == nil }
+		if !slices.ContainsFunc(p.Needs, missing) {
 			f.addPrompt(s, p)
 		}
 	}

@@ -139,12 +139,6 @@ func (r *request) sessionHash() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// methodOf is the protocol's method of a request.
-func methodOf(r *request) string {
-	method, _, _ := strings.Cut(r.Method, " ")
-	return method
-}
-
 // recoverPanics turns a panic into an internal error. Neither the client nor
 // the log sees the panic's value, which may hold anything; the log has its type
 // and the stack.

@@ -96,10 +96,7 @@ func decisionOf(ctx context.Context, r *request) (*tool.Decision, error) {
 }
 
 func deniedByPolicy(kind session.Kind) error {
-	words, ok := deniedWords[kind]
-	if !ok {
-		words = [2]string{"The operator's policy does not allow this.", "Do not retry."}
-	}
+	words := deniedWords[kind]
 	return fault.New(fault.Denied, words[0], words[1]).WithReason(reasonPolicy)
 }
 

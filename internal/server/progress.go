@@ -13,15 +13,11 @@ import (
 // demands that it rises. Nothing is sent then.
 var ErrProgressOrder = errors.New("server: progress must rise with every report")
 
-// Notify sends one notification of the given method on the stream of the request that a context belongs to, and returns
-// once it is certain to stand there before the request's answer. params is marshalled to JSON.
-type Notify func(ctx context.Context, method string, params any) error
-
-// ProgressReporter sends notifications/progress for one request. The zero value and nil send nothing. Safe for
+// ProgressReporter sends notifications/progress for one request; nil sends nothing. Safe for
 // concurrent use; reports go out in the order of their calls.
 type ProgressReporter struct {
 	token  json.RawMessage
-	notify Notify
+	notify func(ctx context.Context, method string, params any) error
 
 	mu   sync.Mutex
 	any  bool
@@ -29,21 +25,16 @@ type ProgressReporter struct {
 }
 
 // NewProgress returns a reporter for a request whose _meta.progressToken was token, as written (jsonrpc.Envelope.ProgressToken).
-// Without a token, or without notify, it reports nothing.
-func NewProgress(token json.RawMessage, notify Notify) *ProgressReporter {
+// notify is that of its Transport.
+func NewProgress(token json.RawMessage, notify func(ctx context.Context, method string, params any) error) *ProgressReporter {
 	return &ProgressReporter{token: token, notify: notify}
-}
-
-// Wanted reports whether the client asked for progress.
-func (p *ProgressReporter) Wanted() bool {
-	return p != nil && p.token != nil && p.notify != nil
 }
 
 // Report tells the client how far the request is: progress, which must rise from call to call, total (0 = unknown) and a
 // short text for a person, which must hold no secret. It does nothing, and returns nil, when the client did not ask for
 // progress. It returns ErrProgressOrder, ErrAnswered, or an error of the transport; none of them need end the request.
 func (p *ProgressReporter) Report(ctx context.Context, progress, total float64, message string) error {
-	if !p.Wanted() {
+	if p == nil {
 		return nil
 	}
 	p.mu.Lock()

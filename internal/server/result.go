@@ -20,8 +20,6 @@ type encoded struct {
 	tool.Result
 	structured json.RawMessage
 	summary    string
-	// answer is the whole of what the client gets, where a handler made that itself.
-	answer *mcp.CallToolResult
 }
 
 func encodeResult(r tool.Result) (tool.Result, error) {
@@ -35,9 +33,6 @@ func encodeResult(r tool.Result) (tool.Result, error) {
 // protocol is a result with structured content, a sentence for a person, and the
 // same structure as text for clients that know no structured content.
 func (e encoded) protocol() *mcp.CallToolResult {
-	if e.answer != nil {
-		return e.answer
-	}
 	return &mcp.CallToolResult{
 		Content:           []mcp.Content{mcp.NewTextContent(e.summary), mcp.NewTextContent(string(e.structured))},
 		StructuredContent: e.structured,

@@ -86,10 +86,15 @@ func New(cfg Config) (*MCP, error) {
 	if cfg.Reveals == nil {
 		cfg.Reveals = NewReveals(DefaultReveals)
 	}
-	more, hooks := newFeatures(cfg), shapeHooks()
+	more, hooks := &features{cfg: cfg, tools: make(map[string]tool.Tool)}, shapeHooks()
 	more.hooks(hooks)
 	acknowledge(hooks)
-	s := mcpserver.NewMCPServer(info.Name, info.Version, append(more.options(),
+	// Nothing is announced of subscriptions: mcp-go promises updates to clients of 2026-07-28 that it cannot send.
+	s := mcpserver.NewMCPServer(info.Name, info.Version,
+		mcpserver.WithResourceCapabilities(false, false), mcpserver.WithPromptCapabilities(false),
+		mcpserver.WithCompletions(),
+		mcpserver.WithPromptCompletionProvider(more), mcpserver.WithResourceCompletionProvider(more),
+		mcpserver.WithCacheHints(0, mcp.CacheScopePrivate),
 		mcpserver.WithTitle(info.Title), mcpserver.WithDescription(info.Description),
 		mcpserver.WithInstructions(instructions),
 		mcpserver.WithToolCapabilities(false),
@@ -98,7 +103,7 @@ func New(cfg Config) (*MCP, error) {
 		mcpserver.WithToolFilter(func(ctx context.Context, published []mcp.Tool) []mcp.Tool {
 			return allowed(ctx, rights, published)
 		}),
-	)...)
+	)
 	sets := cfg.Toolsets
 	if sets == nil {
 		sets = tool.DefaultToolsets()
@@ -113,7 +118,7 @@ func New(cfg Config) (*MCP, error) {
 		}
 		wrapped := newToolHandler(t, cfg)
 		s.AddTool(published, wrapped.handle)
-		dispatcher.add(wrapped)
+		dispatcher.tools[t.Name] = wrapped
 		more.tools[t.Name] = t
 	}
 	return &MCP{Server: s, Dispatcher: dispatcher}, more.publish(s)
@@ -207,11 +212,7 @@ func arguments(req mcp.CallToolRequest) json.RawMessage {
 	if req.Params.RawArguments != nil {
 		return req.Params.RawArguments
 	}
-	raw, err := json.Marshal(req.Params.Arguments)
-	if err != nil {
-		return json.RawMessage(`"not JSON"`)
-	}
-	return raw
+	return rawArguments(req.Params.Arguments)
 }
 
 // progressOf returns the function that tells the client of ctx's request how

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -60,8 +61,9 @@ func (t *Tracer) span(next handler) handler {
 		if r.Meta != nil {
 			ctx = w3c.Extract(ctx, metaCarrier(r.Meta.AdditionalFields))
 		}
+		method, _, _ := strings.Cut(r.Method, " ")
 		ctx, span := t.tracer.Start(ctx, r.Method, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
-			attribute.String("mcp.method.name", methodOf(r)), attribute.String("gen_ai.tool.name", r.Tool),
+			attribute.String("mcp.method.name", method), attribute.String("gen_ai.tool.name", r.Tool),
 			attribute.String("ravi_mcp.request_id", r.RequestID)))
 		defer span.End()
 		result, err := next(ctx, r)

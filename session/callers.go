@@ -92,16 +92,17 @@ func SingleCaller(token string, caller *Caller) (*Callers, error) {
 }
 
 // Authenticate returns the caller whose token this is, or nil. Only hashes are compared, in constant time, so that how
-// long it takes says nothing about a token that is nearly right. It never fails; the tokens of an issuer are not known here.
-func (c *Callers) Authenticate(_ context.Context, token string) (*Caller, error) {
+// long it takes says nothing about a token that is nearly right. It never fails, and the tokens never end; those of an
+// issuer are not known here.
+func (c *Callers) Authenticate(_ context.Context, token string) (caller *Caller, until time.Time, err error) {
 	hash, table := HashToken(token), c.table.Load()
 	// The map finds by the hash, whose bytes cannot be chosen; the comparison is what decides.
 	if caller, ok := table.byHash[hash]; ok {
 		if own := table.known[caller.Name].hash; subtle.ConstantTimeCompare(own[:], hash[:]) == 1 {
-			return caller, nil
+			return caller, until, nil
 		}
 	}
-	return nil, nil
+	return nil, until, nil
 }
 
 // OfSubject returns the caller with that oidc_subject, or nil.

@@ -34,7 +34,7 @@ func subjectEntry(name, subject, rest string) string {
 
 // authenticated is the caller with that token, or nil.
 func authenticated(callers *session.Callers, token string) *session.Caller {
-	caller, _ := callers.Authenticate(context.Background(), token)
+	caller, _, _ := callers.Authenticate(context.Background(), token)
 	return caller
 }
 

@@ -106,9 +106,9 @@ func (h *system) overHTTP(store *redisstore.Store) string {
 // bearer knows one caller.
 type bearer struct{}
 
-func (bearer) Authenticate(_ context.Context, token string) (*session.Caller, error) {
+func (bearer) Authenticate(_ context.Context, token string) (*session.Caller, time.Time, error) {
 	if token != canaryToken {
-		return nil, nil
+		return nil, time.Time{}, nil
 	}
-	return &session.Caller{Name: "CANARY-caller"}, nil
+	return &session.Caller{Name: "CANARY-caller"}, time.Time{}, nil
 }

@@ -19,11 +19,9 @@ cannot see the other. Passwords are masked; the codes are made up.`
 
 func newDemo(s streams) *cobra.Command {
 	return &cobra.Command{
-		Use:   "demo",
-		Short: "Watch two agents sign up somewhere, on an embedded Ravi",
-		Long:  demoHelp,
-		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), s) },
+		Use: "demo", Short: "Watch two agents sign up somewhere, on an embedded Ravi", Long: demoHelp,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), s) },
 	}
 }
 

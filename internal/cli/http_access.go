@@ -28,34 +28,31 @@ type access struct {
 // check refuses what contradicts itself or would let unknown clients in, and returns who may call.
 func (f *httpFlags) check(log zerolog.Logger) (access, error) {
 	var a access
-	wrong := func(format string, args ...any) (access, error) {
-		return access{}, usageError{fmt.Errorf(format, args...)}
-	}
 	if err := f.options.check(); err != nil {
 		return a, err
 	}
 	loopback, unspecified, err := kindOf(f.addr)
 	if err != nil {
-		return wrong("--addr: want HOST:PORT with an IP address or localhost")
+		return access{}, wrongUsage("--addr: want HOST:PORT with an IP address or localhost")
 	}
 	for _, text := range f.publicURLs {
 		u, err := url.Parse(text)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			return wrong("--public-url: want a URL such as https://mcp.example.com")
+			return access{}, wrongUsage("--public-url: want a URL such as https://mcp.example.com")
 		}
 		a.public = append(a.public, u)
 	}
 	for _, text := range f.allowOrigins {
 		u, err := url.Parse(text)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.String() != u.Scheme+"://"+u.Host {
-			return wrong("--allow-origin: want scheme and host only, such as https://app.example.com")
+			return access{}, wrongUsage("--allow-origin: want scheme and host only, such as https://app.example.com")
 		}
 	}
 	if (f.cert == "") != (f.key == "") {
-		return wrong("--tls-cert and --tls-key belong together")
+		return access{}, wrongUsage("--tls-cert and --tls-key belong together")
 	}
 	if f.sessions < 1 || f.limits.CallsPerCaller < 1 || f.maxWaits < 1 || f.maxStreams < 1 || f.limits.Rate == 0 || f.idle <= 0 {
-		return wrong("a limit must be above zero")
+		return access{}, wrongUsage("a limit must be above zero")
 	}
 	if a.callers, a.anyone, err = f.loadCallers(); err != nil {
 		return a, err
@@ -69,18 +66,18 @@ func (f *httpFlags) check(log zerolog.Logger) (access, error) {
 	remote := !loopback || f.behindProxy || reachable(a.public)
 	switch {
 	case remote && a.callers == nil:
-		return wrong("clients beyond this machine need a token: give --callers, RAVI_MCP_TOKEN or --token-file")
+		return access{}, wrongUsage("clients beyond this machine need a token: give --callers, RAVI_MCP_TOKEN or --token-file")
 	case !loopback && f.cert == "" && !f.behindProxy:
-		return wrong("an address beyond loopback needs TLS: give --tls-cert and --tls-key, or --behind-tls-proxy")
+		return access{}, wrongUsage("an address beyond loopback needs TLS: give --tls-cert and --tls-key, or --behind-tls-proxy")
 	case unspecified && len(a.public) == 0:
-		return wrong("listening on every address needs --public-url, which says what clients call the server")
+		return access{}, wrongUsage("listening on every address needs --public-url, which says what clients call the server")
 	}
 	return a, nil
 }
 
 // loadCallers returns the callers, or the one caller of a server that needs no token.
 func (f *httpFlags) loadCallers() (*session.Callers, *session.Caller, error) {
-	token, err := f.token()
+	token, _, err := privateText("--token-file", f.tokenFile, "RAVI_MCP_TOKEN")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -110,20 +107,19 @@ func (f *httpFlags) loadCallers() (*session.Callers, *session.Caller, error) {
 	return callers, nil, err
 }
 
-// token returns the single caller's token, from the file or the environment.
-func (f *httpFlags) token() (string, error) {
-	if f.tokenFile == "" {
-		return strings.TrimSpace(os.Getenv("RAVI_MCP_TOKEN")), nil
+// privateText returns what is in the file that a flag names, or else in the variable, and which of the two it is from.
+func privateText(flag, file, variable string) (text, source string, err error) {
+	if file == "" {
+		return strings.TrimSpace(os.Getenv(variable)), variable, nil
 	}
-	data, err := readPrivate(f.tokenFile)
+	data, err := readPrivate(file)
 	if err != nil {
-		return "", fmt.Errorf("--token-file: %w", err)
+		return "", flag, fmt.Errorf("%s: %w", flag, err)
 	}
-	token := strings.TrimSpace(string(data))
-	if token == "" {
-		return "", fmt.Errorf("--token-file: %s is empty", f.tokenFile)
+	if text = strings.TrimSpace(string(data)); text == "" {
+		return "", flag, fmt.Errorf("%s: %s is empty", flag, file)
 	}
-	return token, nil
+	return text, flag, nil
 }
 
 // kindOf says where an address listens.
@@ -165,14 +161,9 @@ type authenticator struct {
 	credentials *knownCredentials
 }
 
-func (a authenticator) Authenticate(ctx context.Context, token string) (*session.Caller, error) {
-	caller, _, err := a.AuthenticateUntil(ctx, token)
-	return caller, err
-}
-
-// AuthenticateUntil implements server.UntilAuthenticator.
-func (a authenticator) AuthenticateUntil(ctx context.Context, token string) (caller *session.Caller, until time.Time, err error) {
-	caller, err = a.callers.Authenticate(ctx, token)
+// Authenticate implements http.Authenticator.
+func (a authenticator) Authenticate(ctx context.Context, token string) (caller *session.Caller, until time.Time, err error) {
+	caller, until, err = a.callers.Authenticate(ctx, token)
 	if caller == nil && err == nil {
 		caller, until, err = a.subject(ctx, token)
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"ravi-mcp/internal/fault"
@@ -69,11 +68,10 @@ func (a *app) connectAccounts(callers *session.Callers) {
 
 // checkAccounts refuses callers with accounts of their own where there is only the embedded Ravi's.
 func (f *httpFlags) checkAccounts(callers *session.Callers) error {
-	if callers == nil || !f.sandbox {
-		return nil
-	}
-	if own, _ := callers.Accounts(); len(own) > 0 {
-		return usageError{fmt.Errorf("%s has callers with a ravi_config_dir, and --sandbox has one account only", f.callers)}
+	if callers != nil && f.sandbox {
+		if own, _ := callers.Accounts(); len(own) > 0 {
+			return wrongUsage("%s has callers with a ravi_config_dir, and --sandbox has one account only", f.callers)
+		}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -31,24 +30,21 @@ func (f *oidcFlags) add(flags *pflag.FlagSet) {
 
 // open returns the issuer, or nil where there is none. file is the callers file.
 func (f *oidcFlags) open(callers *session.Callers, file string, log zerolog.Logger) (*issuer.Issuer, error) {
-	wrong := func(format string, args ...any) (*issuer.Issuer, error) {
-		return nil, usageError{fmt.Errorf(format, args...)}
-	}
 	switch {
 	case f.issuer == "" && len(f.audiences) == 0:
 		if callers != nil && callers.Subjects() > 0 {
-			return wrong("%s has callers with an oidc_subject: give --oidc-issuer and --oidc-audience", file)
+			return nil, wrongUsage("%s has callers with an oidc_subject: give --oidc-issuer and --oidc-audience", file)
 		}
 		return nil, nil
 	case f.issuer == "" || len(f.audiences) == 0:
-		return wrong("--oidc-issuer and --oidc-audience belong together")
+		return nil, wrongUsage("--oidc-issuer and --oidc-audience belong together")
 	case file == "":
-		return wrong("--oidc-issuer needs --callers FILE, which says who of the issuer's users may call; for each of them it has\n\n" +
+		return nil, wrongUsage("--oidc-issuer needs --callers FILE, which says who of the issuer's users may call; for each of them it has\n\n" +
 			"  [[caller]]\n  name = \"alice\"\n  oidc_subject = \"...\"       # the sub of alice's tokens\n  identities = [\"alice-*\"]   # \"*\" is every identity")
 	}
 	i, err := issuer.New(issuer.Config{URL: f.issuer, Audiences: f.audiences, Log: log})
 	if err != nil {
-		return wrong("--oidc-issuer: %w", err)
+		return nil, wrongUsage("--oidc-issuer: %w", err)
 	}
 	if callers.Subjects() == 0 {
 		log.Warn().Msg("no caller has an oidc_subject, so no token of the issuer opens anything")

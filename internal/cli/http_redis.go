@@ -29,22 +29,12 @@ type sharedStore struct{ *redisstore.Store }
 // sharedStore opens the store that the operator has named, if any. The store
 // itself may come up later.
 func (f *httpFlags) sharedStore(log zerolog.Logger) (*sharedStore, error) {
-	text, source := os.Getenv("RAVI_MCP_SESSION_STORE"), "RAVI_MCP_SESSION_STORE"
 	if strings.Contains(f.storeFile, "://") { // it may hold a password, and errors of files repeat names
 		return nil, usageError{errors.New("--session-store-file: want the name of a file of mode 0600 that holds the URL")}
 	}
-	if f.storeFile != "" {
-		data, err := readPrivate(f.storeFile)
-		if err != nil {
-			return nil, fmt.Errorf("--session-store-file: %w", err)
-		}
-		text, source = string(data), "--session-store-file"
-	}
-	if text = strings.TrimSpace(text); text == "" {
-		if f.storeFile != "" {
-			return nil, fmt.Errorf("--session-store-file: %s is empty", f.storeFile)
-		}
-		return nil, nil
+	text, source, err := privateText("--session-store-file", f.storeFile, "RAVI_MCP_SESSION_STORE")
+	if err != nil || text == "" {
+		return nil, err
 	}
 	if f.sealKeyFile == "" && strings.TrimSpace(os.Getenv("RAVI_MCP_SEAL_KEY")) == "" {
 		return nil, usageError{errors.New("replicas that share sessions need one sealing key, or none accepts the cursors of the others: " +

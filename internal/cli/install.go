@@ -73,17 +73,16 @@ var (
 )
 
 func (i install) check() error {
-	wrong := func(text string) error { return usageError{errors.New(text)} }
 	switch {
 	case i.client != "claude-code" && i.client != "claude-desktop":
-		return wrong("--client: want claude-code or claude-desktop")
+		return wrongUsage("--client: want claude-code or claude-desktop")
 	case i.scope != "project":
-		return wrong("--scope: want project; for other scopes run: claude mcp add --scope user ravi -- ravi-mcp stdio")
+		return wrongUsage("--scope: want project; for other scopes run: claude mcp add --scope user ravi -- ravi-mcp stdio")
 	case !serverName.MatchString(i.name):
-		return wrong("--name: want letters, digits, - and _")
+		return wrongUsage("--name: want letters, digits, - and _")
 	}
 	if slices.ContainsFunc(i.flags, credential.MatchString) {
-		return wrong("there is a credential among the flags, and none belongs into a configuration file; run: ravi-mcp login")
+		return wrongUsage("there is a credential among the flags, and none belongs into a configuration file; run: ravi-mcp login")
 	}
 	stdio := newStdio(i.streams)
 	if err := stdio.ParseFlags(i.flags); err != nil {

@@ -33,22 +33,13 @@ func (f *logFlags) logger(w io.Writer) (zerolog.Logger, error) {
 			return zerolog.Nop(), usageError{errors.New("--log-level: want debug, info, warn, error or off")}
 		}
 	}
-	switch f.format {
-	case "json":
-	case "text":
-		w = text(w, false)
-	case "auto":
-		if isTerminal(w) {
-			w = text(w, true)
-		}
-	default:
+	if f.format != "json" && f.format != "text" && f.format != "auto" {
 		return zerolog.Nop(), usageError{errors.New("--log-format: want json, text or auto")}
 	}
+	if color := f.format == "auto" && isTerminal(w); color || f.format == "text" {
+		w = zerolog.ConsoleWriter{Out: w, NoColor: !color, TimeFormat: time.TimeOnly}
+	}
 	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
-}
-
-func text(w io.Writer, color bool) io.Writer {
-	return zerolog.ConsoleWriter{Out: w, NoColor: !color, TimeFormat: time.TimeOnly}
 }
 
 // isTerminal reports whether w is a terminal that may be shown colour.

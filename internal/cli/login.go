@@ -73,7 +73,11 @@ func (l login) run(ctx context.Context) error {
 	if err := config.Save(ctx, dir, credentials); err != nil {
 		return err
 	}
-	fmt.Fprintf(l.streams.out, "Logged in%s. The credential is in %s.\n", as(credentials.UserEmail), dir)
+	as := ""
+	if credentials.UserEmail != "" {
+		as = " as " + credentials.UserEmail
+	}
+	fmt.Fprintf(l.streams.out, "Logged in%s. The credential is in %s.\n", as, dir)
 	return nil
 }
 
@@ -102,13 +106,6 @@ func (l login) unlockExisting(ctx context.Context) error {
 	}
 	fmt.Fprintf(l.streams.out, "Unlocked. The keys are in %s.\n", found.AuthFile)
 	return nil
-}
-
-func as(email string) string {
-	if email == "" {
-		return ""
-	}
-	return " as " + email
 }
 
 // deviceLogin returns new credentials from a device login.

@@ -91,7 +91,7 @@ func (o *options) caller() (*session.Caller, error) {
 	if o.restricted() {
 		patterns, err := session.ParsePatterns(o.allow)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("--allow-identities: %w", err)}
+			return nil, wrongUsage("--allow-identities: %w", err)
 		}
 		c.Rights.Identities = patterns
 	}

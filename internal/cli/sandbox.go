@@ -65,8 +65,13 @@ func (f sandboxFlags) run(ctx context.Context, s streams) error {
 	}
 	defer server.Close()
 	if f.faults != "" {
-		if err := loadFaults(server, f.faults); err != nil {
+		file, err := os.Open(f.faults)
+		if err != nil {
 			return err
+		}
+		defer file.Close()
+		if err := server.Faults().Load(file); err != nil {
+			return fmt.Errorf("--faults %s: %w", f.faults, err)
 		}
 	}
 	account, err := server.Account(sandbox.AccountConfig{PIN: f.pin, NoPlan: f.noPlan})
@@ -106,18 +111,6 @@ func accountEnv(a *sandbox.Account) string {
 	return "RAVI_ACCESS_TOKEN=" + a.AccessToken
 }
 
-func loadFaults(s *sandbox.Server, path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if err := s.Faults().Load(file); err != nil {
-		return fmt.Errorf("--faults %s: %w", path, err)
-	}
-	return nil
-}
-
 // parseEra reads the value of --era and --sandbox-era.
 func parseEra(v string) (sandbox.Era, error) {
 	switch v {
@@ -126,7 +119,7 @@ func parseEra(v string) (sandbox.Era, error) {
 	case "keys":
 		return sandbox.EraKeys, nil
 	}
-	return "", usageError{fmt.Errorf("the era of the embedded Ravi: want token or keys")}
+	return "", wrongUsage("the era of the embedded Ravi: want token or keys")
 }
 
 // listeners are HTTP servers on addresses of their own.
@@ -163,7 +156,6 @@ type embedded struct {
 	web     listeners
 }
 
-// embeddedOptions say which Ravi to embed.
 type embeddedOptions struct {
 	era  string // as --sandbox-era
 	data string // folder to keep it in; "" keeps nothing
@@ -209,7 +201,6 @@ func deliveryHint(admin string) string {
 		"  (GET %s/identities shows the numbers and addresses; POST %s/email takes to, from, subject, text, html)\n", admin, admin, admin)
 }
 
-// credentials are those of the account.
 func (e *embedded) credentials() config.Credentials {
 	c := config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(e.account.AccessToken), Source: "the embedded Ravi"}
 	if e.account.ManagementKey != "" {
@@ -218,7 +209,6 @@ func (e *embedded) credentials() config.Credentials {
 	return c
 }
 
-// close ends the listeners and the streams.
 func (e *embedded) close() {
 	_ = e.server.Close()
 	e.web.close()

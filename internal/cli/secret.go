@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +83,7 @@ func group(name, short string, sub *cobra.Command) *cobra.Command {
 func oneArgument(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return usageError{fmt.Errorf("want %s and nothing else; the value is asked for, or read from stdin", what)}
+			return wrongUsage("want %s and nothing else; the value is asked for, or read from stdin", what)
 		}
 		return nil
 	}
@@ -141,26 +142,21 @@ func (a *app) run(ctx context.Context, name string, arguments map[string]any) (t
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range all {
-		if t.Name != name {
-			continue
-		}
-		args, problems, err := t.Input.Arguments(raw)
-		if err != nil {
-			return nil, err
-		}
-		if len(problems) > 0 {
-			return nil, usageError{errors.New(strings.TrimSuffix(problems[0].String(), "."))}
-		}
-		call := tool.Call{
-			Call:     session.Call{Caller: &session.Caller{Name: session.LocalCaller}, RequestID: session.NewID()},
-			Progress: func(time.Duration, time.Duration, string) {},
-		}
-		result, err := t.Run(ctx, call, args)
-		if err != nil {
-			return nil, fault.From(err)
-		}
-		return result, nil
+	t := all[slices.IndexFunc(all, func(t tool.Tool) bool { return t.Name == name })]
+	args, problems, err := t.Input.Arguments(raw)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("there is no tool %s", name)
+	if len(problems) > 0 {
+		return nil, usageError{errors.New(strings.TrimSuffix(problems[0].String(), "."))}
+	}
+	call := tool.Call{
+		Call:     session.Call{Caller: &session.Caller{Name: session.LocalCaller}, RequestID: session.NewID()},
+		Progress: func(time.Duration, time.Duration, string) {},
+	}
+	result, err := t.Run(ctx, call, args)
+	if err != nil {
+		return nil, fault.From(err)
+	}
+	return result, nil
 }

@@ -29,12 +29,9 @@ const stdioExample = `  claude mcp add ravi -- ravi-mcp stdio
 func newStdio(s streams) *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
-		Use:     "stdio",
-		Short:   "Serve one MCP client over stdin and stdout",
-		Long:    stdioHelp,
-		Example: stdioExample,
-		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return serveStdio(cmd.Context(), o, s) },
+		Use: "stdio", Short: "Serve one MCP client over stdin and stdout", Long: stdioHelp, Example: stdioExample,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serveStdio(cmd.Context(), o, s) },
 	}
 	o.add(cmd.Flags())
 	cmd.Flags().StringVar(&o.export, "allow-export", "", "folder that export_secrets may write files to (with --toolsets default,export)")

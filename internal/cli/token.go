@@ -23,11 +23,6 @@ const tokenNewExample = `  ravi-mcp token new alice >> callers.toml
 const tokenPrefix = "rmcp_"
 
 func newToken(s streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "token", Short: "Make tokens for the callers of an HTTP server",
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
 	var identities string
 	add := &cobra.Command{
 		Use: "new NAME", Short: "Make a token and print the caller's lines", Long: tokenNewHelp, Example: tokenNewExample,
@@ -40,8 +35,7 @@ func newToken(s streams) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error { return makeToken(s, args[0], identities) },
 	}
 	add.Flags().StringVar(&identities, "identities", "", "comma-separated name patterns of the identities that exist for the caller (default NAME-*)")
-	cmd.AddCommand(add)
-	return cmd
+	return group("token", "Make tokens for the callers of an HTTP server", add)
 }
 
 func makeToken(s streams, name, identities string) error {
@@ -49,7 +43,7 @@ func makeToken(s streams, name, identities string) error {
 	if identities != "" {
 		var err error
 		if patterns, err = session.ParsePatterns(identities); err != nil {
-			return usageError{fmt.Errorf("--identities: %w", err)}
+			return wrongUsage("--identities: %w", err)
 		}
 	}
 	quoted := make([]string, len(patterns))

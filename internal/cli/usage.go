@@ -18,6 +18,8 @@ type usageError struct{ err error }
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
+func wrongUsage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
 // credentialName matches flags by which users try to pass a credential.
 var credentialName = regexp.MustCompile(`(?i)key|token|secret|password|credential|auth`)
 

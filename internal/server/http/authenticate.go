@@ -11,17 +11,10 @@ import (
 
 // Authenticator knows callers by their tokens.
 type Authenticator interface {
-	// Authenticate returns the caller whose token it is, nil for an unknown or invalid one. An error says that this cannot
-	// be told at the moment; it is answered with 503.
-	Authenticate(ctx context.Context, token string) (*session.Caller, error)
-}
-
-// UntilAuthenticator is an Authenticator some of whose tokens end by themselves. A stream that was opened with one ends
-// with it, because no token is shown again on a stream; calls are short, and end when they are done.
-type UntilAuthenticator interface {
-	Authenticator
-	// AuthenticateUntil is Authenticate, and says when the token ends; the zero time for one that does not.
-	AuthenticateUntil(ctx context.Context, token string) (caller *session.Caller, until time.Time, err error)
+	// Authenticate returns the caller whose token it is, nil for an unknown or invalid one, and when the token ends, the
+	// zero time for one that does not: a stream ends with the token that it was opened with. An error says that this
+	// cannot be told at the moment; it is answered with 503.
+	Authenticate(ctx context.Context, token string) (caller *session.Caller, until time.Time, err error)
 }
 
 // identify returns the request of a known caller who is within its rate, and who asks for what may be asked for.
@@ -66,7 +59,7 @@ func (s *httpServer) authenticate(r *http.Request) (caller *session.Caller, unti
 	if strings.HasPrefix(token, "ravi_") {
 		return nil, until, refuseInvalid
 	}
-	switch caller, until, err := s.tokenOwner(r.Context(), token); {
+	switch caller, until, err := s.Callers.Authenticate(r.Context(), token); {
 	case err != nil:
 		return nil, until, refuseUnknown
 	case caller == nil:
@@ -74,15 +67,6 @@ func (s *httpServer) authenticate(r *http.Request) (caller *session.Caller, unti
 	default:
 		return caller, until, nil
 	}
-}
-
-// tokenOwner returns the caller of a token, and until when it is valid.
-func (s *httpServer) tokenOwner(ctx context.Context, token string) (*session.Caller, time.Time, error) {
-	if a, ok := s.Callers.(UntilAuthenticator); ok {
-		return a.AuthenticateUntil(ctx, token)
-	}
-	caller, err := s.Callers.Authenticate(ctx, token)
-	return caller, time.Time{}, err
 }
 
 // requestedIdentity returns the identity that the client's configuration asks for, in a header of each request.

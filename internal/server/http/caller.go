@@ -19,7 +19,6 @@ type callerState struct {
 	inflight map[*inflight]struct{}
 }
 
-// callerOf returns the state of a caller, which it has from its first request on.
 func (s *httpServer) callerOf(caller *session.Caller) *callerState {
 	if c, ok := s.callers.Load(caller.Name); ok {
 		return c.(*callerState)

@@ -2,7 +2,6 @@ package http
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -31,24 +30,13 @@ type questions struct {
 	open    sync.Map // id -> *openQuestion
 }
 
-func newQuestions() questions { return questions{process: rand.Text() + "."} }
-
-// add opens a question under a new id.
-func (q *questions) add(asked *openQuestion) (id string) {
-	id = q.process + strconv.FormatInt(q.last.Add(1), 10)
-	q.open.Store(id, asked)
-	return id
-}
-
-// own reports whether the question is, or was, one of this process.
-func (q *questions) own(id string) bool { return strings.HasPrefix(id, q.process) }
-
 // Elicit asks the client for input on the stream of its call, in protocols up to 2025-11-25, and waits for the answer as
 // long as ctx lives. When that ends first, the client is told that the question no longer stands.
 func (f *inflight) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp.ElicitationResult, error) {
 	questions := &f.server.questions
 	q := &openQuestion{caller: f.caller.name, session: f.call.Session, reply: make(chan jsonrpc.Reply, 1)}
-	id := questions.add(q)
+	id := questions.process + strconv.FormatInt(questions.last.Add(1), 10)
+	questions.open.Store(id, q)
 	defer questions.open.Delete(id)
 	if err := f.response.send(ctx, id, string(mcp.MethodElicitationCreate), params); err != nil {
 		return nil, err
@@ -58,7 +46,7 @@ func (f *inflight) Elicit(ctx context.Context, params mcp.ElicitationParams) (*m
 		return server.ElicitationResult(got)
 	case <-ctx.Done():
 	}
-	_ = f.response.notify(context.WithoutCancel(ctx), string(mcp.MethodNotificationCancelled), map[string]string{"requestId": id})
+	_ = f.response.send(context.WithoutCancel(ctx), "", string(mcp.MethodNotificationCancelled), map[string]string{"requestId": id})
 	return nil, context.Cause(ctx)
 }
 
@@ -80,7 +68,7 @@ func (s *httpServer) takeReply(w http.ResponseWriter, f *inflight) (taken bool, 
 			}
 		}
 	}
-	if s.questions.own(id) {
+	if strings.HasPrefix(id, s.questions.process) {
 		return true, refuseReply
 	}
 	return true, refuseReplyOfOther

@@ -33,8 +33,7 @@ type inflight struct {
 	counted bool // among the running calls
 	yields  int
 	over    bool
-	// id is that of the call of the session that the dispatcher has taken, and end what ends it; guarded by caller.mu.
-	id  json.RawMessage
+	// end ends a call of the session that the dispatcher has taken; guarded by caller.mu.
 	end context.CancelCauseFunc
 }
 
@@ -84,7 +83,6 @@ func (f *inflight) done() {
 	}
 }
 
-// count changes whether the request is among the running calls.
 func (f *inflight) count(change int) {
 	f.caller.mu.Lock()
 	f.caller.running += change
@@ -113,7 +111,7 @@ func (f *inflight) Yield() (resume func()) {
 
 // Notify sends a notification on the response to the request.
 func (f *inflight) Notify(ctx context.Context, method string, params any) error {
-	return f.response.notify(ctx, method, params)
+	return f.response.send(ctx, "", method, params)
 }
 
 // AwaitAcknowledgement returns when the response to a subscription has begun.
@@ -125,13 +123,6 @@ func (f *inflight) AwaitAcknowledgement(ctx context.Context) {
 	case <-f.response.begun:
 	case <-ctx.Done():
 	}
-}
-
-// cancellable lets the session cancel the call, which has this id.
-func (f *inflight) cancellable(id json.RawMessage, end context.CancelCauseFunc) {
-	f.caller.mu.Lock()
-	defer f.caller.mu.Unlock()
-	f.id, f.end = id, end
 }
 
 // cancelCall ends the call of this id, if it is one of the same session.
@@ -146,14 +137,8 @@ func (f *inflight) cancelCall(id json.RawMessage) {
 		if other.end == nil || other.call.Session != f.call.Session {
 			continue
 		}
-		if is, _ := jsonrpc.IDKey(other.id); is == key {
+		if is, _ := jsonrpc.IDKey(other.message.env.ID); is == key {
 			other.end(server.ErrCancelled)
 		}
 	}
-}
-
-// inflightFrom returns the HTTP request that ctx belongs to, or nil.
-func inflightFrom(ctx context.Context) *inflight {
-	f, _ := server.TransportFrom(ctx).(*inflight)
-	return f
 }

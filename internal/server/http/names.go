@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -27,7 +28,7 @@ func LocalNames(addr net.Addr, secure bool) (hosts, origins []string) {
 	} else if ip.IsLoopback() && ip.Is4() && ip.String() != "127.0.0.1" {
 		names = append(names, ip.String())
 	}
-	port := ":" + portOf(bound)
+	port := ":" + strconv.Itoa(int(bound.Port()))
 	for _, name := range names {
 		hosts, origins = append(hosts, name+port), append(origins, scheme+name+port)
 		if bound.Port() == standard {
@@ -35,11 +36,6 @@ func LocalNames(addr net.Addr, secure bool) (hosts, origins []string) {
 		}
 	}
 	return hosts, origins
-}
-
-func portOf(a netip.AddrPort) string {
-	_, port, _ := net.SplitHostPort(a.String())
-	return port
 }
 
 // PublicNames returns the values of Host and Origin of a public URL of the endpoint.

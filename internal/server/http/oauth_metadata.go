@@ -51,20 +51,15 @@ func (s *httpServer) serveMetadata(w http.ResponseWriter, r *http.Request) *refu
 	switch {
 	case endpoint == "":
 		endpoint = pathMCP
-	case endpoint == pathMCP, endpoint == pathSSE && !s.NoSSE:
-	default:
+	case endpoint != pathMCP && (endpoint != pathSSE || s.NoSSE):
 		return refusePath
 	}
 	if refused := allow(r, http.MethodGet, http.MethodHead); refused != nil {
 		return refused
 	}
-	body, err := json.Marshal(oauthMetadata{
+	body, _ := json.Marshal(oauthMetadata{ // strings always can be
 		Resource: origin + path + endpoint, Servers: []string{s.OAuth.Issuer}, Methods: []string{"header"}, Name: "ravi-mcp",
 	})
-	if err != nil {
-		s.Log.Error().Err(err).Msg("the resource metadata could not be written")
-		return nil
-	}
 	w.Header()["Content-Type"] = valueJSON
 	_, _ = w.Write(append(body, '\n'))
 	return nil

@@ -33,18 +33,12 @@ func (p *originPolicy) check(r *http.Request) *refusal {
 	if !p.hosts[strings.ToLower(r.Host)] {
 		return refuseHost
 	}
-	origins := r.Header["Origin"]
-	switch len(origins) {
-	case 0:
+	if origins := r.Header["Origin"]; len(origins) > 0 {
+		if len(origins) > 1 || !p.origins[strings.ToLower(origins[0])] {
+			return refuseOrigin
+		}
+	} else if from := r.Header.Get("Sec-Fetch-Site"); from != "" && from != "same-origin" && from != "none" {
 		// A browser says where a request comes from even where it sends no Origin, e.g. for an image.
-		if from := r.Header.Get("Sec-Fetch-Site"); from != "" && from != "same-origin" && from != "none" {
-			return refuseOrigin
-		}
-	case 1:
-		if !p.origins[strings.ToLower(origins[0])] {
-			return refuseOrigin
-		}
-	default:
 		return refuseOrigin
 	}
 	if r.URL.RawQuery != "" && holdsCredential(r.URL.RawQuery) {

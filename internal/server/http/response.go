@@ -159,7 +159,7 @@ func (res *response) last(message []byte) error {
 	return nil
 }
 
-// write writes to the client. The caller holds mu.
+// The caller holds mu.
 func (res *response) write(p []byte) (int, error) {
 	n, err := res.w.Write(p)
 	if err != nil && res.err == nil {
@@ -191,11 +191,6 @@ func (res *response) controller() *http.ResponseController {
 func succeeded(message []byte) bool {
 	var body struct{ Result json.RawMessage }
 	return json.Unmarshal(message, &body) == nil && len(body.Result) > 0
-}
-
-// notify sends a notification on the response.
-func (res *response) notify(ctx context.Context, method string, params any) error {
-	return res.send(ctx, "", method, params)
 }
 
 // send sends a notification on the response, or, with an id, a request to the client.
@@ -246,7 +241,8 @@ func (res *response) event(p []byte) error {
 // keepAlive sends a comment on the stream now and then, until ctx or end. gone is called when the client does not take it:
 // a connection whose other end has vanished shows in no other way.
 func (res *response) keepAlive(ctx context.Context, gone func(error)) (end func()) {
-	stopped, done := make(chan struct{}), make(chan struct{})
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		tick := time.NewTicker(keepAliveEvery)
@@ -260,15 +256,13 @@ func (res *response) keepAlive(ctx context.Context, gone func(error)) (end func(
 				}
 			case <-ctx.Done():
 				return
-			case <-stopped:
-				return
 			}
 		}
 	}()
-	return sync.OnceFunc(func() {
-		close(stopped)
+	return func() {
+		stop()
 		<-done
-	})
+	}
 }
 
 // comment sends a line that says nothing, if the response is a stream by now.
@@ -291,7 +285,6 @@ func (res *response) end() {
 	}
 }
 
-// began reports whether the client was sent anything.
 func (res *response) began() bool {
 	res.mu.Lock()
 	defer res.mu.Unlock()

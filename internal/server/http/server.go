@@ -5,11 +5,14 @@
 package http
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -147,7 +150,7 @@ type httpServer struct {
 // start returns the server at work, which it makes at the first call.
 func (h *Server) start() *httpServer {
 	h.once.Do(func() {
-		s := &httpServer{Server: h, origins: newOriginPolicy(h), largeBodies: semaphore.NewWeighted(maxLargeBodies), questions: newQuestions()}
+		s := &httpServer{Server: h, origins: newOriginPolicy(h), largeBodies: semaphore.NewWeighted(maxLargeBodies), questions: questions{process: rand.Text() + "."}}
 		s.base, s.stop = context.WithCancelCause(context.Background())
 		s.mcp = mcpserver.NewStreamableHTTPServer(h.MCP,
 			mcpserver.WithSessionIdManagerResolver(idResolver{}),
@@ -173,7 +176,7 @@ func (h *Server) Serve(ctx context.Context, l net.Listener, tls *tls.Config) err
 		ReadHeaderTimeout: cmp.Or(max(h.Limits.HeaderTime, 0), DefaultHeaderTime),
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(logHandler{h.Log}, slog.LevelDebug),
+		ErrorLog:          log.New(connectionLog{h.Log}, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return s.base },
 	}
 	failed := make(chan error, 1)
@@ -226,8 +229,8 @@ func (h *Server) Shutdown() { h.start().end() }
 
 // Close is Shutdown and cancels whatever still runs.
 func (h *Server) Close() {
-	h.start().end()
-	h.start().stop(server.ErrShuttingDown)
+	h.Shutdown()
+	h.started.stop(server.ErrShuttingDown)
 }
 
 // end begins the end: no further calls, no streams, no waits.
@@ -245,16 +248,8 @@ func (s *httpServer) end() {
 
 // quiet waits until no request is open, but not longer than limit.
 func (s *httpServer) quiet(limit time.Duration) {
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for s.open.Load() > 0 {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			return
-		}
+	for deadline := time.Now().Add(limit); s.open.Load() > 0 && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
@@ -279,16 +274,11 @@ var (
 	errCallerGone   = errors.New("server: the caller may not call any more")
 )
 
-// logHandler passes what net/http has to say on to the log, as debug lines: most of it is about clients that went away,
+// connectionLog passes what net/http has to say on to the log, as debug lines: most of it is about clients that went away,
 // or spoke no TLS.
-type logHandler struct{ log zerolog.Logger }
+type connectionLog struct{ log zerolog.Logger }
 
-func (h logHandler) Enabled(context.Context, slog.Level) bool {
-	return h.log.GetLevel() <= zerolog.DebugLevel
-}
-func (h logHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
-func (h logHandler) WithGroup(string) slog.Handler      { return h }
-func (h logHandler) Handle(_ context.Context, r slog.Record) error {
-	h.log.Debug().Str("net_http", r.Message).Msg("connection")
-	return nil
+func (c connectionLog) Write(line []byte) (int, error) {
+	c.log.Debug().Bytes("net_http", bytes.TrimSuffix(line, []byte("\n"))).Msg("connection")
+	return len(line), nil
 }

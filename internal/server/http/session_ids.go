@@ -6,6 +6,7 @@ import (
 
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"ravi-mcp/internal/server"
 	"ravi-mcp/session"
 )
 
@@ -25,7 +26,7 @@ type idResolver struct{}
 
 func (idResolver) ResolveSessionIdManager(r *http.Request) mcpserver.SessionIdManager {
 	if r != nil {
-		if f := inflightFrom(r.Context()); f != nil {
+		if f, ok := server.TransportFrom(r.Context()).(*inflight); ok {
 			return idManager(f.call.Session)
 		}
 	}

@@ -41,15 +41,11 @@ func (s *httpServer) note(ctx context.Context, caller, id string, env jsonrpc.En
 
 // ShowsForms reports whether the client said, to this replica or to another, that it shows forms.
 func (f *inflight) ShowsForms(ctx context.Context) bool {
-	return server.DeclaresForms(ctx) || f.notedForms(ctx)
-}
-
-func (f *inflight) notedForms(ctx context.Context) bool {
-	if f.call.Session == "" {
-		return false
+	if server.DeclaresForms(ctx) {
+		return true
 	}
 	notes, shared := f.server.Sessions.(SessionNotes)
-	if !shared {
+	if !shared || f.call.Session == "" {
 		return false
 	}
 	noted, err := notes.Noted(ctx, f.caller.name, f.call.Session, noteForms)

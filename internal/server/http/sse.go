@@ -38,15 +38,13 @@ func (s *httpServer) serveSSE(w http.ResponseWriter, r *http.Request, f *infligh
 	defer cancel(nil)
 	f.stream, f.cancel = true, cancel
 	defer f.done()
-	id, err := s.Sessions.Open(ctx, f.caller.name)
-	if err != nil {
-		return s.refuseSession(err)
-	}
-	defer func() { _ = s.Sessions.End(context.WithoutCancel(ctx), f.caller.name, id) }()
-	f.call.Session = id
-	f.register()
-	if err := s.Sessions.Enter(ctx, f.caller.name, id); err != nil {
-		return s.refuseSession(err)
+	defer func() {
+		if id := f.call.Session; id != "" {
+			_ = s.Sessions.End(context.WithoutCancel(ctx), f.caller.name, id)
+		}
+	}()
+	if refused := s.enter(ctx, r, f, true); refused != nil {
+		return refused
 	}
 	if s.ending.Load() {
 		cancel(server.ErrShuttingDown)

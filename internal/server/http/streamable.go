@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"runtime/debug"
-	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -31,7 +30,6 @@ func (m *message) opens() bool {
 	return !m.modern && m.is(mcp.MethodInitialize) && !m.env.IsNotification
 }
 
-// serveMCP serves the streamable HTTP transport.
 func (s *httpServer) serveMCP(w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
 	// From 2026-07-28 on there are no sessions, and nothing but POST.
 	modern := mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
@@ -83,7 +81,6 @@ func (s *httpServer) post(ctx context.Context, w http.ResponseWriter, r *http.Re
 	return s.dispatch(ctx, w, r, f).of(m.env.ID)
 }
 
-// read reads the message in the body of a request.
 func (s *httpServer) read(w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
 	body, refused := s.body(w, r, f)
 	if refused != nil {
@@ -179,7 +176,9 @@ func (s *httpServer) run(ctx context.Context, call server.DirectCall, f *infligh
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if !f.message.modern {
-		f.cancellable(f.message.env.ID, cancel)
+		f.caller.mu.Lock()
+		f.end = cancel
+		f.caller.mu.Unlock()
 	}
 	result := call.Run(running)
 	if ctx.Err() == nil && result != nil {
@@ -187,7 +186,6 @@ func (s *httpServer) run(ctx context.Context, call server.DirectCall, f *infligh
 	}
 }
 
-// handle gives the message to mcp-go.
 func (s *httpServer) handle(ctx context.Context, r *http.Request, body []byte, f *inflight) {
 	defer s.recovered(f)
 	s.mcp.Handle(f.response, &mcpserver.HTTPRequest{Method: r.Method, Header: r.Header, Body: body, Context: ctx})
@@ -251,7 +249,6 @@ func (s *httpServer) listen(ctx context.Context, w http.ResponseWriter, r *http.
 	return nil
 }
 
-// endSession ends a session for its client.
 func (s *httpServer) endSession(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
 	id := r.Header.Get(headerSession)
 	if len(r.Header[headerSession]) != 1 || id == "" {
@@ -274,22 +271,20 @@ func (s *httpServer) lacksCapability(env jsonrpc.Envelope) *refusal {
 	if json.Unmarshal(env.Call.Name, &tool) != nil || json.Unmarshal(env.Call.Capabilities, &declared) != nil || declared == nil {
 		return nil // mcp-go says what is wrong
 	}
-	missing := slices.DeleteFunc(slices.Clone(s.Requires[tool]), func(name string) bool { return declared[name] != nil })
+	missing := make(map[string]struct{})
+	for _, name := range s.Requires[tool] {
+		if declared[name] == nil {
+			missing[name] = struct{}{}
+		}
+	}
 	if len(missing) == 0 {
 		return nil
 	}
-	required := make(map[string]struct{}, len(missing))
-	for _, name := range missing {
-		required[name] = struct{}{}
-	}
-	body, err := json.Marshal(map[string]any{
+	body, _ := json.Marshal(map[string]any{ // strings and numbers always can be
 		"code":    mcp.MISSING_REQUIRED_CLIENT_CAPABILITY,
 		"message": "the client did not declare a capability that this tool needs",
-		"data":    map[string]any{"requiredCapabilities": required},
+		"data":    map[string]any{"requiredCapabilities": missing},
 	})
-	if err != nil {
-		return nil
-	}
 	return &refusal{status: http.StatusBadRequest, body: body, protocol: true}
 }
 

@@ -58,7 +58,6 @@ const httpExample = `  ravi-mcp http --sandbox
   ravi-mcp http --addr 0.0.0.0:8787 --callers callers.toml --behind-tls-proxy --public-url https://mcp.example.com
   claude mcp add --transport http ravi https://mcp.example.com/mcp --header "Authorization: Bearer $TOKEN"`
 
-// httpFlags are the flags of the http command.
 type httpFlags struct {
 	options
 	addr         string
@@ -168,7 +167,6 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 	return web.Serve(ctx, l, certificate)
 }
 
-// assemble is the endpoint for a listener.
 func (f *httpFlags) assemble(app *app, access access, shared *sharedStore, addr net.Addr, log zerolog.Logger) (*mcphttp.Server, sessionTable) {
 	sessions, onEnd := f.sessionTable(shared)
 	web := &mcphttp.Server{

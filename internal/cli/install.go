@@ -34,7 +34,6 @@ const installExample = `  ravi-mcp install --client claude-desktop
   ravi-mcp install --client claude-code --dry-run
   ravi-mcp install --client claude-desktop -- --identity research-agent --read-only`
 
-// install is an entry to be made.
 type install struct {
 	client, scope, name string
 	dryRun, replace     bool
@@ -91,7 +90,6 @@ func (i install) check() error {
 	return stdio.ValidateArgs(stdio.Flags().Args())
 }
 
-// path is the configuration file of the client.
 func (i install) path() (string, error) {
 	if i.client == "claude-code" {
 		return filepath.Abs(".mcp.json")

@@ -108,7 +108,6 @@ func (l login) unlockExisting(ctx context.Context) error {
 	return nil
 }
 
-// deviceLogin returns new credentials from a device login.
 func (l login) deviceLogin(ctx context.Context) (config.Credentials, error) {
 	client, err := l.client(config.Credentials{})
 	if err != nil {
@@ -171,7 +170,6 @@ func (l login) unlock(ctx context.Context, c config.Credentials) (vaultKeys, err
 	}
 }
 
-// configDir is where a login is kept.
 func configDir() (string, error) {
 	if dir := os.Getenv("RAVI_CONFIG_DIR"); dir != "" {
 		return dir, nil

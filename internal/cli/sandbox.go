@@ -111,7 +111,6 @@ func accountEnv(a *sandbox.Account) string {
 	return "RAVI_ACCESS_TOKEN=" + a.AccessToken
 }
 
-// parseEra reads the value of --era and --sandbox-era.
 func parseEra(v string) (sandbox.Era, error) {
 	switch v {
 	case "token":

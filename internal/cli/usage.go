@@ -26,7 +26,6 @@ var credentialName = regexp.MustCompile(`(?i)key|token|secret|password|credentia
 // storeName matches flags by which users try to pass the URL of the session store.
 var storeName = regexp.MustCompile(`(?i)store|redis`)
 
-// hint says what to do instead.
 func (e usageError) hint(cmd *cobra.Command) string {
 	var unknown *pflag.NotExistError
 	if errors.As(e.err, &unknown) && credentialName.MatchString(unknown.GetSpecifiedName()) {

@@ -111,10 +111,6 @@ type auditLine struct {
 
 // write appends a line in one piece. With durable it is on the disk afterwards.
 func (a *Audit) write(line auditLine, durable bool) error {
-	now := time.Now
-	if a.Now != nil {
-		now = a.Now
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -125,7 +121,10 @@ func (a *Audit) write(line auditLine, durable bool) error {
 			return err
 		}
 	}
-	line.Time = now().UTC()
+	line.Time = time.Now().UTC()
+	if a.Now != nil {
+		line.Time = a.Now().UTC()
+	}
 	text, err := json.Marshal(line)
 	if err != nil {
 		return err
@@ -151,7 +150,6 @@ type auditor struct {
 	log   zerolog.Logger
 }
 
-// line is what both lines of a call say.
 func (a auditor) line(r *request, event string) auditLine {
 	l := auditLine{
 		Event: event, RequestID: r.RequestID, Caller: r.Caller.Name, Tool: r.Tool,

@@ -15,11 +15,8 @@ import (
 
 // CompletePromptArgument is what mcp-go asks for the argument of a prompt.
 func (f *features) CompletePromptArgument(ctx context.Context, prompt string, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
-	var there bool
-	for _, p := range tools.Prompts(f.cfg.Deps) {
-		there = there || p.Name == prompt && f.has(ctx, p.Needs...)
-	}
-	if !there {
+	there := func(p tools.Prompt) bool { return p.Name == prompt && f.has(ctx, p.Needs...) }
+	if !slices.ContainsFunc(tools.Prompts(f.cfg.Deps), there) {
 		return nil, failed(ctx, tools.NoPrompt(), mcp.INVALID_PARAMS, "")
 	}
 	switch argument.Name {
@@ -33,8 +30,8 @@ func (f *features) CompletePromptArgument(ctx context.Context, prompt string, ar
 
 // CompleteResourceArgument is what mcp-go asks for a variable of a template.
 func (f *features) CompleteResourceArgument(ctx context.Context, uri string, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
-	templates := slices.DeleteFunc(tools.Resources(), func(r tools.Resource) bool { return !r.Template || r.URI != uri || !f.has(ctx, r.Tool) })
-	if len(templates) == 0 {
+	there := func(r tools.Resource) bool { return r.Template && r.URI == uri && f.has(ctx, r.Tool) }
+	if !slices.ContainsFunc(tools.Resources(), there) {
 		return nil, failed(ctx, tools.NoResource(), mcp.INVALID_PARAMS, "")
 	}
 	if argument.Name != "uuid" {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 
 	"github.com/mark3labs/mcp-go/mcp"
-	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/server/jsonrpc"
@@ -133,7 +132,6 @@ func (d *Dispatcher) failure(e *fault.Error, modern bool) []byte {
 	return body
 }
 
-// call sends a call through the middleware.
 func (t *toolHandler) call(ctx context.Context, arguments json.RawMessage, meta *mcp.Meta, round mcp.MultiRoundTripParams) (tool.Result, error) {
 	r := t.request
 	r.Arguments, r.Meta, r.Answers, r.State = arguments, meta, round.InputResponses, round.RequestState
@@ -156,5 +154,3 @@ func traceOf(raw []byte) *mcp.Meta {
 	}
 	return &meta
 }
-
-var _ mcpserver.ToolHandlerFunc = (*toolHandler)(nil).handle

@@ -34,36 +34,28 @@ func (f *features) hooks(h *mcpserver.Hooks) {
 		list.ResourceTemplates = filter(list.ResourceTemplates, func(r mcp.ResourceTemplate) bool { return f.allows(ctx, r.URITemplate.Raw()) })
 	})
 	h.AddOnError(func(ctx context.Context, _ any, method mcp.MCPMethod, message any, err error) {
-		var unreadable *mcpserver.UnparsableMessageError
-		malformed := errors.As(err, &unreadable)
-		switch method {
-		case mcp.MethodResourcesRead, mcp.MethodPromptsGet, mcp.MethodCompletionComplete:
-			switch {
-			case malformed:
-				overrideError(ctx, fault.New(fault.InvalidArgument, "The params of "+string(method)+" have not the shape that the protocol gives them.",
-					"Send what the protocol's schema of that method says."), mcp.INVALID_PARAMS, "")
-			case method == mcp.MethodResourcesRead:
-				var uri string
-				if asked, ok := message.(*mcp.ReadResourceRequest); ok {
-					uri = asked.Params.URI
-				}
-				overrideError(ctx, fault.From(tools.NoResource()), missingResource(ctx), uri)
-			case method == mcp.MethodPromptsGet:
-				overrideError(ctx, fault.From(tools.NoPrompt()), mcp.INVALID_PARAMS, "")
+		_, malformed := errors.AsType[*mcpserver.UnparsableMessageError](err)
+		resource, prompt := method == mcp.MethodResourcesRead, method == mcp.MethodPromptsGet
+		switch {
+		case malformed && (resource || prompt || method == mcp.MethodCompletionComplete):
+			overrideError(ctx, fault.New(fault.InvalidArgument, "The params of "+string(method)+" have not the shape that the protocol gives them.",
+				"Send what the protocol's schema of that method says."), mcp.INVALID_PARAMS, "")
+		case resource:
+			var uri string
+			if asked, ok := message.(*mcp.ReadResourceRequest); ok {
+				uri = asked.Params.URI
 			}
+			overrideError(ctx, fault.From(tools.NoResource()), missingResource(ctx), uri)
+		case prompt:
+			overrideError(ctx, fault.From(tools.NoPrompt()), mcp.INVALID_PARAMS, "")
 		}
 	})
 }
 
 // filter returns those of a list that pass, in a list of its own; it is never nil.
 func filter[T any](list []T, pass func(T) bool) []T {
-	out := make([]T, 0, len(list))
-	for _, v := range list {
-		if pass(v) {
-			out = append(out, v)
-		}
-	}
-	return out
+	copied := append(make([]T, 0, len(list)), list...)
+	return slices.DeleteFunc(copied, func(v T) bool { return !pass(v) })
 }
 
 // has reports whether all the tools exist for the caller of ctx.

@@ -123,9 +123,7 @@ func logEnd(log zerolog.Logger, r *request, took time.Duration, code string, err
 		return
 	}
 	if err != nil {
-		if cause := fault.From(err).Cause; cause != nil {
-			event = event.AnErr("cause", cause)
-		}
+		event = event.AnErr("cause", fault.From(err).Cause) // nil is left out
 	}
 	if r.HasSession() {
 		event = event.Str("session", r.sessionHash())
@@ -133,7 +131,6 @@ func logEnd(log zerolog.Logger, r *request, took time.Duration, code string, err
 	event.Str("request_id", r.RequestID).Str("caller", r.Caller.Name).Str("method", r.Method).Str("code", code).Dur("took_ms", took).Msg("call")
 }
 
-// sessionHash stands for the session where its id must not be seen.
 func (r *request) sessionHash() string {
 	sum := sha256.Sum256([]byte(r.Caller.Name + "\x00" + r.Session))
 	return hex.EncodeToString(sum[:8])

@@ -9,8 +9,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// ErrProgressOrder is returned by Report for a progress that is not above the one reported before it: the protocol
-// demands that it rises. Nothing is sent then.
+// ErrProgressOrder is returned by Report for a progress that does not rise, as the protocol demands. Nothing is sent then.
 var ErrProgressOrder = errors.New("server: progress must rise with every report")
 
 // ProgressReporter sends notifications/progress for one request; nil sends nothing. Safe for

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -31,12 +32,9 @@ func (d document) AboutIdentity() string {
 // allows reports whether the caller of ctx has a right to the resource of that
 // address, or template; an address of no resource here needs no right.
 func (f *features) allows(ctx context.Context, uri string) bool {
-	for _, r := range tools.Resources() {
-		if r.URI == uri {
-			return f.has(ctx, r.Tool)
-		}
-	}
-	return true
+	return !slices.ContainsFunc(tools.Resources(), func(r tools.Resource) bool {
+		return r.URI == uri && !f.has(ctx, r.Tool)
+	})
 }
 
 func (f *features) addResource(s *mcpserver.MCPServer, r tools.Resource, t tool.Tool) error {

@@ -134,13 +134,10 @@ func allowed(ctx context.Context, rights map[string]tool.Tool, published []mcp.T
 	if r.Toolsets == nil && !r.ReadOnly {
 		return published
 	}
-	kept := published[:0:0]
-	for _, p := range published {
-		if t, known := rights[p.Name]; known && r.AllowsTool(string(t.Toolset), t.Writes()) {
-			kept = append(kept, p)
-		}
-	}
-	return kept
+	return filter(published, func(p mcp.Tool) bool {
+		t, known := rights[p.Name]
+		return known && r.AllowsTool(string(t.Toolset), t.Writes())
+	})
 }
 
 // publish is the definition of a tool that clients see.

@@ -62,7 +62,6 @@ func (f *inflight) register() {
 	f.caller.mu.Unlock()
 }
 
-// done counts the request out.
 func (f *inflight) done() {
 	f.mu.Lock()
 	f.over = true
@@ -109,7 +108,6 @@ func (f *inflight) Yield() (resume func()) {
 	})
 }
 
-// Notify sends a notification on the response to the request.
 func (f *inflight) Notify(ctx context.Context, method string, params any) error {
 	return f.response.send(ctx, "", method, params)
 }

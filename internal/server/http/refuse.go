@@ -46,7 +46,6 @@ func (refused *refusal) of(id json.RawMessage) *refusal {
 	return &copied
 }
 
-// closing returns the same refusal, after which the connection ends.
 func (refused *refusal) closing() *refusal {
 	copied := *refused
 	copied.closes = true
@@ -130,7 +129,6 @@ func (s *httpServer) refuseSession(err error) *refusal {
 	return refuseSessionLookup
 }
 
-// refuse answers a request with a refusal.
 func (s *httpServer) refuse(w http.ResponseWriter, r *http.Request, refused *refusal) {
 	h := w.Header()
 	if !refused.protocol {

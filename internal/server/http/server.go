@@ -218,7 +218,6 @@ type Stats struct {
 	Open, Running int
 }
 
-// Stats returns the numbers of this moment.
 func (h *Server) Stats() Stats {
 	s := h.start()
 	return Stats{Open: int(s.open.Load()), Running: int(s.running.Load())}

@@ -88,7 +88,6 @@ func (c *Conn) Close(ctx context.Context) error {
 	return c.finish(ctx)
 }
 
-// finish flushes the output and forgets the connection.
 func (c *Conn) finish(ctx context.Context) error {
 	defer c.end(nil)
 	defer c.server.UnregisterSession(context.WithoutCancel(ctx), c.session.id)
@@ -158,7 +157,6 @@ func (c *Conn) admit(call *call) (code int, refusal string) {
 	return 0, ""
 }
 
-// done counts a request out.
 func (c *Conn) done(call *call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -73,6 +73,7 @@ func (s *httpServer) stream(ctx context.Context, w http.ResponseWriter, f *infli
 	out.endpoint(pathMessage + "?sessionId=" + url.QueryEscape(f.call.Session))
 	end := out.response.keepAlive(ctx, c.Fail)
 	defer end()
+	defer out.close()
 
 	select {
 	case <-ctx.Done():
@@ -141,6 +142,13 @@ func (e *eventWriter) Write(p []byte) (int, error) {
 // SetWriteDeadline ends a Write that is under way.
 func (e *eventWriter) SetWriteDeadline(t time.Time) error {
 	return http.NewResponseController(e.response.w).SetWriteDeadline(t)
+}
+
+// close waits for a Write that is under way, and refuses others: nothing may use the response after its handler.
+func (e *eventWriter) close() {
+	e.response.mu.Lock()
+	defer e.response.mu.Unlock()
+	e.response.err = server.ErrAnswered
 }
 
 // endpoint begins the stream by telling the client where to post.

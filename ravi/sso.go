@@ -15,16 +15,6 @@ type SSOToken struct {
 	ExpiresAt time.Time     `json:"expires_at"`
 }
 
-// UnmarshalJSON reads a token leniently.
-func (t *SSOToken) UnmarshalJSON(data []byte) error {
-	type plain SSOToken
-	return decodeObject(data, &struct {
-		*plain
-		Token     *looseSecret `json:"token"`
-		ExpiresAt *looseTime   `json:"expires_at"`
-	}{(*plain)(t), (*looseSecret)(&t.Token), (*looseTime)(&t.ExpiresAt)})
-}
-
 // SSOToken returns a new single-sign-on token (era 3 and later). It needs the
 // identity's own key, which is minted if there is none.
 //
@@ -71,4 +61,14 @@ func (c *Client) VerifySSO(ctx context.Context, token secret.Secret) (*SSOIdenti
 		op: "verify SSO token", method: http.MethodPost, route: "/api/sso/verify/",
 		body: secretField("token", token), who: asAnonymous, repeat: true,
 	})
+}
+
+// UnmarshalJSON reads a token leniently.
+func (t *SSOToken) UnmarshalJSON(data []byte) error {
+	type plain SSOToken
+	return decodeObject(data, &struct {
+		*plain
+		Token     *looseSecret `json:"token"`
+		ExpiresAt *looseTime   `json:"expires_at"`
+	}{(*plain)(t), (*looseSecret)(&t.Token), (*looseTime)(&t.ExpiresAt)})
 }

@@ -10,6 +10,9 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
+// savesContact tells a person what is to be decided.
+const savesContact = "Saves a contact, so that messages need no approval any more"
+
 type saveContactParams struct {
 	tool.IdentityArgument
 	ID       string `json:"id,omitempty" jsonschema:"maxLength=64" jsonschema_description:"The contact to change, from find_contact. Without it, the one with the address or number is changed, or a new one is made."`
@@ -17,19 +20,6 @@ type saveContactParams struct {
 	Phone    string `json:"phone,omitempty" jsonschema:"maxLength=20" jsonschema_description:"Its number in E.164 form, as in +14155550123."`
 	Name     string `json:"name,omitempty" jsonschema:"maxLength=255" jsonschema_description:"Its name."`
 	Nickname string `json:"nickname,omitempty" jsonschema:"maxLength=255" jsonschema_description:"What else it is called."`
-}
-
-type saveContactResult struct {
-	tool.ActedFor
-	Created bool    `json:"created"`
-	Contact contact `json:"contact"`
-}
-
-func (r saveContactResult) Summary() string {
-	if r.Created {
-		return fmt.Sprintf("Created the contact %s of %s.", r.Contact.ID, r.Identity.Name)
-	}
-	return fmt.Sprintf("Changed the contact %s of %s.", r.Contact.ID, r.Identity.Name)
 }
 
 func (p saveContactParams) check() (ravi.ContactFields, error) {
@@ -55,6 +45,19 @@ func (p saveContactParams) check() (ravi.ContactFields, error) {
 	return fields, nil
 }
 
+type saveContactResult struct {
+	tool.ActedFor
+	Created bool    `json:"created"`
+	Contact contact `json:"contact"`
+}
+
+func (r saveContactResult) Summary() string {
+	if r.Created {
+		return fmt.Sprintf("Created the contact %s of %s.", r.Contact.ID, r.Identity.Name)
+	}
+	return fmt.Sprintf("Changed the contact %s of %s.", r.Contact.ID, r.Identity.Name)
+}
+
 // decideSaveContact asks for a decision about a new recipient: otherwise a model
 // could approve its own messages by saving a contact.
 func (h *handlers) decideSaveContact(ctx context.Context, call tool.Call, p saveContactParams) (*tool.Decision, error) {
@@ -62,15 +65,14 @@ func (h *handlers) decideSaveContact(ctx context.Context, call tool.Call, p save
 	if err != nil {
 		return nil, err
 	}
-	const does = "Saves a contact, so that messages need no approval any more"
 	if fields.Email != nil {
-		decision, err := h.decideSend(ctx, call, p.Identity, does, outgoing{addresses: []string{*fields.Email}})
+		decision, err := h.decideSend(ctx, call, p.Identity, savesContact, outgoing{addresses: []string{*fields.Email}})
 		if err != nil || fields.Phone == nil || decision != nil {
 			return withNumber(decision, fields.Phone), err
 		}
 	}
 	if fields.Phone != nil {
-		return h.decideSend(ctx, call, p.Identity, does, outgoing{number: *fields.Phone})
+		return h.decideSend(ctx, call, p.Identity, savesContact, outgoing{number: *fields.Phone})
 	}
 	return nil, nil
 }

@@ -10,6 +10,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/secret"
+	"ravi-mcp/session"
 	"ravi-mcp/tools/tool"
 )
 
@@ -93,31 +94,39 @@ func (p updateCredentialParams) password() (secret.Secret, error) {
 	return choosePassword("new_password", given, p.GenerateLength, p.characterRules)
 }
 
-func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p updateCredentialParams) (none updateCredentialResult, err error) {
+func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p updateCredentialParams) (r updateCredentialResult, err error) {
 	update, changed, err := p.update()
 	if err := cmp.Or(p.check(), err); err != nil {
-		return none, err
+		return r, err
 	}
-	resolved, scope, unlock, err := h.LockedScope(ctx, call, p.Identity, "credentials")
-	if err != nil {
-		return none, err
-	}
-	defer unlock()
-	entry, err := p.one(ctx, scope)
-	if err != nil {
-		return none, err
-	}
-	r := updateCredentialResult{ActedFor: tool.Acted(resolved), Changed: changed, Generated: p.GeneratePassword}
-	if r.TOTPMoved, err = h.rename(ctx, resolved.Identity.UUID, scope, entry, update); err != nil {
-		return none, err
-	}
-	if r.Credential, err = changeCredential(ctx, scope, entry, update); err != nil {
-		return none, err
-	}
-	if r.Generated && p.Show {
+	err = h.changeOne(ctx, call, p.Identity, p.credentialChoice, func(resolved session.Resolved, scope *ravi.Scope, entry ravi.PasswordEntry) (err error) {
+		r = updateCredentialResult{ActedFor: tool.Acted(resolved), Changed: changed, Generated: p.GeneratePassword}
+		if r.TOTPMoved, err = h.rename(ctx, resolved.Identity.UUID, scope, entry, update); err != nil {
+			return err
+		}
+		r.Credential, err = changeCredential(ctx, scope, entry, update)
+		return err
+	})
+	if err == nil && r.Generated && p.Show {
 		r.Password = update.Password.Reveal()
 	}
-	return r, nil
+	return r, err
+}
+
+// changeOne calls change with the one credential that is meant. Until it returns, no other call changes credentials of
+// the identity.
+func (h *handlers) changeOne(ctx context.Context, call tool.Call, identity string, choice credentialChoice,
+	change func(session.Resolved, *ravi.Scope, ravi.PasswordEntry) error) error {
+	resolved, scope, unlock, err := h.LockedScope(ctx, call, identity, "credentials")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	entry, err := choice.one(ctx, scope)
+	if err != nil {
+		return err
+	}
+	return change(resolved, scope, entry)
 }
 
 // rename makes way for a new domain or username: it refuses one that another
@@ -178,31 +187,22 @@ func (r deleteCredentialResult) Summary() string {
 	return fmt.Sprintf("Deleted the credential for %s (id %s).", r.Deleted.Domain, r.Deleted.ID)
 }
 
-func (h *handlers) deleteCredential(ctx context.Context, call tool.Call, p deleteCredentialParams) (none deleteCredentialResult, err error) {
+func (h *handlers) deleteCredential(ctx context.Context, call tool.Call, p deleteCredentialParams) (r deleteCredentialResult, err error) {
 	if err := p.check(); err != nil {
-		return none, err
+		return r, err
 	}
-	resolved, scope, unlock, err := h.LockedScope(ctx, call, p.Identity, "credentials")
-	if err != nil {
-		return none, err
-	}
-	defer unlock()
-	entry, err := p.one(ctx, scope)
-	if err != nil {
-		return none, err
-	}
-	r := deleteCredentialResult{ActedFor: tool.Acted(resolved), Deleted: refOfCredential(entry)}
-	if p.WithTOTP {
-		of, known := accountOf(entry)
-		if !known {
-			return none, ravi.ErrLocked
+	err = h.changeOne(ctx, call, p.Identity, p.credentialChoice, func(resolved session.Resolved, scope *ravi.Scope, entry ravi.PasswordEntry) (err error) {
+		r = deleteCredentialResult{ActedFor: tool.Acted(resolved), Deleted: refOfCredential(entry)}
+		if p.WithTOTP {
+			of, known := accountOf(entry)
+			if !known {
+				return ravi.ErrLocked
+			}
+			if r.TOTPDeleted, err = h.deleteTOTP(ctx, resolved.Identity.UUID, scope, of); err != nil {
+				return err
+			}
 		}
-		if r.TOTPDeleted, err = h.deleteTOTP(ctx, resolved.Identity.UUID, scope, of); err != nil {
-			return none, err
-		}
-	}
-	if err := scope.DeletePassword(ctx, entry.UUID); err != nil {
-		return none, err
-	}
-	return r, nil
+		return scope.DeletePassword(ctx, entry.UUID)
+	})
+	return r, err
 }

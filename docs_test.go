@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/internal/fault"
 )
 
 // pages are the Markdown files of the repository, by path from its root, with what can be cited in each: the anchors
@@ -30,14 +33,9 @@ var (
 	row      = regexp.MustCompile(`(?m)^\| ([A-Z]\d+) \|`)
 	heading  = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
 	fenced   = regexp.MustCompile("(?ms)^```.*?^```$")
-	inline   = regexp.MustCompile("`((?:\\.ci|\\.github|docs|examples|internal|packaging|ravi|sandbox|schemas|session|testdata)(?:/[\\w.-]+)+)/?`")
+	bareTrap = regexp.MustCompile(`\b[Tt]raps? \d`)
+	inline   = regexp.MustCompile("`((?:\\.ci|\\.github|docs|examples|internal|packaging|ravi|sandbox|schemas|session|testdata|tools)(?:/[\\w.-]+)+)/?`")
 )
-
-// notHere are pages that the project knew once under that name; nothing but a citation of them is written like this.
-var notHere = map[string]*regexp.Regexp{
-	"a design document that is not in the repository (ARCHITECTURE.md and docs/decisions.md are)": regexp.MustCompile(`\bDESIGN\b`),
-	"a trap without its page (docs/mcp-go.md#trap-N)":                                             regexp.MustCompile(`\b[Tt]raps? \d`),
-}
 
 // anchors returns what can be cited in a page.
 func anchors(page string) map[string]bool {
@@ -90,10 +88,8 @@ func (p pages) dangling(dir, text string) []string {
 			check("SECURITY.md", line, "SECURITY.md "+line)
 		}
 	}
-	for what, pattern := range notHere {
-		if m := pattern.FindString(text); m != "" && !strings.Contains(text, "mcp-go.md#trap-") {
-			wrong = append(wrong, m+": cites "+what)
-		}
+	if m := bareTrap.FindString(text); m != "" && !strings.Contains(text, "mcp-go.md#trap-") {
+		wrong = append(wrong, m+": cites a trap without its page (docs/mcp-go.md#trap-N)")
 	}
 	return wrong
 }
@@ -103,6 +99,9 @@ func (p pages) dangling(dir, text string) []string {
 func (p pages) links(file, text string) []string {
 	var wrong []string
 	for _, m := range inline.FindAllStringSubmatch(text, -1) {
+		if m[1] == "tools/call" || m[1] == "tools/list" { // methods of MCP
+			continue
+		}
 		if _, err := os.Stat(filepath.FromSlash(m[1])); err != nil {
 			wrong = append(wrong, m[0]+": there is no such file")
 		}
@@ -201,14 +200,14 @@ func TestCitationChecker(t *testing.T) {
 		"SECURITY.md H1 to H2":            "",
 		"SECURITY H3":                     "SECURITY.md H3: the page has no such heading",
 		"a trap 3 without a page":         "trap 3: cites a trap without its page (docs/mcp-go.md#trap-N)",
-		"as DESIGN section 2 has it":      "DESIGN: cites a design document that is not in the repository (ARCHITECTURE.md and docs/decisions.md are)",
 		"neither a page nor a trap there": "",
 	} {
 		assert.Equal(t, want, strings.Join(all.dangling(".", text), "; "), text)
 	}
 	assert.Empty(t, all.dangling("docs", "see api.md#api"))
 	assert.Equal(t, []string{"](#api): the page has no such heading"}, all.links("SECURITY.md", "[x](#api) [y](docs/api.md#api)"))
-	assert.Equal(t, []string{"`internal/nowhere`: there is no such file"}, all.links("SECURITY.md", "`internal/nowhere` `docs/` `tools/list`"))
+	assert.Equal(t, []string{"`internal/nowhere`: there is no such file", "`tools/nowhere`: there is no such file"},
+		all.links("SECURITY.md", "`internal/nowhere` `docs/` `tools/list` `tools/nowhere` `tools/tool/`"))
 	assert.Equal(t, []string{"](nowhere.txt): there is no such file"}, all.links("SECURITY.md", "[x](nowhere.txt)"))
 }
 
@@ -238,6 +237,29 @@ func TestTestsInPagesExist(t *testing.T) {
 	})
 }
 
+func TestReadmeListsEveryToolAndCode(t *testing.T) {
+	text, err := os.ReadFile("testdata/toolsets.json")
+	require.NoError(t, err)
+	var toolsets map[string][]string
+	require.NoError(t, json.Unmarshal(text, &toolsets))
+	var names []string
+	for _, tools := range toolsets {
+		names = append(names, tools...)
+	}
+	require.NotEmpty(t, names)
+	var codes []string
+	for _, code := range fault.Codes() {
+		codes = append(codes, string(code))
+	}
+	for file, names := range map[string][]string{"README.md": append(names, codes...), "ARCHITECTURE.md": codes} {
+		page, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, name := range names {
+			assert.True(t, strings.Contains(string(page), "`"+name+"`"), "%s does not list %s", file, name)
+		}
+	}
+}
+
 // Packages that only tests import need no line of their own.
 func TestArchitectureListsEveryPackage(t *testing.T) {
 	page, err := os.ReadFile("ARCHITECTURE.md")
@@ -247,6 +269,19 @@ func TestArchitectureListsEveryPackage(t *testing.T) {
 			assert.True(t, strings.Contains(string(page), "`"+s.pkg+"`"), "%s is missing in the table of ARCHITECTURE.md", s.pkg)
 		}
 	}
+}
+
+func TestArchitectureListsPackagesFromTheTopDown(t *testing.T) {
+	page, err := os.ReadFile("ARCHITECTURE.md")
+	require.NoError(t, err)
+	last := -1
+	for _, m := range regexp.MustCompile("(?m)^\\| `([\\w/]+)`(?:,| \\|)").FindAllStringSubmatch(string(page), -1) {
+		if level := slices.Index(layers, m[1]); level >= 0 {
+			assert.Greater(t, level, last, "%s stands too low in the table", m[1])
+			last = level
+		}
+	}
+	assert.NotEqual(t, -1, last)
 }
 
 var qualified = regexp.MustCompile("`([a-z]\\w*)\\.([A-Z]\\w*)(?:\\.([A-Z]\\w*))?`")

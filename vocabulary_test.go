@@ -17,50 +17,47 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// retired are words that this code does not use, each with what to write instead. They are looked for in comments, and
+// avoided are words that this code does not use, each with what to write instead. They are looked for in comments, and
 // as words of names. What clients see is not affected: strings are not looked at.
-var retired = map[string]string{
+var avoided = map[string]string{
 	"nobody": "no caller, no client, nothing", "somebody": "a caller, a client, another user", "anybody": "any caller, any user",
 	"everybody": "every caller, all clients", "whoever": "the caller that, anyone who",
 	"stranger": "third party, unknown sender, unknown caller", "strangers": "third parties, unknown senders",
-	"flight": "inflight request", "gatekeeper": "guard", "shelf": "cache", "heed": "supports", "heeds": "supports",
-	"house": "layers", "namesakes": "files with a field of that name",
+	"flight": "inflight request", "gatekeeper": "guard", "heed": "supports", "heeds": "supports",
 	"of ours": "of this server, of this package, own", "no good": "invalid", "one's own": "own",
-	"the long way": "through mcp-go", "the short way": "the direct dispatch",
 }
 
 // longestTestName is the length of the longest name of a test, after "Test".
 const longestTestName = 45
 
-// retiredNames are words that only names may not have: they mean something in a sentence.
-var retiredNames = map[string]string{
+// avoidedNames are words that only names may not have: they mean something in a sentence.
+var avoidedNames = map[string]string{
 	"park": "yield", "parks": "yields", "parked": "yielded",
-	"wish": "requested", "news": "pending", "told": "reported", "guests": "restricted imports",
-	"walls": "allowed imports", "rooms": "packages",
+	"wish": "requested", "news": "pending", "told": "reported",
 }
 
-// retiredWord finds a retired word, but not in "requests in flight".
-var retiredWord = regexp.MustCompile(`\b(?:in[ -]flight|` + strings.Join(slices.Sorted(maps.Keys(retired)), "|") + `)\b`)
+// avoidedWord finds an avoided word, but not in "requests in flight".
+var avoidedWord = regexp.MustCompile(`\b(?:in[ -]flight|` + strings.Join(slices.Sorted(maps.Keys(avoided)), "|") + `)\b`)
 
-// retiredIn returns the retired words in a comment, each with its replacement.
-func retiredIn(comment string) []string {
+// avoidedIn returns the avoided words in a comment, each with its replacement.
+func avoidedIn(comment string) []string {
 	var found []string
-	for _, word := range retiredWord.FindAllString(strings.Join(strings.Fields(strings.ToLower(comment)), " "), -1) {
-		if instead, ok := retired[word]; ok {
+	for _, word := range avoidedWord.FindAllString(strings.Join(strings.Fields(strings.ToLower(comment)), " "), -1) {
+		if instead, ok := avoided[word]; ok {
 			found = append(found, word+": write "+instead)
 		}
 	}
 	return found
 }
 
-// retiredInName returns the retired words that a name is made of.
-func retiredInName(name string) []string {
+// avoidedInName returns the avoided words that a name is made of.
+func avoidedInName(name string) []string {
 	var found []string
 	words := wordsOf(name)
 	for i, word := range words {
-		instead, ok := retired[word]
+		instead, ok := avoided[word]
 		if !ok {
-			instead, ok = retiredNames[word]
+			instead, ok = avoidedNames[word]
 		}
 		if ok && !(word == "flight" && i > 0 && words[i-1] == "in") {
 			found = append(found, name+": write "+instead)
@@ -106,7 +103,7 @@ func declaredBy(n ast.Node) []*ast.Ident {
 	return nil
 }
 
-func TestRetiredWords(t *testing.T) {
+func TestAvoidedWords(t *testing.T) {
 	files := token.NewFileSet()
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -123,7 +120,7 @@ func TestRetiredWords(t *testing.T) {
 			return err
 		}
 		for _, comment := range tree.Comments {
-			for _, found := range retiredIn(comment.Text()) {
+			for _, found := range avoidedIn(comment.Text()) {
 				assert.Fail(t, found, files.Position(comment.Pos()))
 			}
 		}
@@ -132,7 +129,7 @@ func TestRetiredWords(t *testing.T) {
 				if test, ok := strings.CutPrefix(name.Name, "Test"); ok {
 					assert.LessOrEqual(t, len(test), longestTestName, "%s: the name of a test says what holds, in few words", files.Position(name.Pos()))
 				}
-				for _, found := range retiredInName(name.Name) {
+				for _, found := range avoidedInName(name.Name) {
 					assert.Fail(t, found, files.Position(name.Pos()))
 				}
 			}
@@ -143,18 +140,18 @@ func TestRetiredWords(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestRetiredWordChecker(t *testing.T) {
+func TestAvoidedWordChecker(t *testing.T) {
 	for comment, found := range map[string]bool{
-		"what Somebody\nelse did": true, "a warehouse": false, "a house.": true, "requests in flight": false, "a flight of requests": true,
+		"what Somebody\nelse did": true, "an unheeded rule": false, "a gatekeeper.": true, "requests in flight": false, "a flight of requests": true,
 		"a server of\nours": true, "of course": false, "singleflight": false,
 	} {
-		assert.Equal(t, found, len(retiredIn(comment)) > 0, comment)
+		assert.Equal(t, found, len(avoidedIn(comment)) > 0, comment)
 	}
 	for name, found := range map[string]bool{
-		"flightKey": true, "errNameInFlight": false, "singleflight": false, "TestNobodyElse": true, "aHouse": true, "parkCall": true,
+		"flightKey": true, "errNameInFlight": false, "singleflight": false, "TestNobodyElse": true, "aGatekeeper": true, "parkCall": true,
 		"sparkline": false, "HTTPNews": true,
 	} {
-		assert.Equal(t, found, len(retiredInName(name)) > 0, name)
+		assert.Equal(t, found, len(avoidedInName(name)) > 0, name)
 	}
 	assert.Equal(t, []string{"serve", "http", "request", "2"}, wordsOf("serveHTTPRequest_2"))
 }

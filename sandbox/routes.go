@@ -5,7 +5,7 @@ import "slices"
 // routeTable lists every endpoint (docs/ravi-api.md#endpoints).
 func (s *Server) routeTable() []route {
 	table := []route{
-		// 2.1 authentication
+		// authentication
 		{method: "GET", template: "/device", handle: (*call).devicePage},
 		{method: "POST", template: "/api/auth/device/", handle: (*call).startDevice},
 		{method: "POST", template: "/api/auth/device/token/", handle: (*call).deviceToken},
@@ -19,18 +19,18 @@ func (s *Server) routeTable() []route {
 		{method: "POST", template: "/api/auth/keys/management/", era: EraKeys, access: accessAccount, handle: (*call).createManagementKey},
 		{method: "GET", template: "/api/encryption/", era: EraTokens, access: accessAny, handle: (*call).getEncryption},
 		{method: "PATCH", template: "/api/encryption/", era: EraTokens, access: accessAny, handle: (*call).registerKeys},
-		// 2.2 identities
+		// identities
 		{method: "GET", template: "/api/identities/", access: accessAccount, handle: (*call).listIdentities},
 		{method: "POST", template: "/api/identities/", access: accessAccount, handle: (*call).createIdentity},
 		{method: "PUT", template: "/api/identities/{uuid}/", access: accessAccount, handle: (*call).updateIdentity},
 		{method: "PATCH", template: "/api/identities/{uuid}/", era: EraKeys, access: accessAccount, handle: (*call).updateIdentity},
 		{method: "POST", template: "/api/identities/{uuid}/provision-phone/", access: accessAccount, handle: (*call).provisionPhone},
 		{method: "GET", template: "/api/domains/", access: accessAccount, handle: (*call).listDomains},
-		// 2.3 resources of the identity
+		// resources of the identity
 		{method: "GET", template: "/api/email/", access: accessList, handle: (*call).listEmails},
 		{method: "GET", template: "/api/phone/", access: accessList, handle: (*call).listPhones},
 		{method: "GET", template: "/api/master/", access: accessAny, handle: (*call).getOwner},
-		// 2.4 email
+		// email
 		{method: "GET", template: "/api/email-inbox/", access: accessIdentity, handle: (*call).listThreads},
 		{method: "GET", template: "/api/email-inbox/{thread_id}/", access: accessIdentity, handle: (*call).getThread},
 		{method: "GET", template: "/api/email-messages/", access: accessIdentity, handle: (*call).listEmailMessages},
@@ -42,16 +42,16 @@ func (s *Server) routeTable() []route {
 		{method: "POST", template: "/api/email-attachments/presign/", access: accessList, handle: (*call).presign},
 		{method: "PUT", template: uploadPath, handle: (*call).upload},
 		{method: "GET", template: downloadPath, handle: (*call).download},
-		// 2.5 SMS
+		// SMS
 		{method: "GET", template: "/api/sms-inbox/", access: accessIdentity, handle: (*call).listConversations},
 		{method: "GET", template: "/api/sms-inbox/{conversation_id}/", access: accessIdentity, handle: (*call).getConversation},
 		{method: "GET", template: "/api/messages/", access: accessIdentity, handle: (*call).listSMS},
 		{method: "POST", template: "/api/messages/send/", era: EraKeys, access: accessIdentity, handle: (*call).sendSMS},
 		{method: "GET", template: "/api/messages/{id}/", access: accessIdentity, handle: (*call).getSMS},
-		// 2.6 passwords
+		// passwords
 		{method: "GET", template: "/api/passwords/", access: accessIdentity, handle: (*call).listPasswords},
 		{method: "GET", template: "/api/passwords/generate-password/", access: accessAny, handle: (*call).generate},
-		// 2.9 contacts, SSO, events
+		// contacts, SSO, events
 		{method: "GET", template: "/api/contacts/", access: accessIdentity, handle: (*call).listContacts},
 		{method: "GET", template: "/api/contacts/find/", access: accessIdentity, handle: (*call).findContact},
 		{method: "GET", template: "/api/contacts/search/", access: accessIdentity, handle: (*call).searchContacts},

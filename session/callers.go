@@ -16,8 +16,8 @@ import (
 // RemoteCaller is the name of the one caller of a server with a single token.
 const RemoteCaller = "remote"
 
-// MinTokenLength is the length in bytes of the shortest token that is taken as one. A token that NewToken makes is longer;
-// the limit is for those that were made up by hand.
+// MinTokenLength is the length in bytes of the shortest token that is taken as one. `ravi-mcp token new`
+// makes longer ones; the limit is for tokens chosen by hand.
 const MinTokenLength = 32
 
 // TokenHash is all that this server keeps of a caller's token.

@@ -1,7 +1,7 @@
 package fault
 
-// Code names one kind of failure. The set is closed: clients, tests and the
-// README list exactly these (ARCHITECTURE.md#errors-and-decisions).
+// Code names one kind of failure. The set is closed: README.md and
+// ARCHITECTURE.md list exactly these (ARCHITECTURE.md#errors-and-decisions).
 type Code string
 
 // The codes.

@@ -1,5 +1,6 @@
-// Package token makes opaque strings that this server gives to clients and gets
-// back: inbox cursors, confirmations, request state. A token is sealed with
+// Package token makes opaque strings that this server gives away and gets back:
+// inbox cursors, approvals, cleanup plans, and the leases that replicas keep in
+// Redis. A token is sealed with
 // XChaCha20-Poly1305, so only a server with the key can read or change it, and it
 // is bound to the caller it was made for, to one identity, to one purpose and
 // to an expiry.

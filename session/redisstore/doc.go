@@ -11,19 +11,20 @@
 //
 // What is kept (prefix left out; h is a hash over a caller and a session id):
 //
-//	session:h       opened, used, note:WORD          until it would end by itself
-//	sessions        h by the time it would end       of all sessions
-//	sessions:CALLER h by the time it would end       of one caller (hashed)
-//	state:h         identity, c:UUID = sealed cursor as long as session:h
-//	order:h         UUID by age of its cursor        as long as session:h
-//	about:UUID      h that have state about it       25 h after the last
-//	made:UUID       callers (hashed) that made it     30 days
-//	lease:ID        a lease: sealed data, uuid, ttl  30 days after it is due
-//	leases:CRED     leases of a credential (hashed)  by the time when they are due
-//	leasename:C:N   leases of a name (hashed)        as long as those
-//	leaseof:UUID    the lease of an identity         as long as lease:ID
-//	once:HASH       a mark of UseOnce                as long as asked for
-//	lock:HASH       a lock                           as long as asked for
+//	key             | content                                         | time to live
+//	session:h       | opened, used, note:WORD                         | until it would end by itself
+//	sessions        | all h, by the time they would end               | Absolute, from the last request on
+//	sessions:CALLER | the h of one caller (hashed), in the same order | Absolute, from its last request on
+//	state:h         | identity, c:UUID = sealed cursor                | as session:h, or 25 h without one
+//	order:h         | UUID by age of its cursor                       | as state:h
+//	about:UUID      | h that have state about it                      | 25 h after the last
+//	made:UUID       | callers (hashed) that made it                   | 30 days
+//	lease:ID        | a lease: sealed data, uuid, ttl                 | 30 days after it is due
+//	leases:CRED     | leases of a credential (hashed), by due time    | as the last of them
+//	leasename:C:N   | leases of a name (hashed)                       | as the last of them
+//	leaseof:UUID    | the lease of an identity                        | as its lease
+//	once:HASH       | a mark of UseOnce                               | as asked for
+//	lock:HASH       | a lock                                          | as asked for
 //
 // What a lease says is sealed to its ID with the key that the replicas share, and
 // a replica deletes only what it reads there: a third party that can write to this Redis can

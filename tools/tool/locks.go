@@ -44,7 +44,7 @@ type keyedLock struct {
 	users int
 }
 
-// Lock takes the lock of key and returns the function that gives it back. It
+// lock takes the lock of key and returns the function that gives it back. It
 // fails with the cause of ctx when that ends first.
 func (k *keyedLocks) lock(ctx context.Context, key string) (unlock func(), err error) {
 	k.mu.Lock()

@@ -39,8 +39,8 @@ func DefaultToolsets() []Toolset {
 }
 
 // ParseToolsets reads a comma-separated list of toolsets, as given to
-// --toolsets. The word default stands for DefaultToolsets. An empty list and a
-// Name that is no toolset are errors.
+// --toolsets. The word default stands for DefaultToolsets. An empty list, or
+// a name that is no toolset, is an error.
 func ParseToolsets(list string) ([]Toolset, error) {
 	var sets []Toolset
 	for name := range strings.SplitSeq(list, ",") {

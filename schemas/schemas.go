@@ -85,11 +85,11 @@ func describe(v any, additional bool, omitted ...string) (json.RawMessage, error
 	for _, name := range omitted {
 		schema.Properties.Delete(name)
 	}
-	raw, err := json.Marshal(schema)
-	if err != nil {
-		return nil, fmt.Errorf("schema of %T: %w", v, err)
+	var e encoder
+	if e.schema(schema); e.err != nil {
+		return nil, fmt.Errorf("schema of %T: %w", v, e.err)
 	}
-	return raw, nil
+	return e.out, nil
 }
 
 func newSchema(describe func() (json.RawMessage, error)) *Schema {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -108,19 +109,23 @@ func New(cfg Config) (*MCP, error) {
 	if sets == nil {
 		sets = tool.DefaultToolsets()
 	}
-	for _, t := range all {
-		if cfg.ReadOnly && t.Writes() || !slices.Contains(sets, t.Toolset) {
-			continue
-		}
-		published := publish(t)
-		if !json.Valid(published.RawInputSchema) || !json.Valid(published.RawOutputSchema) {
-			return nil, fmt.Errorf("server: tool %s cannot be described", t.Name)
-		}
+	all = filter(all, func(t tool.Tool) bool { return (!cfg.ReadOnly || !t.Writes()) && slices.Contains(sets, t.Toolset) })
+	published := make([]mcpserver.ServerTool, len(all))
+	// Describing what is published is most of a start, so every processor takes its share.
+	var describing sync.WaitGroup
+	for i, t := range all {
 		wrapped := newToolHandler(t, cfg)
-		s.AddTool(published, wrapped.handle)
 		dispatcher.tools[t.Name] = wrapped
 		more.tools[t.Name] = t
+		describing.Go(func() { published[i] = mcpserver.ServerTool{Tool: publish(t), Handler: wrapped.handle} })
 	}
+	describing.Wait()
+	for _, p := range published {
+		if p.Tool.RawInputSchema == nil || p.Tool.RawOutputSchema == nil {
+			return nil, fmt.Errorf("server: tool %s cannot be described", p.Tool.Name)
+		}
+	}
+	s.AddTools(published...)
 	return &MCP{Server: s, Dispatcher: dispatcher}, more.publish(s)
 }
 

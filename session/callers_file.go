@@ -43,10 +43,12 @@ type callerEntry struct {
 }
 
 // callerName is what a name may look like; it stands in logs and in keys of state.
-var callerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+var callerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+func isCallerName(name string) bool { return len(name) <= 64 && callerName.MatchString(name) }
 
 // ValidCallerName reports whether a caller in the file may have this name.
-func ValidCallerName(name string) bool { return callerName.MatchString(name) && name != LocalCaller }
+func ValidCallerName(name string) bool { return isCallerName(name) && name != LocalCaller }
 
 // LoadCallers reads a callers file: TOML with one [[caller]] for each, which has
 //
@@ -123,7 +125,7 @@ func parseCallers(data []byte, toolsets []string) (*callerTable, error) {
 
 // label is the name for an error message, if it is valid.
 func (e callerEntry) label() string {
-	if callerName.MatchString(e.Name) {
+	if isCallerName(e.Name) {
 		return " (" + e.Name + ")"
 	}
 	return ""
@@ -134,7 +136,7 @@ func (e callerEntry) caller(toolsets []string) (*Caller, knownBy, error) {
 		return nil, knownBy{}, fmt.Errorf(format, args...)
 	}
 	switch {
-	case !callerName.MatchString(e.Name):
+	case !isCallerName(e.Name):
 		return fail("name: want up to 64 letters, digits, \".\", \"_\" and \"-\", beginning with a letter or digit")
 	case e.Name == LocalCaller:
 		return fail("name: %q is the caller of servers without callers", LocalCaller)

@@ -66,12 +66,9 @@ func newInstall(s streams) *cobra.Command {
 	return cmd
 }
 
-var (
-	serverName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-	credential = regexp.MustCompile(`(?i)(ravi_(mgmt|id)|rmcp|rvt)_|eyJ[A-Za-z0-9_-]+\.`)
-)
-
 func (i install) check() error {
+	serverName := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	credential := regexp.MustCompile(`(?i)(ravi_(mgmt|id)|rmcp|rvt)_|eyJ[A-Za-z0-9_-]+\.`)
 	switch {
 	case i.client != "claude-code" && i.client != "claude-desktop":
 		return wrongUsage("--client: want claude-code or claude-desktop")

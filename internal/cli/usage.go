@@ -20,18 +20,19 @@ func (e usageError) Unwrap() error { return e.err }
 
 func wrongUsage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// credentialName matches flags by which users try to pass a credential.
-var credentialName = regexp.MustCompile(`(?i)key|token|secret|password|credential|auth`)
-
-// storeName matches flags by which users try to pass the URL of the session store.
-var storeName = regexp.MustCompile(`(?i)store|redis`)
+// Patterns of flags by which users try to pass a credential, and the URL of the session store. They
+// are compiled where they are needed, as every start would pay for them.
+const (
+	credentialName = `(?i)key|token|secret|password|credential|auth`
+	storeName      = `(?i)store|redis`
+)
 
 func (e usageError) hint(cmd *cobra.Command) string {
 	var unknown *pflag.NotExistError
-	if errors.As(e.err, &unknown) && credentialName.MatchString(unknown.GetSpecifiedName()) {
+	if errors.As(e.err, &unknown) && regexp.MustCompile(credentialName).MatchString(unknown.GetSpecifiedName()) {
 		return "credentials are never taken from the command line; set RAVI_API_KEY or RAVI_ACCESS_TOKEN instead"
 	}
-	if unknown != nil && storeName.MatchString(unknown.GetSpecifiedName()) {
+	if unknown != nil && regexp.MustCompile(storeName).MatchString(unknown.GetSpecifiedName()) {
 		return "the URL of the session store may hold a password and is never taken from the command line; put it into RAVI_MCP_SESSION_STORE, " +
 			"or into a file of mode 0600 that --session-store-file names"
 	}

@@ -9,8 +9,7 @@ import (
 	"ravi-mcp/internal/otp"
 )
 
-// Targets, on one core: 20,000 SMS a second, one HTML mail of 100 KB in 5 ms,
-// the worst 256 KB in 50 ms.
+// internal/test/bench/README.md has the targets, on one core.
 
 func BenchmarkSMS(b *testing.B) {
 	var all []otp.Message

@@ -34,7 +34,7 @@ var (
 	heading  = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
 	fenced   = regexp.MustCompile("(?ms)^```.*?^```$")
 	bareTrap = regexp.MustCompile(`\b[Tt]raps? \d`)
-	inline   = regexp.MustCompile("`((?:\\.ci|\\.github|docs|examples|internal|packaging|ravi|sandbox|schemas|session|testdata|tools)(?:/[\\w.-]+)+)/?`")
+	inline   = regexp.MustCompile("`((?:\\.ci|\\.github|docs|internal|ravi|sandbox|schemas|session|testdata|tools)(?:/[\\w.-]+)+)/?`")
 )
 
 // anchors returns what can be cited in a page.

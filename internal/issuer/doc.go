@@ -3,7 +3,7 @@
 //
 //	i, err := issuer.New(issuer.Config{URL: "https://login.example.com", Audiences: []string{"https://mcp.example.com/mcp"}})
 //	go i.Run(ctx)
-//	subject, err := i.Subject(ctx, token)
+//	subject, expires, err := i.Verify(ctx, token)
 //
 // A valid token is a JWT that
 //

@@ -114,12 +114,6 @@ func onLoopback(u *url.URL) bool {
 // URL returns the issuer as it is configured.
 func (i *Issuer) URL() string { return i.cfg.URL }
 
-// Subject returns the subject of a valid token; its errors are those of Verify.
-func (i *Issuer) Subject(ctx context.Context, token string) (string, error) {
-	subject, _, err := i.Verify(ctx, token)
-	return subject, err
-}
-
 // Verify returns the subject of a valid token, and when it expires. Its errors are ErrInvalid,
 // ErrUnavailable, and the cause of ctx while it waits for the issuer's keys.
 func (i *Issuer) Verify(ctx context.Context, token string) (subject string, expires time.Time, err error) {

@@ -63,7 +63,7 @@ func (d *verifier) run() *verifier {
 
 // subject returns the subject of a token, or the text of the error.
 func (d *verifier) subject(token string) string {
-	subject, err := d.Subject(context.Background(), token)
+	subject, _, err := d.Verify(context.Background(), token)
 	if err != nil {
 		assert.Empty(d.t, subject)
 		return err.Error()
@@ -186,7 +186,7 @@ func TestInvalidTokensAreRefused(t *testing.T) {
 		"too long":             signed(map[string]any{"pad": strings.Repeat("a", 8<<10)}),
 		"claims are a list":    issuertest.Sign(t, rsa, "at+jwt", []string{"alice"}),
 	} {
-		subject, err := d.Subject(t.Context(), token)
+		subject, _, err := d.Verify(t.Context(), token)
 		assert.Equal(t, issuer.ErrInvalid, err, name)
 		assert.Empty(t, subject, name)
 	}
@@ -257,7 +257,7 @@ func BenchmarkSubject(b *testing.B) {
 	<-i.Tried()
 	token := fake.Token("alice", nil)
 	for b.Loop() {
-		if _, err := i.Subject(ctx, token); err != nil {
+		if _, _, err := i.Verify(ctx, token); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -155,7 +155,7 @@ func TestSlowIssuerDelaysUnknownKeysOnly(t *testing.T) {
 		assert.Zero(t, time.Since(began), "known keys do not wait")
 		gone, cancel := context.WithCancelCause(t.Context())
 		cancel(fmt.Errorf("the client went away"))
-		_, err := d.Subject(gone, foreign)
+		_, _, err := d.Verify(gone, foreign)
 		require.Error(t, err)
 		wait.Wait()
 		assert.EqualValues(t, 64, late.Load())

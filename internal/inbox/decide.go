@@ -108,8 +108,8 @@ func (q *query) hasSeveralCodes(msg logicalMessage) bool {
 	return msg.verdict.Kind == otp.KindAmbiguous && q.request.Want != WantLink
 }
 
-// newestPerSender applies "which one" within each sender: the newest message. units come
-// newest first and so do answers.
+// newestPerSender keeps the newest message of each sender and counts those that it replaced.
+// messages and answers are newest first.
 func (q *query) newestPerSender(messages []logicalMessage) (answers []logicalMessage, superseded int) {
 	bySender := grouped(messages, func(msg logicalMessage) string {
 		return string(channels[msg.channel]) + " " + msg.sender

@@ -51,12 +51,7 @@ func (s scope) Events(ctx context.Context) (Stream, error) {
 	return stream, nil
 }
 
-// ServerTime implements ServerClock where the client does.
-func (s scope) ServerTime() (time.Time, bool) {
-	if c, ok := any(s.Scope).(ServerClock); ok {
-		return c.ServerTime()
-	}
-	return time.Time{}, false
-}
-
-var _ Source = scope{}
+var _ interface {
+	Source
+	ServerClock
+} = scope{}

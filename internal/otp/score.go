@@ -127,8 +127,8 @@ func (s *scoring) minusOtherTopic(score float64, c *candidate, e evidence) float
 
 // loneNumber returns points for the one number of a text message in which nothing
 // speaks of another kind of number: "Larch: 771823", "(Larch) 771 823 - for
-// you". heard is what the words say for it already.
-func (s *scoring) loneNumber(c *candidate, heard float64) float64 {
+// you". score is what the words say for it already.
+func (s *scoring) loneNumber(c *candidate, score float64) float64 {
 	if !s.sms || c.page.kind != pageText || c.shape > shapeGrouped {
 		return 0
 	}
@@ -136,7 +136,7 @@ func (s *scoring) loneNumber(c *candidate, heard float64) float64 {
 		return 3.5
 	}
 	rest := len(c.page.form) - (c.end - c.start)
-	if heard > 4 || !s.noOtherNumber || c.unequal || rest > 80 || !c.page.noOtherLabel(c) {
+	if score > 4 || !s.noOtherNumber || c.unequal || rest > 80 || !c.page.noOtherLabel(c) {
 		return 0
 	}
 	rival := func(o *candidate) bool { return o.code != c.code && o.shape < shapeLetters }
@@ -147,7 +147,7 @@ func (s *scoring) loneNumber(c *candidate, heard float64) float64 {
 	switch {
 	case len(c.code) == 6 && rest <= 24 && (placed || c.page.introduced(c)), len(c.code) == 6 && c.shape == shapeGrouped && rest <= 80:
 		return 3.2
-	case heard > 2.4 && placed && rest <= 48:
+	case score > 2.4 && placed && rest <= 48:
 		return 1 // "You're almost in! 90317"
 	case rest <= 16 && c.page.introduced(c) && !yearLike(c.code):
 		return 3 // "Larch: 7718"
@@ -155,7 +155,7 @@ func (s *scoring) loneNumber(c *candidate, heard float64) float64 {
 		return 3.5 // "Larch 77180"
 	case s.hint && c.page.introduced(c) && rest <= 60 && !yearLike(c.code):
 		return 1.2 // "Do not share: 7718."
-	case heard > 2.4 && rest <= 40 && c.page.aboutSignIn:
+	case score > 2.4 && rest <= 40 && c.page.aboutSignIn:
 		return 1 // "Connexion Larch 771823"
 	case len(c.code) == 6 && c.start == 0 && rest <= 60:
 		return 3.1

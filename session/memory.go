@@ -9,12 +9,8 @@ import (
 )
 
 const (
-	// createdFor is how long the creator of an identity is remembered.
-	createdFor = 30 * 24 * time.Hour
 	// maxCreated bounds the records of creators; beyond it expired ones go, then arbitrary ones.
 	maxCreated = 100_000
-	// maxCursors bounds the cursors of one session; the one set longest ago goes first.
-	maxCursors = 256
 	// maxUsed bounds the marks of UseOnce; beyond it no further one is made.
 	maxUsed = 100_000
 )
@@ -100,7 +96,7 @@ func (m *Memory) SwapCursor(_ context.Context, key Key, identity, old, next stri
 	}
 	s.sets++
 	s.cursors[identity] = memoryCursor{cursor: next, set: s.sets}
-	if len(s.cursors) > maxCursors {
+	if len(s.cursors) > MaxCursors {
 		oldest := identity
 		for id, c := range s.cursors {
 			if c.set < s.cursors[oldest].set {
@@ -132,7 +128,7 @@ func (m *Memory) CreatedBy(_ context.Context, caller, identity string) (bool, er
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at, ok := m.created[creation{caller, identity}]
-	return ok && timeBy(m.Now).Sub(at) < createdFor, nil
+	return ok && timeBy(m.Now).Sub(at) < CreatedFor, nil
 }
 
 // UseOnce implements Store.
@@ -198,7 +194,7 @@ func (m *Memory) session(key Key) *memorySession {
 // dropOldCreated removes the expired creations, then arbitrary ones down to nine tenths of the
 // bound, so that the scan is paid rarely. The caller holds mu.
 func (m *Memory) dropOldCreated(now time.Time) {
-	maps.DeleteFunc(m.created, func(_ creation, at time.Time) bool { return at.Before(now.Add(-createdFor)) })
+	maps.DeleteFunc(m.created, func(_ creation, at time.Time) bool { return at.Before(now.Add(-CreatedFor)) })
 	for c := range m.created {
 		if len(m.created) <= maxCreated*9/10 {
 			return

@@ -24,8 +24,6 @@ const (
 	DefaultAbsolute  = 24 * time.Hour
 	DefaultPerCaller = 5_000
 	DefaultTotal     = 20_000
-	// evictAfter is how long a session must have been left alone before another of the same caller may take its place.
-	evictAfter = time.Minute
 )
 
 // Sessions are the protocol sessions of a remote endpoint, in this process: which ids exist, to which callers they belong, and
@@ -93,7 +91,7 @@ func (s *Sessions) admit(caller string, now time.Time, evicted *[]Key) bool {
 	}
 	for e := mine.Front(); e != nil; e = e.Next() {
 		p := e.Value.(*protocolSession)
-		if now.Sub(p.used) < evictAfter {
+		if now.Sub(p.used) < EvictAfter {
 			return false
 		}
 		if p.running == 0 {

@@ -5,6 +5,16 @@ import (
 	"time"
 )
 
+// What every Store, and every table of sessions, agrees on.
+const (
+	// CreatedFor is how long the creator of an identity is remembered.
+	CreatedFor = 30 * 24 * time.Hour
+	// MaxCursors bounds the cursors of one session; the one set longest ago goes first.
+	MaxCursors = 256
+	// EvictAfter is how long a session must have been left alone before another of the same caller may take its place.
+	EvictAfter = time.Minute
+)
+
 // Key names the state of one session. Both parts are needed: the id of a
 // session gives nothing to a caller that does not own it.
 type Key struct {

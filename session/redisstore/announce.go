@@ -10,7 +10,7 @@ import (
 
 const (
 	// announceEvery is how often a replica announces which sessions are in use
-	// there. It is well below evictAfter.
+	// there. It is well below session.EvictAfter.
 	announceEvery = 20 * time.Second
 	// announceAtOnce is how many sessions one script deals with, so that none
 	// keeps Redis from others for long.

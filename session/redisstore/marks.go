@@ -8,9 +8,6 @@ import (
 	"ravi-mcp/session"
 )
 
-// createdFor is how long the creator of an identity is remembered.
-const createdFor = 30 * 24 * time.Hour
-
 var createdScript = newScript(`
 redis.call('HSET', KEYS[1], ARGV[3], int(now + tonumber(ARGV[4])))
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
@@ -45,7 +42,7 @@ return 0
 
 // RecordCreated implements session.Store.
 func (s *Store) RecordCreated(ctx context.Context, caller, identity string) error {
-	_, err := s.run(ctx, createdScript, []string{s.key("made", identity)}, callerHash(caller), createdFor.Milliseconds())
+	_, err := s.run(ctx, createdScript, []string{s.key("made", identity)}, callerHash(caller), session.CreatedFor.Milliseconds())
 	return err
 }
 

@@ -9,10 +9,6 @@ import (
 	"ravi-mcp/session"
 )
 
-// evictAfter is how long a session must have been left alone before another of
-// the same caller may take its place.
-const evictAfter = time.Minute
-
 // Sessions are the protocol sessions of an endpoint of several replicas. It is
 // to them what session.Sessions is to one: an id is 256 random bits and means
 // nothing without its caller; a session ends by End, by EndCaller, after Idle
@@ -131,7 +127,7 @@ func (s *Sessions) limits(more ...any) []any {
 func (s *Sessions) Open(ctx context.Context, caller string) (string, error) {
 	key := session.Key{Caller: caller, Session: session.NewSessionID()}
 	opened, err := s.Store.runBool(ctx, openScript, nil, s.limits(sessionHash(key), callerHash(caller),
-		cmp.Or(s.PerCaller, session.DefaultPerCaller), cmp.Or(s.Total, session.DefaultTotal), evictAfter.Milliseconds())...)
+		cmp.Or(s.PerCaller, session.DefaultPerCaller), cmp.Or(s.Total, session.DefaultTotal), session.EvictAfter.Milliseconds())...)
 	switch {
 	case err != nil:
 		return "", err

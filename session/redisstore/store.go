@@ -9,13 +9,9 @@ import (
 	"ravi-mcp/session"
 )
 
-const (
-	// stateLife is how long the state of a session is kept that is in no table
-	// of sessions: longer than any session lives.
-	stateLife = 25 * time.Hour
-	// maxCursors bounds the cursors of one session; the one set longest ago goes first.
-	maxCursors = 256
-)
+// stateLife is how long the state of a session is kept that is in no table
+// of sessions: longer than any session lives.
+const stateLife = 25 * time.Hour
 
 var _ session.Store = (*Store)(nil)
 
@@ -109,7 +105,7 @@ func (s *Store) bind(ctx context.Context, key session.Key, identity string, unbo
 func (s *Store) SwapCursor(ctx context.Context, key session.Key, identity, old, next string) (bool, error) {
 	h := sessionHash(key)
 	return s.runBool(ctx, swapScript, []string{s.key("state", h), s.key("order", h)},
-		h, identity, stateLife.Milliseconds(), old, next, maxCursors)
+		h, identity, stateLife.Milliseconds(), old, next, session.MaxCursors)
 }
 
 // ForgetIdentity implements session.Store.

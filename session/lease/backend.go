@@ -14,7 +14,7 @@ const (
 	settleAtOnce = 8
 
 	firstRetry = 5 * time.Second
-	mostRetry  = 5 * time.Minute
+	maxRetry   = 5 * time.Minute
 )
 
 // backend keeps leases and ends them when they are due. There are two: journals,

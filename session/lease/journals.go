@@ -136,7 +136,7 @@ func (b *journals) used(u use) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.missed.Load() && len(b.uses) < useMost {
+	if b.missed.Load() && len(b.uses) < maxPendingUses {
 		b.uses[u] = b.m.now() // for when the journal that has its lease can be taken over
 	}
 	for _, e := range b.all {

@@ -47,7 +47,7 @@ func (b *journals) remove(j *journal) {
 	delete(b.held, j.path)
 }
 
-// rewrite puts the leases of the own journal into a new one when it has grown
+// rewrite puts the leases of this process's journal into a new one when it has grown
 // much longer than they need. The caller holds mu.
 func (b *journals) rewrite(j *journal) {
 	if j != b.own || j.lines < rewriteAt || j.lines < 8*j.live {

@@ -9,17 +9,17 @@ import (
 const (
 	// scanEvery is how often to look for journals of processes that were killed.
 	scanEvery = 2 * time.Minute
-	// scanAgain is how soon to look again where something was in the way.
-	scanAgain = time.Minute
+	// scanRetry is how soon to look again where something was in the way.
+	scanRetry = time.Minute
 	// scanMissed is how soon a server whose leases outlive it looks again for a
 	// journal that another process held, and scanPause how long a process that gave
 	// one back leaves it to that server. The one is shorter than the other.
 	scanMissed = 15 * time.Second
 	scanPause  = 40 * time.Second
-	// useKept is how long the use of an identity is remembered whose lease
-	// another process holds, and useMost how many such uses.
-	useKept = 5 * time.Minute
-	useMost = 4096
+	// pendingUseLife is how long the use of an identity is remembered whose lease
+	// another process holds, and maxPendingUses how many such uses.
+	pendingUseLife = 5 * time.Minute
+	maxPendingUses = 4096
 )
 
 // scan takes over the journals of processes that are gone: at the start, every
@@ -44,7 +44,7 @@ func (b *journals) scan(now bool) {
 	}
 	b.scanAt = b.m.now().Add(scanEvery)
 	if err != nil || missing != nil { // missing: for the account that is not there yet
-		b.scanLater(b.m.now().Add(scanAgain))
+		b.scanLater(b.m.now().Add(scanRetry))
 	}
 	if err != nil {
 		return
@@ -59,7 +59,7 @@ func (b *journals) scan(now bool) {
 	if b.missed.Store(missed && b.m.Persistent); b.missed.Load() {
 		b.scanLater(b.m.now().Add(scanMissed))
 	}
-	maps.DeleteFunc(b.uses, func(_ use, at time.Time) bool { return b.m.now().Sub(at) > useKept })
+	maps.DeleteFunc(b.uses, func(_ use, at time.Time) bool { return b.m.now().Sub(at) > pendingUseLife })
 	if now {
 		b.wakeUp()
 	}
@@ -81,7 +81,7 @@ func (b *journals) take(path string, clients map[string]accountClient) bool {
 	j, records, err := takeJournal(b.disk, path)
 	if err != nil {
 		b.m.Log.Warn().Err(err).Msg("a journal of ephemeral identities cannot be read")
-		b.scanLater(b.m.now().Add(scanAgain))
+		b.scanLater(b.m.now().Add(scanRetry))
 	}
 	if j == nil {
 		return false

@@ -115,7 +115,7 @@ func (b *journals) settle(ctx context.Context, due []*lease) {
 // postpone says when to try again. The caller holds mu.
 func (b *journals) postpone(e *lease, err error) {
 	if e.pauses == nil {
-		e.pauses = &backoff.ExponentialBackOff{InitialInterval: firstRetry, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: mostRetry}
+		e.pauses = &backoff.ExponentialBackOff{InitialInterval: firstRetry, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: maxRetry}
 		b.m.Log.Warn().Err(err).Str("name", e.Name).Str("identity", e.UUID).Msg("an ephemeral identity could not be deleted; it is tried again")
 	}
 	e.retry = b.m.now().Add(e.pauses.NextBackOff())

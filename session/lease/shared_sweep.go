@@ -12,8 +12,8 @@ const (
 	// stableFor is how long the Registry must have answered before anything is deleted,
 	// so that every replica has reported what was used while it did not.
 	stableFor = 2 * reportEvery
-	// takeFor is how long a replica has what it took to itself.
-	takeFor = settleTime + 15*time.Second
+	// holdTime is how long a replica has what it took to itself.
+	holdTime = settleTime + 15*time.Second
 	// takeAtOnce is how many leases a replica takes at a time.
 	takeAtOnce = 32
 )
@@ -39,7 +39,7 @@ func (b *shared) sweep(ctx context.Context) time.Time {
 	if len(clients) == 0 {
 		return again
 	}
-	due, err := b.m.Registry.Take(ctx, slices.Collect(maps.Keys(clients)), takeFor, takeAtOnce)
+	due, err := b.m.Registry.Take(ctx, slices.Collect(maps.Keys(clients)), holdTime, takeAtOnce)
 	if err != nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -90,7 +90,7 @@ func (b *shared) settle(ctx context.Context, entry Entry) {
 	defer cancel()
 	switch {
 	case err != nil:
-		pause := min(firstRetry<<min(entry.Fence-1, 10), mostRetry)
+		pause := min(firstRetry<<min(entry.Fence-1, 10), maxRetry)
 		if entry.Fence <= 2 {
 			b.m.Log.Warn().Err(err).Str("identity", r.UUID).Msg("an ephemeral identity could not be deleted; it is tried again")
 		}

@@ -47,7 +47,7 @@ type Config struct {
 	// (*.test). It must come from an operator, never
 	// from the caller of a method: the credential is sent there.
 	BaseURL string
-	// Transport carries the requests. Default: HTTPClient's, else an own one
+	// Transport carries the requests. Default: HTTPClient's, else one of its own
 	// with TLS 1.2 or later and the proxy of the environment. Tests put an
 	// in-memory one here.
 	Transport http.RoundTripper

@@ -30,7 +30,7 @@ const (
 	fromBound                    // the bound token pair
 	fromManagement               // the management key
 	fromConfigured               // the configured identity key
-	fromRing                     // a key of a creation, or a minted one
+	fromKeys                     // a key of a creation, or a minted one
 )
 
 // apply puts the credential on the wire.

@@ -26,8 +26,8 @@ type keyAuthority struct {
 	shared singleflight.Group
 
 	mu sync.Mutex // guards what follows; never held during a request
-	// ring holds the keys of creations and the minted ones, by identity.
-	ring map[string]secret.Secret
+	// keys holds the keys of creations and the minted ones, by identity.
+	keys map[string]secret.Secret
 	// own is the identity of the configured key; "" while unknown.
 	own string
 	// badConfigured: Ravi refused the configured identity key.
@@ -37,7 +37,7 @@ type keyAuthority struct {
 }
 
 func newKeyAuthority(c *Client) *keyAuthority {
-	return &keyAuthority{c: c, ring: map[string]secret.Secret{}, own: c.creds.IdentityUUID}
+	return &keyAuthority{c: c, keys: map[string]secret.Secret{}, own: c.creds.IdentityUUID}
 }
 
 func (a *keyAuthority) grant(ctx context.Context, k call) (grant, error) {
@@ -60,11 +60,11 @@ func (a *keyAuthority) grant(ctx context.Context, k call) (grant, error) {
 	}
 
 	a.mu.Lock()
-	key, ok := a.ring[k.identity]
+	key, ok := a.keys[k.identity]
 	mine := !configured.bearer.Empty() && !a.badConfigured && strings.EqualFold(a.own, k.identity)
 	a.mu.Unlock()
 	if ok {
-		return grant{bearer: key, origin: fromRing}, nil
+		return grant{bearer: key, origin: fromKeys}, nil
 	}
 	if mine {
 		return configured, nil
@@ -80,7 +80,7 @@ func (a *keyAuthority) grant(ctx context.Context, k call) (grant, error) {
 		}
 	}
 	key, err := a.mint(ctx, k.identity)
-	return grant{bearer: key, origin: fromRing}, err
+	return grant{bearer: key, origin: fromKeys}, err
 }
 
 func (a *keyAuthority) refused(_ context.Context, k *call, g grant, failed *Error) (bool, error) {
@@ -95,10 +95,10 @@ func (a *keyAuthority) refused(_ context.Context, k *call, g grant, failed *Erro
 		}
 		k.needKey = true
 		return true, nil
-	case g.origin == fromRing:
+	case g.origin == fromKeys:
 		// Another call may have replaced the key already: keep that one.
-		if key, ok := a.ring[k.identity]; ok && key.Equal(g.bearer) {
-			delete(a.ring, k.identity)
+		if key, ok := a.keys[k.identity]; ok && key.Equal(g.bearer) {
+			delete(a.keys, k.identity)
 		}
 		return true, nil
 	case g.origin == fromConfigured && hasManagement:
@@ -123,13 +123,13 @@ func (a *keyAuthority) created(uuid string, key secret.Secret) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.ring[uuid] = key
+	a.keys[uuid] = key
 }
 
 func (a *keyAuthority) deleted(uuid string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.ring, uuid)
+	delete(a.keys, uuid)
 }
 
 // mint returns the identity's key, asking Ravi for one if there is none: once,
@@ -137,7 +137,7 @@ func (a *keyAuthority) deleted(uuid string) {
 func (a *keyAuthority) mint(ctx context.Context, identity string) (secret.Secret, error) {
 	return shared(ctx, a.c, &a.shared, "mint "+identity, func(ctx context.Context) (secret.Secret, error) {
 		a.mu.Lock()
-		key, ok := a.ring[identity]
+		key, ok := a.keys[identity]
 		a.mu.Unlock()
 		if ok {
 			return key, nil

@@ -37,10 +37,10 @@ type replyEmailParams struct {
 // the answer goes.
 type answered struct {
 	recipients
-	from     session.Resolved
-	scope    *ravi.Scope
-	original *ravi.EmailMessage
-	detour   string // in words, if not to the sender that the email names
+	from         session.Resolved
+	scope        *ravi.Scope
+	original     *ravi.EmailMessage
+	replyWarning string // in words, if not to the sender that the email names
 }
 
 // answer reads the email that is answered. Where the answer goes is Ravi's to
@@ -61,10 +61,10 @@ func (h *handlers) answer(ctx context.Context, call tool.Call, p replyEmailParam
 	if m.Direction == ravi.Outgoing {
 		a.to = addressesIn(m.To)
 	} else if elsewhere := addressesWithout(addressesIn(m.ReplyTo), a.to...); len(elsewhere) > 0 {
-		a.detour = fmt.Sprintf("The email says that it is from %s, but an answer to it goes to %s.", shownAll(a.to), shownAll(elsewhere))
+		a.replyWarning = fmt.Sprintf("The email says that it is from %s, but an answer to it goes to %s.", shownAll(a.to), shownAll(elsewhere))
 		a.to = elsewhere
 	} else if named := addressesWithout(namedIn(m.From), a.to...); len(named) > 0 {
-		a.detour = fmt.Sprintf("The email calls its sender %s, but it is from %s, where an answer goes.", shownAll(named), shownAll(a.to))
+		a.replyWarning = fmt.Sprintf("The email calls its sender %s, but it is from %s, where an answer goes.", shownAll(named), shownAll(a.to))
 	}
 	if p.ReplyAll {
 		others := addressesIn(m.CC)
@@ -108,7 +108,7 @@ func (h *handlers) decideReplyEmail(ctx context.Context, call tool.Call, p reply
 	if err != nil {
 		return nil, err
 	}
-	return h.decideSend(ctx, call, a.from.Identity.UUID, "Sends an answer"+with, outgoing{addresses: a.all(), detour: a.detour})
+	return h.decideSend(ctx, call, a.from.Identity.UUID, "Sends an answer"+with, outgoing{addresses: a.all(), replyWarning: a.replyWarning})
 }
 
 func (h *handlers) replyEmail(ctx context.Context, call tool.Call, p replyEmailParams) (none sentEmailResult, err error) {
@@ -131,7 +131,7 @@ func (h *handlers) replyEmail(ctx context.Context, call tool.Call, p replyEmailP
 		return none, err
 	}
 	r := sentTo(a.from, sent, a.recipients, files)
-	r.Warning = a.detour
+	r.Warning = a.replyWarning
 	if other := addressesWithout(addressesIn(sent.To), a.all()...); len(other) > 0 { // Ravi knew better
 		r.To = addressesIn(sent.To)
 		r.Warning = fmt.Sprintf("The answer was expected to go to %s, but Ravi sent it to %s.", shownAll(a.to), shownAll(other))

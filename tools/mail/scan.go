@@ -130,11 +130,11 @@ func (h *handlers) storedValues(ctx context.Context, scope *ravi.Scope) ([]prote
 		})
 	}
 	err = reading.Wait()
-	return found.long(), err
+	return found.searchable(), err
 }
 
-// long leaves out what is too short to be looked for. Codes are not.
-func (c *collection) long() []protected {
+// searchable leaves out short values, codes excepted. Short values occur in any text.
+func (c *collection) searchable() []protected {
 	return slices.DeleteFunc(c.values, func(p protected) bool {
 		return p.kind != storedSeed && utf8.RuneCountInString(p.value.Reveal()) < shortestProtected
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 
 	"ravi-mcp/internal/fault"
@@ -14,6 +15,9 @@ import (
 	"ravi-mcp/session"
 	"ravi-mcp/tools/tool"
 )
+
+// sendHints: what was sent cannot be taken back, and goes beyond Ravi.
+var sendHints = tool.Hints{Destructive: true, OpenWorld: true}
 
 // content is what the tools that write an email share.
 type content struct {
@@ -49,6 +53,33 @@ func (p sendEmailParams) check() (recipients, error) {
 		return recipients{}, err
 	}
 	return mailRecipients(p.To, p.CC, p.BCC)
+}
+
+type sentEmailResult struct {
+	tool.ActedFor
+	MessageID string   `json:"message_id,omitempty"`
+	To        []string `json:"to"`
+	CC        []string `json:"cc,omitempty"`
+	BCC       []string `json:"bcc,omitempty"`
+	Files     []string `json:"attached,omitempty" jsonschema_description:"The names of the files that were attached."`
+	Warning   string   `json:"warning,omitempty" jsonschema_description:"What the person you work for should know: the answer went elsewhere than to the sender of the message."`
+}
+
+func (r sentEmailResult) Summary() string {
+	text := fmt.Sprintf("Sent an email as %s to %s.", r.Identity.Name, strings.Join(slices.Concat(r.To, r.CC, r.BCC), ", "))
+	if r.Warning != "" {
+		text += " " + r.Warning
+	}
+	return text
+}
+
+func sentTo(resolved session.Resolved, m *ravi.EmailMessage, to recipients, files []file) sentEmailResult {
+	r := sentEmailResult{ActedFor: tool.Acted(resolved), To: to.to, CC: to.cc, BCC: to.bcc}
+	r.Files = tool.Convert(files, func(f file) string { return f.name })
+	if m.ID != 0 {
+		r.MessageID = fmt.Sprintf("email:%d", m.ID)
+	}
+	return r
 }
 
 func (h *handlers) decideSendEmail(ctx context.Context, call tool.Call, p sendEmailParams) (*tool.Decision, error) {

@@ -8,21 +8,56 @@ import (
 	"slices"
 	"strings"
 
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 	"ravi-mcp/tools/tool"
 )
+
+const maxRecipients = 20
+
+type recipients struct{ to, cc, bcc []string }
+
+func (r recipients) all() []string { return slices.Concat(r.to, r.cc, r.bcc) }
+
+// mailRecipients checks the addresses of a mail; an address counts once, where
+// it stands first.
+func mailRecipients(to string, cc, bcc []string) (recipients, error) {
+	var r recipients
+	if 1+len(cc)+len(bcc) > maxRecipients {
+		return r, fault.New(fault.InvalidArgument, fmt.Sprintf("`to`, `cc` and `bcc` hold more than %d addresses.", maxRecipients),
+			"Write to fewer people at once.")
+	}
+	seen := make(map[string]bool)
+	for _, part := range []struct {
+		field string
+		given []string
+		out   *[]string
+	}{{"to", []string{to}, &r.to}, {"cc", cc, &r.cc}, {"bcc", bcc, &r.bcc}} {
+		for _, given := range part.given {
+			address, err := mailAddress(part.field, given)
+			if err != nil {
+				return r, err
+			}
+			if key := strings.ToLower(address); !seen[key] {
+				seen[key] = true
+				*part.out = append(*part.out, address)
+			}
+		}
+	}
+	return r, nil
+}
 
 // outgoing is where a message is to go: addresses, or a number.
 type outgoing struct {
 	addresses []string
 	number    string
-	// detour says, in words for a person, that an answer would go elsewhere
+	// replyWarning says, in words for a person, that an answer would go elsewhere
 	// than to the sender; "" where it does not.
-	detour string
+	replyWarning string
 }
 
 // decideSend asks for a decision about a message to a recipient
-// who is new, or about an answer that takes a detour.
+// who is new, or about an answer that goes elsewhere.
 func (h *handlers) decideSend(ctx context.Context, call tool.Call, argument, does string, to outgoing) (*tool.Decision, error) {
 	resolved, scope, err := h.Scope(ctx, call, argument)
 	if err != nil {
@@ -33,8 +68,8 @@ func (h *handlers) decideSend(ctx context.Context, call tool.Call, argument, doe
 		return nil, err
 	}
 	var consequence []string
-	if to.detour != "" {
-		consequence = append(consequence, to.detour)
+	if to.replyWarning != "" {
+		consequence = append(consequence, to.replyWarning)
 	}
 	if len(unknown) > 0 {
 		consequence = append(consequence, fmt.Sprintf("%s to %s: no contact, and never written to before.", does, shownAll(unknown)))

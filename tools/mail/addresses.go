@@ -10,15 +10,8 @@ import (
 	"golang.org/x/net/idna"
 
 	"ravi-mcp/internal/fault"
-	"ravi-mcp/ravi"
-	"ravi-mcp/session"
 	"ravi-mcp/tools/tool"
 )
-
-// sendHints: what was sent cannot be taken back, and goes beyond Ravi.
-var sendHints = tool.Hints{Destructive: true, OpenWorld: true}
-
-const maxRecipients = 20
 
 // mailAddress returns the bare address in what was given, with the host in
 // ASCII and lower case, so that no letter that looks like another one is shown
@@ -46,38 +39,6 @@ func mailAddress(field, given string) (string, error) {
 
 func badAddress(field string) error {
 	return fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` is not an email address.", field), "Pass an address as in ada@example.com.")
-}
-
-type recipients struct{ to, cc, bcc []string }
-
-func (r recipients) all() []string { return slices.Concat(r.to, r.cc, r.bcc) }
-
-// mailRecipients checks the addresses of a mail; an address counts once, where
-// it stands first.
-func mailRecipients(to string, cc, bcc []string) (recipients, error) {
-	var r recipients
-	if 1+len(cc)+len(bcc) > maxRecipients {
-		return r, fault.New(fault.InvalidArgument, fmt.Sprintf("`to`, `cc` and `bcc` hold more than %d addresses.", maxRecipients),
-			"Write to fewer people at once.")
-	}
-	seen := make(map[string]bool)
-	for _, part := range []struct {
-		field string
-		given []string
-		out   *[]string
-	}{{"to", []string{to}, &r.to}, {"cc", cc, &r.cc}, {"bcc", bcc, &r.bcc}} {
-		for _, given := range part.given {
-			address, err := mailAddress(part.field, given)
-			if err != nil {
-				return r, err
-			}
-			if key := strings.ToLower(address); !seen[key] {
-				seen[key] = true
-				*part.out = append(*part.out, address)
-			}
-		}
-	}
-	return r, nil
 }
 
 // e164 is the form of an international number. Numbers of zone 1 have ten digits
@@ -129,31 +90,4 @@ func addressesWithout(addresses []string, others ...string) []string {
 		}
 	}
 	return out
-}
-
-type sentEmailResult struct {
-	tool.ActedFor
-	MessageID string   `json:"message_id,omitempty"`
-	To        []string `json:"to"`
-	CC        []string `json:"cc,omitempty"`
-	BCC       []string `json:"bcc,omitempty"`
-	Files     []string `json:"attached,omitempty" jsonschema_description:"The names of the files that were attached."`
-	Warning   string   `json:"warning,omitempty" jsonschema_description:"What the person you work for should know: the answer went elsewhere than to the sender of the message."`
-}
-
-func (r sentEmailResult) Summary() string {
-	text := fmt.Sprintf("Sent an email as %s to %s.", r.Identity.Name, strings.Join(slices.Concat(r.To, r.CC, r.BCC), ", "))
-	if r.Warning != "" {
-		text += " " + r.Warning
-	}
-	return text
-}
-
-func sentTo(resolved session.Resolved, m *ravi.EmailMessage, to recipients, files []file) sentEmailResult {
-	r := sentEmailResult{ActedFor: tool.Acted(resolved), To: to.to, CC: to.cc, BCC: to.bcc}
-	r.Files = tool.Convert(files, func(f file) string { return f.name })
-	if m.ID != 0 {
-		r.MessageID = fmt.Sprintf("email:%d", m.ID)
-	}
-	return r
 }

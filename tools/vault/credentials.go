@@ -73,8 +73,8 @@ func (c credentialChoice) find(ctx context.Context, scope *ravi.Scope) ([]ravi.P
 		if err != nil {
 			return nil, err
 		}
-		found = fitting(all, domain, func(e ravi.PasswordEntry) bool { return c.Username == "" || strings.EqualFold(e.Username, c.Username) })
-		if len(found) == 0 && len(fitting(all, domain, unreadable)) > 0 {
+		found = atDomain(all, domain, func(e ravi.PasswordEntry) bool { return c.Username == "" || strings.EqualFold(e.Username, c.Username) })
+		if len(found) == 0 && len(atDomain(all, domain, usernameLocked)) > 0 {
 			return nil, ravi.ErrLocked // it may be one of those
 		}
 	}
@@ -98,19 +98,15 @@ func (c credentialChoice) one(ctx context.Context, scope *ravi.Scope) (ravi.Pass
 	return found[0], nil
 }
 
-// fitting returns the credentials of a domain that pass a test.
-func fitting(all []ravi.PasswordEntry, domain string, test func(ravi.PasswordEntry) bool) []ravi.PasswordEntry {
+// atDomain returns the credentials of a domain that pass a test.
+func atDomain(all []ravi.PasswordEntry, domain string, test func(ravi.PasswordEntry) bool) []ravi.PasswordEntry {
 	misfit := func(e ravi.PasswordEntry) bool { return !storedAt(e.Domain, domain) || !test(e) }
 	return slices.DeleteFunc(slices.Clone(all), misfit)
 }
 
-// unreadable is the test of fitting for entries whose username this server cannot
-// decrypt.
-func unreadable(e ravi.PasswordEntry) bool { return seal.Is(e.Username) }
+func usernameLocked(e ravi.PasswordEntry) bool { return seal.Is(e.Username) }
 
-// account is the test of fitting for one username; usernames are compared as
-// users write them.
-func account(username string) func(ravi.PasswordEntry) bool {
+func hasUsername(username string) func(ravi.PasswordEntry) bool {
 	return func(e ravi.PasswordEntry) bool { return strings.EqualFold(e.Username, username) }
 }
 

@@ -95,7 +95,7 @@ func (p saveCredentialParams) replaceable(ctx context.Context, scope *ravi.Scope
 	if err != nil {
 		return nil, err
 	}
-	existing := fitting(all, domain, account(p.Username))
+	existing := atDomain(all, domain, hasUsername(p.Username))
 	switch {
 	case len(existing) > 1:
 		return nil, fault.New(fault.Conflict, fmt.Sprintf("%d credentials for that domain and username exist: %s.", len(existing), ids(existing)),
@@ -105,7 +105,7 @@ func (p saveCredentialParams) replaceable(ctx context.Context, scope *ravi.Scope
 			"Read it with get_credential, or call again with if_exists set to replace to change its password.")
 	case len(existing) == 1:
 		return &existing[0], nil
-	case p.IfExists == "replace" && len(fitting(all, domain, unreadable)) > 0:
+	case p.IfExists == "replace" && len(atDomain(all, domain, usernameLocked)) > 0:
 		return nil, ravi.ErrLocked // it may be one of those
 	}
 	return nil, nil

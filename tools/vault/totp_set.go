@@ -164,8 +164,8 @@ func (p setTOTPParams) account(ctx context.Context, scope *ravi.Scope, domain st
 	if err != nil {
 		return of, err
 	}
-	saved := fitting(all, domain, func(ravi.PasswordEntry) bool { return true })
-	if len(saved) == 1 && !unreadable(saved[0]) && saved[0].Username != "" {
+	saved := atDomain(all, domain, func(ravi.PasswordEntry) bool { return true })
+	if len(saved) == 1 && !usernameLocked(saved[0]) && saved[0].Username != "" {
 		of.Username = saved[0].Username
 	} else if a != nil {
 		of.Username = a.Account

@@ -83,7 +83,7 @@ func CompleteUUID(d *tool.Deps) Completer {
 }
 
 // CompleteDomain proposes domains for which the identity has credentials. While
-// it is open which identity is meant, there are none.
+// the identity is not known, there are none.
 func CompleteDomain(d *tool.Deps) Completer {
 	return func(ctx context.Context, call tool.Call, p CompleteParams) (Proposals, error) {
 		_, scope, err := d.Scope(ctx, call, p.Identity)

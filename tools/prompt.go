@@ -94,7 +94,7 @@ func access(d *tool.Deps, steps func(login, func(string) bool) []string) func(co
 	}
 }
 
-// NoPrompt returns the error for a prompt that there is not for the caller.
+// NoPrompt returns the error for a prompt that does not exist for the caller.
 func NoPrompt() error {
 	return fault.New(fault.NotFound, "There is no such prompt.", "prompts/list names those that there are.")
 }

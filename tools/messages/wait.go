@@ -82,7 +82,8 @@ type waited struct {
 	result   inbox.Result
 	armed    armed
 	capped   int
-	unkept   bool // the session does not know how far it is
+	// cursorNotStored: the session's next wait begins where this one did.
+	cursorNotStored bool
 }
 
 // wait runs a wait: it finds the identity and the cursor, waits, and moves the
@@ -110,16 +111,17 @@ func (h *handlers) wait(ctx context.Context, call tool.Call, p waitParams, adjus
 	}
 	// A result is not thrown away because it cannot be remembered: its own
 	// cursor is in it, and without that, what came meanwhile could be lost.
-	w.unkept = h.KeepCursor(ctx, call, target, w.result.Cursor) != nil
-	if w.result.Status == inbox.Pending && worthALook(w.result.Fruitless) {
-		return w, h.stillThere(ctx, call, target.Identity)
+	w.cursorNotStored = h.KeepCursor(ctx, call, target, w.result.Cursor) != nil
+	if w.result.Status == inbox.Pending && isCheckDue(w.result.Fruitless) {
+		return w, h.checkIdentityExists(ctx, call, target.Identity)
 	}
 	return w, nil
 }
 
-// worthALook reports whether to look, after that many waits in a row without an
-// answer, if the identity still exists: after 2, 4, 8, 16 and so on.
-func worthALook(fruitless int) bool { return fruitless >= 2 && fruitless&(fruitless-1) == 0 }
+// isCheckDue spares Ravi requests: the check is due after 2, 4, 8, 16 and so on waits without an answer.
+func isCheckDue(fruitlessWaits int) bool {
+	return fruitlessWaits >= 2 && fruitlessWaits&(fruitlessWaits-1) == 0
+}
 
 func (h *handlers) prepare(ctx context.Context, call tool.Call, p waitParams) (waited, inbox.Request, error) {
 	var w waited
@@ -150,9 +152,8 @@ func (h *handlers) prepare(ctx context.Context, call tool.Call, p waitParams) (w
 	return w, req, nil
 }
 
-// stillThere looks whether the identity still exists at Ravi: nothing arrives
-// at one that was deleted.
-func (h *handlers) stillThere(ctx context.Context, call tool.Call, uuid string) error {
+// checkIdentityExists fails for an identity that was deleted: nothing arrives there any more.
+func (h *handlers) checkIdentityExists(ctx context.Context, call tool.Call, uuid string) error {
 	client, err := h.AccountOf(call.Call).Client()
 	if err != nil {
 		return nil // whatever else is wrong does not change the answer

@@ -119,7 +119,7 @@ func (w waited) outcome(p waitParams) waitOutcome {
 		o.Arrived = &arrived{Count: a.Count, Senders: append([]string{}, a.Senders...), Skipped: a.Skipped}
 		o.Hint = w.advice(p)
 	}
-	if w.unkept {
+	if w.cursorNotStored {
 		o.Hint = strings.TrimSpace("The server could not note how far this session is, so pass the cursor with the next wait. " + o.Hint)
 	}
 	return o

@@ -94,7 +94,7 @@ func (c *Conn) finish(ctx context.Context) error {
 	return c.flush()
 }
 
-// start takes a request into hand and handles it in a goroutine of its own, or refuses it.
+// start admits a request and handles it in a goroutine of its own, or refuses it.
 func (c *Conn) start(env jsonrpc.Envelope, line []byte) {
 	call := c.newCall(env, line)
 	call.key, _ = jsonrpc.IDKey(env.ID)
@@ -122,7 +122,7 @@ func (c *Conn) worker(call *call) {
 			defer c.done(call)
 			call.handle()
 		}()
-		c.out.flush() // counted no more: a client that does not read holds only the goroutine that writes
+		c.out.flush() // the call is no longer counted, so a client that does not read blocks only this goroutine
 		if c.free.Add(1) > maxFree {
 			c.free.Add(-1)
 			return

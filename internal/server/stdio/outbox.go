@@ -21,7 +21,8 @@ const (
 
 // outbox is the one way to the client. Messages are appended whole to a buffer, and one goroutine at a time writes what has
 // gathered there, in order, so that a burst of answers costs one Write. A goroutine that has answered its request flushes
-// itself, which spares a switch; the reading goroutine and handlers never do, they wake run. Its mutex also guards the states of the calls, which makes "nothing after the answer, nothing after the cancellation" exact.
+// itself, which spares a switch; the reading goroutine and handlers never do, they wake run. Its mutex also guards the
+// states of the calls, which makes "nothing after the answer, nothing after the cancellation" exact.
 type outbox struct {
 	w io.Writer
 
@@ -30,12 +31,12 @@ type outbox struct {
 	spare   []byte        // a buffer to reuse
 	writing bool          // a goroutine is in flush
 	bytes   int           // pending, and what is being written
-	space   chan struct{} // closed and replaced by look, if a goroutine waits
+	space   chan struct{} // closed and replaced by wakeWaiters, if a goroutine waits
 	waiting int
 	closed  bool // nothing more will come
 	err     error
 
-	wake   chan struct{} // makes run look
+	wake   chan struct{} // wakes run
 	failed chan struct{} // closed with the first error
 	done   chan struct{} // closed when the writer has ended
 }
@@ -79,17 +80,17 @@ func (o *outbox) flush() {
 		_, err := o.w.Write(batch)
 		o.mu.Lock()
 		if err != nil {
-			o.broke(fmt.Errorf("server: write to the client: %w", err))
+			o.failLocked(fmt.Errorf("server: write to the client: %w", err))
 		}
 		o.bytes -= len(batch)
-		o.look()
+		o.wakeWaiters()
 		if cap(batch) <= outKeep {
 			o.spare = batch
 		}
 	}
 	o.writing = false
 	if o.closed {
-		o.kick()
+		o.wakeWriter()
 	}
 }
 
@@ -97,17 +98,17 @@ func (o *outbox) flush() {
 func (o *outbox) fail(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.broke(err)
+	o.failLocked(err)
 }
 
-func (o *outbox) broke(err error) {
+func (o *outbox) failLocked(err error) {
 	if o.err != nil {
 		return
 	}
 	o.err = err
 	o.pending = nil
 	close(o.failed)
-	o.kick()
+	o.wakeWriter()
 }
 
 // close lets the writer end once everything is written.
@@ -115,18 +116,18 @@ func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
-	o.kick()
+	o.wakeWriter()
 }
 
-// look makes all that wait for room look again.
-func (o *outbox) look() {
+// wakeWaiters lets all that wait for room try again. The caller holds mu.
+func (o *outbox) wakeWaiters() {
 	if o.waiting > 0 {
 		close(o.space)
 		o.space, o.waiting = make(chan struct{}), 0
 	}
 }
 
-func (o *outbox) kick() {
+func (o *outbox) wakeWriter() {
 	select {
 	case o.wake <- struct{}{}:
 	default:
@@ -157,7 +158,7 @@ func (o *outbox) put(c *call, final bool, limit int, message [][]byte) (<-chan s
 		c.ended = true
 	}
 	if !final && !o.writing {
-		o.kick()
+		o.wakeWriter()
 	}
 	return nil, nil
 }
@@ -168,7 +169,7 @@ func (o *outbox) end(c *call) bool {
 	defer o.mu.Unlock()
 	open := !c.ended
 	c.ended = true
-	o.look()
+	o.wakeWaiters()
 	return open
 }
 

@@ -100,7 +100,7 @@ func newHTTP(s streams) *cobra.Command {
 	flags.StringVar(&f.metricsAddr, "metrics-addr", "", "address of a second listener with Prometheus metrics at /metrics, such as 127.0.0.1:9464 (default: none)")
 	flags.IntVar(&f.sessions, "max-sessions", session.DefaultPerCaller, "sessions of one caller; beyond it the one left alone for longest goes")
 	flags.DurationVar(&f.idle, "session-idle", session.DefaultIdle, "time after which a session without a request ends (a session ends after 24h in any case)")
-	flags.IntVar(&f.limits.CallsPerCaller, "max-calls", mcphttp.DefaultCallsCaller, "calls of one caller that run at a time, waits not counted; beyond it 429")
+	flags.IntVar(&f.limits.CallsPerCaller, "max-calls", mcphttp.DefaultCallsPerCaller, "calls of one caller that run at a time, waits not counted; beyond it 429")
 	flags.IntVar(&f.maxWaits, "max-waits", 1000, "waits of one caller that are open at a time")
 	flags.IntVar(&f.limits.Rate, "max-rate", mcphttp.DefaultRate, "requests a second of one caller, with bursts of twice as many; beyond it 429; -1: no limit")
 	flags.IntVar(&f.maxStreams, "max-streams", 2000, "event streams to Ravi that are open at a time; the rest is polled")
@@ -144,7 +144,7 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 	}
 	defer app.close()
 	app.connectAccounts(access.callers)
-	app.reap()
+	app.startLeases()
 
 	l, err := net.Listen("tcp", f.addr)
 	if err != nil {

@@ -53,7 +53,7 @@ func folderCredentials(sources config.Sources, folder string) (*config.Credentia
 	return c, err
 }
 
-// connectAccounts connects the accounts of the callers, so that what earlier processes leased with them is cared for. Calls
+// connectAccounts connects the accounts of the callers, so that what earlier processes leased with them is deleted in time. Calls
 // say what is wrong with one.
 func (a *app) connectAccounts(callers *session.Callers) {
 	_, _ = a.account.Client()

@@ -51,8 +51,8 @@ func (o *options) lease(a *app, log zerolog.Logger) {
 	})
 }
 
-// reap begins to delete what is due, also what earlier processes left.
-func (a *app) reap() {
+// startLeases starts deleting expired leases, those of earlier processes too.
+func (a *app) startLeases() {
 	if a.deps.Leases != nil {
 		a.deps.Leases.Start()
 	}

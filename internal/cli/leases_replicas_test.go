@@ -60,12 +60,12 @@ func TestReplicaReapsTheLeasesOfAKilledOne(t *testing.T) {
 		}, "%s", r.all[1])
 	}
 
-	redistest.Pass(t, r.redis, 50*time.Minute)
+	redistest.AgeLeases(t, r.redis, 50*time.Minute)
 	require.Empty(t, carol.call(1, "use_identity", `{"identity":"used"}`).code)
 	r.ravi.Server.Faults().Add(sandbox.Fault{Method: "DELETE", Status: 503, Count: 3})
-	redistest.Pass(t, r.redis, 30*time.Minute)
+	redistest.AgeLeases(t, r.redis, 30*time.Minute)
 	left("permanent", "used", "own-permanent")
-	redistest.Pass(t, r.redis, 40*time.Minute)
+	redistest.AgeLeases(t, r.redis, 40*time.Minute)
 	left("permanent", "own-permanent")
 	carol.lease(1, "task")
 }

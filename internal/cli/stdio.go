@@ -52,7 +52,7 @@ func serveStdio(ctx context.Context, o options, s streams) error {
 		return err
 	}
 	defer app.close()
-	app.reap()
+	app.startLeases()
 
 	caller, err := o.caller()
 	if err != nil {

@@ -54,8 +54,8 @@ func accepts(r *http.Request, media string) bool {
 	return false
 }
 
-// body reads the whole body, which must come in time and be no longer than MaxBody. Only so much memory is
-// taken as bytes have come, and for long bodies only as long as there is some to give; f gives that back when it is done.
+// body reads the whole body, which must come in time and be no longer than MaxBody. Memory grows with
+// what has arrived; a long body also takes from largeBodies, which f gives back.
 func (s *httpServer) body(w http.ResponseWriter, r *http.Request, f *inflight) ([]byte, *refusal) {
 	if r.ContentLength > MaxBody {
 		return nil, refuseLong

@@ -8,7 +8,7 @@ var (
 	valueNoStore     = []string{"no-store"}
 	valueSameOrigin  = []string{"same-origin"}
 	valueCrossOrigin = []string{"cross-origin"}
-	valueNoContent   = []string{"default-src 'none'; frame-ancestors 'none'"}
+	valueCSP         = []string{"default-src 'none'; frame-ancestors 'none'"}
 	valueNoReferrer  = []string{"no-referrer"}
 	valueHSTS        = []string{"max-age=31536000"}
 	valueClose       = []string{"close"}
@@ -17,11 +17,11 @@ var (
 	valueUnbuffered  = []string{"no"}
 )
 
-func (s *httpServer) secure(h http.Header) {
+func (s *httpServer) setSecurityHeaders(h http.Header) {
 	h["X-Content-Type-Options"] = valueNosniff
 	h["Cache-Control"] = valueNoStore
 	h["Cross-Origin-Resource-Policy"] = valueSameOrigin
-	h["Content-Security-Policy"] = valueNoContent
+	h["Content-Security-Policy"] = valueCSP
 	h["Referrer-Policy"] = valueNoReferrer
 	if s.TLS {
 		h["Strict-Transport-Security"] = valueHSTS

@@ -46,7 +46,7 @@ func (f *inflight) start() *refusal {
 	}
 	f.caller.mu.Lock()
 	defer f.caller.mu.Unlock()
-	if f.caller.running >= cmp.Or(max(s.Limits.CallsPerCaller, 0), DefaultCallsCaller) {
+	if f.caller.running >= cmp.Or(max(s.Limits.CallsPerCaller, 0), DefaultCallsPerCaller) {
 		s.running.Add(-1)
 		return refuseCalls
 	}

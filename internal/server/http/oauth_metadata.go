@@ -26,8 +26,8 @@ type oauthMetadata struct {
 	Name     string   `json:"resource_name"`
 }
 
-// place is where a client reaches the endpoint: origin, and the path that a proxy puts in front of it.
-func (s *httpServer) place(r *http.Request) (origin, path string) {
+// publicBase is where a client reaches the endpoint: origin, and the path that a proxy puts in front of it.
+func (s *httpServer) publicBase(r *http.Request) (origin, path string) {
 	host := strings.ToLower(r.Host)
 	for _, u := range s.OAuth.Public {
 		if hosts, _ := PublicNames(u); slices.Contains(hosts, host) {
@@ -46,7 +46,7 @@ func (s *httpServer) serveMetadata(w http.ResponseWriter, r *http.Request) *refu
 	if s.OAuth == nil {
 		return refusePath
 	}
-	origin, path := s.place(r)
+	origin, path := s.publicBase(r)
 	endpoint := strings.TrimPrefix(strings.TrimPrefix(r.URL.EscapedPath(), pathMetadata), path)
 	switch {
 	case endpoint == "":
@@ -75,7 +75,7 @@ func (s *httpServer) challenge(r *http.Request, invalidToken bool) string {
 	if r.URL.Path != pathMCP {
 		endpoint = pathSSE
 	}
-	origin, path := s.place(r)
+	origin, path := s.publicBase(r)
 	challenge := `Bearer resource_metadata="` + origin + pathMetadata + path + endpoint + `"`
 	if invalidToken {
 		challenge += `, error="invalid_token"`

@@ -19,7 +19,7 @@ const (
 
 // ServeHTTP implements http.Handler.
 func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.secure(w.Header())
+	s.setSecurityHeaders(w.Header())
 	if r.ContentLength != 0 {
 		// net/http reads what is left of a body before it answers, however slowly that comes; not on a connection that
 		// ends with the answer. body takes this back when it has read everything.

@@ -51,10 +51,10 @@ const (
 
 // Defaults of Limits.
 const (
-	DefaultMaxOpen     = 20_000
-	DefaultMaxRunning  = 4_096
-	DefaultCallsCaller = 512
-	DefaultRate        = 500
+	DefaultMaxOpen        = 20_000
+	DefaultMaxRunning     = 4_096
+	DefaultCallsPerCaller = 512
+	DefaultRate           = 500
 
 	DefaultHeaderTime = 10 * time.Second
 	DefaultBodyTime   = 15 * time.Second
@@ -112,7 +112,8 @@ type Server struct {
 	// TLS says that clients speak TLS, to this server or to a proxy before it.
 	TLS bool
 	// Requires names, by tool, the client capabilities without which a call of protocol 2026-07-28 is refused with
-	// -32021, e.g. "elicitation".
+	// -32021, e.g. "elicitation". The command line sets none: its tools do without; the server of the conformance
+	// tests does.
 	Requires map[string][]string
 	// Ready says whether calls can succeed, for /readyz; its answer is kept for 5 s. Nil: they can.
 	Ready func(context.Context) error

@@ -98,7 +98,7 @@ func Parse(raw []byte) (Envelope, *Error) {
 		return Envelope{}, &Error{Code: CodeParse, Message: "parse error: the message is not valid JSON in UTF-8"}
 	}
 	if s.flaw == "" {
-		s.judge()
+		s.validate()
 	}
 	if s.flaw != "" {
 		return Envelope{}, &Error{Code: CodeInvalidRequest, Message: "invalid request: " + s.flaw, ID: s.answerID()}
@@ -122,8 +122,8 @@ func Parse(raw []byte) (Envelope, *Error) {
 	return env, nil
 }
 
-// judge looks at the members of a message that is well-formed JSON with the right names, and notes the first flaw.
-func (s *scanner) judge() {
+// validate looks at the members of a message that is well-formed JSON with the right names, and notes the first flaw.
+func (s *scanner) validate() {
 	method, id := s.member[keyMethod], s.member[keyID]
 	result, failure := s.member[keyResult], s.member[keyError]
 	switch {

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Pass lets time go by for the leases in a Redis without a password, as if each
-// had been written so much earlier.
-func Pass(t testing.TB, s *Server, by time.Duration) {
+// AgeLeases makes the leases in a Redis without a password older, as if each had been written so
+// much earlier.
+func AgeLeases(t testing.TB, s *Server, by time.Duration) {
 	t.Helper()
 	ctx, c, names := keys(t, s, "*:lease*:*")
 	for _, name := range names {

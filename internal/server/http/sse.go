@@ -144,7 +144,8 @@ func (e *eventWriter) SetWriteDeadline(t time.Time) error {
 	return http.NewResponseController(e.response.w).SetWriteDeadline(t)
 }
 
-// close waits for a Write that is under way, and refuses others: nothing may use the response after its handler.
+// close waits for a Write that is under way, for notifyTimeout at most, and refuses others: nothing may use the response
+// after its handler.
 func (e *eventWriter) close() {
 	e.response.mu.Lock()
 	defer e.response.mu.Unlock()

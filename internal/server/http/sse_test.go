@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	mcpclient "github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
@@ -218,4 +221,54 @@ func TestSSEMessagesPassTheGuard(t *testing.T) {
 	assert.Equal(t, http.StatusRequestEntityTooLarge, s.post(fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"%s"}`, strings.Repeat("x", 2<<20))).status)
 	assert.Equal(t, http.StatusMethodNotAllowed, s.a.do(s.a.request(t.Context(), "GET", s.endpoint, "")).status)
 	assert.Equal(t, http.StatusMethodNotAllowed, s.a.do(s.a.request(t.Context(), "POST", "/sse", "{}")).status)
+}
+
+// stuckStream is the stream of a client that has gone: the write of an answer takes a while, and fails.
+type stuckStream struct {
+	*httptest.ResponseRecorder
+	opened   chan string
+	writing  chan struct{}
+	returned chan struct{} // closed when the handler has returned
+	outlived chan bool     // whether the write ended after that
+}
+
+func (s *stuckStream) Write(p []byte) (int, error) {
+	if strings.HasPrefix(string(p), "event: endpoint") {
+		s.opened <- string(p)
+		return len(p), nil
+	}
+	close(s.writing)
+	select {
+	case <-s.returned:
+		s.outlived <- true
+	case <-time.After(200 * time.Millisecond):
+		s.outlived <- false
+	}
+	return 0, net.ErrClosed
+}
+
+// net/http finishes a response as soon as its handler returns.
+func TestNoWriteOutlivesTheSSEHandler(t *testing.T) {
+	h := newDirectEndpoint(t, 0)
+	defer h.close()
+	ctx, leave := context.WithCancel(context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}))
+	defer leave()
+	s := &stuckStream{httptest.NewRecorder(), make(chan string, 1), make(chan struct{}), make(chan struct{}), make(chan bool, 1)}
+	go func() {
+		defer close(s.returned)
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://ravi.test/sse", nil)
+		r.Header.Set("Accept", "text/event-stream")
+		h.Handler().ServeHTTP(s, r)
+	}()
+	_, endpoint, _ := strings.Cut(<-s.opened, "data: ")
+	post := httptest.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodPost, "http://ravi.test"+strings.TrimSpace(endpoint),
+		strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))
+	post.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	h.Handler().ServeHTTP(w, post)
+	require.Equal(t, http.StatusAccepted, w.Code, w.Body)
+	<-s.writing
+	leave()
+	assert.False(t, <-s.outlived)
+	<-s.returned
 }

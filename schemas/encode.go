@@ -2,6 +2,8 @@ package schemas
 
 import (
 	"encoding/json"
+	"fmt"
+	"reflect"
 
 	invopop "github.com/invopop/jsonschema"
 )
@@ -9,8 +11,9 @@ import (
 // encoder writes a schema as json.Marshal does, in one pass. json.Marshal encodes the inner schemas
 // anew at every level and compares each with an empty one, which was a third of the program's start.
 type encoder struct {
-	out []byte
-	err error
+	out  []byte
+	err  error
+	rest invopop.Schema // what leftOut looks at; one for all
 }
 
 func (e *encoder) schema(s *invopop.Schema) {
@@ -66,11 +69,33 @@ func (e *encoder) schema(s *invopop.Schema) {
 	if s.Default != nil {
 		e.member("default").value(s.Default)
 	}
+	if left := e.leftOut(s); left != "" {
+		e.err = fmt.Errorf("the keyword %s is not written", left)
+	}
 	if len(e.out) == start { // allows everything
 		e.out = append(e.out, "true"...)
 		return
 	}
 	e.close(start)
+}
+
+// leftOut returns a field that is set and that schema does not write.
+func (e *encoder) leftOut(schema *invopop.Schema) string {
+	s := &e.rest
+	*s = *schema
+	s.Version, s.Items, s.Properties, s.AdditionalProperties, s.Type, s.Enum = "", nil, nil, nil, "", nil
+	s.Maximum, s.Minimum, s.MaxLength, s.MinLength, s.Pattern = "", "", nil, nil, ""
+	s.MaxItems, s.MinItems, s.Required, s.Format, s.Description, s.Default = nil, nil, nil, "", "", nil
+	rest := reflect.ValueOf(s).Elem()
+	if rest.IsZero() {
+		return ""
+	}
+	for field, value := range rest.Fields() {
+		if !value.IsZero() {
+			return field.Name
+		}
+	}
+	return ""
 }
 
 func (e *encoder) properties(s *invopop.Schema) {

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/invopop/jsonschema"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -122,4 +124,27 @@ func FuzzArguments(f *testing.F) {
 		var p params
 		require.NoError(t, json.Unmarshal(out, &p), "what the schema accepts must decode")
 	})
+}
+
+func TestKeywordsThatAreNotWrittenFail(t *testing.T) {
+	type leaf struct {
+		N int `json:"n" jsonschema:"multipleOf=5"`
+	}
+	type every struct {
+		Name   string         `json:"name" jsonschema:"minLength=1,maxLength=9,pattern=^[a-z]+$,default=a" jsonschema_description:"A <name> & more."`
+		Kind   string         `json:"kind,omitempty" jsonschema:"enum=a,enum=b"`
+		Number int            `json:"number,omitempty" jsonschema:"minimum=1,maximum=9"`
+		At     time.Time      `json:"at,omitzero"`
+		List   []string       `json:"list,omitempty" jsonschema:"minItems=1,maxItems=3"`
+		Any    map[string]any `json:"any,omitempty"`
+		Open   any            `json:"open,omitempty"`
+	}
+	assert.ErrorContains(t, schemas.Output[leaf]().Check(), "MultipleOf")
+	assert.ErrorContains(t, schemas.Output[struct {
+		Leaf leaf `json:"leaf"`
+	}]().Check(), "MultipleOf")
+
+	want, err := json.Marshal((&jsonschema.Reflector{Anonymous: true, DoNotReference: true, ExpandedStruct: true}).Reflect(every{}))
+	require.NoError(t, err)
+	assert.Equal(t, string(want), string(schemas.Input[every]().JSON()))
 }

@@ -2,6 +2,7 @@ package lease
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"ravi-mcp/ravi"
@@ -56,3 +57,29 @@ func (m *Manager) CredentialOf(c *ravi.Client) string { return m.credential(c) }
 
 // NewAddress is the address that a lease asks for.
 var NewAddress = newAddress
+
+// JournalLine is a line of a journal in which every field of a record is set.
+func JournalLine() ([]byte, error) {
+	at := time.Date(2026, 7, 28, 0, 0, 0, 0, time.UTC)
+	return json.Marshal(record{
+		ID: "1", Name: "task", Known: []string{"v"}, Credential: "k", Caller: "alice", Persistent: true, Address: "task-1", ByAddress: true,
+		Intended: at, Ahead: time.Second, Clock: true, TTL: time.Minute, UUID: "u", Expires: at, Gone: true,
+	})
+}
+
+// SealedEntry is an entry of a Registry, and OpenEntry what one says, as a line of a journal.
+func (m *Manager) SealedEntry(line []byte) (e Entry, err error) {
+	var r record
+	if err = json.Unmarshal(line, &r); err == nil {
+		e, err = m.seal(r, 0)
+	}
+	return e, err
+}
+
+func (m *Manager) OpenEntry(e Entry) ([]byte, error) {
+	r, err := m.open(e)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(r)
+}

@@ -62,12 +62,14 @@ return 1
 `)
 
 // A lease that was taken to be deleted is never renewed: the replica that
-// took it may only now send the deletion, however late.
+// took it may only now send the deletion, however late. The field doomed says so;
+// like every name of a key or a field it is stored, so that replicas of other
+// versions know it, and is not to be renamed.
 var renewScript = newScript(leasePrelude + `
 local uuid, caller, ago, grace = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local id = redis.call('GET', atIdentity(uuid))
 if not id then return 0 end
-local t = redis.call('HMGET', at(id), 'caller', 'cred', 'name', 'ttl', 'deleting')
+local t = redis.call('HMGET', at(id), 'caller', 'cred', 'name', 'ttl', 'doomed')
 if t[1] ~= caller or t[5] then return 0 end
 local due = now - ago + tonumber(t[4]) + grace
 if due <= tonumber(redis.call('ZSCORE', prefix .. 'leases:' .. t[2], id) or 0) then return 0 end
@@ -93,7 +95,7 @@ for i = 5, #ARGV do
       redis.call('ZREM', list, id)
     else
       redis.call('HINCRBY', at(id), 'fence', 1)
-      if redis.call('HGET', at(id), 'uuid') ~= '' then redis.call('HSET', at(id), 'deleting', 1) end
+      if redis.call('HGET', at(id), 'uuid') ~= '' then redis.call('HSET', at(id), 'doomed', 1) end
       redis.call('ZADD', list, int(now + hold), id)
       taken[#taken + 1] = row(id)
     end

@@ -196,6 +196,7 @@ func TestSoakOfReplicasThatAreKilled(t *testing.T) {
 	t.Logf("%d rounds of faults; %s", rounds, report)
 	c.end()
 	require.Empty(t, report.Failures)
+	assert.Positive(t, rounds)
 	assert.Positive(t, report.Lost)
 }
 

@@ -11,10 +11,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/cli"
 	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/session"
 )
@@ -70,7 +72,9 @@ func (s service) runs(t *testing.T) {
 	_, made := r.Post(http.DefaultClient, carolToken, id, harness.ToolMessage(1, "create_identity", `{"name":"carol-main"}`))
 	assert.Contains(t, made, `"cursor"`)
 	assert.Contains(t, r.Get("/readyz"), "200 ")
+	signalled := time.Now()
 	r.Stop(t)
+	assert.Less(t, time.Since(signalled), harness.Prompt)
 	assert.NotContains(t, r.Log(), "permission denied")
 }
 
@@ -112,7 +116,9 @@ func TestReadmeUnitServes(t *testing.T) {
 		settings[name] = value
 	}
 	line := strings.NewReplacer("%S/ravi-mcp", state, "/etc/ravi-mcp", dir).Replace(settings["ExecStart"])
-	assert.Contains(t, settings, "TimeoutStopSec")
+	limit, err := time.ParseDuration(settings["TimeoutStopSec"] + "s")
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, limit, cli.LongestStop, "systemd kills a server that still ends in order")
 	ravi, _, _ := leaseEnvironment(t)
 	service{line: strings.Fields(line), uid: uid, env: []string{"RAVI_ACCESS_TOKEN=" + ravi.Account.AccessToken, "RAVI_BASE_URL=" + ravi.URL}}.runs(t)
 	_, err = os.Stat(filepath.Join(state, "seal.key"))

@@ -58,6 +58,7 @@ func TestHTTPServerShutsDownInOrder(t *testing.T) {
 	require.NoError(t, err)
 	defer wait.Body.Close()
 
+	signalled := time.Now()
 	require.NoError(t, r.Signal(syscall.SIGTERM))
 	answer, err := io.ReadAll(wait.Body)
 	require.NoError(t, err)
@@ -65,6 +66,7 @@ func TestHTTPServerShutsDownInOrder(t *testing.T) {
 	code, err := r.Wait()
 	require.NoError(t, err)
 	require.Zero(t, code, "%s", r.Log())
+	assert.Less(t, time.Since(signalled), harness.Prompt)
 	files, err := os.ReadDir(home)
 	require.NoError(t, err)
 	assert.Empty(t, files, "an embedded Ravi that keeps nothing leaves nothing")

@@ -107,6 +107,7 @@ type answered struct {
 	code   string         // with which the tool failed
 	reason string
 	state  string // of a question of protocol 2026-07-28
+	took   time.Duration
 }
 
 func (a answered) text(field string) string { return fmt.Sprint(a.result[field]) }
@@ -134,6 +135,7 @@ func (p *peer) post(at int, body string) answered {
 
 // do may be called by any goroutine of the test.
 func (p *peer) do(request *http.Request) answered {
+	began := time.Now()
 	response, err := p.client.Do(request)
 	if !assert.NoError(p.t, err) {
 		return answered{}
@@ -141,7 +143,7 @@ func (p *peer) do(request *http.Request) answered {
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	assert.NoError(p.t, err)
-	a := answered{status: response.StatusCode, header: response.Header, body: string(text)}
+	a := answered{status: response.StatusCode, header: response.Header, body: string(text), took: time.Since(began)}
 	a.parse(p.t)
 	return a
 }

@@ -47,6 +47,8 @@ const (
 	notifyTimeout = 20 * time.Second
 	// grace is how long requests may take to end after their connections were closed.
 	grace = 2 * time.Second
+	// ShutdownTime is how long Serve takes to return, at most, when its context is cancelled.
+	ShutdownTime = drainTime + grace
 )
 
 // Defaults of Limits.

@@ -10,5 +10,6 @@
 // A test that connects a server of its own to a sandbox begins with NewSystem.
 //
 // Processes are killed when their test ends. No time limit here is a measurement: Patience bounds every wait, so that a
-// test that would hang fails instead, and is far beyond what a busy machine needs.
+// test that would hang fails instead, and is far beyond what a busy machine needs. So is Prompt, for what the program
+// itself bounds by seconds.
 package harness

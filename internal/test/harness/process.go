@@ -16,13 +16,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Patience bounds every wait for an event, as a guard against tests that hang.
-const Patience = 4 * time.Minute
+const (
+	// Patience bounds every wait for an event, as a guard against tests that hang.
+	Patience = 4 * time.Minute
+	// Prompt is how long something may take that the program promises within seconds: far more than a busy machine adds,
+	// and far less than a program that has forgotten the promise.
+	Prompt = 30 * time.Second
+)
 
 // Eventually waits until a condition holds, which it checks in the goroutine of the test.
 func Eventually(t testing.TB, condition func() bool, messageAndArgs ...any) {
 	t.Helper()
-	for end := time.Now().Add(Patience); !condition(); time.Sleep(5 * time.Millisecond) {
+	within(t, Patience, condition, messageAndArgs...)
+}
+
+// Promptly is Eventually for a condition that has to hold within Prompt.
+func Promptly(t testing.TB, condition func() bool, messageAndArgs ...any) {
+	t.Helper()
+	within(t, Prompt, condition, messageAndArgs...)
+}
+
+func within(t testing.TB, limit time.Duration, condition func() bool, messageAndArgs ...any) {
+	t.Helper()
+	for end := time.Now().Add(limit); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			require.FailNow(t, "the condition never held", messageAndArgs...)
 		}

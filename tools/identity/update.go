@@ -123,18 +123,22 @@ func (h *handlers) provisionPhone(ctx context.Context, call tool.Call, p provisi
 // holdName lets one call at a time give that name to an identity of the account,
 // and returns the identity that has it now, nil for none.
 func (h *handlers) holdName(ctx context.Context, call tool.Call, client *ravi.Client, name string) (holder *ravi.Identity, release func(), err error) {
-	release, err = h.Lock(ctx, "identity of "+client.CredentialID()+" "+name)
+	unlock, err := h.Lock(ctx, "identity of "+client.CredentialID()+" "+name)
 	if err != nil {
 		return nil, nil, err
 	}
+	defer func() {
+		if release == nil { // after an error or a panic
+			unlock()
+		}
+	}()
 	h.AccountOf(call.Call).Forget() // existence has to be judged by what Ravi has now
 	found, err := h.Resolver.Lookup(ctx, call.Call, name)
 	switch {
 	case err == nil:
-		return &found, release, nil
+		return &found, unlock, nil
 	case fault.Has(err, fault.IdentityNotFound):
-		return nil, release, nil
+		return nil, unlock, nil
 	}
-	release()
 	return nil, nil, err
 }

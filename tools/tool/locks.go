@@ -22,14 +22,18 @@ func (d *Deps) Lock(ctx context.Context, name string) (unlock func(), err error)
 	if !ok {
 		return own, nil
 	}
+	defer func() {
+		if unlock == nil { // after an error or a panic
+			own()
+		}
+	}()
 	everywhere, err := shared.Lock(ctx, name, lockLife)
 	if err != nil {
-		own()
 		return nil, err
 	}
 	return func() {
+		defer own()
 		everywhere()
-		own()
 	}, nil
 }
 

@@ -176,14 +176,19 @@ func owner(stored *ravi.SecretEntry, domain, name string) (totpAccount, bool) {
 // lockTOTP lets one call at a time change an identity's two-factor values, and
 // returns their keys. It fails when the call ends before its turn comes.
 func (h *handlers) lockTOTP(ctx context.Context, identity string, scope *ravi.Scope) (keys totpKeys, unlock func(), err error) {
-	if unlock, err = h.Lock(ctx, "totp of "+identity); err != nil {
+	release, err := h.Lock(ctx, "totp of "+identity)
+	if err != nil {
 		return nil, nil, err
 	}
+	defer func() {
+		if unlock == nil { // after an error or a panic
+			release()
+		}
+	}()
 	if keys, err = readTOTPKeys(ctx, scope); err != nil {
-		unlock()
 		return nil, nil, err
 	}
-	return keys, unlock, nil
+	return keys, release, nil
 }
 
 // moveTOTP renames the values of an account, after the account was renamed.

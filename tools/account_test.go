@@ -113,6 +113,33 @@ type contactFound struct {
 	Total    int
 }
 
+func TestContactsAreNamedByAnyNumberThatWasSaved(t *testing.T) {
+	h := mailSystem(t, sandbox.Config{Era: sandbox.EraKeys}, session.PolicyAllow)
+	ada := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})
+	client, err := h.account.Client()
+	require.NoError(t, err)
+	a := h.connectModern(local())
+	with := func(tool, number string) result { return a.call(tool, args{"identity": "ada", "phone": number}) }
+	for number, savable := range map[string]bool{
+		"+4312": true, "+431234": true, "+431234567890123": true, "+2101234567": true,
+		"+14155550": false, "+49123456789012345": false, "+8112345678901234567": false, // as earlier versions saved them
+	} {
+		if savable {
+			ok[map[string]any](t, with("save_contact", number))
+		} else {
+			assert.Equal(t, fault.InvalidArgument, refused(t, with("save_contact", number)).Code, number)
+			_, err := client.Scope(ada.UUID).CreateContact(t.Context(), ravi.ContactFields{Phone: &number})
+			require.NoError(t, err)
+		}
+		assert.Len(t, ok[contactFound](t, with("find_contact", number)).Contacts, 1, number)
+		ok[map[string]any](t, with("delete_contact", number))
+		assert.Empty(t, ok[contactFound](t, with("find_contact", number)).Contacts, number)
+	}
+	for _, number := range []string{"431234", "+431", "+0431234", "+43 1234", "call me"} {
+		assert.Equal(t, fault.InvalidArgument, refused(t, with("find_contact", number)).Code, number)
+	}
+}
+
 func TestContactsAreFoundChangedAndDeleted(t *testing.T) {
 	for name, era := range eras {
 		t.Run(name, func(t *testing.T) {

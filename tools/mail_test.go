@@ -156,10 +156,24 @@ func TestBadRecipientsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		maps.Copy(call, bad)
 		assert.Equal(t, fault.InvalidArgument, refused(t, a.call("send_email", call)).Code, "%v", bad)
 	}
-	for _, number := range []string{"14155550123", "+1 415 555 0123", "+999123456", "+1415555", "0049151234567", "+14155550123456789", "call me"} {
+	for _, number := range []string{
+		"14155550123", "+1 415 555 0123", "+999123456", "0049151234567", "call me", "+0151234567",
+		"+1415555", "+1415555012", "+141555501234", "+14155550123456789", "+431", "+4312345678901234",
+	} {
 		assert.Equal(t, fault.InvalidArgument, refused(t, a.call("send_sms", args{"identity": "ada", "to": number, "body": "b"})).Code, number)
 	}
 	assert.Zero(t, h.sends())
+	for number, taken := range map[string]bool{
+		"+14155550123": true, "+431234567890123": true, "+2101234567": true, // 210 is assigned to no country
+		"+4312": false, "+431234": false, "+491234": false,
+	} {
+		r := a.call("send_sms", args{"identity": "ada", "to": number, "body": "b"})
+		if taken {
+			ok[map[string]any](t, r)
+			continue
+		}
+		assert.Contains(t, refused(t, r).Message, "Ravi's validation", "%s is for Ravi to refuse", number)
+	}
 	ok[mailed](t, a.call("send_email", args{"identity": "ada", "to": "a@x.example", "cc": many, "subject": "s", "body": "b"}))
 	assert.Equal(t, []string{"ada@xn--bcher-kva.example"}, ok[mailed](t, a.call("send_email", args{"identity": "ada", "to": "ada@Bücher.example", "subject": "s", "body": "b"})).To)
 }

@@ -41,19 +41,39 @@ func badAddress(field string) error {
 	return fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` is not an email address.", field), "Pass an address as in ada@example.com.")
 }
 
-// e164 is the form of an international number. Numbers of zone 1 have ten digits
-// after it; elsewhere the length is the country's affair, and Ravi's to refuse.
-var e164 = regexp.MustCompile(`^\+(1[0-9]{10}|[2-9][0-9]{6,14})$`)
+var (
+	// e164 is the form of an international number. Numbers of zone 1 have ten
+	// digits after it; elsewhere the length is the country's affair, and Ravi's to
+	// refuse.
+	e164 = regexp.MustCompile(`^\+(1[0-9]{10}|[2-9][0-9]{3,14})$`)
+	// savedNumber is wider: earlier versions saved numbers of zone 1 that lack the
+	// area code, and others that are longer than E.164 allows.
+	savedNumber = regexp.MustCompile(`^\+[1-9][0-9]{3,18}$`)
+)
 
-// phoneNumber returns a number in E.164, as given. field is the argument to
-// name in an error. See docs/decisions.md#no-phonenumbers-library.
+// phoneNumber returns a number to write to or to save, in E.164, as given.
+// field is the argument to name in an error.
+// See docs/decisions.md#no-phonenumbers-library.
 func phoneNumber(field, given string) (string, error) {
 	number := strings.TrimSpace(given)
 	if !e164.MatchString(number) || strings.HasPrefix(number, "+999") { // 999 is assigned to no country
-		return "", fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` is not a phone number in E.164 form.", field),
-			"Pass it with + and the country code, and without spaces, as in +14155550123.")
+		return "", badNumber(field)
 	}
 	return number, nil
+}
+
+// savedPhoneNumber is phoneNumber for a number by which a contact is looked up.
+func savedPhoneNumber(field, given string) (string, error) {
+	number := strings.TrimSpace(given)
+	if !savedNumber.MatchString(number) {
+		return "", badNumber(field)
+	}
+	return number, nil
+}
+
+func badNumber(field string) error {
+	return fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` is not a phone number in E.164 form.", field),
+		"Pass it with + and the country code, and without spaces, as in +14155550123.")
 }
 
 // addressesIn returns the bare addresses of a header field of a received

@@ -31,8 +31,9 @@ func contactOf(c ravi.Contact) contact {
 	}
 }
 
-// reached returns the address and the number given, cleaned.
-func reached(email, phone string) (string, string, error) {
+// reached returns the address and the number given, cleaned. checkPhone is
+// phoneNumber or savedPhoneNumber.
+func reached(email, phone string, checkPhone func(field, given string) (string, error)) (string, string, error) {
 	var err error
 	if email != "" {
 		if email, err = mailAddress("email", email); err != nil {
@@ -40,7 +41,7 @@ func reached(email, phone string) (string, string, error) {
 		}
 	}
 	if phone != "" {
-		phone, err = phoneNumber("phone", phone)
+		phone, err = checkPhone("phone", phone)
 	}
 	return email, phone, err
 }
@@ -68,7 +69,7 @@ func (h *handlers) findContact(ctx context.Context, call tool.Call, p findContac
 	if exact := p.Email != "" || p.Phone != ""; exact == (query != "") {
 		return none, fault.New(fault.InvalidArgument, "Either `q`, or `email` or `phone`, must be given.", "Pass q to search by a part of the name, or email or phone for exactly one contact.")
 	}
-	email, phone, err := reached(p.Email, p.Phone)
+	email, phone, err := reached(p.Email, p.Phone, savedPhoneNumber)
 	if err := cmp.Or(err, tool.CheckLine("q", query)); err != nil {
 		return none, err
 	}
@@ -122,7 +123,7 @@ func (h *handlers) deleteContact(ctx context.Context, call tool.Call, p deleteCo
 	if (p.ID != "") == (p.Email != "" || p.Phone != "") {
 		return none, fault.New(fault.InvalidArgument, "Either `id`, or `email` or `phone`, must be given.", "Pass the id from find_contact.")
 	}
-	email, phone, err := reached(p.Email, p.Phone)
+	email, phone, err := reached(p.Email, p.Phone, savedPhoneNumber)
 	if err != nil {
 		return none, err
 	}

@@ -24,7 +24,7 @@ type saveContactParams struct {
 
 func (p saveContactParams) check() (ravi.ContactFields, error) {
 	var fields ravi.ContactFields
-	email, phone, err := reached(p.Email, p.Phone)
+	email, phone, err := reached(p.Email, p.Phone, phoneNumber)
 	if err := cmp.Or(err, tool.CheckLine("name", p.Name), tool.CheckLine("nickname", p.Nickname)); err != nil {
 		return fields, err
 	}

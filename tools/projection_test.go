@@ -3,6 +3,8 @@ package tools_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
@@ -97,12 +100,21 @@ func TestSecretFieldsAreFoundInSchemas(t *testing.T) {
 		List []inner `json:"list"`
 	}]()
 	assert.Equal(t, []string{"api_key", "hidden", "many"}, secretFields(t, schema.JSON()))
+
+	_, err := findSecretFields(json.RawMessage(`{"type":"object","properties":{"open":{"type":"object","additionalProperties":true},"api_key":{"type":["string","null"]}}}`))
+	assert.ErrorContains(t, err, "api_key", "no schema is passed over")
 }
 
 // secretFields returns the fields of a schema that can hold a secret: by their name, or because they hide what they are,
 // as a secret.Secret does.
 func secretFields(t *testing.T, document json.RawMessage) []string {
 	t.Helper()
+	found, err := findSecretFields(document)
+	require.NoError(t, err)
+	return found
+}
+
+func findSecretFields(document json.RawMessage) ([]string, error) {
 	type property struct {
 		Type       string
 		Properties map[string]json.RawMessage
@@ -110,11 +122,14 @@ func secretFields(t *testing.T, document json.RawMessage) []string {
 		Additional json.RawMessage `json:"additionalProperties"`
 	}
 	found := []string{}
-	var look func(name string, document json.RawMessage)
-	look = func(name string, document json.RawMessage) {
+	var look func(name string, document json.RawMessage) error
+	look = func(name string, document json.RawMessage) error {
+		if slices.Contains([]string{"", "true", "false"}, string(document)) {
+			return nil
+		}
 		var p property
-		if len(document) == 0 || json.Unmarshal(document, &p) != nil { // additionalProperties may be true
-			return
+		if err := json.Unmarshal(document, &p); err != nil {
+			return fmt.Errorf("the schema of %q: %w", name, err)
 		}
 		sounds := slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool {
 			return slices.Contains([]string{"password", "value", "secret", "notes", "token", "key", "seed", "code", "credential", "pin", "otpauth"}, word)
@@ -122,13 +137,13 @@ func secretFields(t *testing.T, document json.RawMessage) []string {
 		if p.Type == "string" && sounds || p.Type == "object" && len(p.Properties) == 0 && p.Additional == nil {
 			found = append(found, name)
 		}
+		errs := []error{look(name, p.Items), look(name, p.Additional)}
 		for name, inner := range p.Properties {
-			look(name, inner)
+			errs = append(errs, look(name, inner))
 		}
-		look(name, p.Items)
-		look(name, p.Additional)
+		return errors.Join(errs...)
 	}
-	look("", document)
+	err := look("", document)
 	slices.Sort(found)
-	return slices.Compact(found)
+	return slices.Compact(found), err
 }

@@ -120,3 +120,24 @@ func TestNameInFlightBelongsToItsAccount(t *testing.T) {
 		assert.Empty(t, names(north), "it was found by its name, and deleted when it was not used")
 	})
 }
+
+// Of two accounts with the same credential the server's own counts, and the other one is not even made.
+func TestOwnAccountSettlesASharedCredential(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		year := sandbox.Config{TokenLife: 1000 * 24 * time.Hour}
+		twin, own := sandboxtest.Memory(t, year), sandboxtest.Memory(t, year)
+		all := &accountFolders{by: map[string]*sandboxtest.Instance{"": own, "/twin": twin}}
+		l, client := all.server("")
+		l.Persistent, l.Credential = false, func(*ravi.Client) string { return "k" }
+		var made atomic.Int32
+		l.Accounts.Connect = func(folder string) (*ravi.Client, error) { made.Add(1); return all.connect(folder) }
+		l.Start()
+		defer l.End(t.Context())
+		_, err := creation{caller: "alice", name: "task", ttl: time.Hour}.run(t.Context(), l, client(""))
+		require.NoError(t, err)
+		l.Accounts.Of(&session.Caller{Name: "x", RaviConfigDir: "/twin"}, l.Account)
+		wait(61 * time.Minute)
+		assert.Empty(t, names(own))
+		assert.Zero(t, made.Load())
+	})
+}

@@ -33,8 +33,6 @@ type backend interface {
 	used(u use)
 	// forget ends the lease of an identity that was deleted.
 	forget(uuid string)
-	// leased reports whether an identity belongs to a lease other than except.
-	leased(ctx context.Context, uuid, except string) (bool, error)
 	// run deletes what is due, until ctx ends.
 	run(ctx context.Context)
 	// end gives back what the process holds.

@@ -83,3 +83,9 @@ func (m *Manager) OpenEntry(e Entry) ([]byte, error) {
 	}
 	return json.Marshal(r)
 }
+
+// FindByName looks among identities for what an intent of now became.
+func (m *Manager) FindByName(ctx context.Context, all []ravi.Identity, name string) (string, error) {
+	m.backends()
+	return m.findByName(ctx, nil, all, record{ID: "intent", Name: name, Intended: m.now(), Clock: true})
+}

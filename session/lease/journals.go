@@ -1,7 +1,6 @@
 package lease
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"slices"
@@ -171,7 +170,8 @@ func (b *journals) forget(uuid string) {
 	}
 }
 
-func (b *journals) leased(_ context.Context, uuid, except string) (bool, error) {
+// leased reports whether an identity belongs to a lease other than except.
+func (b *journals) leased(uuid, except string) (bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range b.all {

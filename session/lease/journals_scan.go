@@ -30,10 +30,10 @@ func (b *journals) scan(now bool) {
 	if !due {
 		return
 	}
-	var clients map[string]accountClient
+	var credentials map[string]bool
 	var missing error
 	if err == nil && len(paths) > 0 {
-		if clients, missing = b.m.clients(); len(clients) == 0 {
+		if credentials, missing = b.m.credentials(); len(credentials) == 0 {
 			err = missing
 		}
 	}
@@ -52,7 +52,7 @@ func (b *journals) scan(now bool) {
 	sweepLocks(b.disk, b.m.Dir)
 	missed := false
 	for _, path := range paths {
-		if b.held[path] == nil && !b.take(path, clients) {
+		if b.held[path] == nil && !b.take(path, credentials) {
 			missed = true
 		}
 	}
@@ -77,7 +77,7 @@ func (b *journals) unheld(now bool) (paths []string, due bool, err error) {
 }
 
 // take takes over a journal, and reports whether it could. The caller holds mu.
-func (b *journals) take(path string, clients map[string]accountClient) bool {
+func (b *journals) take(path string, credentials map[string]bool) bool {
 	j, records, err := takeJournal(b.disk, path)
 	if err != nil {
 		b.m.Log.Warn().Err(err).Msg("a journal of ephemeral identities cannot be read")
@@ -88,7 +88,7 @@ func (b *journals) take(path string, clients map[string]accountClient) bool {
 	}
 	b.held[j.path] = j
 	for _, r := range records {
-		b.inherit(j, r, clients)
+		b.inherit(j, r, credentials)
 	}
 	b.release(j)
 	return true
@@ -96,8 +96,8 @@ func (b *journals) take(path string, clients map[string]accountClient) bool {
 
 // inherit takes over a lease of a process that is gone, if it is one for this
 // process to deal with. The caller holds mu.
-func (b *journals) inherit(j *journal, r record, clients map[string]accountClient) {
-	if _, ours := clients[r.Credential]; r.Gone || r.Credential == "" || !ours {
+func (b *journals) inherit(j *journal, r record, credentials map[string]bool) {
+	if r.Gone || r.Credential == "" || !credentials[r.Credential] {
 		return
 	}
 	e := &lease{record: r, journal: j, orphan: true}

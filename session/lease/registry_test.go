@@ -3,8 +3,13 @@ package lease_test
 import (
 	"context"
 	"sync/atomic"
+	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/ravi"
 	"ravi-mcp/session/lease"
 )
 
@@ -73,4 +78,30 @@ func (b *crashingRegistry) Drop(ctx context.Context, id string, fence int64) err
 
 func (b *crashingRegistry) DropIdentity(ctx context.Context, uuid string) error {
 	return b.do(func() error { return b.Registry.DropIdentity(ctx, uuid) })
+}
+
+// countedRegistry has leases of all identities, and counts who asks.
+type countedRegistry struct {
+	lease.Registry
+	asked int
+}
+
+func (r *countedRegistry) Leased(context.Context, string) (bool, error) {
+	r.asked++
+	return true, nil
+}
+
+func TestUnknownAgeStopsBeforeTheRegistryIsAsked(t *testing.T) {
+	t.Parallel()
+	registry := &countedRegistry{}
+	m := &lease.Manager{Registry: registry}
+	identities := []ravi.Identity{{UUID: "a", Name: "task"}, {UUID: "b", Name: "task", Created: time.Now()}}
+	found, err := m.FindByName(t.Context(), identities, "task")
+	require.NoError(t, err)
+	assert.Empty(t, found)
+	assert.Zero(t, registry.asked)
+	found, err = m.FindByName(t.Context(), identities[1:], "task")
+	require.NoError(t, err)
+	assert.Empty(t, found, "it belongs to a lease")
+	assert.Equal(t, 1, registry.asked)
 }

@@ -1,7 +1,6 @@
 package lease
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -19,10 +18,9 @@ var errOtherCredential = errors.New("lease: the identity belongs to another cred
 // any more. It returns the uuid that it found, and whether nothing is left of the
 // lease.
 func (m *Manager) settle(ctx context.Context, r record, over bool) (found string, gone bool, err error) {
-	clients, missing := m.clients()
-	in, ok := clients[r.Credential]
-	if !ok {
-		return "", false, cmp.Or(missing, errOtherCredential)
+	in, err := m.accountOf(r.Credential)
+	if err != nil {
+		return "", false, err
 	}
 	if r.UUID == "" {
 		found, err = m.find(ctx, in, r, over)
@@ -48,19 +46,34 @@ type accountClient struct {
 	client  *ravi.Client
 }
 
-// clients returns those of all accounts there are by the names of their
-// credentials, and why one is missing.
-func (m *Manager) clients() (all map[string]accountClient, missing error) {
-	all = make(map[string]accountClient)
+// accountOf returns the first account with a credential, the server's own before others,
+// and makes no client of those after it.
+func (m *Manager) accountOf(credential string) (accountClient, error) {
+	failed := errOtherCredential
+	for _, account := range m.Accounts.All(m.Account) {
+		client, err := account.Client()
+		switch {
+		case err != nil:
+			failed = err
+		case m.credential(client) == credential:
+			return accountClient{account, client}, nil
+		}
+	}
+	return accountClient{}, failed
+}
+
+// credentials returns the names of all credentials there are, and why one is missing.
+func (m *Manager) credentials() (names map[string]bool, missing error) {
+	names = make(map[string]bool)
 	for _, account := range m.Accounts.All(m.Account) {
 		client, err := account.Client()
 		if err != nil {
 			missing = err
 			continue
 		}
-		all[m.credential(client)] = accountClient{account, client}
+		names[m.credential(client)] = true
 	}
-	return all, missing
+	return names, missing
 }
 
 // find returns the identity that an intent became, or "" where there is none,
@@ -101,11 +114,9 @@ func (m *Manager) findByName(ctx context.Context, client *ravi.Client, all []rav
 		if i.Name != r.Name || slices.Contains(r.Known, i.UUID) {
 			continue
 		}
-		leased, err := m.leased(ctx, i.UUID, r.ID)
-		if err != nil {
+		if leased, err := m.journals.leased(i.UUID, r.ID); err != nil {
 			return "", err
-		}
-		if leased {
+		} else if leased {
 			continue
 		}
 		if i.Created.IsZero() || !known {
@@ -114,6 +125,13 @@ func (m *Manager) findByName(ctx context.Context, client *ravi.Client, all []rav
 		}
 		if i.Created.Before(start.Add(-createSlack)) || i.Created.After(start.Add(createWindow)) {
 			continue
+		}
+		if m.Registry != nil {
+			if leased, err := m.Registry.Leased(ctx, i.UUID); err != nil {
+				return "", err
+			} else if leased {
+				continue
+			}
 		}
 		found = append(found, i.UUID)
 	}
@@ -124,14 +142,4 @@ func (m *Manager) findByName(ctx context.Context, client *ravi.Client, all []rav
 		return "", nil
 	}
 	return found[0], nil
-}
-
-// leased reports whether an identity belongs to a lease other than except.
-func (m *Manager) leased(ctx context.Context, uuid, except string) (bool, error) {
-	for _, b := range m.backends() {
-		if leased, err := b.leased(ctx, uuid, except); leased || err != nil {
-			return leased, err
-		}
-	}
-	return false, nil
 }

@@ -164,7 +164,3 @@ func (b *shared) forget(uuid string) {
 	defer cancel()
 	_ = b.m.Registry.DropIdentity(ctx, uuid) // else a replica finds the identity gone
 }
-
-func (b *shared) leased(ctx context.Context, uuid, _ string) (bool, error) {
-	return b.m.Registry.Leased(ctx, uuid)
-}

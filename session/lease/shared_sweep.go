@@ -34,12 +34,12 @@ func (b *shared) sweep(ctx context.Context) time.Time {
 	if !b.isStable(ctx) {
 		return again
 	}
-	clients, _ := b.m.clients()
-	delete(clients, "")
-	if len(clients) == 0 {
+	credentials, _ := b.m.credentials()
+	delete(credentials, "")
+	if len(credentials) == 0 {
 		return again
 	}
-	due, err := b.m.Registry.Take(ctx, slices.Collect(maps.Keys(clients)), holdTime, takeAtOnce)
+	due, err := b.m.Registry.Take(ctx, slices.Collect(maps.Keys(credentials)), holdTime, takeAtOnce)
 	if err != nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,9 @@ type collection[T any, P interface {
 	in func(*identity) *[]T
 	// read takes the fields of a request over into an entry, which is new or a copy.
 	read func(c *call, f *fields, e P, isNew bool)
+	// bodyFirst refuses a bad body of a change before it looks for the entry. read must not
+	// need what the entry has.
+	bodyFirst bool
 	// conflict refuses an entry beside another one; nil if any two may stand
 	// beside each other.
 	conflict func(e, other P) error
@@ -117,11 +121,18 @@ func (k *collection[T, P]) get(c *call) (reply, error) {
 func (k *collection[T, P]) update(c *call) (reply, error) {
 	f := c.fields()
 	c.checkSealed(f, k.sealed...)
+	if k.bodyFirst {
+		var e T
+		k.read(c, f, &e, false)
+		if err := f.problem(); err != nil {
+			return reply{}, err
+		}
+	}
 	c.id.mu.Lock()
 	defer c.id.mu.Unlock()
 	i, err := k.at(c)
-	if err != nil {
-		return reply{}, err
+	if f.err != nil || err != nil {
+		return reply{}, cmp.Or(f.err, err)
 	}
 	e := (*k.in(c.id))[i]
 	k.read(c, f, &e, false)

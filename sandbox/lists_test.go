@@ -199,3 +199,18 @@ func TestKeyEraNamesEventsBySender(t *testing.T) {
 		assert.Empty(t, c.get("/api/events/?since="+last.ID).is(200).list())
 	})
 }
+
+func TestBadBodyOfAMissingEntry(t *testing.T) {
+	t.Parallel()
+	r, c := start(t, sandbox.Config{})
+	c = c.as(r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"}).UUID)
+	const missing = "/00000000-0000-4000-8000-000000000000/"
+	c.patch("/api/secrets"+missing, object{"key": "1 x"}).is(400)
+	c.patch("/api/secrets"+missing, object{"key": "A"}).is(404)
+	c.patch("/api/passwords"+missing, object{"domain": "a b"}).is(400)
+	c.patch("/api/passwords"+missing, object{"notes": "n"}).is(404)
+	c.patch("/api/contacts"+missing, object{"email": "no address"}).is(404)
+	for _, kind := range []string{"secrets", "passwords", "contacts"} {
+		c.patch("/api/"+kind+missing, []string{"no object"}).is(400)
+	}
+}

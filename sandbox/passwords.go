@@ -18,7 +18,7 @@ type passwordRec struct {
 }
 
 var passwords = collection[passwordRec, *passwordRec]{
-	model: "PasswordEntry", bucket: bucketPasswords, sealed: []string{"username", "password", "notes"},
+	model: "PasswordEntry", bucket: bucketPasswords, sealed: []string{"username", "password", "notes"}, bodyFirst: true,
 	in: func(i *identity) *[]passwordRec { return &i.passwords },
 	read: func(c *call, f *fields, p *passwordRec, isNew bool) {
 		if v, sent := f.text("domain", need{required: isNew, noBlank: true, max: 2000}); sent {

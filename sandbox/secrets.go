@@ -16,7 +16,7 @@ type secretRec struct {
 var secretKey = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 
 var secrets = collection[secretRec, *secretRec]{
-	model: "SecretEntry", bucket: bucketSecrets, sealed: []string{"value", "notes"},
+	model: "SecretEntry", bucket: bucketSecrets, sealed: []string{"value", "notes"}, bodyFirst: true,
 	in: func(i *identity) *[]secretRec { return &i.secrets },
 	read: func(_ *call, f *fields, e *secretRec, isNew bool) {
 		if v, sent := f.text("key", need{required: isNew, noBlank: true, max: 255}); sent {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 )
 
 // ErrBounce means that no identity has this address or number, or that the one
@@ -219,31 +220,47 @@ func preview(text string, limit int) string {
 	return string(r[:min(len(r), limit)])
 }
 
-// htmlText is the visible text of an HTML mail, roughly.
+// htmlText is the visible text of an HTML mail, roughly: a block begins and ends a line,
+// and the URL of a link follows its text in parentheses.
 func htmlText(src string) string {
 	var b strings.Builder
 	z := html.NewTokenizer(strings.NewReader(src))
-	hidden := 0
+	hidden, href := 0, ""
 	for {
-		switch z.Next() {
-		case html.ErrorToken:
+		kind := z.Next()
+		if kind == html.ErrorToken {
 			return strings.TrimSpace(b.String())
-		case html.TextToken:
+		}
+		token := z.Token()
+		switch {
+		case kind == html.TextToken:
 			if hidden == 0 {
-				b.Write(z.Text())
+				b.WriteString(token.Data)
 			}
-		case html.StartTagToken:
-			switch name, _ := z.TagName(); string(name) {
-			case "script", "style", "title":
+		case token.DataAtom == atom.Script, token.DataAtom == atom.Style, token.DataAtom == atom.Title:
+			if kind == html.StartTagToken {
 				hidden++
-			case "br", "p", "div", "tr", "li":
-				b.WriteByte('\n')
-			}
-		case html.EndTagToken:
-			switch name, _ := z.TagName(); string(name) {
-			case "script", "style", "title":
+			} else if kind == html.EndTagToken {
 				hidden = max(0, hidden-1)
 			}
+		case token.DataAtom == atom.A:
+			if href != "" && hidden == 0 && !strings.HasSuffix(b.String(), href) {
+				b.WriteString(" ( " + href + " )")
+			}
+			href = ""
+			for _, a := range token.Attr {
+				if a.Key == "href" && strings.HasPrefix(a.Val, "http") {
+					href = a.Val
+				}
+			}
+		case slices.Contains(lineTags, token.DataAtom):
+			b.WriteByte('\n')
 		}
 	}
+}
+
+// lineTags are the elements that begin a line, and end it too.
+var lineTags = []atom.Atom{
+	atom.Article, atom.Blockquote, atom.Br, atom.Div, atom.Dd, atom.Dt, atom.Footer, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6,
+	atom.Header, atom.Hr, atom.Li, atom.Ol, atom.P, atom.Pre, atom.Section, atom.Table, atom.Tr, atom.Ul,
 }

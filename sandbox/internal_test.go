@@ -57,3 +57,16 @@ func containsAny(s, chars string) bool {
 	}
 	return false
 }
+
+func TestHTMLText(t *testing.T) {
+	t.Parallel()
+	for src, want := range map[string]string{
+		`<p>Your <b>code</b> is 123456</p><p><a href="https://x.example/c?a=1&amp;b=2">Confirm</a></p>`: "Your code is 123456\n\nConfirm ( https://x.example/c?a=1&b=2 )",
+		`<div>1</div>2<br/>3<h1>4</h1>5`: "1\n2\n3\n4\n5",
+		`<title>x</title><style>p{}</style><a href="https://x.example">https://x.example</a>`: "https://x.example",
+		`<a href="#top">Top</a> <a name="x">&lt;b&gt;</a>`:                                    "Top <b>",
+		`<b>12</b><b>34</b>`: "1234",
+	} {
+		assert.Equal(t, want, htmlText(src), src)
+	}
+}

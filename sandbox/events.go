@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -94,12 +95,34 @@ func eventKey(id *identity, n int64) string { return id.key(fmt.Sprintf("%016d",
 // Streams returns how many event streams of an identity are open now, or of
 // all identities when identityUUID is empty.
 func (s *Server) Streams(identityUUID string) int {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	sum := 0
-	for uuid, id := range s.identities {
-		if identityUUID == "" || identityUUID == uuid {
-			sum += int(id.streams.Load())
+	return s.streams.count(identityUUID)
+}
+
+// streamCount counts open streams by the uuid of the identity, which may be deleted while a
+// stream of it still ends.
+type streamCount struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (c *streamCount) change(uuid string, by int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[string]int{}
+	}
+	if c.n[uuid] += by; c.n[uuid] == 0 {
+		delete(c.n, uuid)
+	}
+}
+
+// count returns the number of an identity, or of all where uuid is empty.
+func (c *streamCount) count(uuid string) (sum int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for of, n := range c.n {
+		if uuid == "" || uuid == of {
+			sum += n
 		}
 	}
 	return sum
@@ -118,8 +141,8 @@ func (c *call) stream() {
 	}
 	c.id.mu.Unlock()
 	c.s.records.add(c.record)
-	c.id.streams.Add(1)
-	defer c.id.streams.Add(-1)
+	c.s.streams.change(c.id.uuid, 1)
+	defer c.s.streams.change(c.id.uuid, -1)
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-cache")

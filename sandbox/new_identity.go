@@ -123,7 +123,7 @@ func (s *Server) info(id *identity) IdentityInfo {
 	defer id.mu.Unlock()
 	return IdentityInfo{UUID: id.uuid, Name: id.rec.Name, Inbox: id.rec.Inbox, Phone: id.rec.Phone,
 		Account: id.acct.rec.Email, Messages: len(id.emails) + len(id.sms), EmailID: id.rec.EmailID,
-		PhoneID: id.rec.PhoneID, EventStreams: int(id.streams.Load())}
+		PhoneID: id.rec.PhoneID, EventStreams: s.streams.count(id.uuid)}
 }
 
 // addIdentity makes an identity. Server.mu must be held for writing.

@@ -19,6 +19,7 @@ type Server struct {
 	signKey []byte       // signs access and refresh tokens and upload links
 	faults  FaultPlan
 	records recorder
+	streams streamCount
 	done    chan struct{} // closed by Close
 	closing sync.Once
 

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -54,8 +53,6 @@ type identity struct {
 	uuid string
 	acct *account
 	gone chan struct{} // closed when the identity is deleted
-	// streams is how many event streams are open.
-	streams atomic.Int32
 
 	mu          sync.Mutex
 	rec         identityRec

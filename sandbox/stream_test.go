@@ -3,6 +3,8 @@ package sandbox_test
 import (
 	"bufio"
 	"context"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -131,4 +133,36 @@ func TestStreamEndsWhenTheServerCloses(t *testing.T) {
 	require.NoError(t, r.Server.Close())
 	for range events {
 	}
+}
+
+// stuckWriter is the answer to a client that stops reading until it leaves.
+type stuckWriter struct {
+	header http.Header
+	left   <-chan struct{}
+}
+
+func (w stuckWriter) Header() http.Header { return w.header }
+func (w stuckWriter) WriteHeader(int)     {}
+func (w stuckWriter) Flush()              {}
+func (w stuckWriter) Write([]byte) (int, error) {
+	<-w.left
+	return 0, io.ErrClosedPipe
+}
+
+func TestStreamOfADeletedIdentityIsCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, c := start(t, sandbox.Config{})
+		id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
+		left := make(chan struct{})
+		go r.Server.ServeHTTP(stuckWriter{header: http.Header{}, left: left}, c.as(id.UUID).request("GET", "/api/events/stream/", nil))
+		synctest.Wait()
+		c.delete("/api/identities/" + id.UUID + "/").is(204)
+		assert.Equal(t, 1, r.Server.Streams(id.UUID))
+		assert.Equal(t, 1, r.Server.Streams(""))
+		close(left)
+		synctest.Wait()
+		assert.Zero(t, r.Server.Streams(id.UUID))
+		assert.Zero(t, r.Server.Streams(""))
+	})
 }

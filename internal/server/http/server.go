@@ -221,6 +221,7 @@ type Stats struct {
 	Open, Running int
 }
 
+// Stats returns what the server does at this moment.
 func (h *Server) Stats() Stats {
 	s := h.start()
 	return Stats{Open: int(s.open.Load()), Running: int(s.running.Load())}

@@ -22,8 +22,9 @@ import (
 	"ravi-mcp/internal/fault"
 )
 
-// pages are the Markdown files of the repository, by path from its root, with what can be cited in each: the anchors
-// of its headings as GitHub makes them, and the names of the lines in the tables of SECURITY.md.
+// pages are the Markdown files of the repository, by path from its root, with what can be cited in
+// each: the anchors of its headings as GitHub makes them, and the names of the lines in the tables
+// of SECURITY.md.
 type pages map[string]map[string]bool
 
 var (
@@ -63,7 +64,8 @@ func anchors(page string) map[string]bool {
 	return all
 }
 
-// dangling returns the citations in a text that lead nowhere. dir is the folder of the file that it stands in.
+// dangling returns the citations in a text that lead nowhere. dir is the folder of the file that it
+// stands in.
 func (p pages) dangling(dir, text string) []string {
 	var wrong []string
 	check := func(page, anchor, cited string) {
@@ -94,8 +96,8 @@ func (p pages) dangling(dir, text string) []string {
 	return wrong
 }
 
-// links returns the links of a Markdown file to a heading of itself, or to a file, and the paths in its inline code, that
-// lead nowhere.
+// links returns the links of a Markdown file to a heading of itself, or to a file, and the paths in
+// its inline code, that lead nowhere.
 func (p pages) links(file, text string) []string {
 	var wrong []string
 	for _, m := range inline.FindAllStringSubmatch(text, -1) {
@@ -120,8 +122,8 @@ func (p pages) links(file, text string) []string {
 	return wrong
 }
 
-// texts calls visit for every file of the repository that a person writes: with the whole of a page or script, and with
-// each comment of a Go file, without its markers.
+// texts calls visit for every file of the repository that a person writes: with the whole of a page
+// or script, and with each comment of a Go file, without its markers.
 func texts(t *testing.T, visit func(file, text string)) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
@@ -286,7 +288,8 @@ func TestArchitectureListsPackagesFromTheTopDown(t *testing.T) {
 
 var qualified = regexp.MustCompile("`([a-z]\\w*)\\.([A-Z]\\w*)(?:\\.([A-Z]\\w*))?`")
 
-// The pages name types and functions of this module in inline code, such as `session.Resolver` and `inbox.Hub.Merge`.
+// The pages name types and functions of this module in inline code, such as `session.Resolver` and
+// `inbox.Hub.Merge`.
 func TestNamesInPagesExist(t *testing.T) {
 	declared := make(map[string]map[string]bool)
 	for _, s := range sources(t) {

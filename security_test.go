@@ -17,7 +17,8 @@ var quoted = regexp.MustCompile("`([A-Za-z0-9_/]+)`")
 // released are the lines about what is released, which CI proves and no test of a package can.
 var released = map[string]bool{"O3": true, "O4": true}
 
-// Every line of the tables in SECURITY.md stands there once and names tests that exist, each after its package.
+// Every line of the tables in SECURITY.md stands there once and names tests that exist, each after
+// its package.
 func TestTheTestsOfSecurityMDExist(t *testing.T) {
 	text, err := os.ReadFile("SECURITY.md")
 	require.NoError(t, err)

@@ -17,8 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// avoided are words that this code does not use, each with what to write instead. They are looked for in comments, and
-// as words of names. What clients see is not affected: strings are not looked at.
+// avoided are words that this code does not use, each with what to write instead. They are looked
+// for in comments, and as words of names. What clients see is not affected: strings are not looked
+// at.
 var avoided = map[string]string{
 	"nobody": "no caller, no client, nothing", "somebody": "a caller, a client, another user", "anybody": "any caller, any user",
 	"everybody": "every caller, all clients", "whoever": "the caller that, anyone who",

@@ -72,8 +72,8 @@ func (c *Client) Domains(ctx context.Context) ([]Domain, error) {
 	return list[Domain](ctx, c, call{op: "list domains", method: http.MethodGet, route: "/api/domains/", who: asAccount})
 }
 
-// IdentityKey is an API key of one identity, or, without IdentityUUID, of the
-// account. Key is shown by its creation only.
+// IdentityKey is an API key of one identity, or, without IdentityUUID, of the account. Key is shown
+// by its creation only.
 type IdentityKey struct {
 	Key          secret.Secret `json:"key"`
 	IdentityUUID string        `json:"identity_uuid"`
@@ -89,9 +89,9 @@ func (k *IdentityKey) UnmarshalJSON(data []byte) error {
 	}{(*plain)(k), (*looseSecret)(&k.Key)})
 }
 
-// MintIdentityKey makes a new API key for an identity, with a management key
-// (era 3 and later). It is never repeated, since every key made stays valid.
-// Scopes do this by themselves where they must; this is for a login.
+// MintIdentityKey makes a new API key for an identity, with a management key (era 3 and later). It
+// is never repeated, since every key made stays valid. Scopes do this by themselves where they
+// must; this is for a login.
 func (c *Client) MintIdentityKey(ctx context.Context, identityUUID, label string) (*IdentityKey, error) {
 	body := map[string]string{"identity_uuid": identityUUID, "label": label}
 	return c.mint(ctx, "mint identity key", "/api/auth/keys/identity/", body)
@@ -104,8 +104,8 @@ func (s *Scope) IdentityKeys(ctx context.Context) ([]IdentityKey, error) {
 	return s.c.keysOf(ctx, k)
 }
 
-// ManagementKeys returns the API keys of the account, without the keys
-// themselves (era 3 and later).
+// ManagementKeys returns the API keys of the account, without the keys themselves (era 3 and
+// later).
 func (c *Client) ManagementKeys(ctx context.Context) ([]IdentityKey, error) {
 	return c.keysOf(ctx, call{op: "list management keys", method: http.MethodGet, route: "/api/auth/keys/management/", who: asAccount})
 }

@@ -12,8 +12,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// An identity of the name is taken for one whose creation was not answered only
-// if it certainly is; else the caller is told, and nothing is created twice.
+// An identity of the name is taken for one whose creation was not answered only if it certainly is;
+// else the caller is told, and nothing is created twice.
 func TestUnansweredCreationAdoptsNoOther(t *testing.T) {
 	const route = "/api/identities/"
 	unsent := sandbox.Fault{Method: "POST", Endpoint: route, Cut: true, Count: -1}

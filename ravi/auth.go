@@ -63,8 +63,7 @@ func seconds(n looseInt, otherwise int64) time.Duration {
 	return time.Duration(min(int64(n), 86400)) * time.Second
 }
 
-// Login is what a completed device login brings: tokens in eras 1 and 2, API
-// keys later.
+// Login is what a completed device login brings: tokens in eras 1 and 2, API keys later.
 type Login struct {
 	AccessToken, RefreshToken  secret.Secret
 	ManagementKey, IdentityKey secret.Secret
@@ -141,11 +140,9 @@ func (c *Client) PollLogin(ctx context.Context, d *DeviceCode) (*Login, error) {
 	return l, err
 }
 
-// WaitLogin polls until the user has decided, as often as Ravi allows, and
-// slower when it says so.
+// WaitLogin polls until the user has decided, as often as Ravi allows, and slower when it says so.
 //
-// Errors: ErrLoginExpired, also when ExpiresIn is over; ErrLoginDenied; the
-// context's.
+// Errors: ErrLoginExpired, also when ExpiresIn is over; ErrLoginDenied; the context's.
 func (c *Client) WaitLogin(ctx context.Context, d *DeviceCode) (*Login, error) {
 	end := time.Now().Add(d.ExpiresIn)
 	interval := d.Interval
@@ -185,8 +182,8 @@ func loginKind(body []byte) error {
 	return ErrLoginDenied
 }
 
-// Logout makes the account's tokens invalid, here and everywhere (eras 1 and 2).
-// It changes no file.
+// Logout makes the account's tokens invalid, here and everywhere (eras 1 and 2). It changes no
+// file.
 func (c *Client) Logout(ctx context.Context) error {
 	_, err := c.do(ctx, call{op: "log out", method: http.MethodPost, route: "/api/auth/logout/", who: asAccount})
 	return err

@@ -20,11 +20,10 @@ import (
 const passwordJSON = `{"uuid":"5f1d0c6e-0000-4000-8000-000000000001","identity":1,"domain":"example.com","username":"agent@example.com",` +
 	`"password":"correct horse battery staple","notes":"","created_dt":"2026-02-25T10:30:00Z","updated_dt":"2026-02-25T10:30:00Z"}`
 
-// BenchmarkRequest compares a call of this package with the same call written
-// by hand on net/http, over the same loopback server: a request with its headers
-// and a timeout, the body read and decoded. The two take turns, so that whatever
-// else the machine does meets both. The ratio of their medians is to be at most
-// 1.2.
+// BenchmarkRequest compares a call of this package with the same call written by hand on net/http,
+// over the same loopback server: a request with its headers and a timeout, the body read and
+// decoded. The two take turns, so that whatever else the machine does meets both. The ratio of
+// their medians is to be at most 1.2.
 func BenchmarkRequest(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -77,8 +76,7 @@ func BenchmarkRequest(b *testing.B) {
 	b.ReportMetric(median(times[1])/median(times[0]), "ratio")
 }
 
-// BenchmarkEvents measures events through the stream, parser and channel
-// included.
+// BenchmarkEvents measures events through the stream, parser and channel included.
 func BenchmarkEvents(b *testing.B) {
 	var text strings.Builder
 	const events = 10000

@@ -34,43 +34,38 @@ const (
 	defaultKeyLabel  = "ravi-mcp"
 )
 
-// Config says how to reach Ravi. Only Credentials is needed, and not even that
-// for a login.
+// Config says how to reach Ravi. Only Credentials is needed, and not even that for a login.
 type Config struct {
-	// Credentials is what to authenticate with; see config.Sources. With the
-	// zero value only the calls of a login work; all others fail with
-	// ErrNotAuthenticated.
+	// Credentials is what to authenticate with; see config.Sources. With the zero value only the
+	// calls of a login work; all others fail with ErrNotAuthenticated.
 	Credentials config.Credentials
-	// BaseURL is Ravi's origin, e.g. "https://ravi.app". Default:
-	// Credentials.BaseURL, else DefaultTokenBaseURL or DefaultKeyBaseURL. It
-	// must be https, except on loopback and for the host names of tests
-	// (*.test). It must come from an operator, never
-	// from the caller of a method: the credential is sent there.
+	// BaseURL is Ravi's origin, e.g. "https://ravi.app". Default: Credentials.BaseURL, else
+	// DefaultTokenBaseURL or DefaultKeyBaseURL. It must be https, except on loopback and for the
+	// host names of tests (*.test). It must come from an operator, never from the caller of a
+	// method: the credential is sent there.
 	BaseURL string
-	// Transport carries the requests. Default: HTTPClient's, else one of its own
-	// with TLS 1.2 or later and the proxy of the environment. Tests put an
-	// in-memory one here.
+	// Transport carries the requests. Default: HTTPClient's, else one of its own with TLS 1.2 or
+	// later and the proxy of the environment. Tests put an in-memory one here.
 	Transport http.RoundTripper
-	// HTTPClient is used for its Transport only: this package follows no
-	// redirects, keeps no cookies and sets its own timeouts.
+	// HTTPClient is used for its Transport only: this package follows no redirects, keeps no
+	// cookies and sets its own timeouts.
 	HTTPClient *http.Client
-	// Timeout bounds one request with its response. Default 30 s. A stream is
-	// bounded until its headers arrive.
+	// Timeout bounds one request with its response. Default 30 s. A stream is bounded until its
+	// headers arrive.
 	Timeout time.Duration
-	// RetryTime bounds what a call spends on waiting for retries, 429
-	// included. Default 30 s; negative means no retries.
+	// RetryTime bounds what a call spends on waiting for retries, 429 included. Default 30 s;
+	// negative means no retries.
 	RetryTime time.Duration
 	// UserAgent is the User-Agent header. Default "ravi-mcp".
 	UserAgent string
-	// KeyLabel is the label of minted identity keys, which users see in
-	// Ravi's dashboard. Default "ravi-mcp".
+	// KeyLabel is the label of minted identity keys, which users see in Ravi's dashboard. Default
+	// "ravi-mcp".
 	KeyLabel string
-	// Logger gets one debug line per request and a warning where a user
-	// should know, never a body, a header or a query. The zero value is silent.
+	// Logger gets one debug line per request and a warning where a user should know, never a body,
+	// a header or a query. The zero value is silent.
 	Logger zerolog.Logger
-	// Observe is called after every request to Ravi, for metrics and traces, with
-	// the context of the call that led to it. It must be quick and safe for
-	// concurrent use. It may be nil.
+	// Observe is called after every request to Ravi, for metrics and traces, with the context of
+	// the call that led to it. It must be quick and safe for concurrent use. It may be nil.
 	Observe func(context.Context, Request)
 }
 
@@ -87,8 +82,8 @@ type Request struct {
 	Attempt int
 }
 
-// Client talks to one Ravi with one credential. Make it with New. All methods
-// are safe for concurrent use.
+// Client talks to one Ravi with one credential. Make it with New. All methods are safe for
+// concurrent use.
 type Client struct {
 	creds  config.Credentials
 	base   string // without a slash at the end
@@ -113,8 +108,8 @@ type Client struct {
 
 // New returns a client. It makes no request.
 //
-// Errors: a base URL that is no https origin, a transport that does not verify
-// certificates, stored encryption keys that are damaged (seal.ErrKey).
+// Errors: a base URL that is no https origin, a transport that does not verify certificates, stored
+// encryption keys that are damaged (seal.ErrKey).
 func New(cfg Config) (*Client, error) {
 	base, err := baseURL(cmp.Or(cfg.BaseURL, cfg.Credentials.BaseURL, defaultBase(cfg.Credentials.Scheme)))
 	if err != nil {
@@ -148,8 +143,8 @@ func defaultBase(scheme config.Scheme) string {
 	return DefaultKeyBaseURL
 }
 
-// baseURL checks and normalises a base URL. A trailing "/api", as some samples
-// write it, is dropped.
+// baseURL checks and normalises a base URL. A trailing "/api", as some samples write it, is
+// dropped.
 func baseURL(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Opaque != "" {
@@ -165,15 +160,14 @@ func baseURL(text string) (string, error) {
 	return u.Scheme + "://" + u.Host + path, nil
 }
 
-// isLocal accepts loopback, and the names that RFC 6761 keeps for tests, which
-// are no host's.
+// isLocal accepts loopback, and the names that RFC 6761 keeps for tests, which are no host's.
 func isLocal(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || strings.HasSuffix(host, ".test") || ip != nil && ip.IsLoopback()
 }
 
-// httpClient builds the client that sends. Redirects are never followed: the
-// credential belongs to the configured origin only.
+// httpClient builds the client that sends. Redirects are never followed: the credential belongs to
+// the configured origin only.
 func httpClient(cfg Config) (client *http.Client, owned bool, err error) {
 	transport := cfg.Transport
 	if transport == nil && cfg.HTTPClient != nil {
@@ -195,12 +189,12 @@ func httpClient(cfg Config) (client *http.Client, owned bool, err error) {
 // Scheme returns the scheme of the credential; empty when there is none.
 func (c *Client) Scheme() config.Scheme { return c.creds.Scheme }
 
-// Scope returns the calls for one identity. It makes no request and cannot
-// fail: whether the identity exists and may be used shows in the first call.
+// Scope returns the calls for one identity. It makes no request and cannot fail: whether the
+// identity exists and may be used shows in the first call.
 func (c *Client) Scope(identityUUID string) *Scope { return &Scope{c: c, identity: identityUUID} }
 
-// Scope is everything that can be done as one identity. It is cheap, holds no
-// state and is safe for concurrent use.
+// Scope is everything that can be done as one identity. It is cheap, holds no state and is safe for
+// concurrent use.
 type Scope struct {
 	c        *Client
 	identity string
@@ -209,9 +203,8 @@ type Scope struct {
 // Identity returns the uuid that the scope is for.
 func (s *Scope) Identity() string { return s.identity }
 
-// Close ends all event streams, waits for a token refresh that is under way so
-// that its result is saved, and clears the encryption keys. Calls after Close
-// fail. It always returns nil.
+// Close ends all event streams, waits for a token refresh that is under way so that its result is
+// saved, and clears the encryption keys. Calls after Close fail. It always returns nil.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closed = true
@@ -241,16 +234,15 @@ func (c *Client) spawn(fn func()) bool {
 // Origin returns where this client sends its requests, e.g. "https://ravi.app".
 func (c *Client) Origin() string { return c.base }
 
-// CanOpen reports whether the client has keys that open the account's
-// end-to-end encrypted fields.
+// CanOpen reports whether the client has keys that open the account's end-to-end encrypted fields.
 func (c *Client) CanOpen() bool {
 	keys := c.keys.Load()
 	return keys != nil && keys.CanOpen()
 }
 
-// shared runs fn once for all concurrent callers of the same name in a group.
-// fn runs in the background, so that one caller giving up neither fails the
-// others nor loses what Ravi answers; its context is the client's.
+// shared runs fn once for all concurrent callers of the same name in a group. fn runs in the
+// background, so that one caller giving up neither fails the others nor loses what Ravi answers;
+// its context is the client's.
 func shared[T any](ctx context.Context, c *Client, group *singleflight.Group, name string, fn func(context.Context) (T, error)) (T, error) {
 	done := group.DoChan(name, func() (any, error) {
 		var value T

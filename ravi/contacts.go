@@ -35,8 +35,8 @@ func (c *Contact) UnmarshalJSON(data []byte) error {
 	}{(*plain)(c), (*looseTime)(&c.Last), (*looseTime)(&c.Created), (*looseTime)(&c.Updated)})
 }
 
-// ContactFields are the fields of a contact that can be written. Nil fields are
-// not sent: a new contact has them empty, an existing one keeps them.
+// ContactFields are the fields of a contact that can be written. Nil fields are not sent: a new
+// contact has them empty, an existing one keeps them.
 type ContactFields struct {
 	Email       *string `json:"email,omitempty"`
 	Phone       *string `json:"phone_number,omitempty"`
@@ -59,8 +59,8 @@ func (s *Scope) Contact(ctx context.Context, uuid string) (*Contact, error) {
 	return one[Contact](ctx, s.c, s.get("get contact", "/api/contacts/{uuid}/", uuid))
 }
 
-// FindContact returns the contact with exactly this address, or this number; an
-// empty one is not asked for.
+// FindContact returns the contact with exactly this address, or this number; an empty one is not
+// asked for.
 //
 // Errors: ErrNotFound.
 func (s *Scope) FindContact(ctx context.Context, email, phone string) (*Contact, error) {
@@ -82,8 +82,8 @@ func (s *Scope) SearchContacts(ctx context.Context, q string) ([]Contact, error)
 	return list[Contact](ctx, s.c, k)
 }
 
-// CreateContact adds a contact. When the answer is lost, it is looked up by
-// address or number before it is sent once more.
+// CreateContact adds a contact. When the answer is lost, it is looked up by address or number
+// before it is sent once more.
 //
 // Errors: ErrInvalid with the refused fields; ErrConflict.
 func (s *Scope) CreateContact(ctx context.Context, f ContactFields) (*Contact, error) {

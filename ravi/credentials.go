@@ -47,8 +47,8 @@ func (g grant) apply(header http.Header) {
 type authority interface {
 	// grant returns what to send for a call.
 	grant(ctx context.Context, k call) (grant, error)
-	// refused is told that Ravi answered 401 or 403 to a grant, and reports
-	// whether asking for another grant may help. It may change the call.
+	// refused is told that Ravi answered 401 or 403 to a grant, and reports whether asking for
+	// another grant may help. It may change the call.
 	refused(ctx context.Context, k *call, g grant, failed *Error) (again bool, err error)
 	// bound returns the only identity that the credential acts for.
 	bound() (uuid string, ok bool)
@@ -78,16 +78,15 @@ func (noAuthority) bound() (string, bool)                                       
 func (noAuthority) created(string, secret.Secret)                               {}
 func (noAuthority) deleted(string)                                              {}
 
-// Bound reports whether the credential is an identity key or a bound token, and
-// returns the only identity it may act for. The uuid may be empty: an identity
-// key from the environment does not say whose it is. [Client.BoundIdentity]
-// asks Ravi then.
+// Bound reports whether the credential is an identity key or a bound token, and returns the only
+// identity it may act for. The uuid may be empty: an identity key from the environment does not say
+// whose it is. [Client.BoundIdentity] asks Ravi then.
 func (c *Client) Bound() (uuid string, ok bool) { return c.auth.bound() }
 
-// CredentialID returns a hash that names the credential and the Ravi it is for,
-// so that a note about an identity can say which credential can delete it. It
-// stays the same when a token is refreshed, where the token names its user, and
-// it cannot be turned back into the credential. It is empty without one.
+// CredentialID returns a hash that names the credential and the Ravi it is for, so that a note
+// about an identity can say which credential can delete it. It stays the same when a token is
+// refreshed, where the token names its user, and it cannot be turned back into the credential. It
+// is empty without one.
 func (c *Client) CredentialID() string {
 	name := ""
 	claims := claimsOf(c.creds.AccessToken)
@@ -111,8 +110,8 @@ func (c *Client) CredentialID() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// claims are the parts of a JWT that matter here. They are read, not verified:
-// they only save requests, and Ravi decides.
+// claims are the parts of a JWT that matter here. They are read, not verified: they only save
+// requests, and Ravi decides.
 type claims struct {
 	Expires  float64 `json:"exp"`
 	Issued   float64 `json:"iat"`

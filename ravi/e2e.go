@@ -11,8 +11,8 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// EncryptionMetadata is what Ravi stores about an account's end-to-end
-// encryption (docs/ravi-api.md#encryption-metadata). PublicKey is empty when it was never set up.
+// EncryptionMetadata is what Ravi stores about an account's end-to-end encryption
+// (docs/ravi-api.md#encryption-metadata). PublicKey is empty when it was never set up.
 type EncryptionMetadata struct {
 	Salt      string `json:"salt"`
 	Verifier  string `json:"verifier"`
@@ -25,8 +25,8 @@ func (m *EncryptionMetadata) UnmarshalJSON(data []byte) error {
 	return decodeObject(data, (*plain)(m))
 }
 
-// EncryptionMetadata returns the account's encryption metadata; nil for an
-// account that encrypts nothing, which Ravi tells by 404.
+// EncryptionMetadata returns the account's encryption metadata; nil for an account that encrypts
+// nothing, which Ravi tells by 404.
 func (c *Client) EncryptionMetadata(ctx context.Context) (*EncryptionMetadata, error) {
 	m, err := send[EncryptionMetadata](ctx, c, call{op: "get encryption metadata", method: http.MethodGet, route: "/api/encryption/", who: asAccount})
 	if errors.Is(err, ErrNotFound) {
@@ -35,10 +35,10 @@ func (c *Client) EncryptionMetadata(ctx context.Context) (*EncryptionMetadata, e
 	return m, err
 }
 
-// Unlock derives the account's keys from its PIN (six digits), checks them
-// against Ravi's verifier and public key, and uses them from now on. The keys
-// are returned in base64 for config.Save, with the salt. The PIN is overwritten
-// in any case. An account that encrypts nothing returns empty secrets.
+// Unlock derives the account's keys from its PIN (six digits), checks them against Ravi's verifier
+// and public key, and uses them from now on. The keys are returned in base64 for config.Save, with
+// the salt. The PIN is overwritten in any case. An account that encrypts nothing returns empty
+// secrets.
 //
 // Errors: seal.ErrPIN; seal.ErrWrongPIN, after which the caller may ask again.
 func (c *Client) Unlock(ctx context.Context, pin []byte) (private, public, salt secret.Secret, err error) {
@@ -64,10 +64,9 @@ func (c *Client) Unlock(ctx context.Context, pin []byte) (private, public, salt 
 	return keys.Private(), keys.Public(), secret.New(m.Salt), nil
 }
 
-// RegisterEncryption sets up end-to-end encryption for an account that has
-// none, with keys derived from a new PIN and salt (16 random bytes). It cannot
-// be undone, and only the PIN opens what is sealed from then on. The PIN is
-// overwritten.
+// RegisterEncryption sets up end-to-end encryption for an account that has none, with keys derived
+// from a new PIN and salt (16 random bytes). It cannot be undone, and only the PIN opens what is
+// sealed from then on. The PIN is overwritten.
 func (c *Client) RegisterEncryption(ctx context.Context, pin, salt []byte) (private, public secret.Secret, err error) {
 	defer clear(pin)
 	keys, err := seal.DeriveKeys(pin, salt)
@@ -92,8 +91,8 @@ func (c *Client) RegisterEncryption(ctx context.Context, pin, salt []byte) (priv
 	return keys.Private(), keys.Public(), nil
 }
 
-// seal returns a value as it goes to Ravi: sealed for an account with keys,
-// plain for one without. The empty value stays empty.
+// seal returns a value as it goes to Ravi: sealed for an account with keys, plain for one without.
+// The empty value stays empty.
 func (c *Client) seal(ctx context.Context, v secret.Secret) (string, error) {
 	if v.Empty() || c.creds.Scheme != config.SchemeToken || c.creds.Plaintext {
 		return v.Reveal(), nil
@@ -116,8 +115,8 @@ func (c *Client) seal(ctx context.Context, v secret.Secret) (string, error) {
 	return keys.Seal(v)
 }
 
-// learnSealing asks Ravi for the account's public key, which is enough to write,
-// though not to read what was written. An account that encrypts nothing has none.
+// learnSealing asks Ravi for the account's public key, which is enough to write, though not to read
+// what was written. An account that encrypts nothing has none.
 func (c *Client) learnSealing(ctx context.Context) (seal.Keys, error) {
 	m, err := c.EncryptionMetadata(ctx)
 	if err != nil || m == nil {
@@ -130,8 +129,8 @@ func (c *Client) learnSealing(ctx context.Context) (seal.Keys, error) {
 	return keys, nil
 }
 
-// open returns the plain value of a field, or the field as it is and false when
-// there is no key that opens it.
+// open returns the plain value of a field, or the field as it is and false when there is no key
+// that opens it.
 func (c *Client) open(v string) (secret.Secret, bool) {
 	if !seal.Is(v) || c.creds.Plaintext {
 		return secret.New(v), true

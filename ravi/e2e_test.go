@@ -17,8 +17,7 @@ import (
 
 const pin = "246810"
 
-// sealedWorld is a token-era Ravi that takes nothing unsealed from an account
-// with a PIN.
+// sealedWorld is a token-era Ravi that takes nothing unsealed from an account with a PIN.
 func sealedWorld(t testing.TB, cfg sandbox.Config) *world {
 	t.Helper()
 	cfg.RequireSealed, cfg.RecordBodies = true, true

@@ -53,8 +53,8 @@ func first[T any](ctx context.Context, c *Client, k call, missing string) (*T, e
 	return &found[0], nil
 }
 
-// EmailThreads returns the inbox by thread, newest first; with unread only
-// those with unread messages.
+// EmailThreads returns the inbox by thread, newest first; with unread only those with unread
+// messages.
 func (s *Scope) EmailThreads(ctx context.Context, unread bool) ([]EmailThread, error) {
 	k := s.get("list email threads", "/api/email-inbox/")
 	k.query = unreadQuery(unread)
@@ -65,8 +65,8 @@ func (s *Scope) EmailThreads(ctx context.Context, unread bool) ([]EmailThread, e
 	return threads, err
 }
 
-// EmailThread returns a thread with its messages. Thread ids look like
-// "<id@host>" and are escaped here.
+// EmailThread returns a thread with its messages. Thread ids look like "<id@host>" and are escaped
+// here.
 //
 // Errors: ErrNotFound, ErrLocked.
 func (s *Scope) EmailThread(ctx context.Context, threadID string) (*EmailThreadDetail, error) {
@@ -85,9 +85,9 @@ func (s *Scope) EmailThread(ctx context.Context, threadID string) (*EmailThreadD
 	return thread, nil
 }
 
-// EmailMessages yields the identity's mail, both directions unless the filter
-// says otherwise, following all pages. The order is Ravi's and not the same
-// everywhere. A field that no key opens stays ciphertext.
+// EmailMessages yields the identity's mail, both directions unless the filter says otherwise,
+// following all pages. The order is Ravi's and not the same everywhere. A field that no key opens
+// stays ciphertext.
 func (s *Scope) EmailMessages(ctx context.Context, f MessageFilter) iter.Seq2[EmailMessage, error] {
 	k := s.get("list emails", "/api/email-messages/")
 	k.query = f.query()

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// The kinds of failure of this package. Test for them with errors.Is; the
-// error that carries one is usually an *Error with more detail.
+// The kinds of failure of this package. Test for them with errors.Is; the error that carries one is
+// usually an *Error with more detail.
 var (
 	// ErrNotAuthenticated: there is no credential to send.
 	ErrNotAuthenticated = errors.New("no Ravi credential")
 	// ErrUnauthorized: Ravi refused the credential (401) and it cannot be refreshed.
 	ErrUnauthorized = errors.New("credential refused by Ravi")
-	// ErrTokenExpired: the access token has expired and the refresh failed, or
-	// there is no refresh token (RAVI_ACCESS_TOKEN).
+	// ErrTokenExpired: the access token has expired and the refresh failed, or there is no refresh
+	// token (RAVI_ACCESS_TOKEN).
 	ErrTokenExpired = errors.New("the Ravi access token has expired")
 	// ErrForbidden: the wrong kind of key (403).
 	ErrForbidden = errors.New("this Ravi credential may not do that")
@@ -30,7 +30,8 @@ var (
 	ErrRateLimited = errors.New("throttled by Ravi")
 	// ErrInvalid: Ravi's validation refused the request (400); Error.Fields names the fields.
 	ErrInvalid = errors.New("refused by Ravi's validation")
-	// ErrUnsupported: this Ravi lacks the endpoint (404 or 405 on a route, or HTML in place of a stream).
+	// ErrUnsupported: this Ravi lacks the endpoint (404 or 405 on a route, or HTML in place of a
+	// stream).
 	ErrUnsupported = errors.New("this Ravi does not offer that")
 	// ErrUnavailable: no answer, a broken one, or a 5xx.
 	ErrUnavailable = errors.New("no usable answer from Ravi")
@@ -40,8 +41,8 @@ var (
 	ErrWrongIdentity = errors.New("the credential belongs to another identity")
 )
 
-// Error is a failed call to Ravi. Its text names the operation, the status
-// and the fields, and never a URL, a value or a word of the response body.
+// Error is a failed call to Ravi. Its text names the operation, the status and the fields, and
+// never a URL, a value or a word of the response body.
 type Error struct {
 	// Op is what was being done, e.g. "create identity".
 	Op string
@@ -58,18 +59,18 @@ type Error struct {
 	// Cause is the underlying error, if any; its text is not part of Error's.
 	Cause error
 
-	// unsent: the request never reached Ravi, so that any may be repeated.
-	// lost: it may have, so that only idempotent ones may.
+	// unsent: the request never reached Ravi, so that any may be repeated. lost: it may have, so
+	// that only idempotent ones may.
 	unsent, lost bool
 }
 
-// Unanswered reports whether a call that failed may have been carried out all
-// the same: its answer was lost, and it could not be found out either. A look
-// at what exists has to come before a repetition.
+// Unanswered reports whether a call that failed may have been carried out all the same: its answer
+// was lost, and it could not be found out either. A look at what exists has to come before a
+// repetition.
 func (e *Error) Unanswered() bool { return e.lost }
 
-// Refused reports whether Ravi has answered that it will not carry the call
-// out, and so certainly has not.
+// Refused reports whether Ravi has answered that it will not carry the call out, and so certainly
+// has not.
 func (e *Error) Refused() bool {
 	return e.Status/100 == 4 && e.Status != http.StatusRequestTimeout && !e.lost
 }

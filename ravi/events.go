@@ -21,8 +21,8 @@ const (
 
 // EventsConfig tunes an event stream. The zero value is fine.
 type EventsConfig struct {
-	// Silence is for how long Ravi may send nothing, not even a heartbeat,
-	// before the stream is taken for dead and connected anew. Default 90 s.
+	// Silence is for how long Ravi may send nothing, not even a heartbeat, before the stream is
+	// taken for dead and connected anew. Default 90 s.
 	Silence time.Duration
 	// LastEventID asks Ravi to replay what came after it. Default: nothing.
 	LastEventID string
@@ -40,14 +40,13 @@ type EventStream struct {
 	lastID string // of the reader only
 }
 
-// Events opens the identity's event stream and returns when
-// it is connected. From then on it reconnects by itself, with backoff and
-// Last-Event-ID, and says so by EventDisconnected and EventConnected. It ends
-// with ctx, with Close, with the client, or when Ravi refuses it for good.
+// Events opens the identity's event stream and returns when it is connected. From then on it
+// reconnects by itself, with backoff and Last-Event-ID, and says so by EventDisconnected and
+// EventConnected. It ends with ctx, with Close, with the client, or when Ravi refuses it for good.
 //
-// Errors: ErrUnsupported when this Ravi has no stream (404, 405, 406, 204, or a
-// page instead of a stream); others as for every call. A connection that fails
-// is not tried again here: poll, and try later.
+// Errors: ErrUnsupported when this Ravi has no stream (404, 405, 406, 204, or a page instead of a
+// stream); others as for every call. A connection that fails is not tried again here: poll, and try
+// later.
 func (s *Scope) Events(ctx context.Context, cfg EventsConfig) (*EventStream, error) {
 	cfg.Silence = cmp.Or(cfg.Silence, defaultSilence)
 	ctx, cancel := context.WithCancel(ctx)
@@ -69,8 +68,8 @@ func (s *Scope) Events(ctx context.Context, cfg EventsConfig) (*EventStream, err
 	return e, nil
 }
 
-// Events returns the channel of wake-ups. It is closed when the stream has
-// ended. A reader that is slow loses no kind of event, only repetitions.
+// Events returns the channel of wake-ups. It is closed when the stream has ended. A reader that is
+// slow loses no kind of event, only repetitions.
 func (e *EventStream) Events() <-chan Event { return e.events }
 
 // Close ends the stream and waits until it has ended. It returns nil.
@@ -80,8 +79,8 @@ func (e *EventStream) Close() error {
 	return nil
 }
 
-// Err returns why the stream has ended: nil while it has not, and after Close
-// or the end of its context.
+// Err returns why the stream has ended: nil while it has not, and after Close or the end of its
+// context.
 func (e *EventStream) Err() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -144,9 +143,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// emit hands an event to the reader without ever waiting for it. When the
-// reader is far behind, the last event of each kind is kept: each tells the
-// reader to look at everything of its kind.
+// emit hands an event to the reader without ever waiting for it. When the reader is far behind, the
+// last event of each kind is kept: each tells the reader to look at everything of its kind.
 func (e *EventStream) emit(ev Event) {
 	select {
 	case e.events <- ev:
@@ -174,8 +172,8 @@ func (e *EventStream) emit(ev Event) {
 	}
 }
 
-// kindOfEvent sorts an event by its name ("email", "sms", or the channels
-// "email_owner", "email_trusted", … of later eras).
+// kindOfEvent sorts an event by its name ("email", "sms", or the channels "email_owner",
+// "email_trusted", … of later eras).
 func kindOfEvent(name string) EventKind {
 	name = strings.ToLower(name)
 	switch {

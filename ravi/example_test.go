@@ -12,8 +12,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// embedded starts a Ravi in memory and returns it with a client of its account;
-// a program would use config.Sources{}.Credentials() and leave the rest out.
+// embedded starts a Ravi in memory and returns it with a client of its account; a program would use
+// config.Sources{}.Credentials() and leave the rest out.
 func embedded() (*sandbox.Server, *ravi.Client) {
 	server, err := sandbox.New(sandbox.Config{Era: sandbox.EraKeys, AutoApprove: "me@example.com"})
 	if err != nil {

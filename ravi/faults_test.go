@@ -30,8 +30,8 @@ type objects struct {
 type endpoint struct {
 	method, route string
 	call          func(ctx context.Context, w *world, s *ravi.Scope, o objects) error
-	// effect: the call may not be repeated when it is unknown whether it was
-	// carried out. lookedUp: unless a look shows that it was not.
+	// effect: the call may not be repeated when it is unknown whether it was carried out. lookedUp:
+	// unless a look shows that it was not.
 	effect, lookedUp bool
 }
 
@@ -145,8 +145,7 @@ var endpoints = []endpoint{
 	}, false, false},
 }
 
-// outcome is what a fault leads to: nil for success after a retry, else the
-// sentinel.
+// outcome is what a fault leads to: nil for success after a retry, else the sentinel.
 type outcome struct {
 	fault  sandbox.Fault
 	safe   error // for calls that may be repeated
@@ -202,9 +201,8 @@ func prepare(t *testing.T, w *world, id *ravi.Identity, scope *ravi.Scope) objec
 	return o
 }
 
-// Every fault on every endpoint: the right sentinel, the right number of
-// requests, nothing secret in the error, and no goroutine left (the bubble
-// sees to that).
+// Every fault on every endpoint: the right sentinel, the right number of requests, nothing secret
+// in the error, and no goroutine left (the bubble sees to that).
 func TestEveryFaultOnEveryEndpoint(t *testing.T) {
 	t.Parallel()
 	for name, oc := range outcomes {
@@ -253,8 +251,8 @@ func checkFault(t *testing.T, name string, oc outcome, ep endpoint) {
 	case ep.effect:
 		want = oc.effect
 	}
-	// Where Ravi only has to accept a write, what it says back does not matter;
-	// and a creation that was answered with nonsense is looked up.
+	// Where Ravi only has to accept a write, what it says back does not matter; and a creation that
+	// was answered with nonsense is looked up.
 	nonsense := name == "not JSON" || name == "half JSON" || name == "wrong JSON" || name == "oversized"
 	if nonsense && (ep.method == http.MethodDelete || ep.lookedUp && name != "oversized") {
 		want = nil

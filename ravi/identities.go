@@ -15,15 +15,15 @@ import (
 type NewIdentity struct {
 	// Name is the name to give. Without one a Ravi of era 2 or later invents one.
 	Name string
-	// Email is the wanted address: its local part, or a full address on one of
-	// Domains (era 2 and later). Without it Ravi derives one.
+	// Email is the wanted address: its local part, or a full address on one of Domains (era 2 and
+	// later). Without it Ravi derives one.
 	Email string
-	// ProvisionPhone asks for a phone number as well. It is sent with API keys
-	// only: with tokens, Ravi gives every identity a number (or none).
+	// ProvisionPhone asks for a phone number as well. It is sent with API keys only: with tokens,
+	// Ravi gives every identity a number (or none).
 	ProvisionPhone bool
-	// Known are the uuids of identities that bear this name already, listed just
-	// before. They only matter when Ravi's answer is lost: without them (nil, not
-	// empty) an identity of that name is never taken for the new one.
+	// Known are the uuids of identities that bear this name already, listed just before. They only
+	// matter when Ravi's answer is lost: without them (nil, not empty) an identity of that name is
+	// never taken for the new one.
 	Known []string
 }
 
@@ -33,20 +33,17 @@ type identityBody struct {
 	ProvisionPhone bool   `json:"provision_phone,omitempty"`
 }
 
-// CreateIdentity creates an identity: an address, perhaps a phone number, and
-// empty vaults. With a management key the identity's own
-// key comes back too and is used for it from then on.
+// CreateIdentity creates an identity: an address, perhaps a phone number, and empty vaults. With a
+// management key the identity's own key comes back too and is used for it from then on.
 //
-// When the answer is lost, the new identity is looked up before the creation is
-// tried once more. By the Email that was asked for, that is certain, as Ravi
-// gives an address once. By its name it counts as certain if Known says which
-// ones are older, and exactly one other was created since the call began, by
-// Ravi's own clock. What is not certain is neither taken nor tried again; nor is
-// a creation whose answer was only waited for in vain, as Ravi may still be at it.
+// When the answer is lost, the new identity is looked up before the creation is tried once more. By
+// the Email that was asked for, that is certain, as Ravi gives an address once. By its name it
+// counts as certain if Known says which ones are older, and exactly one other was created since the
+// call began, by Ravi's own clock. What is not certain is neither taken nor tried again; nor is a
+// creation whose answer was only waited for in vain, as Ravi may still be at it.
 //
-// Errors: ErrSubscriptionRequired without a paid plan; ErrConflict when the
-// address is taken; ErrInvalid with the refused fields; ErrUnavailable. With
-// Error.Unanswered the identity may exist.
+// Errors: ErrSubscriptionRequired without a paid plan; ErrConflict when the address is taken;
+// ErrInvalid with the refused fields; ErrUnavailable. With Error.Unanswered the identity may exist.
 func (c *Client) CreateIdentity(ctx context.Context, n NewIdentity) (*Identity, error) {
 	body := identityBody{Name: n.Name, Email: n.Email, ProvisionPhone: n.ProvisionPhone && c.Scheme() == config.SchemeKey}
 	k := call{op: "create identity", method: http.MethodPost, route: "/api/identities/", body: body, who: asAccount}
@@ -63,8 +60,8 @@ func (c *Client) CreateIdentity(ctx context.Context, n NewIdentity) (*Identity, 
 	return created, nil
 }
 
-// findNew looks for an identity whose creation was not answered. It returns nil
-// where there is none, and errCannotTell where one may be it.
+// findNew looks for an identity whose creation was not answered. It returns nil where there is
+// none, and errCannotTell where one may be it.
 func (c *Client) findNew(ctx context.Context, n NewIdentity, since time.Time) (*Identity, error) {
 	all, err := c.Identities(ctx)
 	if err != nil {
@@ -90,8 +87,8 @@ func (c *Client) findNew(ctx context.Context, n NewIdentity, since time.Time) (*
 	return found, nil
 }
 
-// HasAddress reports whether the identity's address is email: a full address,
-// or the part before the @ only. Upper and lower case are the same.
+// HasAddress reports whether the identity's address is email: a full address, or the part before
+// the @ only. Upper and lower case are the same.
 func (id *Identity) HasAddress(email string) bool {
 	if local, _, full := strings.Cut(id.Inbox, "@"); full && !strings.Contains(email, "@") {
 		return strings.EqualFold(local, email)
@@ -108,12 +105,10 @@ func (c *Client) Identities(ctx context.Context) ([]Identity, error) {
 
 var identitiesCall = call{op: "list identities", method: http.MethodGet, route: "/api/identities/", who: asAccount}
 
-// Identity returns one identity. Where Ravi lacks the route, or refuses it to
-// an identity key, the identity is taken from the list, or put together from
-// its address and phone number.
+// Identity returns one identity. Where Ravi lacks the route, or refuses it to an identity key, the
+// identity is taken from the list, or put together from its address and phone number.
 //
-// Errors: ErrNotFound; ErrWrongIdentity for another identity than a bound
-// credential's.
+// Errors: ErrNotFound; ErrWrongIdentity for another identity than a bound credential's.
 func (c *Client) Identity(ctx context.Context, uuid string) (*Identity, error) {
 	if _, bound := c.Bound(); bound {
 		return c.boundIdentity(ctx, uuid)
@@ -175,11 +170,10 @@ func (c *Client) boundIdentity(ctx context.Context, uuid string) (*Identity, err
 	return id, nil
 }
 
-// BoundIdentity returns the identity of a bound credential (see Bound), asking
-// Ravi when the credential does not say.
+// BoundIdentity returns the identity of a bound credential (see Bound), asking Ravi when the
+// credential does not say.
 //
-// Errors: ErrWrongIdentity when the credential is not bound; ErrForbidden when
-// Ravi does not tell.
+// Errors: ErrWrongIdentity when the credential is not bound; ErrForbidden when Ravi does not tell.
 func (c *Client) BoundIdentity(ctx context.Context) (string, error) {
 	uuid, bound := c.Bound()
 	if !bound {
@@ -199,8 +193,8 @@ var cannotTellIdentity = &Error{
 	Detail: "Ravi does not tell whose it is: name it as identity_uuid beside the key in config.json",
 }
 
-// identityOfKey asks Ravi whose identity key the configured one is: it lists
-// that identity only, or tells in the list of keys.
+// identityOfKey asks Ravi whose identity key the configured one is: it lists that identity only, or
+// tells in the list of keys.
 func (c *Client) identityOfKey(ctx context.Context) (string, error) {
 	own := &grant{bearer: c.creds.IdentityKey, origin: fromConfigured}
 	k := identitiesCall
@@ -241,8 +235,8 @@ type IdentityUpdate struct {
 	Name *string `json:"name,omitempty"`
 }
 
-// UpdateIdentity changes an identity: by PATCH, or by PUT where Ravi knows only
-// that (docs/ravi-api.md#contradictions).
+// UpdateIdentity changes an identity: by PATCH, or by PUT where Ravi knows only that
+// (docs/ravi-api.md#contradictions).
 func (c *Client) UpdateIdentity(ctx context.Context, uuid string, u IdentityUpdate) (*Identity, error) {
 	k := identityCall(http.MethodPatch, "update identity", uuid)
 	k.body = u
@@ -257,11 +251,11 @@ func (c *Client) UpdateIdentity(ctx context.Context, uuid string, u IdentityUpda
 	return updated, err
 }
 
-// DeleteIdentity deletes an identity for good: its address, number and vaults
-// are destroyed, later mail is rejected.
+// DeleteIdentity deletes an identity for good: its address, number and vaults are destroyed, later
+// mail is rejected.
 //
-// Errors: ErrNotFound; ErrUnsupported where this Ravi does not delete
-// identities (405, or 404 for one that is still listed).
+// Errors: ErrNotFound; ErrUnsupported where this Ravi does not delete identities (405, or 404 for
+// one that is still listed).
 func (c *Client) DeleteIdentity(ctx context.Context, uuid string) error {
 	_, err := c.do(ctx, identityCall(http.MethodDelete, "delete identity", uuid))
 	if err == nil {
@@ -285,11 +279,11 @@ func (c *Client) DeleteIdentity(ctx context.Context, uuid string) error {
 	return &Error{Op: "delete identity", Status: http.StatusNotFound, Kind: ErrNotFound}
 }
 
-// ProvisionPhone gives an identity a phone number; country is an ISO code, ""
-// for Ravi's default (US). It takes seconds and is never repeated.
+// ProvisionPhone gives an identity a phone number; country is an ISO code, "" for Ravi's default
+// (US). It takes seconds and is never repeated.
 //
-// Errors: ErrConflict when it has one; ErrSubscriptionRequired; ErrUnavailable
-// when the provider is down: later, and not in a loop.
+// Errors: ErrConflict when it has one; ErrSubscriptionRequired; ErrUnavailable when the provider is
+// down: later, and not in a loop.
 func (c *Client) ProvisionPhone(ctx context.Context, uuid, country string) (*Identity, error) {
 	body := struct {
 		CountryCode string `json:"country_code,omitempty"`
@@ -303,8 +297,8 @@ func (c *Client) ProvisionPhone(ctx context.Context, uuid, country string) (*Ide
 	return updated, err
 }
 
-// UnmarshalJSON reads an identity as any Ravi sends it: phone may be null or
-// absent, times may be missing.
+// UnmarshalJSON reads an identity as any Ravi sends it: phone may be null or absent, times may be
+// missing.
 func (id *Identity) UnmarshalJSON(data []byte) error {
 	type plain Identity
 	return decodeObject(data, &struct {

@@ -14,8 +14,8 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// keyAuthority authorises by API key (eras 3 and 4). For an identity it uses
-// the first of these that there is:
+// keyAuthority authorises by API key (eras 3 and 4). For an identity it uses the first of these
+// that there is:
 //
 //  1. the key that the identity's creation returned
 //  2. the configured identity key, if it is that identity's
@@ -132,8 +132,8 @@ func (a *keyAuthority) deleted(uuid string) {
 	delete(a.keys, uuid)
 }
 
-// mint returns the identity's key, asking Ravi for one if there is none: once,
-// however many callers wait for it.
+// mint returns the identity's key, asking Ravi for one if there is none: once, however many callers
+// wait for it.
 func (a *keyAuthority) mint(ctx context.Context, identity string) (secret.Secret, error) {
 	return shared(ctx, a.c, &a.shared, "mint "+identity, func(ctx context.Context) (secret.Secret, error) {
 		a.mu.Lock()
@@ -151,11 +151,10 @@ func (a *keyAuthority) mint(ctx context.Context, identity string) (secret.Secret
 	})
 }
 
-// honoursIdentity finds out once whether this Ravi lets a management key act
-// for one identity by ?identity=. A Ravi that knows the parameter answers for
-// that identity, and refuses one that cannot exist; a Ravi that ignores it
-// refuses the key, or answers with what the whole account has, which must never
-// be taken for the identity's.
+// honoursIdentity finds out once whether this Ravi lets a management key act for one identity by
+// ?identity=. A Ravi that knows the parameter answers for that identity, and refuses one that
+// cannot exist; a Ravi that ignores it refuses the key, or answers with what the whole account has,
+// which must never be taken for the identity's.
 func (a *keyAuthority) honoursIdentity(ctx context.Context, identity string) (bool, error) {
 	a.mu.Lock()
 	known := a.honours
@@ -166,8 +165,8 @@ func (a *keyAuthority) honoursIdentity(ctx context.Context, identity string) (bo
 	return shared(ctx, a.c, &a.shared, "probe", func(ctx context.Context) (bool, error) { return a.probe(ctx, identity) })
 }
 
-// probe compares the addresses that Ravi lists for an identity with those it
-// lists for one that cannot exist.
+// probe compares the addresses that Ravi lists for an identity with those it lists for one that
+// cannot exist.
 func (a *keyAuthority) probe(ctx context.Context, identity string) (honours bool, err error) {
 	found, err := a.addresses(ctx, identity)
 	switch statusOf(err) {
@@ -201,8 +200,8 @@ func (a *keyAuthority) remember(honours bool) {
 	a.honours = &honours
 }
 
-// addresses returns how many addresses Ravi lists with the management key and
-// ?identity=, or without it for an empty identity.
+// addresses returns how many addresses Ravi lists with the management key and ?identity=, or
+// without it for an empty identity.
 func (a *keyAuthority) addresses(ctx context.Context, identity string) (int, error) {
 	found, err := list[EmailAddress](ctx, a.c, call{
 		op: "find out how to act for an identity", method: http.MethodGet, route: "/api/email/",
@@ -226,8 +225,8 @@ func impossibleIdentity() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// ownIdentity returns the identity of a lone identity key, asking Ravi when the
-// configuration does not say.
+// ownIdentity returns the identity of a lone identity key, asking Ravi when the configuration does
+// not say.
 func (a *keyAuthority) ownIdentity(ctx context.Context) (string, error) {
 	a.mu.Lock()
 	own := a.own

@@ -13,12 +13,11 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// Reading is lenient, because no source tells exactly what every Ravi sends:
-// a field of another type than expected stays empty, the others are read.
-// Only the shape of the whole must be right.
+// Reading is lenient, because no source tells exactly what every Ravi sends: a field of another
+// type than expected stays empty, the others are read. Only the shape of the whole must be right.
 
-// errShape is the cause of an error for an answer that is not the JSON
-// expected. It replaces the decoder's error, which quotes the answer.
+// errShape is the cause of an error for an answer that is not the JSON expected. It replaces the
+// decoder's error, which quotes the answer.
 var errShape = errors.New("the answer is not the JSON that was expected")
 
 // malformed is the error of a call whose answer is not what was expected.
@@ -33,15 +32,15 @@ func decode(data []byte, v any) error {
 	return errShape
 }
 
-// isFieldError tells a field of the wrong type, which is overlooked, from a
-// whole of the wrong type, which is not.
+// isFieldError tells a field of the wrong type, which is overlooked, from a whole of the wrong
+// type, which is not.
 func isFieldError(err error) bool {
 	kind, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	return ok && kind.Field != ""
 }
 
-// decodeObject is decode for types that shadow fields of themselves by pointers
-// of a lenient type to those fields.
+// decodeObject is decode for types that shadow fields of themselves by pointers of a lenient type
+// to those fields.
 func decodeObject(data []byte, v any) error {
 	if trimmed := bytes.TrimSpace(data); len(trimmed) == 0 || trimmed[0] != '{' {
 		return errShape
@@ -49,8 +48,7 @@ func decodeObject(data []byte, v any) error {
 	return decode(data, v)
 }
 
-// looseTime reads the forms of a time that Django sends; anything else is the
-// zero time.
+// looseTime reads the forms of a time that Django sends; anything else is the zero time.
 type looseTime time.Time
 
 func (t *looseTime) UnmarshalJSON(data []byte) error {
@@ -79,8 +77,8 @@ func (n *looseInt) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// looseText reads a string, a number, or an array of strings, which it joins
-// by ", "; anything else is empty.
+// looseText reads a string, a number, or an array of strings, which it joins by ", "; anything else
+// is empty.
 type looseText string
 
 func (s *looseText) UnmarshalJSON(data []byte) error {
@@ -103,8 +101,8 @@ func (s *looseText) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// simpleString returns the string of a JSON value that is one without escapes,
-// which is nearly every one, without another run of the decoder.
+// simpleString returns the string of a JSON value that is one without escapes, which is nearly
+// every one, without another run of the decoder.
 func simpleString(data []byte) (string, bool) {
 	if len(data) < 2 || data[0] != '"' || bytes.IndexByte(data, '\\') >= 0 || !utf8.Valid(data) {
 		return "", false
@@ -131,8 +129,8 @@ type page[T any] struct {
 	bare bool
 }
 
-// decodePage reads an array, or the envelope {count, next, previous, results}.
-// Elements that are null are left out.
+// decodePage reads an array, or the envelope {count, next, previous, results}. Elements that are
+// null are left out.
 func decodePage[T any](data []byte) (page[T], error) {
 	p := page[T]{}
 	data = bytes.TrimSpace(data)

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These tests stand inside the package: the decoders are not part of its
-// surface, and each of them is a target for the fuzzer.
+// These tests stand inside the package: the decoders are not part of its surface, and each of them
+// is a target for the fuzzer.
 
 func TestListsComeInTwoShapes(t *testing.T) {
 	t.Parallel()

@@ -16,8 +16,7 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// The ways in which the answer to a creation gets lost: after Ravi carried it
-// out, and before.
+// The ways in which the answer to a creation gets lost: after Ravi carried it out, and before.
 var losses = map[string]sandbox.Fault{
 	"done, cut":       {Perform: true, Cut: true},
 	"done, 502":       {Perform: true, Status: 502},
@@ -101,8 +100,7 @@ func TestFailingCreationIsGivenUp(t *testing.T) {
 	})
 }
 
-// late carries the first creation to Ravi long after its sender has given up, as
-// a busy Ravi does.
+// late carries the first creation to Ravi long after its sender has given up, as a busy Ravi does.
 type late struct {
 	http.RoundTripper
 	after time.Duration

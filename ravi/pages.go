@@ -27,14 +27,13 @@ func list[T any](ctx context.Context, c *Client, k call) ([]T, error) {
 	return items, nil
 }
 
-// each makes a call and yields the items of all pages, fetching a page when it
-// is needed. After an error it ends.
+// each makes a call and yields the items of all pages, fetching a page when it is needed. After an
+// error it ends.
 //
-// Ravi's lists come in two shapes. An envelope names the next page: its query
-// is taken over, its host and path are not. A bare array usually is the whole
-// list, but may be a page cut at the limit; where id tells items apart, a bare
-// array of exactly that length is followed up by offset, until nothing new
-// comes. open, if there is one, is called for every item before it is yielded.
+// Ravi's lists come in two shapes. An envelope names the next page: its query is taken over, its
+// host and path are not. A bare array usually is the whole list, but may be a page cut at the
+// limit; where id tells items apart, a bare array of exactly that length is followed up by offset,
+// until nothing new comes. open, if there is one, is called for every item before it is yielded.
 func each[T any](ctx context.Context, c *Client, k call, id func(T) int64, open func(*T)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
@@ -136,8 +135,7 @@ func (s *Scope) patch(op, route string, body any, args ...string) call {
 	return k
 }
 
-// remove deletes an object. One that is gone after a lost answer counts as
-// deleted by this call.
+// remove deletes an object. One that is gone after a lost answer counts as deleted by this call.
 func (s *Scope) remove(ctx context.Context, op, route string, args ...string) error {
 	_, err := s.c.do(ctx, s.call(http.MethodDelete, op, route, args...))
 	return err

@@ -42,8 +42,8 @@ func (w *wirePassword) entry(c *Client) (*PasswordEntry, bool) {
 
 func (w *wirePassword) hide() { w.Password, w.Notes = "", "" }
 
-// Passwords returns the stored credentials without passwords and notes. A
-// username that no key opens stays ciphertext.
+// Passwords returns the stored credentials without passwords and notes. A username that no key
+// opens stays ciphertext.
 func (s *Scope) Passwords(ctx context.Context) ([]PasswordEntry, error) {
 	found, err := list[wirePassword](ctx, s.c, s.get("list passwords", "/api/passwords/"))
 	return withoutValues[PasswordEntry](s.c, found, err)
@@ -61,13 +61,13 @@ func (s *Scope) Password(ctx context.Context, uuid string) (*PasswordEntry, erro
 	return unsealed(s.c, k.op, w)
 }
 
-// NewPassword is a credential to store. Ravi cleans Domain to its base domain
-// (mail.google.com becomes google.com).
+// NewPassword is a credential to store. Ravi cleans Domain to its base domain (mail.google.com
+// becomes google.com).
 type NewPassword struct {
 	Domain   string
 	Username string
-	// Password is the password. Without one a Ravi of era 3 or later makes one
-	// and returns it; an earlier one stores none.
+	// Password is the password. Without one a Ravi of era 3 or later makes one and returns it; an
+	// earlier one stores none.
 	Password secret.Secret
 	Notes    secret.Secret
 }
@@ -79,8 +79,8 @@ type passwordBody struct {
 	Notes    *string `json:"notes,omitempty"`
 }
 
-// CreatePassword stores a credential and returns it in plain. When the answer is
-// lost, it is looked up by domain and username before it is sent once more.
+// CreatePassword stores a credential and returns it in plain. When the answer is lost, it is looked
+// up by domain and username before it is sent once more.
 //
 // Errors: ErrInvalid with the refused fields.
 func (s *Scope) CreatePassword(ctx context.Context, n NewPassword) (*PasswordEntry, error) {
@@ -127,8 +127,8 @@ func sameDomain(given, base string) bool {
 	return host == base || strings.HasSuffix(host, "."+base)
 }
 
-// PasswordUpdate changes a credential. Nil fields stay as they are; an empty
-// value empties the field.
+// PasswordUpdate changes a credential. Nil fields stay as they are; an empty value empties the
+// field.
 type PasswordUpdate struct {
 	Domain   *string
 	Username *string
@@ -136,11 +136,11 @@ type PasswordUpdate struct {
 	Notes    *secret.Secret
 }
 
-// UpdatePassword changes fields of a credential and returns it in plain. Only
-// the fields given are sent, and only they are sealed anew.
+// UpdatePassword changes fields of a credential and returns it in plain. Only the fields given are
+// sent, and only they are sealed anew.
 //
-// Errors: ErrNotFound, ErrInvalid; ErrLocked when it was changed and other
-// fields of it cannot be opened.
+// Errors: ErrNotFound, ErrInvalid; ErrLocked when it was changed and other fields of it cannot be
+// opened.
 func (s *Scope) UpdatePassword(ctx context.Context, uuid string, u PasswordUpdate) (*PasswordEntry, error) {
 	body := passwordBody{Domain: u.Domain}
 	var username *secret.Secret
@@ -169,16 +169,14 @@ func (s *Scope) DeletePassword(ctx context.Context, uuid string) error {
 	return s.remove(ctx, "delete password", "/api/passwords/{uuid}/", uuid)
 }
 
-// PasswordRules is what a generated password is made of. The zero value leaves
-// everything to Ravi.
+// PasswordRules is what a generated password is made of. The zero value leaves everything to Ravi.
 type PasswordRules struct {
 	Length                                        int // 0 = Ravi's choice; the official client asks for 16
 	NoUppercase, NoLowercase, NoDigits, NoSpecial bool
 	Exclude                                       string // characters not to use
 }
 
-// GeneratePassword returns a new password from Ravi's generator. It is stored
-// nowhere.
+// GeneratePassword returns a new password from Ravi's generator. It is stored nowhere.
 func (s *Scope) GeneratePassword(ctx context.Context, r PasswordRules) (secret.Secret, error) {
 	k := s.get("generate password", "/api/passwords/generate-password/")
 	k.query = url.Values{}

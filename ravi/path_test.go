@@ -81,8 +81,8 @@ var byID = map[string]func(context.Context, *ravi.Client, string) error{
 
 func second[T any](_ T, err error) error { return err }
 
-// No identifier, whatever it contains, makes a request to another path, adds a
-// query or a header, or reaches the network in a form that could be resolved.
+// No identifier, whatever it contains, makes a request to another path, adds a query or a header,
+// or reaches the network in a form that could be resolved.
 func TestIdentifiersCannotChangePath(t *testing.T) {
 	t.Parallel()
 	nasty := []string{"../identities", "..%2fidentities", "%2e%2e", "a/../../b", "a?x=1", "a#b", "1_+15559876543", "<id@host>",
@@ -134,8 +134,7 @@ func TestOrdinaryIdentifiersAreAccepted(t *testing.T) {
 	}
 }
 
-// A uuid of an identity goes into a header or a query: nothing but a uuid's
-// characters may.
+// A uuid of an identity goes into a header or a query: nothing but a uuid's characters may.
 func TestIdentityHeaderIsChecked(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

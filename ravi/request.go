@@ -20,8 +20,8 @@ import (
 const (
 	maxBody      = 16 << 20
 	maxErrorBody = 64 << 10
-	// Of lists of messages, whose size senders decide: what is kept, what is
-	// taken from the wire, and what is kept of one text.
+	// Of lists of messages, whose size senders decide: what is kept, what is taken from the wire,
+	// and what is kept of one text.
 	maxMessages     = 64 << 20
 	maxMessagesWire = 512 << 20
 	maxText         = 256 << 10
@@ -36,8 +36,8 @@ const (
 	asAnonymous // without a credential
 )
 
-// call is one call of the API. Every method of this package describes itself
-// as a call; everything else about a request happens here.
+// call is one call of the API. Every method of this package describes itself as a call; everything
+// else about a request happens here.
 type call struct {
 	op       string // for errors and logs, e.g. "list passwords"
 	method   string
@@ -47,13 +47,12 @@ type call struct {
 	body     any // sent as JSON; nil sends none
 	who      who
 	identity string
-	// repeat: sending it twice does no harm. Set by default for all methods
-	// but POST.
+	// repeat: sending it twice does no harm. Set by default for all methods but POST.
 	repeat bool
 	// needKey: this endpoint wants an identity's own key, not ?identity=.
 	needKey bool
-	// exact: a deletion after a lost answer that finds nothing has not succeeded;
-	// another client may have been the one.
+	// exact: a deletion after a lost answer that finds nothing has not succeeded; another client
+	// may have been the one.
 	exact bool
 	// refreshed: its token was refreshed for it already.
 	refreshed bool
@@ -79,8 +78,8 @@ func send[T any](ctx context.Context, c *Client, k call) (*T, error) {
 	return v, nil
 }
 
-// do makes a call: it authorises, sends, renews what Ravi refused, and repeats
-// what may be repeated.
+// do makes a call: it authorises, sends, renews what Ravi refused, and repeats what may be
+// repeated.
 func (c *Client) do(ctx context.Context, k call) (*answer, error) {
 	out, err := c.prepare(k)
 	if err != nil {
@@ -227,8 +226,8 @@ func (c *Client) attempt(ctx context.Context, k call, out outgoing, g grant, n i
 
 var errTooLarge = errors.New("the answer is larger than this client reads")
 
-// readBody reads an answer within bounds. Of messages, long texts are cut on
-// the way, so that one oversized mail does not hide all others.
+// readBody reads an answer within bounds. Of messages, long texts are cut on the way, so that one
+// oversized mail does not hide all others.
 func readBody(resp *http.Response, messages bool) ([]byte, error) {
 	body, limit, wire := io.Reader(resp.Body), int64(maxBody), int64(maxBody)
 	switch {
@@ -248,8 +247,8 @@ func readBody(resp *http.Response, messages bool) ([]byte, error) {
 	return data, err
 }
 
-// holdsMessages reports whether the answers of a route hold texts that any sender
-// can send to an identity.
+// holdsMessages reports whether the answers of a route hold texts that any sender can send to an
+// identity.
 func holdsMessages(route string) bool {
 	prefixes := []string{"/api/email-inbox/", "/api/email-messages/", "/api/sms-inbox/", "/api/messages/"}
 	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(route, prefix) })
@@ -264,8 +263,8 @@ func (c *Client) observe(ctx context.Context, k call, status int, start time.Tim
 	}
 }
 
-// noAnswer describes a request without a complete answer. The URL that
-// net/http puts around its errors is taken off.
+// noAnswer describes a request without a complete answer. The URL that net/http puts around its
+// errors is taken off.
 func noAnswer(ctx context.Context, op string, err error) *Error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err

@@ -22,9 +22,8 @@ type retry struct {
 	backoff  *backoff.ExponentialBackOff
 }
 
-// wait waits until it is time for the next attempt and reports whether there
-// is to be one. It does not begin a wait that the context's deadline or the
-// budget would cut short.
+// wait waits until it is time for the next attempt and reports whether there is to be one. It does
+// not begin a wait that the context's deadline or the budget would cut short.
 func (r *retry) wait(ctx context.Context, repeat bool, failed *Error) bool {
 	r.lost = r.lost || failed.lost
 	var delay time.Duration

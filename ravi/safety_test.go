@@ -35,8 +35,8 @@ func tokenClient(t testing.TB, cfg ravi.Config) *ravi.Client {
 	return c
 }
 
-// A redirect is not followed: neither the request nor the credential reaches
-// another place, not even another path of the same place.
+// A redirect is not followed: neither the request nor the credential reaches another place, not
+// even another path of the same place.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	var reached atomic.Int32
@@ -184,8 +184,8 @@ func TestRequestsMatchOfficialClient(t *testing.T) {
 	assert.Equal(t, "https://ravi.test/api/passwords/", w.seen().URL.String())
 }
 
-// Two accounts side by side keep to themselves: the name of a credential tells
-// them apart, and each Ravi too.
+// Two accounts side by side keep to themselves: the name of a credential tells them apart, and each
+// Ravi too.
 func TestCredentialsHaveNames(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{Era: sandbox.EraKeys})

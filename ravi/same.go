@@ -1,10 +1,9 @@
 package ravi
 
-// SameCredential reports whether c works with what other was made from: the
-// same keys, or a token pair that c holds or has seen in its file, for the same
-// Ravi. A caller who finds its credential refused uses it to tell a user's
-// new login from the old credential found again; c keeps what it has learnt,
-// such as minted keys and tokens that could not be saved.
+// SameCredential reports whether c works with what other was made from: the same keys, or a token
+// pair that c holds or has seen in its file, for the same Ravi. A caller who finds its credential
+// refused uses it to tell a user's new login from the old credential found again; c keeps what it
+// has learnt, such as minted keys and tokens that could not be saved.
 func (c *Client) SameCredential(other *Client) bool {
 	if c.creds.Scheme != other.creds.Scheme || c.base != other.base || c.creds.AuthFile != other.creds.AuthFile {
 		return false

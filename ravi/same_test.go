@@ -12,8 +12,8 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// A file that is read again holds the same credential until a user logs in:
-// a refresh by the client itself does not count.
+// A file that is read again holds the same credential until a user logs in: a refresh by the client
+// itself does not count.
 func TestSameCredential(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{})

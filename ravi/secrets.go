@@ -13,8 +13,8 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// The two paths of the secret store; the second one is era 1's. Which
-// it is shows in the first list.
+// The two paths of the secret store; the second one is era 1's. Which it is shows in the first
+// list.
 const (
 	secretsPath = "/api/secrets/"
 	vaultPath   = "/api/vault/"
@@ -81,8 +81,8 @@ func (s *Scope) secretsRoute(ctx context.Context) (string, error) {
 	return *s.c.secretsPath.Load(), nil
 }
 
-// findSecret returns the entry of a key; nil when there is none. Unless it fails,
-// the path of the store is known.
+// findSecret returns the entry of a key; nil when there is none. Unless it fails, the path of the
+// store is known.
 func (s *Scope) findSecret(ctx context.Context, key string) (*wireSecret, error) {
 	found, err := s.listSecrets(ctx, key)
 	if err != nil {
@@ -96,9 +96,9 @@ func (s *Scope) findSecret(ctx context.Context, key string) (*wireSecret, error)
 	return nil, nil
 }
 
-// SecretKey returns the name under which Ravi keeps a key: in upper case. It
-// reports false for one that Ravi does not take: it must begin with a letter
-// and go on with letters, digits and underscores.
+// SecretKey returns the name under which Ravi keeps a key: in upper case. It reports false for one
+// that Ravi does not take: it must begin with a letter and go on with letters, digits and
+// underscores.
 func SecretKey(key string) (string, bool) {
 	key = strings.ToUpper(key)
 	if len(key) > 255 || !secretKey.MatchString(key) {
@@ -142,11 +142,10 @@ type secretBody struct {
 	Notes *string `json:"notes,omitempty"`
 }
 
-// SetSecret stores a value under a key, whether or not the key exists, and
-// reports whether it was created. Empty notes leave the notes of an existing
-// entry as they are. Ravi has no such call: the key is looked up and then
-// created or changed, and when another client was faster, or an answer was
-// lost, that is done again.
+// SetSecret stores a value under a key, whether or not the key exists, and reports whether it was
+// created. Empty notes leave the notes of an existing entry as they are. Ravi has no such call: the
+// key is looked up and then created or changed, and when another client was faster, or an answer
+// was lost, that is done again.
 //
 // Errors: ErrInvalid for a key that Ravi does not take.
 func (s *Scope) SetSecret(ctx context.Context, key string, value, notes secret.Secret) (entry *SecretEntry, created bool, err error) {
@@ -189,8 +188,8 @@ func (s *Scope) SetSecret(ctx context.Context, key string, value, notes secret.S
 	}
 }
 
-// overtaken reports whether a write failed because the key has come or gone
-// since it was looked up, or may have been carried out unanswered.
+// overtaken reports whether a write failed because the key has come or gone since it was looked up,
+// or may have been carried out unanswered.
 func overtaken(failed *Error, creating bool) bool {
 	if creating {
 		return failed.lost || failed.Status == http.StatusConflict ||
@@ -199,8 +198,7 @@ func overtaken(failed *Error, creating bool) bool {
 	return failed.Status == http.StatusNotFound
 }
 
-// SecretUpdate changes a secret. Nil fields stay as they are; an empty value
-// empties the field.
+// SecretUpdate changes a secret. Nil fields stay as they are; an empty value empties the field.
 type SecretUpdate struct {
 	Key   *string
 	Value *secret.Secret
@@ -209,8 +207,8 @@ type SecretUpdate struct {
 
 // UpdateSecret changes fields of a secret, by uuid, and returns it in plain.
 //
-// Errors: ErrNotFound, ErrInvalid; ErrLocked when it was changed and the rest
-// of it cannot be opened.
+// Errors: ErrNotFound, ErrInvalid; ErrLocked when it was changed and the rest of it cannot be
+// opened.
 func (s *Scope) UpdateSecret(ctx context.Context, uuid string, u SecretUpdate) (*SecretEntry, error) {
 	const op = "update secret"
 	body := secretBody{}
@@ -254,14 +252,12 @@ func (s *Scope) SecretByID(ctx context.Context, uuid string) (*SecretEntry, erro
 	return unsealed(s.c, k.op, w)
 }
 
-// TakeSecret deletes a secret and returns it. Of any number of callers, also
-// of other clients, at most one is given it: Ravi carries a deletion out once,
-// and only who is told so has it.
+// TakeSecret deletes a secret and returns it. Of any number of callers, also of other clients, at
+// most one is given it: Ravi carries a deletion out once, and only who is told so has it.
 //
-// Errors: ErrNotFound when there is none or another client was faster;
-// ErrInvalid for a name that no secret can have. With Error.Unanswered the
-// answer to the deletion was lost: the secret may be gone, and no client may have
-// been given it.
+// Errors: ErrNotFound when there is none or another client was faster; ErrInvalid for a name that
+// no secret can have. With Error.Unanswered the answer to the deletion was lost: the secret may be
+// gone, and no client may have been given it.
 func (s *Scope) TakeSecret(ctx context.Context, key string) (*SecretEntry, error) {
 	const op = "take secret"
 	entry, err := s.Secret(ctx, key)

@@ -87,8 +87,8 @@ func TestBadSecretNamesAreNotSent(t *testing.T) {
 	})
 }
 
-// Twenty clients set the same new key at the same time: one creates it, all
-// succeed, and the value is one of theirs.
+// Twenty clients set the same new key at the same time: one creates it, all succeed, and the value
+// is one of theirs.
 func TestSetSecretRaces(t *testing.T) {
 	eras(t, func(t *testing.T, era sandbox.Era) {
 		w := newWorld(t, sandbox.Config{Era: era})

@@ -30,8 +30,8 @@ type emailBody struct {
 	Attachments []string `json:"attachment_uuids,omitempty"`
 }
 
-// sent makes a call that sends a message: exactly one attempt,
-// since a lost answer does not mean that nothing was sent.
+// sent makes a call that sends a message: exactly one attempt, since a lost answer does not mean
+// that nothing was sent.
 func sent[T any](ctx context.Context, c *Client, k call) (*T, error) {
 	v, err := send[T](ctx, c, k)
 	if failed, ok := errors.AsType[*Error](err); ok && (failed.lost || errors.Is(failed.Cause, errShape)) {
@@ -45,8 +45,8 @@ func sent[T any](ctx context.Context, c *Client, k call) (*T, error) {
 
 // Compose sends a new email from the identity's address.
 //
-// Errors: ErrInvalid for an address that is none; ErrRateLimited beyond the
-// plan's number of mails; ErrUnavailable when it is not known whether it went.
+// Errors: ErrInvalid for an address that is none; ErrRateLimited beyond the plan's number of mails;
+// ErrUnavailable when it is not known whether it went.
 func (s *Scope) Compose(ctx context.Context, m Draft) (*EmailMessage, error) {
 	from, err := s.Email(ctx)
 	if err != nil {
@@ -58,8 +58,8 @@ func (s *Scope) Compose(ctx context.Context, m Draft) (*EmailMessage, error) {
 	})
 }
 
-// Reply answers an email to its sender. Ravi derives the subject, except in era
-// 1, which wants it: there Subject is sent, or "Re:" and the original's subject.
+// Reply answers an email to its sender. Ravi derives the subject, except in era 1, which wants it:
+// there Subject is sent, or "Re:" and the original's subject.
 func (s *Scope) Reply(ctx context.Context, id int64, m Draft) (*EmailMessage, error) {
 	return s.answer(ctx, call{op: "reply to email", route: "/api/email-messages/{id}/reply/"}, id, "Re: ", m)
 }
@@ -110,8 +110,8 @@ func (s *Scope) sendEmail(ctx context.Context, k call) (*EmailMessage, error) {
 	return m, err
 }
 
-// NewAttachment is a file to attach. At most 10 MB; programs are refused by
-// their extension (docs/ravi-api.md#limits).
+// NewAttachment is a file to attach. At most 10 MB; programs are refused by their extension
+// (docs/ravi-api.md#limits).
 type NewAttachment struct {
 	Filename    string `json:"filename"`
 	ContentType string `json:"content_type"`
@@ -133,8 +133,7 @@ func (p *Presigned) UnmarshalJSON(data []byte) error {
 	return decodeObject(data, (*plain)(p))
 }
 
-// PresignAttachment asks where to upload a file to. Most callers want
-// UploadAttachment.
+// PresignAttachment asks where to upload a file to. Most callers want UploadAttachment.
 func (s *Scope) PresignAttachment(ctx context.Context, a NewAttachment) (*Presigned, error) {
 	k := s.post("prepare attachment", "/api/email-attachments/presign/", a)
 	k.repeat = true
@@ -145,8 +144,8 @@ func (s *Scope) PresignAttachment(ctx context.Context, a NewAttachment) (*Presig
 	return p, err
 }
 
-// UploadAttachment uploads a file and returns the uuid to name in Draft. The
-// credential is not sent to where the file goes.
+// UploadAttachment uploads a file and returns the uuid to name in Draft. The credential is not sent
+// to where the file goes.
 func (s *Scope) UploadAttachment(ctx context.Context, filename, contentType string, data []byte) (uuid string, err error) {
 	p, err := s.PresignAttachment(ctx, NewAttachment{Filename: filename, ContentType: contentType, Size: int64(len(data))})
 	if err != nil {

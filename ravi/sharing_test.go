@@ -105,8 +105,8 @@ func start(t *testing.T, home, base string, routines int) *process {
 
 func (p *process) release() { _, _ = io.WriteString(p.stdin, "go\n") }
 
-// Five hundred goroutines and three other processes share an expired token
-// whose refresh token rotates: one refresh reaches Ravi, and everyone proceeds.
+// Five hundred goroutines and three other processes share an expired token whose refresh token
+// rotates: one refresh reaches Ravi, and everyone proceeds.
 func TestOneRefreshForManyGoroutinesAndProcesses(t *testing.T) {
 	i := sandboxtest.New(t, sandbox.Config{})
 	home := t.TempDir()
@@ -131,8 +131,8 @@ func TestOneRefreshForManyGoroutinesAndProcesses(t *testing.T) {
 	assert.Equal(t, 1, i.Server.CountRequests("", refreshRoute))
 }
 
-// assassin serves a sandbox and stops at refreshes, so that the process that
-// asks can be killed at a chosen moment.
+// assassin serves a sandbox and stops at refreshes, so that the process that asks can be killed at
+// a chosen moment.
 type assassin struct {
 	http.Handler
 	moment atomic.Int32  // one of the moments below
@@ -140,8 +140,8 @@ type assassin struct {
 	dead   chan struct{} // the process is killed
 }
 
-// The moments: before Ravi sees the refresh, after it has rotated the token and
-// before the process knows, and while the process saves the new pair.
+// The moments: before Ravi sees the refresh, after it has rotated the token and before the process
+// knows, and while the process saves the new pair.
 const (
 	never = iota
 	before
@@ -176,10 +176,9 @@ func (a *assassin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	<-a.dead
 }
 
-// A hundred times a process is killed while it refreshes, at a moment that
-// moves. A reader of the file sees a whole one at every instant; the next
-// call proceeds, or is told that the login is over (when the killed
-// process had the only copy of the new pair).
+// A hundred times a process is killed while it refreshes, at a moment that moves. A reader of the
+// file sees a whole one at every instant; the next call proceeds, or is told that the login is over
+// (when the killed process had the only copy of the new pair).
 func TestKilledProcessLeavesFileWhole(t *testing.T) {
 	rounds := 100
 	if testing.Short() {
@@ -230,8 +229,8 @@ func TestKilledProcessLeavesFileWhole(t *testing.T) {
 	t.Logf("%d looks at the file; %d of %d rounds ended a login", looks(), over, rounds)
 }
 
-// watch reads the file again and again until the test ends, and fails it when
-// the file is not whole. It returns how often it has looked.
+// watch reads the file again and again until the test ends, and fails it when the file is not
+// whole. It returns how often it has looked.
 func watch(t *testing.T, path string) (looks func() int64) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	var n atomic.Int64

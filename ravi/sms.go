@@ -40,8 +40,8 @@ func (s *Scope) Phone(ctx context.Context) (*PhoneNumber, error) {
 	return first[PhoneNumber](ctx, s.c, s.get("get phone number", "/api/phone/"), "no phone number is assigned")
 }
 
-// SMSConversations returns the SMS inbox by conversation; with unread only
-// those with unread messages.
+// SMSConversations returns the SMS inbox by conversation; with unread only those with unread
+// messages.
 func (s *Scope) SMSConversations(ctx context.Context, unread bool) ([]SMSConversation, error) {
 	k := s.get("list SMS conversations", "/api/sms-inbox/")
 	k.query = unreadQuery(unread)
@@ -75,8 +75,8 @@ func (s *Scope) SMSConversation(ctx context.Context, conversationID string) (*SM
 	return found, nil
 }
 
-// SMSMessages yields the identity's text messages, following all pages. The
-// order is Ravi's. A body that no key opens stays ciphertext.
+// SMSMessages yields the identity's text messages, following all pages. The order is Ravi's. A body
+// that no key opens stays ciphertext.
 func (s *Scope) SMSMessages(ctx context.Context, f MessageFilter) iter.Seq2[SMSMessage, error] {
 	k := s.get("list SMS", "/api/messages/")
 	k.query = f.query()

@@ -8,15 +8,14 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// SSOToken lets the identity sign in at a service that trusts Ravi. It is good for
-// five minutes.
+// SSOToken lets the identity sign in at a service that trusts Ravi. It is good for five minutes.
 type SSOToken struct {
 	Token     secret.Secret `json:"token"`
 	ExpiresAt time.Time     `json:"expires_at"`
 }
 
-// SSOToken returns a new single-sign-on token (era 3 and later). It needs the
-// identity's own key, which is minted if there is none.
+// SSOToken returns a new single-sign-on token (era 3 and later). It needs the identity's own key,
+// which is minted if there is none.
 //
 // Errors: ErrSubscriptionRequired; ErrUnsupported in earlier eras.
 func (s *Scope) SSOToken(ctx context.Context) (*SSOToken, error) {
@@ -29,8 +28,7 @@ func (s *Scope) SSOToken(ctx context.Context) (*SSOToken, error) {
 	return t, err
 }
 
-// SSOIdentity is who an SSO token speaks for, as the service that is signed in to
-// learns it.
+// SSOIdentity is who an SSO token speaks for, as the service that is signed in to learns it.
 type SSOIdentity struct {
 	UUID    string    `json:"identity_uuid"`
 	Name    string    `json:"identity_name"`
@@ -52,8 +50,8 @@ func (i *SSOIdentity) UnmarshalJSON(data []byte) error {
 	}{(*plain)(i), (*looseTime)(&i.Created)})
 }
 
-// VerifySSO returns the identity that a token speaks for. It is
-// for the service that is signed in to and needs no credential.
+// VerifySSO returns the identity that a token speaks for. It is for the service that is signed in
+// to and needs no credential.
 //
 // Errors: ErrInvalid for a token that is unknown or has expired.
 func (c *Client) VerifySSO(ctx context.Context, token secret.Secret) (*SSOIdentity, error) {

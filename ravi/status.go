@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// statusError turns a status other than 2xx into an *Error. It is the one
-// place where statuses become sentinels (docs/ravi-api.md#errors).
+// statusError turns a status other than 2xx into an *Error. It is the one place where statuses
+// become sentinels (docs/ravi-api.md#errors).
 func statusError(k call, resp *http.Response, body []byte) *Error {
 	fields, retryAfter, isObject := readErrorBody(body)
 	e := &Error{Op: k.op, Status: resp.StatusCode, Kind: kindOf(resp.StatusCode)}
@@ -25,8 +25,8 @@ func statusError(k call, resp *http.Response, body []byte) *Error {
 			e.Kind, e.Fields = loginKind(body), nil
 		}
 	case http.StatusNotFound:
-		// Ravi says in JSON that an object is missing. A page instead, or a
-		// missing collection of the account, means that the route is.
+		// Ravi says in JSON that an object is missing. A page instead, or a missing collection of
+		// the account, means that the route is.
 		if !isObject || k.who == asAccount && len(k.args) == 0 {
 			e.Kind, e.Cause = ErrUnsupported, ErrNotFound
 		}
@@ -62,12 +62,12 @@ func kindOf(status int) error {
 	return cmp.Or(kinds[status], ErrUnavailable)
 }
 
-// maxRetryAfter caps what a body or header may ask for, so that arithmetic on
-// it is safe: no caller waits a day.
+// maxRetryAfter caps what a body or header may ask for, so that arithmetic on it is safe: no caller
+// waits a day.
 const maxRetryAfter = 24 * time.Hour
 
-// readErrorBody takes from an error body the only things that are used: names
-// of fields, and how long to wait. Its sentences are never used.
+// readErrorBody takes from an error body the only things that are used: names of fields, and how
+// long to wait. Its sentences are never used.
 func readErrorBody(body []byte) (fields []string, retryAfter time.Duration, isObject bool) {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(body, &object) != nil || object == nil {
@@ -86,8 +86,8 @@ func readErrorBody(body []byte) (fields []string, retryAfter time.Duration, isOb
 	return fields, retryAfter, true
 }
 
-// isFieldName accepts what can be the name of one of our own fields, and
-// nothing that a value could hide in.
+// isFieldName accepts what can be the name of one of our own fields, and nothing that a value could
+// hide in.
 func isFieldName(name string) bool {
 	switch name {
 	case "detail", "code", "error", "error_description", "retry_after_seconds":

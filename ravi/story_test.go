@@ -11,8 +11,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// The four steps of an integration: an identity, a code, a credential, and the
-// failure of asking for what is another's.
+// The four steps of an integration: an identity, a code, a credential, and the failure of asking
+// for what is another's.
 func TestSignUpStory(t *testing.T) {
 	eras(t, func(t *testing.T, era sandbox.Era) {
 		w := newWorld(t, sandbox.Config{Era: era})

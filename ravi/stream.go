@@ -26,8 +26,8 @@ func (c *connection) close() {
 	_ = c.body.Close()
 }
 
-// connect sends the request, with a renewed credential if need be, and returns
-// when the headers say that it is a stream.
+// connect sends the request, with a renewed credential if need be, and returns when the headers say
+// that it is a stream.
 func (e *EventStream) connect(ctx context.Context) (*connection, error) {
 	c := e.s.c
 	k := call{op: streamOp, method: http.MethodGet, route: streamRoute, identity: e.s.identity}
@@ -95,8 +95,7 @@ func (e *EventStream) dial(ctx context.Context, k call, out outgoing, g grant, a
 	return nil, statusError(k, resp, body)
 }
 
-// read emits the events of one connection until it ends, and reports whether
-// there were any.
+// read emits the events of one connection until it ends, and reports whether there were any.
 func (e *EventStream) read(conn *connection) (got bool) {
 	body := &watched{r: conn.body, silence: e.cfg.Silence, timer: time.AfterFunc(e.cfg.Silence, conn.cancel)}
 	defer body.timer.Stop()
@@ -121,8 +120,8 @@ func (e *EventStream) read(conn *connection) (got bool) {
 	return got
 }
 
-// watched restarts a timer with every byte that arrives, comments included:
-// Ravi's heartbeat may be one.
+// watched restarts a timer with every byte that arrives, comments included: Ravi's heartbeat may be
+// one.
 type watched struct {
 	r       io.Reader
 	silence time.Duration

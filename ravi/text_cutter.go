@@ -2,8 +2,8 @@ package ravi
 
 import "io"
 
-// textCutter passes JSON through and cuts every string in it to maxText bytes,
-// between characters and escapes. Its memory does not depend on the input's size.
+// textCutter passes JSON through and cuts every string in it to maxText bytes, between characters
+// and escapes. Its memory does not depend on the input's size.
 type textCutter struct {
 	from io.Reader
 	buf  [32 << 10]byte
@@ -30,8 +30,8 @@ func (t *textCutter) Read(p []byte) (int, error) {
 	}
 }
 
-// keep reports whether c goes on. A string is full from the first character on
-// that begins at or after maxText.
+// keep reports whether c goes on. A string is full from the first character on that begins at or
+// after maxText.
 func (t *textCutter) keep(c byte) bool {
 	if !t.inString {
 		t.inString = c == '"'

@@ -11,8 +11,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// Of a mail that is larger than an answer may be, the beginning is read; all
-// others are listed as they are.
+// Of a mail that is larger than an answer may be, the beginning is read; all others are listed as
+// they are.
 func TestOversizedMailHidesNoOther(t *testing.T) {
 	t.Parallel()
 	eras(t, func(t *testing.T, era sandbox.Era) {

@@ -17,11 +17,11 @@ import (
 const (
 	// refreshTimeout bounds a refresh with its lock and its retries.
 	refreshTimeout = 60 * time.Second
-	// refreshAhead is how long before its expiry a token is refreshed, or a
-	// tenth of its life where that is shorter.
+	// refreshAhead is how long before its expiry a token is refreshed, or a tenth of its life where
+	// that is shorter.
 	refreshAhead = 5 * time.Minute
-	// refreshPause is how long a token that could not be refreshed ahead of
-	// its expiry is used as it is before the next try.
+	// refreshPause is how long a token that could not be refreshed ahead of its expiry is used as
+	// it is before the next try.
 	refreshPause = 30 * time.Second
 )
 
@@ -44,8 +44,7 @@ func newPair(c *Client, access, refresh secret.Secret, expires time.Time, file s
 	return &pair{c: c, file: file, access: access, refresh: refresh, inFile: access, due: dueOf(access, expires)}
 }
 
-// dueOf returns when a token is to be refreshed, by its claims unless its expiry
-// is known.
+// dueOf returns when a token is to be refreshed, by its claims unless its expiry is known.
 func dueOf(access secret.Secret, expires time.Time) time.Time {
 	claims := claimsOf(access)
 	if expires.IsZero() {
@@ -66,8 +65,8 @@ func dueAt(expires time.Time, life time.Duration) time.Time {
 	return expires.Add(-ahead)
 }
 
-// token returns the access token to use now, refreshed if it is known to be
-// about to expire. That fails silently: Ravi decides whether a token is good.
+// token returns the access token to use now, refreshed if it is known to be about to expire. That
+// fails silently: Ravi decides whether a token is good.
 func (p *pair) token(ctx context.Context) secret.Secret {
 	p.mu.Lock()
 	access, stale := p.access, !p.due.IsZero() && !time.Now().Before(p.due)
@@ -85,9 +84,9 @@ func (p *pair) token(ctx context.Context) secret.Secret {
 	return p.access
 }
 
-// renew replaces the access token that was used, and reports whether the new
-// one is fresh from Ravi and not another process's. Any number of callers share
-// one refresh; one that comes late finds the new token there.
+// renew replaces the access token that was used, and reports whether the new one is fresh from Ravi
+// and not another process's. Any number of callers share one refresh; one that comes late finds the
+// new token there.
 func (p *pair) renew(ctx context.Context, used secret.Secret) (fresh bool, err error) {
 	if !p.holds(used) {
 		return false, nil
@@ -105,8 +104,8 @@ func (p *pair) renewNow(used secret.Secret) (fresh bool, err error) {
 	if !p.holds(used) {
 		return false, nil
 	}
-	// Close ends the wait for the lock, but not a request whose answer is the
-	// only copy of the new pair.
+	// Close ends the wait for the lock, but not a request whose answer is the only copy of the new
+	// pair.
 	lockCtx, cancelLock := context.WithTimeout(p.c.ctx, refreshTimeout)
 	defer cancelLock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.c.ctx), refreshTimeout)
@@ -157,8 +156,8 @@ func describe(err error) error {
 	return &Error{Kind: ErrUnavailable, Detail: "waiting for another process's refresh", Cause: err}
 }
 
-// changedTo takes over the file's pair when another process has changed it
-// since it was last seen, and reports whether it did.
+// changedTo takes over the file's pair when another process has changed it since it was last seen,
+// and reports whether it did.
 func (p *pair) changedTo(cur config.Credentials) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -205,8 +204,8 @@ func (p *pair) exchange(ctx context.Context) (config.Tokens, error) {
 		return config.Tokens{}, &Error{Kind: ErrUnavailable, Cause: errShape}
 	}
 	next := config.Tokens{Access: got.Access, Refresh: cmp.Or(got.Refresh, refresh)}
-	// The life that the token states counts from now, by our clock: a clock that
-	// differs from Ravi's must not make every token look expired.
+	// The life that the token states counts from now, by our clock: a clock that differs from
+	// Ravi's must not make every token look expired.
 	claims := claimsOf(got.Access)
 	if life := claims.life(); life > 0 {
 		next.ExpiresAt = time.Now().Add(life)

@@ -207,8 +207,8 @@ func TestReadOnlyMountKeepsTokenInMemory(t *testing.T) {
 	t.Parallel()
 	i := sandboxtest.Memory(t, sandbox.Config{})
 	creds := login(t, t.TempDir(), i.Account)
-	// A directory in the place of the lock stands for a mount without writing,
-	// which root could write all the same.
+	// A directory in the place of the lock stands for a mount without writing, which root could
+	// write all the same.
 	require.NoError(t, os.RemoveAll(creds.AuthFile+".lock"))
 	require.NoError(t, os.MkdirAll(filepath.Join(creds.AuthFile+".lock", "x"), 0o700))
 	var log bytes.Buffer

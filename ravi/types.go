@@ -6,8 +6,7 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// Identity is an agent persona: an address, perhaps a phone number, and its
-// vaults.
+// Identity is an agent persona: an address, perhaps a phone number, and its vaults.
 type Identity struct {
 	UUID  string `json:"uuid"`
 	Name  string `json:"name"`
@@ -16,8 +15,8 @@ type Identity struct {
 	// Created and Updated are zero when Ravi does not say.
 	Created time.Time `json:"created_dt"`
 	Updated time.Time `json:"updated_dt"`
-	// APIKey is the identity's own key; set only in the answer to a creation
-	// by a management key (era 3 and later).
+	// APIKey is the identity's own key; set only in the answer to a creation by a management key
+	// (era 3 and later).
 	APIKey secret.Secret `json:"api_key"`
 }
 
@@ -73,8 +72,8 @@ type SMSMessage struct {
 type MessageFilter struct {
 	// Unread keeps only unread messages (is_read=false).
 	Unread bool
-	// CreatedAfter asks Ravi for messages created later than this, by Ravi's
-	// clock. A Ravi that does not know the parameter ignores it.
+	// CreatedAfter asks Ravi for messages created later than this, by Ravi's clock. A Ravi that
+	// does not know the parameter ignores it.
 	CreatedAfter time.Time
 	// Direction keeps one direction; a Ravi may ignore it.
 	Direction Direction
@@ -106,8 +105,7 @@ type SecretEntry struct {
 // EventKind sorts the events of the stream (docs/ravi-api.md#events).
 type EventKind int
 
-// The kinds of event. The first three come from Ravi, the last two from the
-// client itself.
+// The kinds of event. The first three come from Ravi, the last two from the client itself.
 const (
 	EventOther        EventKind = iota // an event with another name
 	EventEmail                         // a name that starts with "email"
@@ -116,8 +114,8 @@ const (
 	EventDisconnected                  // the stream is down; poll until EventConnected
 )
 
-// Event is one wake-up. It says that there is something to read, never what:
-// read the message by REST.
+// Event is one wake-up. It says that there is something to read, never what: read the message by
+// REST.
 type Event struct {
 	Kind EventKind
 	Name string // as sent

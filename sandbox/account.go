@@ -12,26 +12,22 @@ import (
 
 // AccountConfig names an account and says how it is made if it is new.
 type AccountConfig struct {
-	// Email is the address of the owner and names the account; "owner@example.com"
-	// when empty.
+	// Email is the address of the owner and names the account; "owner@example.com" when empty.
 	Email string `json:"email"`
-	// FirstName and LastName are the owner's; "Ada" and "Lovelace" when both
-	// are empty.
+	// FirstName and LastName are the owner's; "Ada" and "Lovelace" when both are empty.
 	FirstName string `json:"first_name"`
 	LastName  string `json:"last_name"`
-	// PIN makes an account with end-to-end encryption (token era): six digits.
-	// For an existing account it must be its PIN. Empty: a plaintext account,
-	// whose encryption metadata is 404.
+	// PIN makes an account with end-to-end encryption (token era): six digits. For an existing
+	// account it must be its PIN. Empty: a plaintext account, whose encryption metadata is 404.
 	PIN string `json:"pin"`
-	// AwaitKeys makes an account that has not set up encryption yet: its
-	// metadata has an empty public_key until a client registers keys.
+	// AwaitKeys makes an account that has not set up encryption yet: its metadata has an empty
+	// public_key until a client registers keys.
 	AwaitKeys bool `json:"await_keys"`
 	// NoPlan makes an account without a paid plan (402).
 	NoPlan bool `json:"no_plan"`
 }
 
-// Account is what a client holds after logging in. Which fields are set
-// depends on the era.
+// Account is what a client holds after logging in. Which fields are set depends on the era.
 type Account struct {
 	Email  string `json:"email"`
 	UserID int64  `json:"user_id"`
@@ -51,9 +47,8 @@ type Account struct {
 // ErrPIN means that the PIN is malformed, or not the one the account has.
 var ErrPIN = errors.New("sandbox: wrong PIN")
 
-// Account logs in to an account, which is made on first use. In the token era
-// every call issues a new pair of tokens. Deriving keys from a PIN takes about
-// a tenth of a second and 64 MiB.
+// Account logs in to an account, which is made on first use. In the token era every call issues a
+// new pair of tokens. Deriving keys from a PIN takes about a tenth of a second and 64 MiB.
 func (s *Server) Account(cfg AccountConfig) (*Account, error) {
 	var private, public [32]byte
 	var err error
@@ -147,8 +142,8 @@ func (s *Server) saveAccount(a *account) error {
 	return s.save(op{bucket: bucketAccounts, key: strconv.FormatInt(a.rec.ID, 10), value: a.rec})
 }
 
-// ExpireAccess makes every access token issued so far to the account expire
-// at once; refresh tokens stay good.
+// ExpireAccess makes every access token issued so far to the account expire at once; refresh tokens
+// stay good.
 func (s *Server) ExpireAccess(email string) error {
 	return s.changeAccount(email, func(a *account) { a.rec.Generation++ })
 }

@@ -9,9 +9,9 @@ import (
 	"net/http"
 )
 
-// Admin returns the handler of a separate listener from which the sandbox is
-// run. It has no authentication and hands out credentials: bind it to loopback.
-// Bodies are JSON and must say so, which keeps web pages out.
+// Admin returns the handler of a separate listener from which the sandbox is run. It has no
+// authentication and hands out credentials: bind it to loopback. Bodies are JSON and must say so,
+// which keeps web pages out.
 //
 //	POST   /sms              {to, from, body, at?}: deliver a text message
 //	POST   /email            {to, from, subject, text?, html?, ...}: deliver a mail (see Email)

@@ -97,8 +97,8 @@ func (c *call) presign() (reply, error) {
 		"storage_key": "attachments/" + id.uuid + "/" + a.UUID})
 }
 
-// claim moves uploads that no identity has yet to the identity that sends them.
-// The caller holds no lock.
+// claim moves uploads that no identity has yet to the identity that sends them. The caller holds no
+// lock.
 func (c *call) claim(uuids []string) error {
 	for _, u := range uuids {
 		for _, holder := range c.s.identitiesOf(c.acct) {
@@ -142,8 +142,8 @@ func (c *call) linked() (*identity, error) {
 	return id, nil
 }
 
-// upload takes the raw file. As object stores do, it refuses a Ravi credential;
-// type and length must be those of the presigning.
+// upload takes the raw file. As object stores do, it refuses a Ravi credential; type and length
+// must be those of the presigning.
 func (c *call) upload() (reply, error) {
 	if c.r.Header.Get("Authorization") != "" {
 		return reply{}, detail(400, "Only one authentication mechanism is allowed.")
@@ -186,8 +186,7 @@ func (c *call) download() (reply, error) {
 	return ok(rawBody{a.ContentType, a.Content})
 }
 
-// files returns the named attachments with their content. identity.mu must
-// be held.
+// files returns the named attachments with their content. identity.mu must be held.
 func (i *identity) files(uuids []string) ([]File, error) {
 	var out []File
 	for _, u := range uuids {

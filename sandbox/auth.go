@@ -81,8 +81,8 @@ func (s *Server) accessToken(a *account, identityUUID string) (tok string, expir
 	return s.signToken(claims{"access", expires.Unix(), now.Unix(), randomHex(8), a.rec.ID, a.rec.Generation, identityUUID}), expires
 }
 
-// issue makes an access and a refresh token. Server.mu must be held for
-// writing; the account is on disk when it returns.
+// issue makes an access and a refresh token. Server.mu must be held for writing; the account is on
+// disk when it returns.
 func (s *Server) issue(a *account, identityUUID string) (pair tokenPair, err error) {
 	now := s.now()
 	pair.Access, pair.Expires = s.accessToken(a, identityUUID)
@@ -108,8 +108,7 @@ func notAuthenticated(text string) *problem {
 	return p
 }
 
-// identify finds out whose credential the request carries. Server.mu must be
-// held for reading.
+// identify finds out whose credential the request carries. Server.mu must be held for reading.
 func (s *Server) identify(r *http.Request) (credential, *problem) {
 	none := credential{kind: credNone}
 	tok, isBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

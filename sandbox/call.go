@@ -109,8 +109,7 @@ func (c *call) onlyField(name string) (string, error) {
 
 func (c *call) arg(n int) string { return c.vars[n] }
 
-// intArg returns the n-th variable as a message id; 0 for anything else,
-// which no message has.
+// intArg returns the n-th variable as a message id; 0 for anything else, which no message has.
 func (c *call) intArg(n int) int64 {
 	v, err := strconv.ParseInt(c.vars[n], 10, 64)
 	if err != nil {
@@ -134,8 +133,8 @@ func (c *call) flag(name string) (v, present bool) {
 	return false, false
 }
 
-// pause waits, at most until the channel is closed, or returns false when the
-// client or the server went away.
+// pause waits, at most until the channel is closed, or returns false when the client or the server
+// went away.
 func (c *call) pause(d time.Duration, until <-chan struct{}) bool {
 	if d <= 0 {
 		return true

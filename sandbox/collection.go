@@ -29,11 +29,10 @@ type collection[T any, P interface {
 	in func(*identity) *[]T
 	// read takes the fields of a request over into an entry, which is new or a copy.
 	read func(c *call, f *fields, e P, isNew bool)
-	// bodyFirst refuses a bad body of a change before it looks for the entry. read must not
-	// need what the entry has.
+	// bodyFirst refuses a bad body of a change before it looks for the entry. read must not need
+	// what the entry has.
 	bodyFirst bool
-	// conflict refuses an entry beside another one; nil if any two may stand
-	// beside each other.
+	// conflict refuses an entry beside another one; nil if any two may stand beside each other.
 	conflict func(e, other P) error
 }
 

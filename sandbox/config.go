@@ -39,8 +39,8 @@ const (
 type Config struct {
 	// Era is the dialect; EraTokens when empty.
 	Era Era
-	// Data is a folder to keep everything in, written through before each
-	// answer; empty means memory only. One process at a time may hold it.
+	// Data is a folder to keep everything in, written through before each answer; empty means
+	// memory only. One process at a time may hold it.
 	Data string
 	// Now is the server's clock; time.Now when nil. It may run ahead or behind.
 	Now func() time.Time
@@ -49,20 +49,18 @@ type Config struct {
 
 	// TokenLife is how long an access token lasts; 1 hour when 0.
 	TokenLife time.Duration
-	// KeepRefresh answers a refresh without a new refresh token and leaves the
-	// old one valid. Otherwise each refresh revokes the token it used.
+	// KeepRefresh answers a refresh without a new refresh token and leaves the old one valid.
+	// Otherwise each refresh revokes the token it used.
 	KeepRefresh bool
-	// DeviceInterval is the pace of device polling; 5 s when 0. Faster polls
-	// get slow_down.
+	// DeviceInterval is the pace of device polling; 5 s when 0. Faster polls get slow_down.
 	DeviceInterval time.Duration
 	// DeviceLife is how long a device code lasts; 15 minutes when 0.
 	DeviceLife time.Duration
-	// AutoApprove approves every device login at once for the account with
-	// this address, made if need be. Empty means that logins wait for ApproveDevice.
+	// AutoApprove approves every device login at once for the account with this address, made if
+	// need be. Empty means that logins wait for ApproveDevice.
 	AutoApprove string
 
-	// NoIdentityQuery refuses management keys on identity calls even with
-	// ?identity=, as era 3 did.
+	// NoIdentityQuery refuses management keys on identity calls even with ?identity=, as era 3 did.
 	NoIdentityQuery bool
 	// NoIdentityGet leaves out GET /api/identities/<uuid>/ (405).
 	NoIdentityGet bool
@@ -71,24 +69,22 @@ type Config struct {
 
 	// EmailList and SMSList choose the shape of the flat lists.
 	EmailList, SMSList ListStyle
-	// IgnoreFilters makes the flat lists ignore created_after, direction,
-	// from_email and thread_id, as an older Ravi does.
+	// IgnoreFilters makes the flat lists ignore created_after, direction, from_email and thread_id,
+	// as an older Ravi does.
 	IgnoreFilters bool
-	// MarkRead marks messages as read when a thread, a conversation or one
-	// message is fetched.
+	// MarkRead marks messages as read when a thread, a conversation or one message is fetched.
 	MarkRead bool
 	// PreviewLength is the length of previews in characters; 100 when 0.
 	PreviewLength int
-	// PlainMessages stores mail and texts unsealed even for accounts with a
-	// PIN, as era 2 did; passwords and secrets stay sealed.
+	// PlainMessages stores mail and texts unsealed even for accounts with a PIN, as era 2 did;
+	// passwords and secrets stay sealed.
 	PlainMessages bool
-	// SecretsPath is "secrets" or "vault" to serve only that one; empty for
-	// what the era had.
+	// SecretsPath is "secrets" or "vault" to serve only that one; empty for what the era had.
 	SecretsPath string
 	// HidePasswords leaves password and notes out of the list of passwords.
 	HidePasswords bool
-	// RequireSealed refuses (400) plaintext for fields that the client of an
-	// account with a PIN should have sealed.
+	// RequireSealed refuses (400) plaintext for fields that the client of an account with a PIN
+	// should have sealed.
 	RequireSealed bool
 
 	// NoStream leaves out the event stream, so that clients have to poll.
@@ -98,12 +94,11 @@ type Config struct {
 	// EventNames chooses the names of email events.
 	EventNames EventNaming
 
-	// EmailHourly, EmailDaily and UploadsHourly limit an account; 60, 500 and
-	// 200 when 0, no limit when negative.
+	// EmailHourly, EmailDaily and UploadsHourly limit an account; 60, 500 and 200 when 0, no limit
+	// when negative.
 	EmailHourly, EmailDaily, UploadsHourly int
 
-	// KeptRequests is how many requests Requests can show; 10,000 when 0,
-	// none when negative.
+	// KeptRequests is how many requests Requests can show; 10,000 when 0, none when negative.
 	KeptRequests int
 	// RecordBodies keeps request bodies in the records.
 	RecordBodies bool

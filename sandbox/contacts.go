@@ -78,8 +78,7 @@ func (c *call) findContact() (reply, error) {
 	return ok(found[0])
 }
 
-// countInteraction counts an interaction with a contact, if there is one.
-// identity.mu must be held.
+// countInteraction counts an interaction with a contact, if there is one. identity.mu must be held.
 func (s *Server) countInteraction(id *identity, email, phone string) bool {
 	now := s.now()
 	for i, e := range id.contacts {
@@ -95,8 +94,8 @@ func (s *Server) countInteraction(id *identity, email, phone string) bool {
 	return false
 }
 
-// addRecipient counts an interaction and makes a contact with source "auto" if
-// there was none. identity.mu must be held.
+// addRecipient counts an interaction and makes a contact with source "auto" if there was none.
+// identity.mu must be held.
 func (s *Server) addRecipient(id *identity, email, phone string) {
 	if s.countInteraction(id, email, phone) {
 		return

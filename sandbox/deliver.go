@@ -11,8 +11,8 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// ErrBounce means that no identity has this address or number, or that the one
-// that had it was deleted.
+// ErrBounce means that no identity has this address or number, or that the one that had it was
+// deleted.
 var ErrBounce = errors.New("sandbox: no such recipient")
 
 // SMS is a text message that comes in from outside.
@@ -57,9 +57,8 @@ const (
 	DeliverEmailPoint = "deliver/email"
 )
 
-// DeliverSMS puts a text message into the inbox of the identity with the
-// number To and announces it on its event streams. ErrBounce when no identity has
-// that number.
+// DeliverSMS puts a text message into the inbox of the identity with the number To and announces it
+// on its event streams. ErrBounce when no identity has that number.
 func (s *Server) DeliverSMS(m SMS) (id int64, err error) {
 	target, _, seal, err := s.recipient(s.phones, strings.TrimSpace(m.To))
 	if err != nil {
@@ -88,9 +87,8 @@ func (s *Server) DeliverSMS(m SMS) (id int64, err error) {
 	return rec.ID, nil
 }
 
-// DeliverEmail puts a mail into the inbox of the identity with the address To
-// and announces it on its event streams. ErrBounce when no identity has that
-// address.
+// DeliverEmail puts a mail into the inbox of the identity with the address To and announces it on
+// its event streams. ErrBounce when no identity has that address.
 func (s *Server) DeliverEmail(m Email) (id int64, err error) {
 	target, owner, seal, err := s.recipient(s.addresses, addressKey(m.To))
 	if err != nil {
@@ -134,8 +132,8 @@ func (s *Server) DeliverEmail(m Email) (id int64, err error) {
 	return rec.ID, nil
 }
 
-// recipient finds the identity that a message is for, the address of its owner
-// and the function that seals what is stored of the message.
+// recipient finds the identity that a message is for, the address of its owner and the function
+// that seals what is stored of the message.
 func (s *Server) recipient(index map[string]*identity, to string) (id *identity, owner string, seal func(string) string, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -156,8 +154,7 @@ func (i *identity) threadFor(m Email) string {
 	return m.MessageID
 }
 
-// emailEventName names the event of a mail (docs/ravi-api.md#events).
-// identity.mu must be held.
+// emailEventName names the event of a mail (docs/ravi-api.md#events). identity.mu must be held.
 func (s *Server) emailEventName(target *identity, owner, from string) string {
 	if s.cfg.EventNames != EventsChannel {
 		return "email"
@@ -174,8 +171,8 @@ func (s *Server) emailEventName(target *identity, owner, from string) string {
 	return "email_untrusted"
 }
 
-// newEvent gives the event the next id; identity.mu must be held, so that
-// ids grow within the identity.
+// newEvent gives the event the next id; identity.mu must be held, so that ids grow within the
+// identity.
 func (s *Server) newEvent(name, kind string, data any) eventRec {
 	return eventRec{ID: s.nextID(), Name: name, Type: kind, Data: encode(data), Created: s.now()}
 }
@@ -220,8 +217,8 @@ func preview(text string, limit int) string {
 	return string(r[:min(len(r), limit)])
 }
 
-// htmlText is the visible text of an HTML mail, roughly: a block begins and ends a line,
-// and the URL of a link follows its text in parentheses.
+// htmlText is the visible text of an HTML mail, roughly: a block begins and ends a line, and the
+// URL of a link follows its text in parentheses.
 func htmlText(src string) string {
 	var b strings.Builder
 	z := html.NewTokenizer(strings.NewReader(src))

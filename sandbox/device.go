@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// device is a login that waits for approval (docs/ravi-api.md#device-login).
-// Guarded by Server.mu; kept in memory only.
+// device is a login that waits for approval (docs/ravi-api.md#device-login). Guarded by Server.mu;
+// kept in memory only.
 type device struct {
 	code, userCode string
 	expires        time.Time
@@ -57,8 +57,7 @@ func deviceError(code, text string) *problem {
 	return &problem{status: 400, body: map[string]string{"error": code, "error_description": text}}
 }
 
-// deviceToken answers a poll of a device login, or waits for the decision
-// when asked to.
+// deviceToken answers a poll of a device login, or waits for the decision when asked to.
 func (c *call) deviceToken() (reply, error) {
 	f := c.fields()
 	code, _ := f.text("device_code", nonBlank)
@@ -137,9 +136,8 @@ func (s *Server) loggedIn(d *device) (reply, error) {
 // ErrNoDevice means that no login waits under this code.
 var ErrNoDevice = errors.New("sandbox: no such device login")
 
-// ApproveDevice says yes to a device login, for the account with this
-// address. An account that does not exist is made; in the key era such a
-// sign-up gets its first identity at once.
+// ApproveDevice says yes to a device login, for the account with this address. An account that does
+// not exist is made; in the key era such a sign-up gets its first identity at once.
 func (s *Server) ApproveDevice(userCode, email string) error {
 	return s.decide(userCode, func(d *device) error {
 		a := s.byEmail[accountEmail(email)]

@@ -72,8 +72,8 @@ func (l *eventLog) waiters() (wake, drop chan struct{}) {
 	return l.wake, l.drop
 }
 
-// DropStreams cuts the open event streams of an identity, or of all when
-// identityUUID is empty, as a broken network would. New ones can be opened.
+// DropStreams cuts the open event streams of an identity, or of all when identityUUID is empty, as
+// a broken network would. New ones can be opened.
 func (s *Server) DropStreams(identityUUID string) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -92,14 +92,14 @@ func (s *Server) DropStreams(identityUUID string) {
 
 func eventKey(id *identity, n int64) string { return id.key(fmt.Sprintf("%016d", n)) }
 
-// Streams returns how many event streams of an identity are open now, or of
-// all identities when identityUUID is empty.
+// Streams returns how many event streams of an identity are open now, or of all identities when
+// identityUUID is empty.
 func (s *Server) Streams(identityUUID string) int {
 	return s.streams.count(identityUUID)
 }
 
-// streamCount counts open streams by the uuid of the identity, which may be deleted while a
-// stream of it still ends.
+// streamCount counts open streams by the uuid of the identity, which may be deleted while a stream
+// of it still ends.
 type streamCount struct {
 	mu sync.Mutex
 	n  map[string]int
@@ -128,9 +128,8 @@ func (c *streamCount) count(uuid string) (sum int) {
 	return sum
 }
 
-// stream serves the events of one identity until the client leaves, the
-// identity is deleted or the server closes. Without Last-Event-ID it starts
-// with what comes next.
+// stream serves the events of one identity until the client leaves, the identity is deleted or the
+// server closes. Without Last-Event-ID it starts with what comes next.
 func (c *call) stream() {
 	flush := http.NewResponseController(c.w).Flush
 	c.record.Status, c.record.Stream = http.StatusOK, true
@@ -243,8 +242,8 @@ func (e *eventWriter) release() []byte {
 	return out
 }
 
-// replayEvents lists kept events. Path and shape are guesses: Ravi has not
-// published them (docs/ravi-api.md#events).
+// replayEvents lists kept events. Path and shape are guesses: Ravi has not published them
+// (docs/ravi-api.md#events).
 func (c *call) replayEvents() (reply, error) {
 	since := int64(0)
 	if v := c.query.Get("since"); v != "" {

@@ -12,40 +12,37 @@ import (
 	"time"
 )
 
-// Fault is one thing that goes wrong, on some requests. The zero value of
-// every condition matches everything.
+// Fault is one thing that goes wrong, on some requests. The zero value of every condition matches
+// everything.
 type Fault struct {
-	// Method and Endpoint choose requests: Endpoint is the template of a
-	// route ("/api/passwords/{uuid}/"), or its start with "*" ("/api/passwords/*").
-	// DeliverSMSPoint and DeliverEmailPoint choose messages coming in.
+	// Method and Endpoint choose requests: Endpoint is the template of a route
+	// ("/api/passwords/{uuid}/"), or its start with "*" ("/api/passwords/*"). DeliverSMSPoint and
+	// DeliverEmailPoint choose messages coming in.
 	Method   string `json:"method,omitempty"`
 	Endpoint string `json:"endpoint,omitempty"`
 	// Identity is the uuid of the identity a request must be about.
 	Identity string `json:"identity,omitempty"`
-	// After lets that many matching requests pass first; Count is how many
-	// then fail: one when 0, all when negative.
+	// After lets that many matching requests pass first; Count is how many then fail: one when 0,
+	// all when negative.
 	After int `json:"after,omitempty"`
 	Count int `json:"count,omitempty"`
 
 	// Delay holds the request back before anything else; in JSON as "150ms".
 	Delay time.Duration `json:"delay,omitempty"`
-	// Status answers with this status; Body and Header are the answer's. A
-	// usual body is made when Body is empty.
+	// Status answers with this status; Body and Header are the answer's. A usual body is made when
+	// Body is empty.
 	Status int               `json:"status,omitempty"`
 	Body   string            `json:"body,omitempty"`
 	Header map[string]string `json:"header,omitempty"`
-	// RetryAfter is the wait in seconds of a 429 or 503, in the form RetryForm:
-	// "body", "header" or "both" (also when empty).
+	// RetryAfter is the wait in seconds of a 429 or 503, in the form RetryForm: "body", "header" or
+	// "both" (also when empty).
 	RetryAfter int    `json:"retry_after,omitempty"`
 	RetryForm  string `json:"retry_form,omitempty"`
-	// Perform carries the request out although the answer fails: an answer that
-	// gets lost.
+	// Perform carries the request out although the answer fails: an answer that gets lost.
 	Perform bool `json:"perform,omitempty"`
-	// Cut breaks the connection instead of answering; with Truncate, in the
-	// middle of the answer.
+	// Cut breaks the connection instead of answering; with Truncate, in the middle of the answer.
 	Cut bool `json:"cut,omitempty"`
-	// Truncate sends only the first half of the body. Without Cut the HTTP
-	// answer itself is whole.
+	// Truncate sends only the first half of the body. Without Cut the HTTP answer itself is whole.
 	Truncate bool `json:"truncate,omitempty"`
 	// Oversize pads the body with leading blanks to this many bytes.
 	Oversize int `json:"oversize,omitempty"`
@@ -57,8 +54,8 @@ type Fault struct {
 	// Reorder sends every second event of the stream before the one that it follows.
 	Reorder bool `json:"reorder,omitempty"`
 
-	// LateBy hides a message that comes in from every list for this long
-	// after its event; in JSON as "150ms".
+	// LateBy hides a message that comes in from every list for this long after its event; in JSON
+	// as "150ms".
 	LateBy time.Duration `json:"late_by,omitempty"`
 	// NoEvent lets a message come in without an event.
 	NoEvent bool `json:"no_event,omitempty"`
@@ -108,8 +105,8 @@ func (f *Fault) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// FaultPlan is what will go wrong. The zero value is an empty plan. It may be
-// changed while the server runs.
+// FaultPlan is what will go wrong. The zero value is an empty plan. It may be changed while the
+// server runs.
 type FaultPlan struct {
 	mu    sync.Mutex
 	rules []*faultRule
@@ -123,8 +120,8 @@ type faultRule struct {
 // Faults returns the server's plan.
 func (s *Server) Faults() *FaultPlan { return &s.faults }
 
-// Add appends faults to the plan. Of several that match a request the first
-// one happens; the others do not count it.
+// Add appends faults to the plan. Of several that match a request the first one happens; the others
+// do not count it.
 func (p *FaultPlan) Add(faults ...Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -202,8 +199,8 @@ func (f *Fault) visibleAt(now time.Time) time.Time {
 	return now.Add(f.LateBy)
 }
 
-// faultBefore handles the faults that come before the request is carried out;
-// true when the request is over.
+// faultBefore handles the faults that come before the request is carried out; true when the request
+// is over.
 func (c *call) faultBefore() bool {
 	f := c.fault
 	if !c.pause(f.Delay, nil) {

@@ -17,16 +17,15 @@ import (
 // maxBody bounds the JSON body of a request, in bytes.
 const maxBody = 1 << 20
 
-// fields is a decoded request body that collects what is wrong with it, as a
-// REST framework serializer does.
+// fields is a decoded request body that collects what is wrong with it, as a REST framework
+// serializer does.
 type fields struct {
 	m    map[string]json.RawMessage
 	errs map[string][]string
 	err  error // the body cannot be decoded at all
 }
 
-// readFields decodes a JSON, form or multipart body. An empty body is an
-// empty object.
+// readFields decodes a JSON, form or multipart body. An empty body is an empty object.
 func readFields(contentType string, body []byte) *fields {
 	f := &fields{m: map[string]json.RawMessage{}, errs: map[string][]string{}}
 	if len(bytes.TrimSpace(body)) > 0 {

@@ -14,8 +14,7 @@ const (
 	special   = "!@#$%^&*()-_=+[]{}:,.?"
 )
 
-// generatePassword makes a random password with at least one character of
-// every class.
+// generatePassword makes a random password with at least one character of every class.
 func generatePassword(length int, classes ...string) string {
 	all := strings.Join(classes, "")
 	out := make([]byte, length)

@@ -101,8 +101,8 @@ func (c *call) provisionPhone() (reply, error) {
 	return created(s.wireIdentity(id.rec))
 }
 
-// deleteIdentity destroys an identity and all it owns; its address and number
-// stay reserved, so that later mail bounces instead of reaching another identity.
+// deleteIdentity destroys an identity and all it owns; its address and number stay reserved, so
+// that later mail bounces instead of reaching another identity.
 func (c *call) deleteIdentity() (reply, error) {
 	id, err := c.target()
 	if err != nil {

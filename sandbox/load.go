@@ -15,8 +15,7 @@ func (s *Server) load() error {
 	if err := each(s.disk, bucketMeta, func(key string, raw json.RawMessage) { meta[key] = raw }); err != nil {
 		return err
 	}
-	// A new folder has neither. It keeps the key made by New, so that tokens outlive
-	// a restart.
+	// A new folder has neither. It keeps the key made by New, so that tokens outlive a restart.
 	if len(meta) > 0 {
 		var seq int64
 		err := errors.Join(json.Unmarshal(meta["seq"], &seq), json.Unmarshal(meta["sign_key"], &s.signKey))

@@ -58,8 +58,7 @@ func (i *identity) messageOp(bucket string, m messageRec) op {
 	return op{bucket: bucket, key: i.key(fmt.Sprintf("%016d", m.head().ID)), value: m}
 }
 
-// visible returns what the API shows of the messages, oldest first. identity.mu
-// must be held.
+// visible returns what the API shows of the messages, oldest first. identity.mu must be held.
 func visible[M messageRec](c *call, list []M) []M {
 	now := c.s.now()
 	return slices.DeleteFunc(slices.Clone(list), func(m M) bool { return m.head().Visible.After(now) })

@@ -26,9 +26,9 @@ const (
 
 var errMailBounds = errors.New("sandbox: the mail has too many parts")
 
-// readMail reads a mail as a mail program shows it: text, HTML, and every other
-// part as an attachment, forwarded messages included. A damaged mail is read as
-// far as possible (docs/decisions.md#mime-parser).
+// readMail reads a mail as a mail program shows it: text, HTML, and every other part as an
+// attachment, forwarded messages included. A damaged mail is read as far as possible
+// (docs/decisions.md#mime-parser).
 func readMail(raw []byte) (Email, error) {
 	body := newHeaderRepair(bytes.NewReader(raw), "")
 	h, err := textproto.NewReader(body).ReadMIMEHeader()
@@ -52,8 +52,8 @@ type mailParts struct {
 	count      int
 }
 
-// add takes a part over, with all the parts inside it. parent is the media type
-// of the part that it stands in.
+// add takes a part over, with all the parts inside it. parent is the media type of the part that it
+// stands in.
 func (p *mailParts) add(h textproto.MIMEHeader, body io.Reader, parent string, depth int) error {
 	if p.count++; p.count > maxMailParts || depth > maxMailDepth {
 		return errMailBounds
@@ -147,8 +147,8 @@ func decodeWords(v string) string {
 	return decodeText([]byte(v), "")
 }
 
-// decodeText makes UTF-8 of a text. What is in no known charset and not UTF-8 is
-// read as browsers read it.
+// decodeText makes UTF-8 of a text. What is in no known charset and not UTF-8 is read as browsers
+// read it.
 func decodeText(b []byte, charset string) string {
 	charset = strings.ToLower(charset)
 	e, err := htmlindex.Get(charset)

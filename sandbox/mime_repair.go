@@ -7,8 +7,8 @@ import (
 	"regexp"
 )
 
-// headerRepair leaves out lines that belong to no header field, at which the
-// parser would fail: in the header at the start, or in those after a boundary.
+// headerRepair leaves out lines that belong to no header field, at which the parser would fail: in
+// the header at the start, or in those after a boundary.
 type headerRepair struct {
 	r        *bufio.Reader
 	boundary []byte // with two hyphens; empty for the header at the start
@@ -55,8 +55,8 @@ func (h *headerRepair) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// base64Repair leaves out what is not of the base64 alphabet, and the padding,
-// which not every sender gets right.
+// base64Repair leaves out what is not of the base64 alphabet, and the padding, which not every
+// sender gets right.
 type base64Repair struct{ r io.Reader }
 
 func (b base64Repair) Read(p []byte) (int, error) {

@@ -88,8 +88,8 @@ type IdentityInfo struct {
 	EventStreams int    `json:"event_streams"` // open now
 }
 
-// CreateIdentity makes an identity without going through the API. It fails
-// as the API would: the text of the error names the status.
+// CreateIdentity makes an identity without going through the API. It fails as the API would: the
+// text of the error names the status.
 func (s *Server) CreateIdentity(account string, n NewIdentity) (IdentityInfo, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,8 +188,8 @@ var (
 	notSlug   = regexp.MustCompile(`[^a-z0-9]+`)
 )
 
-// chooseAddress checks a requested address (docs/ravi-api.md#identities), or
-// makes one from the name.
+// chooseAddress checks a requested address (docs/ravi-api.md#identities), or makes one from the
+// name.
 func (s *Server) chooseAddress(n NewIdentity) (string, error) {
 	if n.Email != "" {
 		local, domain, full := strings.Cut(n.Email, "@")

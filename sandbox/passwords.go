@@ -53,8 +53,8 @@ func (c *call) listPasswords() (reply, error) {
 }
 
 // cleanDomain reduces a URL or a host to its registrable domain, as Ravi does
-// (mail.google.com/inbox becomes google.com). Hosts without one (localhost,
-// addresses, a bare public suffix) stay as they are. Empty for nonsense.
+// (mail.google.com/inbox becomes google.com). Hosts without one (localhost, addresses, a bare
+// public suffix) stay as they are. Empty for nonsense.
 func cleanDomain(v string) string {
 	v = strings.TrimSpace(v)
 	if !strings.Contains(v, "://") {

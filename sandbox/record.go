@@ -10,21 +10,18 @@ import (
 	"time"
 )
 
-// RequestRecord is one request the server answered, for tests to look at.
-// It holds no credential.
+// RequestRecord is one request the server answered, for tests to look at. It holds no credential.
 type RequestRecord struct {
 	Time   time.Time `json:"time"`
 	Method string    `json:"method"`
-	// Endpoint is the template of the route, e.g. "/api/passwords/{uuid}/";
-	// "" for an unknown path.
+	// Endpoint is the template of the route, e.g. "/api/passwords/{uuid}/"; "" for an unknown path.
 	Endpoint string `json:"endpoint"`
 	// Path is the path as escaped by the client.
 	Path  string     `json:"path"`
 	Query url.Values `json:"query,omitempty"`
 	// Identity is the uuid the call was about, "" when none or unknown.
 	Identity string `json:"identity,omitempty"`
-	// Credential is the kind of credential: "none", "access", "bound",
-	// "management" or "identity".
+	// Credential is the kind of credential: "none", "access", "bound", "management" or "identity".
 	Credential string `json:"credential"`
 	// Fingerprint names the credential without revealing it; "" when none.
 	Fingerprint string `json:"fingerprint,omitempty"`
@@ -83,16 +80,16 @@ func (r *recorder) inOrder() []RequestRecord {
 	return append(append([]RequestRecord{}, r.ring[r.next:]...), r.ring[:r.next]...)
 }
 
-// Requests returns the requests answered so far, oldest first; at most
-// Config.KeptRequests of them. A stream is recorded when it opens.
+// Requests returns the requests answered so far, oldest first; at most Config.KeptRequests of them.
+// A stream is recorded when it opens.
 func (s *Server) Requests() []RequestRecord {
 	s.records.mu.Lock()
 	defer s.records.mu.Unlock()
 	return s.records.inOrder()
 }
 
-// TakeRequests returns the requests answered since the last time, like
-// Requests, and forgets them; none is lost between the two.
+// TakeRequests returns the requests answered since the last time, like Requests, and forgets them;
+// none is lost between the two.
 func (s *Server) TakeRequests() []RequestRecord {
 	r := &s.records
 	r.mu.Lock()
@@ -108,8 +105,8 @@ func (s *Server) KeptRequests() int { return s.records.limit }
 // ClearRequests forgets the requests recorded so far.
 func (s *Server) ClearRequests() { s.TakeRequests() }
 
-// CountRequests returns how many recorded requests had this method and
-// endpoint template; an empty method or endpoint matches all.
+// CountRequests returns how many recorded requests had this method and endpoint template; an empty
+// method or endpoint matches all.
 func (s *Server) CountRequests(method, endpoint string) int {
 	n := 0
 	for _, rec := range s.Requests() {

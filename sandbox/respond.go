@@ -107,8 +107,8 @@ func (a answer) write(w http.ResponseWriter) {
 	_, _ = w.Write(a.body)
 }
 
-// writeHalf promises twice the body it sends and gets it on its way, for a
-// connection that is about to be cut.
+// writeHalf promises twice the body it sends and gets it on its way, for a connection that is about
+// to be cut.
 func (a answer) writeHalf(w http.ResponseWriter) {
 	maps.Copy(w.Header(), a.header)
 	w.Header().Set("Content-Length", strconv.Itoa(2*len(a.body)+1))

@@ -32,8 +32,8 @@ type route struct {
 	segments []string
 }
 
-// router finds routes by the escaped path, segment by segment, so that an
-// escaped slash in an id stays inside its segment.
+// router finds routes by the escaped path, segment by segment, so that an escaped slash in an id
+// stays inside its segment.
 type router struct {
 	bySize map[int][]*route
 }
@@ -56,8 +56,8 @@ func newRouter(era Era, routes []route) *router {
 	return rt
 }
 
-// find returns the route, or the methods allowed on the path when only the
-// method does not fit, or neither.
+// find returns the route, or the methods allowed on the path when only the method does not fit, or
+// neither.
 func (rt *router) find(method, escaped string) (r *route, vars []string, allowed []string) {
 	parts := strings.Split(strings.TrimPrefix(escaped, "/"), "/")
 	matched := ""
@@ -96,8 +96,8 @@ func (r *route) match(parts []string) (vars []string, fits bool) {
 	return vars, true
 }
 
-// noRoute answers a request that fits no route: a missing final slash, a
-// wrong method, or an unknown path.
+// noRoute answers a request that fits no route: a missing final slash, a wrong method, or an
+// unknown path.
 func (rt *router) noRoute(r *http.Request, allowed []string) *problem {
 	if len(allowed) > 0 {
 		p := detail(405, `Method "`+r.Method+`" not allowed.`)

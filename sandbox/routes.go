@@ -80,8 +80,8 @@ func (s *Server) routeTable() []route {
 	return table
 }
 
-// Endpoints lists the endpoints this server has, as "METHOD template", sorted;
-// a fault plan names them by the template.
+// Endpoints lists the endpoints this server has, as "METHOD template", sorted; a fault plan names
+// them by the template.
 func (s *Server) Endpoints() []string {
 	var out []string
 	for _, rs := range s.routes.bySize {

@@ -48,8 +48,8 @@ func sealRaw(publicKey, text string) (string, error) {
 	return base64.StdEncoding.EncodeToString(out), nil
 }
 
-// sealMessage returns a function that seals message fields for an account,
-// or leaves them as they are. Server.mu must be held for reading.
+// sealMessage returns a function that seals message fields for an account, or leaves them as they
+// are. Server.mu must be held for reading.
 func (s *Server) sealMessage(a *account) func(string) string {
 	key := a.rec.PublicKey
 	if key == "" || s.cfg.PlainMessages || s.cfg.Era != EraTokens {

@@ -131,8 +131,8 @@ type limit struct {
 	max  int // negative for none
 }
 
-// limitWait records one more event, or returns how long to wait for it. The
-// longest span must come last.
+// limitWait records one more event, or returns how long to wait for it. The longest span must come
+// last.
 func limitWait(events *[]time.Time, now time.Time, limits []limit) time.Duration {
 	oldest := now.Add(-limits[len(limits)-1].span)
 	*events = slices.DeleteFunc(*events, func(t time.Time) bool { return !t.After(oldest) })

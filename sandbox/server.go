@@ -35,8 +35,8 @@ type Server struct {
 	ssoTokens  map[string]ssoToken
 }
 
-// New makes a Server. With Config.Data it reads what the folder holds;
-// ErrDataInUse when another process has it open.
+// New makes a Server. With Config.Data it reads what the folder holds; ErrDataInUse when another
+// process has it open.
 func New(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	if cfg.Era != EraTokens && cfg.Era != EraKeys {
@@ -67,8 +67,8 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Close ends all streams, long polls and SMTP sessions and closes the data
-// file. After that, a server with a data folder refuses changes (500).
+// Close ends all streams, long polls and SMTP sessions and closes the data file. After that, a
+// server with a data folder refuses changes (500).
 func (s *Server) Close() error {
 	var err error
 	s.closing.Do(func() {

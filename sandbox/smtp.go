@@ -12,9 +12,8 @@ import (
 // maxMail bounds a mail that comes in over SMTP, in bytes.
 const maxMail = 32 << 20
 
-// ServeSMTP accepts mail for the identities on l, without encryption or
-// login, until the server or the listener is closed; it returns nil then. An
-// unknown or deleted recipient is refused with 550.
+// ServeSMTP accepts mail for the identities on l, without encryption or login, until the server or
+// the listener is closed; it returns nil then. An unknown or deleted recipient is refused with 550.
 func (s *Server) ServeSMTP(l net.Listener) error {
 	srv := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &mailSession{s: s}, nil }))
 	srv.Domain = s.cfg.Domain

@@ -2,8 +2,8 @@ package sandbox
 
 import "time"
 
-// ssoToken lets a site ask who an identity is (docs/ravi-api.md#sso). Guarded
-// by Server.mu; kept in memory only.
+// ssoToken lets a site ask who an identity is (docs/ravi-api.md#sso). Guarded by Server.mu; kept in
+// memory only.
 type ssoToken struct {
 	identity string
 	created  time.Time

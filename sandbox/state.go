@@ -46,9 +46,8 @@ type keyRec struct {
 	Revoked  bool      `json:"revoked"`
 }
 
-// identity is what a client acts as, with all it owns. Its mutex guards the
-// fields that stand below it. Lock order: Server.mu before identity.mu, and never
-// two identities at once.
+// identity is what a client acts as, with all it owns. Its mutex guards the fields that stand below
+// it. Lock order: Server.mu before identity.mu, and never two identities at once.
 type identity struct {
 	uuid string
 	acct *account

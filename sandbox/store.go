@@ -14,8 +14,8 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// The buckets of the data file. Keys of what belongs to an identity
-// start with its uuid and a slash.
+// The buckets of the data file. Keys of what belongs to an identity start with its uuid and a
+// slash.
 const (
 	bucketMeta        = "meta"
 	bucketAccounts    = "accounts"
@@ -37,16 +37,15 @@ var allBuckets = []string{bucketMeta, bucketAccounts, bucketIdentities, bucketKe
 // ErrDataInUse means that another process holds the data folder.
 var ErrDataInUse = errors.New("sandbox: the data folder is in use by another process")
 
-// op is one change; a nil value deletes the key, and prefix deletes all keys
-// that start with it.
+// op is one change; a nil value deletes the key, and prefix deletes all keys that start with it.
 type op struct {
 	bucket, key string
 	value       any
 	prefix      bool
 }
 
-// disk keeps records in a bbolt file. A nil *disk keeps nothing: then the
-// maps of the Server are all there is.
+// disk keeps records in a bbolt file. A nil *disk keeps nothing: then the maps of the Server are
+// all there is.
 type disk struct {
 	db *bbolt.DB
 }
@@ -77,8 +76,8 @@ func openDisk(folder string) (*disk, error) {
 	return &disk{db: db}, nil
 }
 
-// write makes all changes or none, on disk when it returns. seq is read
-// inside the transaction so that the stored counter never goes back.
+// write makes all changes or none, on disk when it returns. seq is read inside the transaction so
+// that the stored counter never goes back.
 func (d *disk) write(seq func() int64, ops []op) error {
 	if d == nil {
 		return nil

@@ -11,10 +11,10 @@ import (
 	"sync"
 )
 
-// RoundTripper reaches the server in memory, without a socket: bodies stream,
-// and cancelling the request's context or closing the body ends the handler.
-// It works inside testing/synctest bubbles if the server was made there. Each
-// request runs in a goroutine of its own, which ends with the request.
+// RoundTripper reaches the server in memory, without a socket: bodies stream, and cancelling the
+// request's context or closing the body ends the handler. It works inside testing/synctest bubbles
+// if the server was made there. Each request runs in a goroutine of its own, which ends with the
+// request.
 func (s *Server) RoundTripper() http.RoundTripper { return memoryTransport{s} }
 
 type memoryTransport struct{ handler http.Handler }

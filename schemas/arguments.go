@@ -16,8 +16,8 @@ import (
 // ErrNotObject is returned by Arguments for input that is not a JSON object.
 var ErrNotObject = errors.New("arguments must be a JSON object")
 
-// Problem is one thing that is wrong with the arguments. Its text names the
-// argument and the rule, and never repeats the value.
+// Problem is one thing that is wrong with the arguments. Its text names the argument and the rule,
+// and never repeats the value.
 type Problem struct {
 	// Argument is the path of the argument, e.g. "name" or "ids[2]".
 	Argument string
@@ -33,14 +33,13 @@ func (p Problem) String() string {
 	return fmt.Sprintf("`%s`: %s", p.Argument, p.Text)
 }
 
-// Arguments checks raw, the arguments of a call, and returns them as JSON that
-// fits the schema. Absent and null arguments count as {}. It forgives what
-// models commonly send: a number or boolean as text ("30", "true"), a whole
-// number written 30.0 or 3e1, one string in place of a list of strings, and null for
-// an optional property. Everything else that does not fit is a Problem.
+// Arguments checks raw, the arguments of a call, and returns them as JSON that fits the schema.
+// Absent and null arguments count as {}. It forgives what models commonly send: a number or boolean
+// as text ("30", "true"), a whole number written 30.0 or 3e1, one string in place of a list of
+// strings, and null for an optional property. Everything else that does not fit is a Problem.
 //
-// The error is ErrNotObject for input that is no object, or that of Check.
-// Numbers keep their exact digits.
+// The error is ErrNotObject for input that is no object, or that of Check. Numbers keep their exact
+// digits.
 func (s *Schema) Arguments(raw json.RawMessage) (json.RawMessage, []Problem, error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
@@ -72,8 +71,8 @@ func (s *Schema) Arguments(raw json.RawMessage) (json.RawMessage, []Problem, err
 	return out, nil, nil
 }
 
-// Validate checks any JSON value, such as a structured result, against the
-// schema and returns what does not fit.
+// Validate checks any JSON value, such as a structured result, against the schema and returns what
+// does not fit.
 func (s *Schema) Validate(raw json.RawMessage) ([]Problem, error) {
 	parsed, err := validation.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
@@ -98,9 +97,9 @@ func (c compiled) check(value any) []Problem {
 	return c.doc.problems(invalid)
 }
 
-// findHugeNumber returns the path of a number whose exact value would be costly
-// to compute, such as 1e999999: the validator works on exact rationals. The path
-// goes as far as the schema knows the names.
+// findHugeNumber returns the path of a number whose exact value would be costly to compute, such as
+// 1e999999: the validator works on exact rationals. The path goes as far as the schema knows the
+// names.
 func (p property) findHugeNumber(value any, at string) (string, bool) {
 	switch v := value.(type) {
 	case json.Number:

@@ -9,7 +9,8 @@ import (
 )
 
 // encoder writes a schema as json.Marshal does, in one pass. json.Marshal encodes the inner schemas
-// anew at every level and compares each with an empty one, which was a third of the program's start.
+// anew at every level and compares each with an empty one, which was a third of the program's
+// start.
 type encoder struct {
 	out  []byte
 	err  error

@@ -106,9 +106,8 @@ func about(p property) string {
 	return " (" + strings.TrimSuffix(p.Description, ".") + ")"
 }
 
-// unknown names the keys that the schema does not know. A key is input, and a
-// value can stand where a key should by mistake: only a few that read as an
-// argument's name are repeated.
+// unknown names the keys that the schema does not know. A key is input, and a value can stand where
+// a key should by mistake: only a few that read as an argument's name are repeated.
 func unknown(keys []string) string {
 	var names []string
 	for _, k := range keys {

@@ -1,15 +1,14 @@
-// Package schemas turns the params and result structs of the tools into the
-// JSON Schemas that clients see, and checks what clients send against them.
+// Package schemas turns the params and result structs of the tools into the JSON Schemas that
+// clients see, and checks what clients send against them.
 //
-// A struct describes itself: `json` names a field, `omitempty` (or `omitzero`)
-// makes it optional, `jsonschema` holds limits (maxLength=64, enum=a,
-// minimum=1, pattern=…) and `jsonschema_description` the text for the model,
-// in a tag of its own because a comma inside `jsonschema` would cut it.
+// A struct describes itself: `json` names a field, `omitempty` (or `omitzero`) makes it optional,
+// `jsonschema` holds limits (maxLength=64, enum=a, minimum=1, pattern=…) and
+// `jsonschema_description` the text for the model, in a tag of its own because a comma inside
+// `jsonschema` would cut it.
 //
-// Schemas are inline object schemas of dialect 2020-12 without references,
-// which every known client accepts. Input schemas refuse unknown properties;
-// output schemas allow them, so that a client with an older copy of a schema
-// does not reject a newer server's result.
+// Schemas are inline object schemas of dialect 2020-12 without references, which every known client
+// accepts. Input schemas refuse unknown properties; output schemas allow them, so that a client
+// with an older copy of a schema does not reject a newer server's result.
 package schemas
 
 import (
@@ -22,9 +21,9 @@ import (
 	validation "github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Schema is a JSON Schema. One that describes a struct is made when it is first
-// asked for, and compiled when it is first used, because a server has a hundred
-// and a session uses a few. It may be used by any number of goroutines.
+// Schema is a JSON Schema. One that describes a struct is made when it is first asked for, and
+// compiled when it is first used, because a server has a hundred and a session uses a few. It may
+// be used by any number of goroutines.
 type Schema struct {
 	raw  func() (json.RawMessage, error)
 	once func() (compiled, error)
@@ -46,8 +45,8 @@ type property struct {
 	Items       *property           `json:"items"`
 }
 
-// Input returns the schema of the arguments that are decoded into a T, without
-// those that are omitted.
+// Input returns the schema of the arguments that are decoded into a T, without those that are
+// omitted.
 func Input[T any](omitted ...string) *Schema {
 	return newSchema(func() (json.RawMessage, error) { return describe(new(T), false, omitted...) })
 }
@@ -57,8 +56,8 @@ func Output[T any]() *Schema {
 	return newSchema(func() (json.RawMessage, error) { return describe(new(T), true) })
 }
 
-// JSON returns the schema document, nil if the struct cannot be described. The
-// caller must not change it.
+// JSON returns the schema document, nil if the struct cannot be described. The caller must not
+// change it.
 func (s *Schema) JSON() json.RawMessage {
 	raw, err := s.raw()
 	if err != nil {
@@ -104,15 +103,15 @@ func newSchema(describe func() (json.RawMessage, error)) *Schema {
 	return s
 }
 
-// Check compiles the schema now and returns what is wrong with it. A schema
-// that fails here fails every use.
+// Check compiles the schema now and returns what is wrong with it. A schema that fails here fails
+// every use.
 func (s *Schema) Check() error {
 	_, err := s.once()
 	return err
 }
 
-// Compile returns the schema that raw describes. It fails when raw is not a
-// valid schema of an object; formats such as date-time are asserted.
+// Compile returns the schema that raw describes. It fails when raw is not a valid schema of an
+// object; formats such as date-time are asserted.
 func Compile(raw json.RawMessage) (*Schema, error) {
 	s := newSchema(func() (json.RawMessage, error) { return raw, nil })
 	if err := s.Check(); err != nil {

@@ -12,21 +12,19 @@ import (
 // cacheFor is the longest time that a list of identities is served from memory.
 const cacheFor = 30 * time.Second
 
-// Account is one Ravi account as this server uses it: the client made from a
-// credential, and the account's identities, cached for at most 30 seconds.
+// Account is one Ravi account as this server uses it: the client made from a credential, and the
+// account's identities, cached for at most 30 seconds.
 //
-// A server without a credential starts all the same: Connect is asked again at
-// every call, so that logging in while the server runs is enough. After Ravi
-// refused the credential (Observe), it is asked once more as well, because a
-// person may have logged in again; if it finds the same credential, the client
-// stays, with the keys and tokens it holds.
+// A server without a credential starts all the same: Connect is asked again at every call, so that
+// logging in while the server runs is enough. After Ravi refused the credential (Observe), it is
+// asked once more as well, because a person may have logged in again; if it finds the same
+// credential, the client stays, with the keys and tokens it holds.
 //
-// The cache belongs to the credential: another credential, and any 401, 403 or
-// 404 that Observe sees, empties it. An Account may be used by any number of
-// goroutines. Close it at the end.
+// The cache belongs to the credential: another credential, and any 401, 403 or 404 that Observe
+// sees, empties it. An Account may be used by any number of goroutines. Close it at the end.
 type Account struct {
-	// Connect finds the credential and makes a client of it. Its error, such
-	// as config.ErrNoCredentials, is what calls return.
+	// Connect finds the credential and makes a client of it. Its error, such as
+	// config.ErrNoCredentials, is what calls return.
 	Connect func() (*ravi.Client, error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -41,8 +39,7 @@ type Account struct {
 	unpaid  time.Time // when Ravi last refused something for the plan
 }
 
-// Client returns the client, made on first use. Ask for it at every use: a new
-// login replaces it.
+// Client returns the client, made on first use. Ask for it at every use: a new login replaces it.
 func (a *Account) Client() (*ravi.Client, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -75,8 +72,8 @@ func (a *Account) retire(c *ravi.Client) {
 	a.retired.Go(func() { _ = c.Close() })
 }
 
-// Observe takes note of an error of any call to Ravi: a refusal, or something
-// missing, empties the cache.
+// Observe takes note of an error of any call to Ravi: a refusal, or something missing, empties the
+// cache.
 func (a *Account) Observe(err error) {
 	if errors.Is(err, ravi.ErrSubscriptionRequired) {
 		a.mu.Lock()
@@ -94,16 +91,16 @@ func (a *Account) Observe(err error) {
 	a.drop()
 }
 
-// PlanRefused returns when Observe last saw that the account's plan does not
-// cover something; zero for never.
+// PlanRefused returns when Observe last saw that the account's plan does not cover something; zero
+// for never.
 func (a *Account) PlanRefused() time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.unpaid
 }
 
-// Forget empties the cache, after identities were created, renamed or deleted.
-// A list that is being read at that moment is not used by calls that come later.
+// Forget empties the cache, after identities were created, renamed or deleted. A list that is being
+// read at that moment is not used by calls that come later.
 func (a *Account) Forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -123,8 +120,8 @@ func (a *Account) Close() error {
 	return err
 }
 
-// Identities returns the identities of the account, from memory if they were
-// read in the last 30 seconds. The caller must not change them.
+// Identities returns the identities of the account, from memory if they were read in the last 30
+// seconds. The caller must not change them.
 func (a *Account) Identities(ctx context.Context) ([]ravi.Identity, error) {
 	d, _, err := a.directory(ctx, false)
 	if err != nil {
@@ -133,10 +130,9 @@ func (a *Account) Identities(ctx context.Context) ([]ravi.Identity, error) {
 	return d.all, nil
 }
 
-// lookup returns the identities that ref, a uuid, an address or a name, can
-// mean among those that allowed accepts. What the cached list does not have is
-// looked up at Ravi, and so is what it has but allowed refuses: how long the
-// answer takes must not differ between the two.
+// lookup returns the identities that ref, a uuid, an address or a name, can mean among those that
+// allowed accepts. What the cached list does not have is looked up at Ravi, and so is what it has
+// but allowed refuses: how long the answer takes must not differ between the two.
 func (a *Account) lookup(ctx context.Context, ref string, allowed func(ravi.Identity) bool) ([]ravi.Identity, error) {
 	d, fresh, err := a.directory(ctx, false)
 	if err != nil {
@@ -152,8 +148,7 @@ func (a *Account) lookup(ctx context.Context, ref string, allowed func(ravi.Iden
 	return d.find(ref, allowed), nil
 }
 
-// directory returns the identities, and whether their reading began after this
-// call did.
+// directory returns the identities, and whether their reading began after this call did.
 func (a *Account) directory(ctx context.Context, reload bool) (*directory, bool, error) {
 	client, err := a.Client()
 	if err != nil {
@@ -165,8 +160,8 @@ func (a *Account) directory(ctx context.Context, reload bool) (*directory, bool,
 		return d, false, nil
 	}
 	read, fresh := a.reads.join(a.epoch, reload, func(epoch uint64) (*directory, error) {
-		// One read serves all calls that wait for it, so it must not end with the
-		// first of them; the client bounds its time.
+		// One read serves all calls that wait for it, so it must not end with the first of them;
+		// the client bounds its time.
 		return a.read(context.WithoutCancel(ctx), client, epoch)
 	}, &a.mu)
 	a.mu.Unlock()
@@ -200,8 +195,8 @@ func (a *Account) drop() {
 	a.epoch++
 }
 
-// identitiesOf lists what the credential may act for: all identities of the
-// account, or the one that an identity key or bound token is.
+// identitiesOf lists what the credential may act for: all identities of the account, or the one
+// that an identity key or bound token is.
 func identitiesOf(ctx context.Context, client *ravi.Client) ([]ravi.Identity, error) {
 	if _, bound := client.Bound(); !bound {
 		return client.Identities(ctx)

@@ -112,8 +112,8 @@ func TestNewCredentialReplacesARefusedOne(t *testing.T) {
 	require.NoError(t, err, "the user logged in again; the server was not restarted")
 }
 
-// A name that exists but is not the caller's costs Ravi the same as one that
-// does not exist: how long the answer takes says nothing (SECURITY.md T2).
+// A name that exists but is not the caller's costs Ravi the same as one that does not exist: how
+// long the answer takes says nothing (SECURITY.md T2).
 func TestForbiddenNameIsLookedUpLikeAnUnknownOne(t *testing.T) {
 	h := newFixture(t, "research-1", "finance-1")
 	call := local("research-*")
@@ -128,8 +128,7 @@ func TestForbiddenNameIsLookedUpLikeAnUnknownOne(t *testing.T) {
 	assert.Equal(t, cost("no-such"), cost("finance-1"))
 }
 
-// A list that was being read when an identity was created is not the answer to
-// whether it exists.
+// A list that was being read when an identity was created is not the answer to whether it exists.
 func TestLookupAfterAChangeReadsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newFixture(t, "old")

@@ -11,17 +11,16 @@ import (
 	"ravi-mcp/ravi"
 )
 
-// Accounts are the Ravi accounts of callers that have one of their own: one
-// Account for each folder that a Caller names as RaviConfigDir, with a client
-// and a cache of its own. Callers with the same folder share one.
+// Accounts are the Ravi accounts of callers that have one of their own: one Account for each folder
+// that a Caller names as RaviConfigDir, with a client and a cache of its own. Callers with the same
+// folder share one.
 //
-// An account is made at the first call for it, works like the server's own, and
-// stays until Close, because leases may need it when its caller is gone. A nil
-// *Accounts knows none: such callers then get invalid_config, and never the
-// server's own account. All methods may be called by any number of goroutines.
+// An account is made at the first call for it, works like the server's own, and stays until Close,
+// because leases may need it when its caller is gone. A nil *Accounts knows none: such callers then
+// get invalid_config, and never the server's own account. All methods may be called by any number
+// of goroutines.
 type Accounts struct {
-	// Connect makes a client of the credential in a folder, as Account.Connect
-	// does. Required.
+	// Connect makes a client of the credential in a folder, as Account.Connect does. Required.
 	Connect func(folder string) (*ravi.Client, error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time

@@ -12,7 +12,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// A caller with a folder never gets the server's own account, not even from a server that knows no folders.
+// A caller with a folder never gets the server's own account, not even from a server that knows no
+// folders.
 func TestCallerWithFolderNeedsAnAccountOfItsOwn(t *testing.T) {
 	t.Parallel()
 	own := &session.Account{Connect: func() (*ravi.Client, error) { panic("the server's own account was used") }}

@@ -8,23 +8,21 @@ import (
 	"time"
 )
 
-// Budget is how often each caller may do something (SECURITY.md C6). Callers are
-// told apart by their name; one cannot use up what another has.
+// Budget is how often each caller may do something (SECURITY.md C6). Callers are told apart by
+// their name; one cannot use up what another has.
 //
-// It is kept in memory: several processes have a budget each, and a restart
-// fills it. A caller whose budget is full takes no memory. The fields must not
-// change after the first use; all methods may be called by any number of
-// goroutines. golang.org/x/time/rate can neither take a use back once it counts
-// nor hold a limit within any span.
+// It is kept in memory: several processes have a budget each, and a restart fills it. A caller
+// whose budget is full takes no memory. The fields must not change after the first use; all methods
+// may be called by any number of goroutines. golang.org/x/time/rate can neither take a use back
+// once it counts nor hold a limit within any span.
 type Budget struct {
-	// Limit is how often one caller may do it within Per. Zero and below set no
-	// limit.
+	// Limit is how often one caller may do it within Per. Zero and below set no limit.
 	Limit int
 	// Per is the time that Limit is for; 0 means an hour.
 	Per time.Duration
-	// Burst, above zero, spreads the limit evenly: a caller that was quiet may do
-	// it so often at once, and one time more with every part of Per that passes.
-	// Zero leaves it to the caller when within Per to use the limit up.
+	// Burst, above zero, spreads the limit evenly: a caller that was quiet may do it so often at
+	// once, and one time more with every part of Per that passes. Zero leaves it to the caller when
+	// within Per to use the limit up.
 	Burst int
 
 	mu    sync.Mutex
@@ -39,13 +37,13 @@ type spending struct {
 	uses []time.Time // of the last Per, without Burst
 }
 
-// sweepAt is the number of callers from which on those with a full budget are
-// forgotten now and then.
+// sweepAt is the number of callers from which on those with a full budget are forgotten now and
+// then.
 const sweepAt = 1024
 
-// Take counts one use by the caller at now. When the budget is used up it
-// counts nothing and returns how long to wait, which is above zero. giveBack,
-// which may be called once, takes the count back, for what did not come about.
+// Take counts one use by the caller at now. When the budget is used up it counts nothing and
+// returns how long to wait, which is above zero. giveBack, which may be called once, takes the
+// count back, for what did not come about.
 func (b *Budget) Take(caller string, now time.Time) (giveBack func(), wait time.Duration) {
 	if b == nil || b.Limit <= 0 {
 		return func() {}, 0

@@ -99,8 +99,7 @@ func TestBudgetHoldsUnderConcurrency(t *testing.T) {
 	}
 }
 
-// takeAtOnce returns how many of many concurrent takes one caller got, while
-// others come and go.
+// takeAtOnce returns how many of many concurrent takes one caller got, while others come and go.
 func takeAtOnce(b *session.Budget) int64 {
 	now := time.Now()
 	var taken atomic.Int64

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Call is the caller and origin of a request: what a transport knows of it
-// before anything is looked up. Transports put it into the context.
+// Call is the caller and origin of a request: what a transport knows of it before anything is
+// looked up. Transports put it into the context.
 type Call struct {
 	Caller *Caller
-	// Session is the protocol session's id. It means nothing without Caller,
-	// and is empty where the protocol has no sessions (2026-07-28 and later).
+	// Session is the protocol session's id. It means nothing without Caller, and is empty where the
+	// protocol has no sessions (2026-07-28 and later).
 	Session string
 	// Header is the value of X-Ravi-Identity, if the transport has headers.
 	Header string
@@ -21,8 +21,7 @@ type Call struct {
 	RequestID string
 }
 
-// HasSession reports whether the call belongs to a session that can remember
-// something for it.
+// HasSession reports whether the call belongs to a session that can remember something for it.
 func (c Call) HasSession() bool { return c.Session != "" }
 
 // Key names the state of the call's session.
@@ -35,8 +34,8 @@ func WithCall(ctx context.Context, call Call) context.Context {
 	return context.WithValue(ctx, callKey{}, call)
 }
 
-// CallFrom returns the call that the transport put into ctx. It reports false
-// where there is none, which a server must treat as a caller without any rights.
+// CallFrom returns the call that the transport put into ctx. It reports false where there is none,
+// which a server must treat as a caller without any rights.
 func CallFrom(ctx context.Context) (Call, bool) {
 	call, ok := ctx.Value(callKey{}).(Call)
 	return call, ok && call.Caller != nil

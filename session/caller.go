@@ -7,20 +7,20 @@ import (
 	"strings"
 )
 
-// LocalCaller is the name of the one caller of a stdio server, and of everyone
-// on the machine where a loopback HTTP server has no tokens.
+// LocalCaller is the name of the one caller of a stdio server, and of everyone on the machine where
+// a loopback HTTP server has no tokens.
 const LocalCaller = "local"
 
-// Caller is a client that may call this server, and what it may do. A Caller
-// is immutable after it is made.
+// Caller is a client that may call this server, and what it may do. A Caller is immutable after it
+// is made.
 type Caller struct {
 	// Name tells callers apart in state, logs and audit. It is never empty.
 	Name string
-	// DefaultIdentity is the uuid, name or address used when nothing else
-	// names an identity (ARCHITECTURE.md#identity-of-a-call, rule 4).
+	// DefaultIdentity is the uuid, name or address used when nothing else names an identity
+	// (ARCHITECTURE.md#identity-of-a-call, rule 4).
 	DefaultIdentity string
-	// RaviConfigDir is the folder with the credential of the caller's Ravi
-	// account; "" means the server's own account.
+	// RaviConfigDir is the folder with the credential of the caller's Ravi account; "" means the
+	// server's own account.
 	RaviConfigDir string
 	// Rights bound what the caller may touch.
 	Rights Rights
@@ -30,26 +30,25 @@ type Caller struct {
 type Rights struct {
 	// Policies tighten the server's policies for this caller.
 	Policies Policies
-	// Identities are name patterns such as "research-*" (path.Match syntax).
-	// An identity whose name fits none does not exist for the caller. Nil
-	// allows every identity; an empty, non-nil list allows none.
+	// Identities are name patterns such as "research-*" (path.Match syntax). An identity whose name
+	// fits none does not exist for the caller. Nil allows every identity; an empty, non-nil list
+	// allows none.
 	Identities []string
-	// Toolsets are the toolsets whose tools exist for the caller. Nil means
-	// all that the server has; an empty, non-nil list means none.
+	// Toolsets are the toolsets whose tools exist for the caller. Nil means all that the server
+	// has; an empty, non-nil list means none.
 	Toolsets []string
 	// ReadOnly leaves out every tool that writes.
 	ReadOnly bool
 }
 
-// AllowsTool reports whether a tool of that toolset, which writes or not,
-// exists for the caller.
+// AllowsTool reports whether a tool of that toolset, which writes or not, exists for the caller.
 func (r Rights) AllowsTool(toolset string, writes bool) bool {
 	return !(writes && r.ReadOnly) && (r.Toolsets == nil || slices.Contains(r.Toolsets, toolset))
 }
 
-// ParsePatterns reads a comma-separated list of name patterns, as given to
-// --allow-identities. Spaces around a pattern are dropped. An empty list or a
-// malformed pattern is an error, so that a typing mistake cannot open everything.
+// ParsePatterns reads a comma-separated list of name patterns, as given to --allow-identities.
+// Spaces around a pattern are dropped. An empty list or a malformed pattern is an error, so that a
+// typing mistake cannot open everything.
 func ParsePatterns(list string) ([]string, error) {
 	var patterns []string
 	for p := range strings.SplitSeq(list, ",") {
@@ -68,15 +67,15 @@ func ParsePatterns(list string) ([]string, error) {
 	return patterns, nil
 }
 
-// AllowsName reports whether the caller may use, or create, an identity of
-// that name. Matching is case-sensitive, as names are at Ravi.
+// AllowsName reports whether the caller may use, or create, an identity of that name. Matching is
+// case-sensitive, as names are at Ravi.
 func (r Rights) AllowsName(name string) bool {
 	if r.Identities == nil {
 		return true
 	}
 	for _, p := range r.Identities {
-		// A slash is an ordinary character in a name, but a separator to
-		// path.Match; folding it keeps "*" matching all of a name.
+		// A slash is an ordinary character in a name, but a separator to path.Match; folding it
+		// keeps "*" matching all of a name.
 		ok, err := path.Match(strings.ReplaceAll(p, "/", "\x00"), strings.ReplaceAll(name, "/", "\x00"))
 		if err == nil && ok {
 			return true

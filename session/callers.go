@@ -16,8 +16,8 @@ import (
 // RemoteCaller is the name of the one caller of a server with a single token.
 const RemoteCaller = "remote"
 
-// MinTokenLength is the length in bytes of the shortest token that is taken as one. `ravi-mcp token new`
-// makes longer ones; the limit is for tokens chosen by hand.
+// MinTokenLength is the length in bytes of the shortest token that is taken as one. `ravi-mcp token
+// new` makes longer ones; the limit is for tokens chosen by hand.
 const MinTokenLength = 32
 
 // TokenHash is all that this server keeps of a caller's token.
@@ -29,9 +29,10 @@ func HashToken(token string) TokenHash { return sha256.Sum256([]byte(token)) }
 // String returns the hash in hexadecimal, as the callers file has it.
 func (h TokenHash) String() string { return hex.EncodeToString(h[:]) }
 
-// Callers are the clients that may call a remote endpoint, told apart by their tokens, or by the subjects that an issuer's tokens
-// name. They come from a file (LoadCallers), which may change while the server runs, or there is one (SingleCaller). Callers
-// may be used by any number of goroutines.
+// Callers are the clients that may call a remote endpoint, told apart by their tokens, or by the
+// subjects that an issuer's tokens name. They come from a file (LoadCallers), which may change
+// while the server runs, or there is one (SingleCaller). Callers may be used by any number of
+// goroutines.
 type Callers struct {
 	path     string
 	toolsets []string
@@ -91,9 +92,9 @@ func SingleCaller(token string, caller *Caller) (*Callers, error) {
 	return c, nil
 }
 
-// Authenticate returns the caller whose token this is, or nil. Only hashes are compared, in constant time, so that how
-// long it takes says nothing about a token that is nearly right. It never fails, and the tokens never end; those of an
-// issuer are not known here.
+// Authenticate returns the caller whose token this is, or nil. Only hashes are compared, in
+// constant time, so that how long it takes says nothing about a token that is nearly right. It
+// never fails, and the tokens never end; those of an issuer are not known here.
 func (c *Callers) Authenticate(_ context.Context, token string) (caller *Caller, until time.Time, err error) {
 	hash, table := HashToken(token), c.table.Load()
 	// The map finds by the hash, whose bytes cannot be chosen; the comparison is what decides.
@@ -108,8 +109,8 @@ func (c *Callers) Authenticate(_ context.Context, token string) (caller *Caller,
 // OfSubject returns the caller with that oidc_subject, or nil.
 func (c *Callers) OfSubject(subject string) *Caller { return c.table.Load().bySubject[subject] }
 
-// Accounts returns one caller for each Ravi account other than the server's,
-// and whether a caller uses the server's.
+// Accounts returns one caller for each Ravi account other than the server's, and whether a caller
+// uses the server's.
 func (c *Callers) Accounts() (own []*Caller, server bool) {
 	seen := make(map[string]bool)
 	table := c.table.Load()
@@ -133,10 +134,11 @@ func (c *Callers) Subjects() int { return len(c.table.Load().bySubject) }
 // Len returns how many callers there are.
 func (c *Callers) Len() int { return len(c.table.Load().known) }
 
-// Watch looks every so often whether the file has changed, and takes over what is in it, until ctx ends. gone is called
-// with the names of callers that are not there any more or have another token, subject or Ravi account. A file that cannot be read or is wrong
-// changes nothing; failed is called with the reason, once per change of the file. Callers without a file have nothing to
-// watch, and Watch returns at once.
+// Watch looks every so often whether the file has changed, and takes over what is in it, until ctx
+// ends. gone is called with the names of callers that are not there any more or have another token,
+// subject or Ravi account. A file that cannot be read or is wrong changes nothing; failed is called
+// with the reason, once per change of the file. Callers without a file have nothing to watch, and
+// Watch returns at once.
 func (c *Callers) Watch(ctx context.Context, every time.Duration, gone func(names []string), failed func(error)) {
 	if c.path == "" {
 		return
@@ -159,8 +161,9 @@ func (c *Callers) Watch(ctx context.Context, every time.Duration, gone func(name
 	}
 }
 
-// Reload reads the file again if it has changed since it was last looked at, and returns the names of the callers that
-// lost their token, subject or Ravi account by that. It is for one goroutine at a time.
+// Reload reads the file again if it has changed since it was last looked at, and returns the names
+// of the callers that lost their token, subject or Ravi account by that. It is for one goroutine at
+// a time.
 func (c *Callers) Reload() (gone []string, err error) {
 	stamp, err := stampOf(c.path)
 	if err != nil {

@@ -63,9 +63,9 @@ func ValidCallerName(name string) bool { return isCallerName(name) && name != Lo
 //	reveal, delete, cleanup, send
 //	                  policies: "allow", "ask" or "deny"; they tighten the server's and never loosen them
 //
-// A caller without identities is an error, as is everything that is not understood: a typing mistake must not open
-// anything. toolsets are the names that exist. The file must not be writable by others. Errors name the file and the
-// caller and repeat no hash.
+// A caller without identities is an error, as is everything that is not understood: a typing
+// mistake must not open anything. toolsets are the names that exist. The file must not be writable
+// by others. Errors name the file and the caller and repeat no hash.
 func LoadCallers(path string, toolsets []string) (*Callers, error) {
 	c := &Callers{path: path, toolsets: toolsets}
 	stamp, err := stampOf(path)

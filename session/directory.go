@@ -7,8 +7,8 @@ import (
 	"ravi-mcp/ravi"
 )
 
-// directory is an account's identities at one moment, indexed by everything
-// that can name one. It is immutable.
+// directory is an account's identities at one moment, indexed by everything that can name one. It
+// is immutable.
 type directory struct {
 	all       []ravi.Identity
 	read      time.Time
@@ -34,9 +34,9 @@ func newDirectory(list []ravi.Identity, at time.Time) *directory {
 	return d
 }
 
-// find returns what ref can mean among the identities that allowed accepts: the
-// one with that uuid, else the one with that address, else all with that name.
-// Uuids and addresses match in any case, names exactly.
+// find returns what ref can mean among the identities that allowed accepts: the one with that uuid,
+// else the one with that address, else all with that name. Uuids and addresses match in any case,
+// names exactly.
 func (d *directory) find(ref string, allowed func(ravi.Identity) bool) []ravi.Identity {
 	folded := strings.ToLower(ref)
 	if i, ok := d.byUUID[folded]; ok && allowed(d.all[i]) {

@@ -15,8 +15,8 @@ const (
 	maxUsed = 100_000
 )
 
-// Memory is a Store in this process. The zero value is ready for use. It is
-// lost with the process, which is right for stdio and for a single HTTP server.
+// Memory is a Store in this process. The zero value is ready for use. It is lost with the process,
+// which is right for stdio and for a single HTTP server.
 type Memory struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time

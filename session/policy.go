@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Policy is what an operator decided about one kind of decision (ARCHITECTURE.md#errors-and-decisions).
-// The empty Policy decides nothing; where it stands for a server,
-// the kind's default applies.
+// Policy is what an operator decided about one kind of decision
+// (ARCHITECTURE.md#errors-and-decisions). The empty Policy decides nothing; where it stands for a
+// server, the kind's default applies.
 type Policy string
 
 // The policies, from the loosest to the strictest.
@@ -17,8 +17,8 @@ const (
 	PolicyDeny  Policy = "deny"  // the call is refused
 )
 
-// ParsePolicy reads a policy as flags and the callers file have it. Anything
-// but allow, ask and deny, also the empty text, is an error.
+// ParsePolicy reads a policy as flags and the callers file have it. Anything but allow, ask and
+// deny, also the empty text, is an error.
 func ParsePolicy(text string) (Policy, error) {
 	p := Policy(text)
 	if p.rank() < 0 || p == "" {
@@ -42,8 +42,8 @@ func (p Policy) rank() int {
 	return -1
 }
 
-// Stricter returns the stricter of two policies. A value that is no policy
-// counts as deny, so that a mistake cannot open anything.
+// Stricter returns the stricter of two policies. A value that is no policy counts as deny, so that
+// a mistake cannot open anything.
 func (p Policy) Stricter(q Policy) Policy {
 	switch {
 	case p.rank() < 0 || q.rank() < 0:
@@ -98,8 +98,8 @@ func (p Policies) Or(other Policies) Policies {
 	}
 }
 
-// Effective returns the policy for a call: the stricter of the server's, with
-// its defaults, and the caller's. Nothing else has a say.
+// Effective returns the policy for a call: the stricter of the server's, with its defaults, and the
+// caller's. Nothing else has a say.
 func (p Policies) Effective(r Rights, k Kind) Policy {
 	return p.Or(DefaultPolicies()).For(k).Stricter(r.Policies.For(k))
 }

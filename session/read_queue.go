@@ -2,9 +2,9 @@ package session
 
 import "sync"
 
-// readQueue lets at most one read of the identities run at a time, with at most
-// one more behind it, however many calls ask: calls with made-up names cannot
-// flood Ravi. Its fields are guarded by the lock that join is given.
+// readQueue lets at most one read of the identities run at a time, with at most one more behind it,
+// however many calls ask: calls with made-up names cannot flood Ravi. Its fields are guarded by the
+// lock that join is given.
 type readQueue struct {
 	running *directoryRead
 	waiting *directoryRead
@@ -19,9 +19,9 @@ type directoryRead struct {
 	err       error
 }
 
-// join returns the read that answers a call made now, and whether it begins
-// after now: the running one, unless the call wants a fresh one or the cache
-// was emptied since it began; else the next. The caller holds mu.
+// join returns the read that answers a call made now, and whether it begins after now: the running
+// one, unless the call wants a fresh one or the cache was emptied since it began; else the next.
+// The caller holds mu.
 func (q *readQueue) join(epoch uint64, fresh bool, run func(uint64) (*directory, error), mu *sync.Mutex) (*directoryRead, bool) {
 	switch {
 	case q.running == nil:

@@ -10,8 +10,7 @@ import (
 	"ravi-mcp/ravi/config"
 )
 
-// By says which rule determined the identity of a call; clients see it as
-// resolved_by.
+// By says which rule determined the identity of a call; clients see it as resolved_by.
 type By string
 
 // The rules, in the order in which they are tried (ARCHITECTURE.md#identity-of-a-call).
@@ -27,22 +26,22 @@ const (
 	ByCreated       By = "created"        // create_identity made it in this call
 )
 
-// Resolver determines which identity a call means. There is no "current" or
-// "last used" identity outside of a session: where no rule applies, the answer
-// is identity_required. A Resolver may be used by any number of goroutines.
+// Resolver determines which identity a call means. There is no "current" or "last used" identity
+// outside of a session: where no rule applies, the answer is identity_required. A Resolver may be
+// used by any number of goroutines.
 type Resolver struct {
 	Account *Account
 	// Accounts are those of callers with one of their own; nil means none.
 	Accounts *Accounts
 	Store    Store
-	// Identity is the server's own default (--identity, RAVI_IDENTITY). Set it
-	// only where the server has a single caller.
+	// Identity is the server's own default (--identity, RAVI_IDENTITY). Set it only where the
+	// server has a single caller.
 	Identity string
-	// Leases hears of every call that means an identity, so that the lease of an
-	// ephemeral one is renewed; nil means that there are none.
+	// Leases hears of every call that means an identity, so that the lease of an ephemeral one is
+	// renewed; nil means that there are none.
 	Leases interface{ Used(caller, uuid string) }
-	// ConfigFile reads the identity that a .ravi/config.json names, at every
-	// call. It is nil for HTTP servers, which never take an identity from a file.
+	// ConfigFile reads the identity that a .ravi/config.json names, at every call. It is nil for
+	// HTTP servers, which never take an identity from a file.
 	ConfigFile func() (config.IdentityRef, error)
 }
 
@@ -50,8 +49,8 @@ type Resolver struct {
 type Query struct {
 	// Argument is the `identity` argument: a uuid, a name or an address.
 	Argument string
-	// CursorIdentity is the uuid in the call's cursor, which the caller of
-	// Resolve has opened already.
+	// CursorIdentity is the uuid in the call's cursor, which the caller of Resolve has opened
+	// already.
 	CursorIdentity string
 }
 
@@ -61,10 +60,9 @@ type Resolved struct {
 	By       By
 }
 
-// Resolve returns the identity that the call means; the first rule that
-// applies decides, even if what it names does not exist. Its errors are
-// identity_required, identity_not_found (also for an identity outside the
-// caller's rights), identity_ambiguous, invalid_argument (a cursor of another
+// Resolve returns the identity that the call means; the first rule that applies decides, even if
+// what it names does not exist. Its errors are identity_required, identity_not_found (also for an
+// identity outside the caller's rights), identity_ambiguous, invalid_argument (a cursor of another
 // identity than the argument), invalid_config, and those of Ravi and the store.
 func (r *Resolver) Resolve(ctx context.Context, call Call, q Query) (Resolved, error) {
 	ref, by, err := r.reference(ctx, call, q)
@@ -161,8 +159,7 @@ func (r *Resolver) reference(ctx context.Context, call Call, q Query) (string, B
 	return "", "", fault.New(fault.IdentityRequired, "No identity was given and none is bound.", hint)
 }
 
-// explain says where a name without an identity came from, unless the call itself
-// gave it.
+// explain says where a name without an identity came from, unless the call itself gave it.
 func explain(err error, by By) error {
 	sources := map[By]string{
 		BySession:       "this session, whose identity was deleted or is not allowed any more; use_identity or create_identity gives it another one",

@@ -11,10 +11,11 @@ import (
 
 // Errors of Sessions.
 var (
-	// ErrNoSession says that no such session belongs to the caller: it never existed, has ended, or is another
-	// caller's. The three are not distinguished (SECURITY.md T2, T3).
+	// ErrNoSession says that no such session belongs to the caller: it never existed, has ended, or
+	// is another caller's. The three are not distinguished (SECURITY.md T2, T3).
 	ErrNoSession = errors.New("session: no such session of this caller")
-	// ErrTooManySessions says that the caller, or all of them together, hold as many sessions as they may.
+	// ErrTooManySessions says that the caller, or all of them together, hold as many sessions as
+	// they may.
 	ErrTooManySessions = errors.New("session: too many sessions")
 )
 
@@ -26,20 +27,25 @@ const (
 	DefaultTotal     = 20_000
 )
 
-// Sessions are the protocol sessions of a remote endpoint, in this process: which ids exist, to which callers they belong, and
-// when they end. What a session remembers is in a Store. The zero value is ready for use with the default limits.
+// Sessions are the protocol sessions of a remote endpoint, in this process: which ids exist, to
+// which callers they belong, and when they end. What a session remembers is in a Store. The zero
+// value is ready for use with the default limits.
 //
-// An id is 256 random bits and means nothing without its caller. A session ends by End, by EndCaller, after Idle without
-// a request, or Absolute after it was opened; it never ends by Idle while a request of it runs. A caller at the limit
-// loses the session that was left alone for longest, if that was for a minute at least; its client gets a 404 and opens a
-// new one, as the protocol says. Nothing is ever shared between two sessions, so the worst that a limit does is to forget.
+// An id is 256 random bits and means nothing without its caller. A session ends by End, by
+// EndCaller, after Idle without a request, or Absolute after it was opened; it never ends by Idle
+// while a request of it runs. A caller at the limit loses the session that was left alone for
+// longest, if that was for a minute at least; its client gets a 404 and opens a new one, as the
+// protocol says. Nothing is ever shared between two sessions, so the worst that a limit does is to
+// forget.
 //
 // All methods may be called by any number of goroutines.
 type Sessions struct {
-	// Idle and Absolute bound the life of a session; PerCaller and Total their number. 0 means the default.
+	// Idle and Absolute bound the life of a session; PerCaller and Total their number. 0 means the
+	// default.
 	Idle, Absolute   time.Duration
 	PerCaller, Total int
-	// OnEnd is called after a session has ended, however it did, with no lock held. It must not block for long.
+	// OnEnd is called after a session has ended, however it did, with no lock held. It must not
+	// block for long.
 	OnEnd func(Key)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -82,8 +88,8 @@ func (s *Sessions) Open(_ context.Context, caller string) (string, error) {
 	return id, nil
 }
 
-// admit reports whether the caller may open one more session, and evicts another one for it if need be. The caller of
-// admit holds mu.
+// admit reports whether the caller may open one more session, and evicts another one for it if need
+// be. The caller of admit holds mu.
 func (s *Sessions) admit(caller string, now time.Time, evicted *[]Key) bool {
 	mine := s.byCaller[caller]
 	if mine == nil || mine.Len() < cmp.Or(s.PerCaller, DefaultPerCaller) && len(s.byID) < cmp.Or(s.Total, DefaultTotal) {
@@ -102,8 +108,8 @@ func (s *Sessions) admit(caller string, now time.Time, evicted *[]Key) bool {
 	return false
 }
 
-// Enter begins a request in the session, which does not end by Idle until Leave. It returns ErrNoSession if the caller
-// has no such session, or it is over.
+// Enter begins a request in the session, which does not end by Idle until Leave. It returns
+// ErrNoSession if the caller has no such session, or it is over.
 func (s *Sessions) Enter(_ context.Context, caller, id string) error {
 	s.mu.Lock()
 	p := s.byID[id]

@@ -11,38 +11,38 @@ const (
 	CreatedFor = 30 * 24 * time.Hour
 	// MaxCursors bounds the cursors of one session; the one set longest ago goes first.
 	MaxCursors = 256
-	// EvictAfter is how long a session must have been left alone before another of the same caller may take its place.
+	// EvictAfter is how long a session must have been left alone before another of the same caller
+	// may take its place.
 	EvictAfter = time.Minute
 )
 
-// Key names the state of one session. Both parts are needed: the id of a
-// session gives nothing to a caller that does not own it.
+// Key names the state of one session. Both parts are needed: the id of a session gives nothing to a
+// caller that does not own it.
 type Key struct {
 	Caller  string
 	Session string
 }
 
-// Store keeps what outlives a call: which identity a session is bound to, the
-// session's own cursors, and which caller created which identity. It holds no
-// credential, no message and no value of a vault.
+// Store keeps what outlives a call: which identity a session is bound to, the session's own
+// cursors, and which caller created which identity. It holds no credential, no message and no value
+// of a vault.
 //
-// Every method is atomic and may be called by any number of goroutines. An
-// error means that the store cannot answer; it never means "nothing there".
+// Every method is atomic and may be called by any number of goroutines. An error means that the
+// store cannot answer; it never means "nothing there".
 type Store interface {
-	// Binding returns the uuid of the identity that the session is bound to,
-	// or "" when it is not bound.
+	// Binding returns the uuid of the identity that the session is bound to, or "" when it is not
+	// bound.
 	Binding(ctx context.Context, key Key) (string, error)
 	// Bind binds the session to the identity, over any earlier binding.
 	Bind(ctx context.Context, key Key, identity string) error
-	// BindIfUnbound binds a session that is not bound yet and reports whether
-	// it did.
+	// BindIfUnbound binds a session that is not bound yet and reports whether it did.
 	BindIfUnbound(ctx context.Context, key Key, identity string) (bool, error)
 
 	// Cursor returns the session's own cursor of an identity, or "".
 	Cursor(ctx context.Context, key Key, identity string) (string, error)
-	// SwapCursor replaces the session's own cursor of an identity if it still is
-	// old ("" for none), and reports whether it did. Cursors only move forward:
-	// a caller that is not the first reads again and merges.
+	// SwapCursor replaces the session's own cursor of an identity if it still is old ("" for none),
+	// and reports whether it did. Cursors only move forward: a caller that is not the first reads
+	// again and merges.
 	SwapCursor(ctx context.Context, key Key, identity, old, next string) (bool, error)
 
 	// RecordCreated remembers for 30 days that the caller created the identity.
@@ -50,9 +50,9 @@ type Store interface {
 	// CreatedBy reports whether the caller is recorded as its creator.
 	CreatedBy(ctx context.Context, caller, identity string) (bool, error)
 
-	// UseOnce marks key as used for ttl and reports whether this was its first
-	// use. Of any number of callers exactly one is the first. A store that
-	// cannot keep the mark returns an error and not true.
+	// UseOnce marks key as used for ttl and reports whether this was its first use. Of any number
+	// of callers exactly one is the first. A store that cannot keep the mark returns an error and
+	// not true.
 	UseOnce(ctx context.Context, key string, ttl time.Duration) (first bool, err error)
 
 	// ForgetIdentity drops everything about a deleted identity, in every session.
@@ -61,11 +61,10 @@ type Store interface {
 	EndSession(ctx context.Context, key Key) error
 }
 
-// Locker is a Store that several processes share, and that can keep two of them
-// from doing the same thing at the same time.
+// Locker is a Store that several processes share, and that can keep two of them from doing the same
+// thing at the same time.
 type Locker interface {
-	// Lock waits for the lock of a name and returns the function that gives it
-	// back. It ends by itself after ttl. It fails when ctx ends, or when the
-	// store cannot answer.
+	// Lock waits for the lock of a name and returns the function that gives it back. It ends by
+	// itself after ttl. It fails when ctx ends, or when the store cannot answer.
 	Lock(ctx context.Context, name string, ttl time.Duration) (unlock func(), err error)
 }

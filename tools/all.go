@@ -1,8 +1,7 @@
-// Package tools is the list of everything that clients are offered: tools, prompts,
-// resources and completions. Package tool says what a tool is; the packages
-// below hold the tools themselves, family by family. What is the same for every
-// call (rights, deadlines, the form of errors, logging) is middleware in package
-// server.
+// Package tools is the list of everything that clients are offered: tools, prompts, resources and
+// completions. Package tool says what a tool is; the packages below hold the tools themselves,
+// family by family. What is the same for every call (rights, deadlines, the form of errors,
+// logging) is middleware in package server.
 package tools
 
 import (
@@ -17,8 +16,7 @@ import (
 	"ravi-mcp/tools/vault"
 )
 
-// All returns every tool that d allows, family by family. It fails if a name
-// stands twice.
+// All returns every tool that d allows, family by family. It fails if a name stands twice.
 func All(d *tool.Deps) ([]tool.Tool, error) {
 	all := slices.Concat(identity.Tools(d), messages.Tools(d), vault.Tools(d), mail.Tools(d), account.Tools(d))
 	known := make(map[string]bool)

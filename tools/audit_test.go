@@ -130,8 +130,8 @@ func TestTheAuditHoldsNoValue(t *testing.T) {
 		canarySeed, canaryBackup, h.ravi.Account.AccessToken)
 }
 
-// A value that looks like a name, typed where a name belongs, is not recorded:
-// only what has been seen to be the name of something is.
+// A value that looks like a name, typed where a name belongs, is not recorded: only what has been
+// seen to be the name of something is.
 func TestAValueInANamesPlaceIsNotRecorded(t *testing.T) {
 	const typed = "hunter2Canary"
 	path := filepath.Join(t.TempDir(), "audit")
@@ -160,8 +160,8 @@ func TestAValueInANamesPlaceIsNotRecorded(t *testing.T) {
 	assert.Len(t, hashes, 1, "the same name is the same hash, so that calls can be told apart")
 }
 
-// A full disk, and a file that was closed: what writes is refused before it has
-// an effect, what reads goes on.
+// A full disk, and a file that was closed: what writes is refused before it has an effect, what
+// reads goes on.
 func TestWithoutAnAuditNothingIsChanged(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) (*system, *server.Audit){
 		"full disk": func(t *testing.T) (*system, *server.Audit) {

@@ -26,8 +26,9 @@ import (
 // canaryToken is the token of the caller who comes over HTTP.
 const canaryToken = "rmcp_CANARY-0123456789-0123456789-0123456789"
 
-// Replicas share a Redis, which others may read or back up. After every tool was called, a person was asked and a client
-// came over HTTP, it holds no credential, key, token, value or message, in no encoding.
+// Replicas share a Redis, which others may read or back up. After every tool was called, a person
+// was asked and a client came over HTTP, it holds no credential, key, token, value or message, in
+// no encoding.
 func TestNothingInRedisTellsASecretOrAMessage(t *testing.T) {
 	for name, pin := range map[string]string{"plaintext account": "", "encrypted account": "123456"} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +65,8 @@ func TestNothingInRedisTellsASecretOrAMessage(t *testing.T) {
 	}
 }
 
-// overHTTP lets a caller with a token store a value in a session that Redis keeps, and returns the id of the session.
+// overHTTP lets a caller with a token store a value in a session that Redis keeps, and returns the
+// id of the session.
 func (h *system) overHTTP(store *redisstore.Store) string {
 	h.t.Helper()
 	s, err := server.New(server.Config{Version: "test", Deps: h.deps})

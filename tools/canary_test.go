@@ -26,8 +26,7 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// disguises returns a marker as it would look in the encodings in which it
-// could slip out.
+// disguises returns a marker as it would look in the encodings in which it could slip out.
 func disguises(marker string) []string {
 	out := []string{marker, hex.EncodeToString([]byte(marker)), strings.ToUpper(hex.EncodeToString([]byte(marker))), url.QueryEscape(marker)}
 	backwards := []byte(marker)
@@ -65,8 +64,8 @@ const (
 	canaryBackup   = "CANARY%bkup#3c1f77"
 )
 
-// fixture is a valid call of a tool, and the canaries that its result was
-// asked for. It is made when the tool's turn comes.
+// fixture is a valid call of a tool, and the canaries that its result was asked for. It is made
+// when the tool's turn comes.
 type fixture struct {
 	arguments func() args
 	may       []string
@@ -86,7 +85,8 @@ var shows = map[string][]string{
 	"wait_for_otp":      {"code", "code_as_shown"},
 }
 
-// notSecret are fields whose names sound as if they held one: codes of errors, and the token that a cleanup needs.
+// notSecret are fields whose names sound as if they held one: codes of errors, and the token that a
+// cleanup needs.
 var notSecret = map[string][]string{
 	"cleanup_identities": {"code", "token"},
 	"get_account":        {"code"},
@@ -130,8 +130,8 @@ var revealing = map[string]args{
 	"update_credential": {"domain": "x.example", "generate_password": true, "show": true}, "get_sso_token": {},
 }
 
-// Every tool that tools/list names is called; what it was not asked for must
-// not appear in its result, on the wire, or in the log.
+// Every tool that tools/list names is called; what it was not asked for must not appear in its
+// result, on the wire, or in the log.
 func TestNoToolReturnsASecretThatItWasNotAskedFor(t *testing.T) {
 	for _, pin := range []string{"", "123456"} {
 		name := map[bool]string{true: "plaintext account", false: "encrypted account"}[pin == ""]

@@ -15,8 +15,7 @@ import (
 	"ravi-mcp/session"
 )
 
-// interrupted is a store in which something happens just before a session's
-// cursor is moved.
+// interrupted is a store in which something happens just before a session's cursor is moved.
 type interrupted struct {
 	*session.Memory
 	done   atomic.Bool

@@ -44,8 +44,8 @@ func (c cleaned) became(name string) string {
 	return ""
 }
 
-// leftovers is a system with old identities of these names, and a policy that
-// lets them be cleaned up.
+// leftovers is a system with old identities of these names, and a policy that lets them be cleaned
+// up.
 func leftovers(t *testing.T, cfg sandbox.Config, names ...string) *system {
 	t.Helper()
 	h := newSystem(t, cfg)

@@ -11,8 +11,7 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// CompleteParams are what a client gives for a list of proposals while a person
-// types.
+// CompleteParams are what a client gives for a list of proposals while a person types.
 type CompleteParams struct {
 	Value    string `json:"value" jsonschema:"maxLength=254" jsonschema_description:"What was typed so far."`
 	Identity string `json:"identity,omitempty" jsonschema:"maxLength=254" jsonschema_description:"The identity that was chosen before, if any."`
@@ -38,8 +37,8 @@ func proposals(values []string) Proposals {
 	return Proposals{Values: append([]string{}, shown...), Total: len(values)}
 }
 
-// CompleteIdentity proposes what names one of the caller's identities: names,
-// uuids where two have the same name, and uuids when one is being typed.
+// CompleteIdentity proposes what names one of the caller's identities: names, uuids where two have
+// the same name, and uuids when one is being typed.
 func CompleteIdentity(d *tool.Deps) Completer {
 	return func(ctx context.Context, call tool.Call, p CompleteParams) (Proposals, error) {
 		mine, err := d.Identities(ctx, call)
@@ -64,8 +63,7 @@ func CompleteIdentity(d *tool.Deps) Completer {
 	}
 }
 
-// CompleteUUID proposes uuids of the caller's identities, for a uuid or a name that
-// is being typed.
+// CompleteUUID proposes uuids of the caller's identities, for a uuid or a name that is being typed.
 func CompleteUUID(d *tool.Deps) Completer {
 	return func(ctx context.Context, call tool.Call, p CompleteParams) (Proposals, error) {
 		mine, err := d.Identities(ctx, call)
@@ -82,8 +80,8 @@ func CompleteUUID(d *tool.Deps) Completer {
 	}
 }
 
-// CompleteDomain proposes domains for which the identity has credentials. While
-// the identity is not known, there are none.
+// CompleteDomain proposes domains for which the identity has credentials. While the identity is not
+// known, there are none.
 func CompleteDomain(d *tool.Deps) Completer {
 	return func(ctx context.Context, call tool.Call, p CompleteParams) (Proposals, error) {
 		_, scope, err := d.Scope(ctx, call, p.Identity)

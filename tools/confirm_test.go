@@ -17,8 +17,7 @@ import (
 	"ravi-mcp/session"
 )
 
-// asked is a system with a question that waits for its answer: whether an
-// identity may be deleted.
+// asked is a system with a question that waits for its answer: whether an identity may be deleted.
 type asked struct {
 	*system
 	a     *agent
@@ -47,8 +46,8 @@ func (h *system) gone(uuid string) {
 	h.account.Forget()
 }
 
-// refuses checks that a retry is refused as one that belongs to no question,
-// in the same words for every cause, and has no effect.
+// refuses checks that a retry is refused as one that belongs to no question, in the same words for
+// every cause, and has no effect.
 func (q asked) refuses(t *testing.T, why string, r result) {
 	t.Helper()
 	body := refused(t, r)
@@ -164,8 +163,8 @@ func TestAQuestionWithoutAnAnswerIsAskedAgain(t *testing.T) {
 	}
 }
 
-// Between the question and the answer the name goes to another identity. What
-// was shown to the person was the first one, so the second is not touched.
+// Between the question and the answer the name goes to another identity. What was shown to the
+// person was the first one, so the second is not touched.
 func TestAnApprovalHoldsForTheIdentityThatWasShown(t *testing.T) {
 	t.Run("modern", func(t *testing.T) {
 		q := ask(t)

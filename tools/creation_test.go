@@ -15,8 +15,7 @@ import (
 	"ravi-mcp/session"
 )
 
-// What is not certain is neither handed out nor deleted, and the caller is told
-// what to look at.
+// What is not certain is neither handed out nor deleted, and the caller is told what to look at.
 func TestUnansweredCreationTakesNoForeignIdentity(t *testing.T) {
 	for _, ephemeral := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -56,8 +55,8 @@ func TestUnansweredCreationTakesNoForeignIdentity(t *testing.T) {
 	}
 }
 
-// An answer that is lost once costs nothing: the identity is known by its
-// address, leased and recorded.
+// An answer that is lost once costs nothing: the identity is known by its address, leased and
+// recorded.
 func TestAnEphemeralIdentityIsFoundByItsAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newSystem(t, sandbox.Config{Era: sandbox.EraKeys})

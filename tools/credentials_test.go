@@ -125,8 +125,8 @@ func TestWithoutRevealNoValueIsReadAtAll(t *testing.T) {
 	}
 }
 
-// What cannot be stored is refused before anything is written, in words that
-// name the field and the rule and never the value.
+// What cannot be stored is refused before anything is written, in words that name the field and the
+// rule and never the value.
 func TestBadInputIsNamedAndNothingIsWritten(t *testing.T) {
 	h := newSystem(t, sandbox.Config{})
 	a := h.worker("careful")
@@ -275,8 +275,7 @@ func TestCredentialsAreStoredWithoutThePrivateKey(t *testing.T) {
 	assert.Equal(t, "hunter3", ok[credential](t, reader.call("get_credential", args{"domain": "shop.example"})).Credential.Password)
 }
 
-// Random saves, renames, changes and deletions behave like a map from account
-// to password.
+// Random saves, renames, changes and deletions behave like a map from account to password.
 func TestPropertyCredentialsAreAMapOfAccounts(t *testing.T) {
 	h := newSystem(t, sandbox.Config{})
 	clocked(h, -1)

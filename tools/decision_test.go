@@ -272,8 +272,8 @@ func TestTheRightsOfACallerTightenAndNeverLoosen(t *testing.T) {
 	}
 }
 
-// revealingCalls makes an identity with something to reveal of every kind, and the calls
-// that reveal it.
+// revealingCalls makes an identity with something to reveal of every kind, and the calls that
+// reveal it.
 func revealingCalls(t *testing.T, a *agent) map[string]args {
 	t.Helper()
 	me := ok[created](t, a.call("create_identity", args{"name": "vault"})).Identity.UUID

@@ -14,8 +14,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// However slow Ravi and the person are, the call ends before common clients
-// give it up, which they do after 60 seconds.
+// However slow Ravi and the person are, the call ends before common clients give it up, which they
+// do after 60 seconds.
 func TestACallWithAQuestionEndsWithinAMinute(t *testing.T) {
 	for name, c := range map[string]struct {
 		list, person, deletion time.Duration
@@ -51,8 +51,8 @@ func TestACallWithAQuestionEndsWithinAMinute(t *testing.T) {
 	}
 }
 
-// A person's yes is good for one attempt. When that fails, the model is told
-// that the next one needs another yes.
+// A person's yes is good for one attempt. When that fails, the model is told that the next one
+// needs another yes.
 func TestAFailedCallSaysThatItsApprovalIsUsedUp(t *testing.T) {
 	for era, connect := range canAsk {
 		synctest.Test(t, func(t *testing.T) {
@@ -70,8 +70,8 @@ func TestAFailedCallSaysThatItsApprovalIsUsedUp(t *testing.T) {
 	}
 }
 
-// get_totp waits for the next code. Where that is too far away after a person
-// was asked, it says so at once.
+// get_totp waits for the next code. Where that is too far away after a person was asked, it says so
+// at once.
 func TestAWaitForACodeAfterAnAnswerEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newSystem(t, sandbox.Config{})

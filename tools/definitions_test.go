@@ -181,8 +181,8 @@ func TestReadOnlyLeavesOnlyToolsThatChangeNothing(t *testing.T) {
 		names = append(names, d.Name)
 		assert.Equal(t, true, d.Annotations["readOnlyHint"], d.Name)
 	}
-	// By hand, and not by the hint that the server filters by: a tool with a wrong
-	// hint has to be noticed here.
+	// By hand, and not by the hint that the server filters by: a tool with a wrong hint has to be
+	// noticed here.
 	assert.ElementsMatch(t, []string{
 		"list_identities", "get_identity", "use_identity", "watch_inbox", "wait_for_otp", "wait_for_message", "list_messages", "read_message",
 		"get_credential", "list_credentials", "generate_password", "get_totp", "get_secret", "list_secrets",
@@ -217,8 +217,8 @@ func TestEveryToolTellsAClientAllItNeeds(t *testing.T) {
 	}
 }
 
-// walk visits every schema below node. A schema is an object, or a boolean,
-// which is one of the traps.
+// walk visits every schema below node. A schema is an object, or a boolean, which is one of the
+// traps.
 func walk(node any, at string, visit func(at string, node map[string]any)) {
 	schema, isObject := node.(map[string]any)
 	if !isObject {
@@ -294,8 +294,7 @@ func TestInstructionsNameOnlyToolsThatExist(t *testing.T) {
 	}
 }
 
-// Schemas are compiled when they are first used, so it is here that a broken
-// one shows.
+// Schemas are compiled when they are first used, so it is here that a broken one shows.
 func TestEverySchemaIsValid(t *testing.T) {
 	all, err := tools.All(newSystem(t, sandbox.Config{}).deps)
 	require.NoError(t, err)

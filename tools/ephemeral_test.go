@@ -19,8 +19,8 @@ type ephemeral struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// lease gives the system ephemeral identities, as the command line does. The
-// function that it returns ends the server.
+// lease gives the system ephemeral identities, as the command line does. The function that it
+// returns ends the server.
 func (h *system) lease(dir string) (end func()) {
 	leases := &lease.Manager{Account: h.account, Store: h.store, Dir: dir}
 	h.deps.Leases, h.deps.Resolver.Leases = leases, leases

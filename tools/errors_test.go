@@ -65,7 +65,8 @@ func TestWithoutAnIdentityEveryToolSaysHowToNameOne(t *testing.T) {
 	}
 }
 
-// S1: the failures of docs/ravi-api.md#failure-table, each provoked at Ravi and read through a tool.
+// S1: the failures of docs/ravi-api.md#failure-table, each provoked at Ravi and read through a
+// tool.
 func TestFailuresOfRaviAsToolErrors(t *testing.T) {
 	list := "/api/identities/"
 	for name, c := range map[string]struct {
@@ -186,8 +187,7 @@ func TestOneCreatorPerName(t *testing.T) {
 	})
 }
 
-// Forty real waits do not delay another call: it is answered while the clock
-// stands still.
+// Forty real waits do not delay another call: it is answered while the clock stands still.
 func TestFortyWaitsDoNotDelayAnotherCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newSystem(t, sandbox.Config{})

@@ -22,8 +22,8 @@ type exported struct {
 	Replaced bool
 }
 
-// exporting is a system with an identity that has something to export, and the
-// folder that its operator allows.
+// exporting is a system with an identity that has something to export, and the folder that its
+// operator allows.
 func exporting(t *testing.T) (*system, *agent, string) {
 	t.Helper()
 	h := newSystem(t, sandbox.Config{})

@@ -39,9 +39,9 @@ func hostileMessages(t *testing.T) []hostileMessage {
 	return all
 }
 
-// Whatever a message holds, a result keeps its structure: it fits the
-// published schema, what was written stands only in fields that are marked as
-// untrusted, our own sentences hold none of it, and nothing invisible is left.
+// Whatever a message holds, a result keeps its structure: it fits the published schema, what was
+// written stands only in fields that are marked as untrusted, our own sentences hold none of it,
+// and nothing invisible is left.
 func TestHostileMessagesStayInsideTheirFields(t *testing.T) {
 	for _, m := range hostileMessages(t) {
 		t.Run(m.ID, func(t *testing.T) {
@@ -91,8 +91,8 @@ func TestHostileMessagesStayInsideTheirFields(t *testing.T) {
 	}
 }
 
-// assertVisible fails for a string, anywhere in a result, that holds a
-// invisible character. Links are exempt: they stand as they were written.
+// assertVisible fails for a string, anywhere in a result, that holds a invisible character. Links
+// are exempt: they stand as they were written.
 func assertVisible(t *testing.T, tool string, raw json.RawMessage) {
 	t.Helper()
 	var walk func(key string, v any)

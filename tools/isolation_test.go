@@ -15,9 +15,9 @@ import (
 	"ravi-mcp/session"
 )
 
-// Several callers with disjoint rights, each with clients of both eras, call
-// at random, with stolen uuids and cursors mixed in. Ravi's own records prove
-// that no request named an identity of another caller.
+// Several callers with disjoint rights, each with clients of both eras, call at random, with stolen
+// uuids and cursors mixed in. Ravi's own records prove that no request named an identity of another
+// caller.
 func TestConcurrentCallersTouchOnlyTheirOwnIdentities(t *testing.T) {
 	h := newSystem(t, sandbox.Config{KeptRequests: 100_000})
 	h.build(func() (*ravi.Client, error) {
@@ -45,8 +45,8 @@ func TestConcurrentCallersTouchOnlyTheirOwnIdentities(t *testing.T) {
 	}
 	wg.Wait()
 
-	// What a caller stole was refused before anything reached Ravi, so every
-	// request about an identity can be told apart by what was stored there.
+	// What a caller stole was refused before anything reached Ravi, so every request about an
+	// identity can be told apart by what was stored there.
 	for uuid, name := range owner {
 		scope := h.connectModern(&session.Caller{Name: "auditor"})
 		list := ok[struct{ Credentials []struct{ Username string } }](t, scope.call("list_credentials", args{"identity": uuid}))
@@ -77,8 +77,7 @@ func (t tagged) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.RoundTripper.RoundTrip(r)
 }
 
-// wander calls at random for one identity, and now and then with what belongs
-// to another caller.
+// wander calls at random for one identity, and now and then with what belongs to another caller.
 func wander(t *testing.T, a *agent, seed uint64, name string, me created, calls int, mu *sync.Mutex, owner, cursors map[string]string) {
 	r := rand.New(rand.NewPCG(seed, 7))
 	foreign := func() (uuid, cursor string) {

@@ -18,8 +18,8 @@ import (
 	"ravi-mcp/tools"
 )
 
-// clocked lets the servers of a system share a limit of stored values an hour
-// (-1: none) and one clock, which the test moves.
+// clocked lets the servers of a system share a limit of stored values an hour (-1: none) and one
+// clock, which the test moves.
 func clocked(h *system, reveals int) (now *time.Time) {
 	at := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
 	h.deps.Now = func() time.Time { return at }
@@ -90,8 +90,8 @@ func TestACallerIsShownSoManyStoredValuesAnHour(t *testing.T) {
 	assert.False(t, strings.Contains(string(text), canarySecret))
 }
 
-// Every tool that can show a stored value shares one budget, and what it shows
-// without the value is free.
+// Every tool that can show a stored value shares one budget, and what it shows without the value is
+// free.
 func TestEveryToolThatShowsAValueCounts(t *testing.T) {
 	h := newSystem(t, sandbox.Config{Era: sandbox.EraKeys}).everything()
 	clocked(h, server.DefaultReveals)
@@ -166,8 +166,8 @@ func TestACallerCreatesSoManyIdentitiesAnHour(t *testing.T) {
 	refused(t, a.call("create_identity", args{"name": "f"}))
 }
 
-// Ravi says when it may be asked again, and is not asked before (SECURITY.md C6):
-// neither within the call, nor does the answer tell the caller to come earlier.
+// Ravi says when it may be asked again, and is not asked before (SECURITY.md C6): neither within
+// the call, nor does the answer tell the caller to come earlier.
 func TestNoToolAsksEarlierThanRaviSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newSystem(t, sandbox.Config{})

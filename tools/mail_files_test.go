@@ -245,8 +245,8 @@ func TestAttachingIsThereOnlyWhereAnOperatorAllowsIt(t *testing.T) {
 	assert.Equal(t, fault.InvalidArgument, body.Code)
 }
 
-// SECURITY.md U2: of what is attached to a received mail there is a description,
-// cleaned and bounded, and it says when there is more.
+// SECURITY.md U2: of what is attached to a received mail there is a description, cleaned and
+// bounded, and it says when there is more.
 func TestReceivedAttachmentsAreDescribed(t *testing.T) {
 	h := newSystem(t, sandbox.Config{})
 	ada := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "ada"})

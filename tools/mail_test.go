@@ -41,8 +41,8 @@ type mailed struct {
 // eras are the two Ravis that mail works with.
 var eras = map[string]sandbox.Era{"token era": sandbox.EraTokens, "key era": sandbox.EraKeys}
 
-// mailSystem is a system whose servers publish every toolset that needs no
-// folder, under a policy for sending.
+// mailSystem is a system whose servers publish every toolset that needs no folder, under a policy
+// for sending.
 func mailSystem(t *testing.T, cfg sandbox.Config, policy session.Policy) *system {
 	t.Helper()
 	h := newSystem(t, cfg)
@@ -206,8 +206,7 @@ func TestAPersonDecidesAboutARecipientWhoIsNew(t *testing.T) {
 				ok[mailed](t, r)
 				assert.Empty(t, question, "whom a person let it write to is known")
 
-				// Ravi has made a contact of each recipient only; one that
-				// a caller saves counts.
+				// Ravi has made a contact of each recipient only; one that a caller saves counts.
 				r, _ = write(no, "carol@x.example")
 				refused(t, r)
 				a := connect(h, local(), no)
@@ -247,8 +246,8 @@ func TestPolicyDecidesWhereNoQuestionIsAsked(t *testing.T) {
 	assert.Zero(t, h.sends())
 }
 
-// SECURITY.md U8: an answer that would go elsewhere is shown, and asked about even
-// if both addresses are known.
+// SECURITY.md U8: an answer that would go elsewhere is shown, and asked about even if both
+// addresses are known.
 func TestAnAnswerThatWouldGoElsewhereIsAskedAbout(t *testing.T) {
 	for name, c := range map[string]struct{ from, replyTo, goes string }{
 		"reply-to":     {"Bank <support@bank.example>", "mallory@evil.example", "mallory@evil.example"},

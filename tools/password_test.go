@@ -25,9 +25,9 @@ const (
 	signs   = "-_.!@*+="
 )
 
-// 38,400 characters: every one of the 70 comes up as often as it should, at
-// every place. The bounds are fixed where a fair generator fails once in more
-// than a million runs, and a modulo bias (of 256 on 70: 33 %) always.
+// 38,400 characters: every one of the 70 comes up as often as it should, at every place. The bounds
+// are fixed where a fair generator fails once in more than a million runs, and a modulo bias (of
+// 256 on 70: 33 %) always.
 func TestGeneratedPasswordsAreUniform(t *testing.T) {
 	a := newSystem(t, sandbox.Config{}).connect(local())
 	all := lower + upper + decimal + signs

@@ -81,7 +81,8 @@ func TestUnknownFieldsOfRaviReachNoResult(t *testing.T) {
 	assert.Greater(t, int(added.Load()), 100)
 }
 
-// S2: no other result has a field for a secret. A new tool that has one fails here until it is listed.
+// S2: no other result has a field for a secret. A new tool that has one fails here until it is
+// listed.
 func TestNoOtherResultHasAFieldForASecret(t *testing.T) {
 	h := newSystem(t, sandbox.Config{}).everything()
 	for _, d := range definitions(t, h.connect(&session.Caller{Name: session.LocalCaller})) {
@@ -105,8 +106,8 @@ func TestSecretFieldsAreFoundInSchemas(t *testing.T) {
 	assert.ErrorContains(t, err, "api_key", "no schema is passed over")
 }
 
-// secretFields returns the fields of a schema that can hold a secret: by their name, or because they hide what they are,
-// as a secret.Secret does.
+// secretFields returns the fields of a schema that can hold a secret: by their name, or because
+// they hide what they are, as a secret.Secret does.
 func secretFields(t *testing.T, document json.RawMessage) []string {
 	t.Helper()
 	found, err := findSecretFields(document)

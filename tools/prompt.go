@@ -12,17 +12,17 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// Prompt is a task that a person picks in a client, laid out for the model in
-// steps that name the tools. It is immutable.
+// Prompt is a task that a person picks in a client, laid out for the model in steps that name the
+// tools. It is immutable.
 type Prompt struct {
 	Name, Title, Description string
 	Arguments                []PromptArgument
 	Input                    *schemas.Schema
-	// Needs are the tools without which the prompt makes no sense: it exists for
-	// those for whom all of them do.
+	// Needs are the tools without which the prompt makes no sense: it exists for those for whom all
+	// of them do.
 	Needs []string
-	// Run writes the text, for arguments that fit Input. has says which other
-	// tools there are for the caller; no other is named.
+	// Run writes the text, for arguments that fit Input. has says which other tools there are for
+	// the caller; no other is named.
 	Run func(ctx context.Context, call tool.Call, args json.RawMessage, has func(tool string) bool) (PromptText, error)
 }
 
@@ -32,8 +32,8 @@ type PromptArgument struct {
 	Required          bool
 }
 
-// PromptText is what a prompt becomes. It holds fixed words, the arguments,
-// and the uuid and name of an identity.
+// PromptText is what a prompt becomes. It holds fixed words, the arguments, and the uuid and name
+// of an identity.
 type PromptText struct {
 	tool.ActedFor
 	Text string `json:"text"`
@@ -68,8 +68,8 @@ func Prompts(d *tool.Deps) []Prompt {
 	}}
 }
 
-// access makes a prompt of its steps. An identity that is named must exist for
-// the caller; none is looked for otherwise.
+// access makes a prompt of its steps. An identity that is named must exist for the caller; none is
+// looked for otherwise.
 func access(d *tool.Deps, steps func(login, func(string) bool) []string) func(context.Context, tool.Call, json.RawMessage, func(string) bool) (PromptText, error) {
 	return func(ctx context.Context, call tool.Call, args json.RawMessage, has func(string) bool) (PromptText, error) {
 		p, err := tool.Decode[AccessParams](args)
@@ -99,8 +99,7 @@ func NoPrompt() error {
 	return fault.New(fault.NotFound, "There is no such prompt.", "prompts/list names those that there are.")
 }
 
-// NoResource returns the error for an address at which there is nothing for the
-// caller.
+// NoResource returns the error for an address at which there is nothing for the caller.
 func NoResource() error {
 	return fault.New(fault.NotFound, "There is no such resource.", "resources/list and resources/templates/list name those that there are.")
 }

@@ -10,8 +10,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// Every tool of a read-only server is called with what makes it do its work;
-// and every tool that such a server does not have is called by name.
+// Every tool of a read-only server is called with what makes it do its work; and every tool that
+// such a server does not have is called by name.
 func TestAReadOnlyServerSendsNothingButGET(t *testing.T) {
 	for _, era := range []sandbox.Era{sandbox.EraTokens, sandbox.EraKeys} {
 		h := newSystem(t, sandbox.Config{Era: era})

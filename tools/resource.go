@@ -7,20 +7,18 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// Resource is what a tool lists, under an address of its own, for clients in
-// which a person attaches things to a conversation. It is
-// read with the tool itself: the same rights, limits and result, as JSON.
+// Resource is what a tool lists, under an address of its own, for clients in which a person
+// attaches things to a conversation. It is read with the tool itself: the same rights, limits and
+// result, as JSON.
 type Resource struct {
-	// URI is its address, or with Template the addresses of many, as RFC 6570
-	// has it.
+	// URI is its address, or with Template the addresses of many, as RFC 6570 has it.
 	URI                      string
 	Template                 bool
 	Name, Title, Description string
-	// Tool is the tool that reads it. The resource exists for those for whom
-	// the tool does.
+	// Tool is the tool that reads it. The resource exists for those for whom the tool does.
 	Tool string
-	// Arguments returns the arguments for the tool, or false for an address
-	// that is none of the resource's.
+	// Arguments returns the arguments for the tool, or false for an address that is none of the
+	// resource's.
 	Arguments func(uri string) (json.RawMessage, bool)
 }
 

@@ -233,8 +233,7 @@ func TestWaitForMessageReturnsTheNextMessageOfAnyKind(t *testing.T) {
 	})
 }
 
-// Two callers, even under the same session-less protocol, share no identity
-// and no cursor.
+// Two callers, even under the same session-less protocol, share no identity and no cursor.
 func TestCallersShareNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newSystem(t, sandbox.Config{})

@@ -16,8 +16,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// sealedSystem is a system whose account is end-to-end encrypted. Its Ravi
-// refuses every field that a client should have sealed and did not.
+// sealedSystem is a system whose account is end-to-end encrypted. Its Ravi refuses every field that
+// a client should have sealed and did not.
 func sealedSystem(t *testing.T) *system {
 	t.Helper()
 	h := newSystem(t, sandbox.Config{RequireSealed: true})
@@ -35,8 +35,7 @@ func (h *system) loseKeys() {
 	})
 }
 
-// another is a second server for the same account, which shares nothing with
-// the first but Ravi.
+// another is a second server for the same account, which shares nothing with the first but Ravi.
 func (h *system) another() *system {
 	other := &system{t: h.t, ravi: h.ravi, store: h.store, sealer: h.sealer}
 	other.build(func() (*ravi.Client, error) { return other.connectRavi(other.credentials()) })
@@ -94,9 +93,8 @@ func (h *system) scope(name string) *ravi.Scope {
 
 func secretOf(value string) secret.Secret { return secret.New(value) }
 
-// steps takes up to ten random steps, with a look at everything after each:
-// the action without a name. It is rapid's Repeat with fewer steps, because
-// each of them is a call of a tool.
+// steps takes up to ten random steps, with a look at everything after each: the action without a
+// name. It is rapid's Repeat with fewer steps, because each of them is a call of a tool.
 func steps(rt *rapid.T, actions map[string]func(*rapid.T)) {
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(actions)), func(name string) bool { return name == "" })
 	for range rapid.IntRange(1, 10).Draw(rt, "steps") {

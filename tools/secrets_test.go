@@ -69,8 +69,8 @@ func TestASecretComesBackAsItWas(t *testing.T) {
 	}
 }
 
-// Two servers that know nothing of each other set one name many times at once:
-// no call fails, and one of the values is there.
+// Two servers that know nothing of each other set one name many times at once: no call fails, and
+// one of the values is there.
 func TestASecretIsSetAlsoWhenCallersRace(t *testing.T) {
 	h := newSystem(t, sandbox.Config{})
 	a := h.worker("racer")

@@ -79,8 +79,8 @@ func TestNoBackupCodeIsGivenOutTwice(t *testing.T) {
 	assert.ElementsMatch(t, codes(12), given)
 }
 
-// After a lost answer to a deletion it is unknown whose it was. The code counts
-// as used up, so that never two are given it.
+// After a lost answer to a deletion it is unknown whose it was. The code counts as used up, so that
+// never two are given it.
 func TestALostAnswerNeverGivesABackupCodeTwice(t *testing.T) {
 	const route = "/api/secrets/{uuid}/"
 	for name, c := range map[string]struct {
@@ -141,8 +141,8 @@ func TestALostAnswerNeverGivesABackupCodeTwice(t *testing.T) {
 	}
 }
 
-// When Ravi fails in the middle the error says how far the call came, and the
-// repetition it asks for puts everything right.
+// When Ravi fails in the middle the error says how far the call came, and the repetition it asks
+// for puts everything right.
 func TestAHalfStoredSetIsCompletedByTheRepetition(t *testing.T) {
 	h := newSystem(t, sandbox.Config{})
 	a := h.worker("halfway")
@@ -164,8 +164,8 @@ func TestSecretsToolsHideSeedsAndBackupCodes(t *testing.T) {
 	ok[totpSet](t, a.call("set_totp", args{"domain": "github.com", "username": "bob", "seed": "JBSWY3DPEHPK3PXP", "backup_codes": codes(1)}))
 	ok[stored](t, a.call("set_secret", args{"name": "TOTPS", "value": "v"}))
 	assert.Equal(t, []string{"TOTPS"}, ok[secretList](t, a.call("list_secrets", nil)).names())
-	// The key is the contract with other clients of the vault: SHA-256 of
-	// "github.com", a zero byte and "bob" begins with these digits.
+	// The key is the contract with other clients of the vault: SHA-256 of "github.com", a zero byte
+	// and "bob" begins with these digits.
 	for _, key := range []string{"TOTP_GITHUB_COM_" + bobAtGithub, "TOTPBACKUP_GITHUB_COM_" + bobAtGithub + "_01"} {
 		for tool, more := range map[string]args{"get_secret": {}, "set_secret": {"value": "v"}, "delete_secret": {}} {
 			more["name"] = key

@@ -39,8 +39,8 @@ func assertSameCodes(t *testing.T, a *agent, domain string, picture []byte, uri 
 	assert.Equal(t, byURI.Digits, byPicture.Digits)
 	assert.Equal(t, byURI.Period, byPicture.Period)
 	assert.Equal(t, byURI.Algorithm, byPicture.Algorithm)
-	// The two are one seed: asked by two names, it does not repeat a code. So
-	// the second is asked for by storing it under the first name: no conflict.
+	// The two are one seed: asked by two names, it does not repeat a code. So the second is asked
+	// for by storing it under the first name: no conflict.
 	r := a.call("set_totp", args{"domain": domain, "username": "picture", "otpauth_uri": uri})
 	require.False(t, r.IsError, "the same seed is stored already: %v", r.Content)
 }

@@ -33,8 +33,8 @@ type totpSet struct {
 	BackupCodes      int `json:"backup_codes"`
 }
 
-// Appendix B of RFC 6238, whole: the seeds are the ASCII digits, repeated to
-// the length of the hash.
+// Appendix B of RFC 6238, whole: the seeds are the ASCII digits, repeated to the length of the
+// hash.
 func TestCodesAreThoseOfRFC6238(t *testing.T) {
 	h := newSystem(t, sandbox.Config{})
 	a := h.worker("rfc")
@@ -59,8 +59,8 @@ func TestCodesAreThoseOfRFC6238(t *testing.T) {
 		{20000000000, 0x27BC86AA, "65353130", "77737706", "47863826"},
 	} {
 		require.Equal(t, v.step, v.unix/30, "the RFC's own T")
-		// The vector's second may be one of the last of its window, for which
-		// get_totp would wait; the code is that of the whole window.
+		// The vector's second may be one of the last of its window, for which get_totp would wait;
+		// the code is that of the whole window.
 		h.deps.Now = func() time.Time { return time.Unix(v.step*30, 0) }
 		for algorithm, want := range map[string]string{"SHA1": v.sha1, "SHA256": v.sha256, "SHA512": v.sha512} {
 			got := ok[totpCode](t, a.call("get_totp", args{"domain": algorithm + ".example"}))
@@ -101,8 +101,8 @@ func TestACodeIsNeverReturnedInItsLastSeconds(t *testing.T) {
 	}
 }
 
-// codeAt is the code of nimbus.example a number of windows from now, as a
-// caller of its own gets it.
+// codeAt is the code of nimbus.example a number of windows from now, as a caller of its own gets
+// it.
 func codeAt(t *testing.T, h *system, username string, windows int) string {
 	t.Helper()
 	now := time.Now().Truncate(30 * time.Second).Add(time.Duration(windows) * 30 * time.Second)
@@ -224,8 +224,8 @@ func TestASeedIsNotWrittenOverByAccident(t *testing.T) {
 	assert.Zero(t, used.Remaining, "the old codes are gone")
 }
 
-// A seed belongs to the account of the stored login, goes along when that is
-// renamed, and goes away with it if that is wanted.
+// A seed belongs to the account of the stored login, goes along when that is renamed, and goes away
+// with it if that is wanted.
 func TestASeedFollowsItsLogin(t *testing.T) {
 	for name, h := range map[string]*system{"plaintext": newSystem(t, sandbox.Config{}), "sealed": sealedSystem(t)} {
 		t.Run(name, func(t *testing.T) {

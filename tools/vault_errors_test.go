@@ -11,8 +11,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// vaultCall is a call of a vault tool that succeeds when nothing goes wrong,
-// and the one request of it that a test lets fail.
+// vaultCall is a call of a vault tool that succeeds when nothing goes wrong, and the one request of
+// it that a test lets fail.
 type vaultCall struct {
 	tool             string
 	args             args
@@ -24,8 +24,8 @@ const (
 	secrets, oneSecret     = "/api/secrets/", "/api/secrets/{uuid}/"
 )
 
-// vaultCalls stores one of everything and returns a call of every vault tool,
-// its writes before its reads.
+// vaultCalls stores one of everything and returns a call of every vault tool, its writes before its
+// reads.
 func vaultCalls(t *testing.T, a *agent) []vaultCall {
 	t.Helper()
 	saved := ok[credential](t, a.call("save_credential", args{"domain": "shop.example", "username": "bob", "password": "pw"}))
@@ -55,8 +55,8 @@ func vaultCalls(t *testing.T, a *agent) []vaultCall {
 	}
 }
 
-// The failures of docs/ravi-api.md#failure-table through every vault tool: the code, whether a retry helps,
-// and a hint about what to do.
+// The failures of docs/ravi-api.md#failure-table through every vault tool: the code, whether a
+// retry helps, and a hint about what to do.
 func TestEveryFailureOfRaviInEveryVaultTool(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault     sandbox.Fault
@@ -167,8 +167,8 @@ func TestLockedInEveryVaultToolThatReads(t *testing.T) {
 	}
 }
 
-// An account with keys, one without, and one of the key era: everything that
-// is stored comes back, over the real way in and out.
+// An account with keys, one without, and one of the key era: everything that is stored comes back,
+// over the real way in and out.
 func TestEveryVaultRoundTrips(t *testing.T) {
 	for name, h := range map[string]*system{
 		"plaintext": newSystem(t, sandbox.Config{}),

@@ -1,7 +1,6 @@
-// Results reads "go test -json" and shows what matters: the closing line of
-// each package as soon as it is known, all that a failed test wrote, and every
-// test that was skipped. It ends with 1 if there was one of the last two, or
-// nothing at all.
+// Results reads "go test -json" and shows what matters: the closing line of each package as soon as
+// it is known, all that a failed test wrote, and every test that was skipped. It ends with 1 if
+// there was one of the last two, or nothing at all.
 package main
 
 import (
@@ -65,8 +64,8 @@ func (r *results) close(pkg string) {
 	delete(r.written, key)
 }
 
-// unfinished prints what tests that never ended wrote, as after a panic or the
-// timeout, and then what the package itself did.
+// unfinished prints what tests that never ended wrote, as after a panic or the timeout, and then
+// what the package itself did.
 func (r *results) unfinished(pkg string) {
 	var keys [][2]string
 	for key := range r.written {

@@ -31,8 +31,8 @@ type app struct {
 	credentials knownCredentials
 }
 
-// newApp puts a server together. It starts without a credential; the tools
-// then say what is missing.
+// newApp puts a server together. It starts without a credential; the tools then say what is
+// missing.
 func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -77,8 +77,8 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 	return a, nil
 }
 
-// openAccounts sets the accounts, which connect when they are first used, and returns where the file with an identity is
-// looked for; nil: nowhere.
+// openAccounts sets the accounts, which connect when they are first used, and returns where the
+// file with an identity is looked for; nil: nowhere.
 func (a *app) openAccounts(o options, log zerolog.Logger, notes io.Writer) (configFile func() (config.IdentityRef, error), err error) {
 	client := func(folder, url string, credentials *config.Credentials, err error) (*ravi.Client, error) {
 		if err != nil {

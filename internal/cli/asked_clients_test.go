@@ -14,7 +14,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// asked is one kind of decision: the calls that come to it, and what must have happened once it was allowed.
+// asked is one kind of decision: the calls that come to it, and what must have happened once it was
+// allowed.
 type asked struct {
 	kind, tool, calls string
 	about             string // a word of the question
@@ -48,8 +49,8 @@ var decisions = []asked{
 	},
 }
 
-// The user of a client of the TypeScript SDK is asked, under each policy, for
-// each kind of decision and in each way to find the protocol.
+// The user of a client of the TypeScript SDK is asked, under each policy, for each kind of decision
+// and in each way to find the protocol.
 func TestUserOfARealClientDecides(t *testing.T) {
 	t.Parallel()
 	for mode, protocol := range map[string]string{"legacy": "2025-11-25", "auto": "2026-07-28", "2026-07-28": "2026-07-28"} {

@@ -23,9 +23,8 @@ import (
 	"ravi-mcp/internal/test/harness"
 )
 
-// browse opens a page in a real browser, with a profile of its own, and waits
-// until it is done with it and all its processes have ended. Every host name
-// that ends in .test is this machine.
+// browse opens a page in a real browser, with a profile of its own, and waits until it is done with
+// it and all its processes have ended. Every host name that ends in .test is this machine.
 func browse(t *testing.T, page string) {
 	t.Helper()
 	program, err := exec.LookPath("chromium")
@@ -111,8 +110,7 @@ func (e *attacker) as(host string) string {
 	return strings.Replace(e.URL, "127.0.0.1", host, 1)
 }
 
-// attack opens the site's page under its URL and returns what came of each way
-// to use the target.
+// attack opens the site's page under its URL and returns what came of each way to use the target.
 func (e *attacker) attack(t *testing.T, origin, target string) map[string]string {
 	t.Helper()
 	browse(t, origin+"/?target="+url.QueryEscape(target))
@@ -152,8 +150,8 @@ func nothingRead(t *testing.T, outcomes map[string]string) {
 	}
 }
 
-// SECURITY H1: a server on loopback needs no token, so a page that a user
-// happens to open must neither read anything from it nor make it do anything.
+// SECURITY H1: a server on loopback needs no token, so a page that a user happens to open must
+// neither read anything from it nor make it do anything.
 func TestWebPageCannotUseALocalServer(t *testing.T) {
 	t.Parallel()
 	env, _ := harness.Environment(t)
@@ -174,8 +172,8 @@ func TestWebPageCannotUseALocalServer(t *testing.T) {
 		assert.Contains(t, outcomes["stream /sse"], "read /message?sessionId=")
 		assert.ElementsMatch(t, []string{"by-preflighted", "by-stream"}, identitiesOf(t, r), "%v", outcomes)
 	})
-	// DNS rebinding: the page's own host name comes to mean this machine, so
-	// that for the browser the server is of the page's origin.
+	// DNS rebinding: the page's own host name comes to mean this machine, so that for the browser
+	// the server is of the page's origin.
 	for name, host := range map[string]string{"whose name was rebound": "evil.test", "of the server's own": "localhost"} {
 		t.Run(name, func(t *testing.T) {
 			r := harness.StartHTTP(t, env, "--sandbox", "--log-level", "info")
@@ -198,8 +196,8 @@ func TestWebPageCannotUseALocalServer(t *testing.T) {
 	}
 }
 
-// rebound passes requests to the server as the browser would send them to the
-// server's own port: only the port of Host and Origin changes.
+// rebound passes requests to the server as the browser would send them to the server's own port:
+// only the port of Host and Origin changes.
 func rebound(t *testing.T, host, server string) http.Handler {
 	t.Helper()
 	to, err := url.Parse(server)

@@ -1,11 +1,10 @@
-// Package cli is the command line: it reads flags and the environment, puts
-// the parts together and runs them.
+// Package cli is the command line: it reads flags and the environment, puts the parts together and
+// runs them.
 //
-// Rules of the terminal: results go to stdout, everything else to stderr.
-// With the stdio command stdout belongs to the protocol. An error is one line
-// that begins with "ravi-mcp:", then, where there is one, a line with a hint.
-// No flag takes a credential, because command lines are visible to everyone on
-// the machine.
+// Rules of the terminal: results go to stdout, everything else to stderr. With the stdio command
+// stdout belongs to the protocol. An error is one line that begins with "ravi-mcp:", then, where
+// there is one, a line with a hint. No flag takes a credential, because command lines are visible
+// to everyone on the machine.
 package cli
 
 import (
@@ -24,10 +23,9 @@ import (
 	"ravi-mcp/internal/fault"
 )
 
-// Main runs the command line with the given arguments, without the program's
-// name, on the process's own streams, and returns the exit code: 0 for success
-// (also after SIGINT or SIGTERM ended a server in order), 1 for a failure, 2
-// for wrong usage.
+// Main runs the command line with the given arguments, without the program's name, on the process's
+// own streams, and returns the exit code: 0 for success (also after SIGINT or SIGTERM ended a
+// server in order), 1 for a failure, 2 for wrong usage.
 func Main(args []string) int {
 	// A client that goes away must end the server in order, not kill it.
 	signal.Ignore(syscall.SIGPIPE)
@@ -93,8 +91,8 @@ The same with an embedded Ravi: claude mcp add ravi -- ravi-mcp stdio --sandbox
 The Ravi credential comes from RAVI_API_KEY, RAVI_ACCESS_TOKEN, the folder in
 RAVI_CONFIG_DIR, or ~/.ravi, in this order; never from the command line.`
 
-// version returns the version of the module that this binary was built from,
-// "devel" for one built from a checkout.
+// version returns the version of the module that this binary was built from, "devel" for one built
+// from a checkout.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {

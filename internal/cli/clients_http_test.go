@@ -20,8 +20,8 @@ const clientToken = "rmcp_CLIENTS-0123456789-0123456789-0123456789"
 
 var sandboxLine = regexp.MustCompile(`(http://\S+)/sms`)
 
-// signUps starts the real program twice, open to every process on the machine and
-// with a token, and lets play live through a sign-up at each.
+// signUps starts the real program twice, open to every process on the machine and with a token, and
+// lets play live through a sign-up at each.
 func signUps(t *testing.T, play func(t *testing.T, flow signUp)) {
 	t.Helper()
 	for name, token := range map[string]string{"open": "", "with a token": clientToken} {

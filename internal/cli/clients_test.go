@@ -20,8 +20,8 @@ import (
 
 // These tests drive real MCP clients, which npm installs (harness.FindClients says where).
 
-// clients returns a folder with node_modules and the scripts of .ci/clients,
-// and the node to run them with.
+// clients returns a folder with node_modules and the scripts of .ci/clients, and the node to run
+// them with.
 func clients(t *testing.T) (dir, node string) {
 	t.Helper()
 	installed := harness.FindClients(t)

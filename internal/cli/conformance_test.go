@@ -10,9 +10,9 @@ import (
 	"ravi-mcp/internal/test/harness"
 )
 
-// What of the official conformance suite a server with nothing but its own
-// tools, prompts and resources can pass. Everything else needs the suite's own,
-// and is tested in server, on the same endpoint with those added.
+// What of the official conformance suite a server with nothing but its own tools, prompts and
+// resources can pass. Everything else needs the suite's own, and is tested in server, on the same
+// endpoint with those added.
 func TestBinaryPassesTheConformanceSuite(t *testing.T) {
 	t.Parallel()
 	suite := conformance.Find(t)

@@ -29,9 +29,8 @@ type agent struct {
 	uuid, address string
 }
 
-// start runs "ravi-mcp stdio" and connects to it. The process gets the
-// embedded Ravi's address and token, a HOME that does not exist, and nothing
-// else of this environment.
+// start runs "ravi-mcp stdio" and connects to it. The process gets the embedded Ravi's address and
+// token, a HOME that does not exist, and nothing else of this environment.
 func (a *agent) start(ctx context.Context) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -105,8 +104,8 @@ func (a *agent) signUp(ctx context.Context) error {
 	return a.call(ctx, nil, "get_credential", args{"identity": a.uuid, "domain": a.domain})
 }
 
-// deliver sends what the web site and other senders send: decoys first, then the real
-// messages, late.
+// deliver sends what the web site and other senders send: decoys first, then the real messages,
+// late.
 func (a *agent) deliver(ctx context.Context, address, phone string) error {
 	steps := []func() error{
 		func() error { return a.sms(phone, "SHOPLY", "Order 730415 has shipped. Save 20% with code SPRING20!") },
@@ -146,8 +145,8 @@ func (a *agent) mail(to, from, subject, text, html string) error {
 	return err
 }
 
-// checkIsolation shows that the inbox holds only the agent's own messages and that the
-// other's identity does not exist for it.
+// checkIsolation shows that the inbox holds only the agent's own messages and that the other's
+// identity does not exist for it.
 func (a *agent) checkIsolation(ctx context.Context, other *agent) error {
 	var mine struct{ Total int }
 	if err := a.call(ctx, &mine, "list_messages", args{"identity": a.uuid, "limit": 1}); err != nil {

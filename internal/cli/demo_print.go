@@ -20,8 +20,8 @@ const (
 	bold    color = 1
 )
 
-// printer prints what the agents of the demo do, one whole line at a time: in
-// colour on a terminal, plain elsewhere.
+// printer prints what the agents of the demo do, one whole line at a time: in colour on a terminal,
+// plain elsewhere.
 type printer struct {
 	mu      sync.Mutex
 	out     io.Writer
@@ -59,8 +59,8 @@ var hiddenKeys = map[string]bool{
 // secretKeys are the fields whose values are masked.
 var secretKeys = map[string]bool{"password": true, "value": true, "notes": true}
 
-// readable prints a JSON object on one line, with secrets masked, long values
-// cut, and keys in the order in which they stand.
+// readable prints a JSON object on one line, with secrets masked, long values cut, and keys in the
+// order in which they stand.
 func readable(raw json.RawMessage) string {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()

@@ -48,7 +48,8 @@ func place(t *testing.T, from, to string, mode os.FileMode) {
 	require.NoError(t, os.WriteFile(to, data, mode))
 }
 
-// service is a deployed server: a command line, an environment without HOME, and, where the test may, a user of its own.
+// service is a deployed server: a command line, an environment without HOME, and, where the test
+// may, a user of its own.
 type service struct {
 	line []string
 	env  []string
@@ -84,8 +85,8 @@ func writeCarol(t *testing.T, path string) {
 	require.NoError(t, os.WriteFile(path, []byte(callerOf("carol", "token_sha256", session.HashToken(carolToken).String())), 0o644))
 }
 
-// The unit of README.md is one that systemd takes, and its command line serves as a user without a home, who may write to
-// the state directory only.
+// The unit of README.md is one that systemd takes, and its command line serves as a user without a
+// home, who may write to the state directory only.
 func TestReadmeUnitServes(t *testing.T) {
 	t.Parallel()
 	analyze, err := exec.LookPath("systemd-analyze")
@@ -125,8 +126,8 @@ func TestReadmeUnitServes(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// The image of README.md has a static program, its certificates and nothing else; the program serves there as that user,
-// with the flags that README.md gives it.
+// The image of README.md has a static program, its certificates and nothing else; the program
+// serves there as that user, with the flags that README.md gives it.
 func TestReadmeImageServes(t *testing.T) {
 	t.Parallel()
 	text := readmeBlock(t, "dockerfile")

@@ -54,8 +54,7 @@ func (f *vaultFlags) diagnose(ctx context.Context, s streams) error {
 	return printReport(s.out, report)
 }
 
-// printReport says what works, then what does not. Its error counts the
-// problems.
+// printReport says what works, then what does not. Its error counts the problems.
 func printReport(w io.Writer, r account.GetAccountResult) error {
 	identity := "none is set up; calls name one"
 	if r.Identity != nil {

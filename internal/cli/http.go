@@ -208,7 +208,8 @@ func (f *httpFlags) addGauges(web *mcphttp.Server, sessions sessionTable) {
 	f.metrics.Gauge("http_calls_running", "Calls over HTTP in hand that do not wait.", func() int { return web.Stats().Running })
 }
 
-// watchCallers follows the callers file until ctx ends. A caller that is removed from it loses sessions and calls.
+// watchCallers follows the callers file until ctx ends. A caller that is removed from it loses
+// sessions and calls.
 func watchCallers(ctx context.Context, callers *session.Callers, sessions sessionTable, web *mcphttp.Server, log zerolog.Logger) {
 	if callers == nil {
 		return

@@ -107,7 +107,8 @@ func (f *httpFlags) loadCallers() (*session.Callers, *session.Caller, error) {
 	return callers, nil, err
 }
 
-// privateText returns what is in the file that a flag names, or else in the variable, and which of the two it is from.
+// privateText returns what is in the file that a flag names, or else in the variable, and which of
+// the two it is from.
 func privateText(flag, file, variable string) (text, source string, err error) {
 	if file == "" {
 		return strings.TrimSpace(os.Getenv(variable)), variable, nil
@@ -152,8 +153,8 @@ func reachable(public []*url.URL) bool {
 	return false
 }
 
-// authenticator knows the callers, and refuses a token that is a credential at Ravi of this server, should an operator
-// have made it a caller's (SECURITY.md H4).
+// authenticator knows the callers, and refuses a token that is a credential at Ravi of this server,
+// should an operator have made it a caller's (SECURITY.md H4).
 type authenticator struct {
 	callers     *session.Callers
 	issuer      *issuer.Issuer // may be nil

@@ -11,8 +11,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// knownCredentials are those that Ravi was last called with, or will be: the server's own and those of folders. The zero
-// value is ready for use.
+// knownCredentials are those that Ravi was last called with, or will be: the server's own and those
+// of folders. The zero value is ready for use.
 type knownCredentials struct {
 	mu       sync.Mutex
 	byFolder map[string]*config.Credentials // "": the server's own
@@ -42,8 +42,8 @@ func (k *knownCredentials) hold(token string) bool {
 	return false
 }
 
-// folderCredentials reads the credential of a caller's folder. The error of a folder without one points to
-// that folder, and not to the server's own credential.
+// folderCredentials reads the credential of a caller's folder. The error of a folder without one
+// points to that folder, and not to the server's own credential.
 func folderCredentials(sources config.Sources, folder string) (*config.Credentials, error) {
 	c, err := sources.Folder(folder)
 	if errors.Is(err, config.ErrNoCredentials) {
@@ -53,8 +53,8 @@ func folderCredentials(sources config.Sources, folder string) (*config.Credentia
 	return c, err
 }
 
-// connectAccounts connects the accounts of the callers, so that what earlier processes leased with them is deleted in time. Calls
-// say what is wrong with one.
+// connectAccounts connects the accounts of the callers, so that what earlier processes leased with
+// them is deleted in time. Calls say what is wrong with one.
 func (a *app) connectAccounts(callers *session.Callers) {
 	_, _ = a.account.Client()
 	if callers == nil || a.accounts == nil {
@@ -76,8 +76,8 @@ func (f *httpFlags) checkAccounts(callers *session.Callers) error {
 	return nil
 }
 
-// raviReady says whether Ravi can be worked with: with the server's own account where a caller uses it, else with that of
-// any caller, as a broken folder affects its own callers only.
+// raviReady says whether Ravi can be worked with: with the server's own account where a caller uses
+// it, else with that of any caller, as a broken folder affects its own callers only.
 func (a *app) raviReady(ctx context.Context, callers *session.Callers) error {
 	var own []*session.Caller
 	server := true

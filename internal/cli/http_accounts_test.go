@@ -28,8 +28,8 @@ func callerAt(name, folder string) string {
 	return text
 }
 
-// Callers of one server belong to different Ravi accounts, by what lies in their folders. One that is broken affects no other
-// caller, and says what to do.
+// Callers of one server belong to different Ravi accounts, by what lies in their folders. One that
+// is broken affects no other caller, and says what to do.
 func TestCallersUseTheirOwnRaviAccounts(t *testing.T) {
 	t.Parallel()
 	ravi := sandboxtest.New(t, sandbox.Config{})

@@ -20,7 +20,8 @@ type eventStream struct {
 	ended chan struct{} // closed when the server ends it
 }
 
-// stream opens one, in a session of its own, at /mcp or /sse. It returns nil if the token has expired.
+// stream opens one, in a session of its own, at /mcp or /sse. It returns nil if the token has
+// expired.
 func (m *oidcServer) stream(t *testing.T, path, token string) *eventStream {
 	t.Helper()
 	session := ""
@@ -67,8 +68,8 @@ func (s *eventStream) place() string {
 	}
 }
 
-// A stream ends with the token that it was opened with, unless its client has shown a later one meanwhile, and with its
-// caller's right to call.
+// A stream ends with the token that it was opened with, unless its client has shown a later one
+// meanwhile, and with its caller's right to call.
 func TestStreamEndsWithItsToken(t *testing.T) {
 	t.Parallel()
 	m := startOIDC(t)

@@ -15,8 +15,8 @@ import (
 
 const metricsPath = "/metrics"
 
-// listenMetrics opens the metrics' own listener; nil without --metrics-addr. Metrics are never served beside /mcp, so that
-// the right to call and the right to read them are apart.
+// listenMetrics opens the metrics' own listener; nil without --metrics-addr. Metrics are never
+// served beside /mcp, so that the right to call and the right to read them are apart.
 func (f *httpFlags) listenMetrics() (net.Listener, error) {
 	if f.metricsAddr == "" {
 		return nil, nil

@@ -52,8 +52,9 @@ func (f *oidcFlags) open(callers *session.Callers, file string, log zerolog.Logg
 	return i, nil
 }
 
-// startIssuer lets the issuer be asked until ctx ends, and gives it a moment for the first answer. Without one the server
-// starts all the same: its tokens get 503 and /readyz says so until the issuer answers.
+// startIssuer lets the issuer be asked until ctx ends, and gives it a moment for the first answer.
+// Without one the server starts all the same: its tokens get 503 and /readyz says so until the
+// issuer answers.
 func startIssuer(ctx context.Context, i *issuer.Issuer) {
 	if i == nil {
 		return

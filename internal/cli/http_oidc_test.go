@@ -32,7 +32,8 @@ import (
 
 const carolToken = "rmcp_CANARY-carol-0123456789-0123456789-0123"
 
-// oidcServer is an endpoint whose callers alice and bob come with tokens of an issuer, and carol with one of the file.
+// oidcServer is an endpoint whose callers alice and bob come with tokens of an issuer, and carol
+// with one of the file.
 type oidcServer struct {
 	*harness.HTTP
 	issuer *issuertest.Issuer
@@ -222,7 +223,8 @@ func TestRequestWithoutValidTokenGetsAChallenge(t *testing.T) {
 	assert.NotContains(t, m.Log(), m.ravi.Account.AccessToken)
 }
 
-// A removed caller is out at once: sessions end, and a token that was verified before opens nothing.
+// A removed caller is out at once: sessions end, and a token that was verified before opens
+// nothing.
 func TestRemovedSubjectLosesAccessAtOnce(t *testing.T) {
 	t.Parallel()
 	m := startOIDC(t)
@@ -246,7 +248,8 @@ func TestRemovedSubjectLosesAccessAtOnce(t *testing.T) {
 	})
 }
 
-// An issuer that is down when the server starts stops nothing but its own callers, until it is back.
+// An issuer that is down when the server starts stops nothing but its own callers, until it is
+// back.
 func TestIssuerMayStartLate(t *testing.T) {
 	t.Parallel()
 	late := issuertest.Start(t)

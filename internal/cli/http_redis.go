@@ -26,8 +26,8 @@ type sessionTable interface {
 // sharedStore is what replicas share. Nil is none; its methods then do nothing.
 type sharedStore struct{ *redisstore.Store }
 
-// sharedStore opens the store that the operator has named, if any. The store
-// itself may come up later.
+// sharedStore opens the store that the operator has named, if any. The store itself may come up
+// later.
 func (f *httpFlags) sharedStore(log zerolog.Logger) (*sharedStore, error) {
 	if strings.Contains(f.storeFile, "://") { // it may hold a password, and errors of files repeat names
 		return nil, usageError{errors.New("--session-store-file: want the name of a file of mode 0600 that holds the URL")}

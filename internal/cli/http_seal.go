@@ -18,8 +18,8 @@ import (
 // sealKeyName is the file in the state directory that holds the key which was made here.
 const sealKeyName = "seal.key"
 
-// seal returns the sealer of cursors: with the operator's key, else with the one in the state directory. An embedded Ravi
-// that keeps nothing needs no key that outlives the process.
+// seal returns the sealer of cursors: with the operator's key, else with the one in the state
+// directory. An embedded Ravi that keeps nothing needs no key that outlives the process.
 func (f *httpFlags) seal() (*token.Sealer, error) {
 	text, source := os.Getenv("RAVI_MCP_SEAL_KEY"), "RAVI_MCP_SEAL_KEY"
 	switch {
@@ -70,8 +70,8 @@ func sealKey(text string) []byte {
 	return nil
 }
 
-// ownSealKey reads the key in the state directory, or makes it there. Of two processes that make it at the same time, one
-// wins and both use that one's.
+// ownSealKey reads the key in the state directory, or makes it there. Of two processes that make it
+// at the same time, one wins and both use that one's.
 func ownSealKey(dir string) ([]byte, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--state-dir: %w", err)

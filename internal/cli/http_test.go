@@ -94,7 +94,8 @@ func TestRemoteCallerNeedsTheToken(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// H4: the server's own credential at Ravi opens nothing, even if an operator made it the caller's token.
+// H4: the server's own credential at Ravi opens nothing, even if an operator made it the caller's
+// token.
 func TestRaviCredentialIsNoCallerToken(t *testing.T) {
 	t.Parallel()
 	const jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJlLXNpZ25hdHVyZS1zaWduYXR1cmU"

@@ -98,9 +98,8 @@ func (i install) path() (string, error) {
 	return filepath.Join(dir, "Claude", "claude_desktop_config.json"), nil
 }
 
-// command is how the client starts this program. A project's file is shared, so
-// that it names the program by where PATH finds it, if it does; a desktop client
-// has another PATH than a shell.
+// command is how the client starts this program. A project's file is shared, so that it names the
+// program by where PATH finds it, if it does; a desktop client has another PATH than a shell.
 func (i install) command() (string, error) {
 	own, err := os.Executable()
 	if err != nil {

@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// maxClientFile is the size of the largest configuration file of a client that
-// is changed.
+// maxClientFile is the size of the largest configuration file of a client that is changed.
 const maxClientFile = 8 << 20
 
 // clientFile is a client's configuration file as it was found. It may be missing.
@@ -42,9 +41,8 @@ func readClientFile(path string) (clientFile, error) {
 	return f, err
 }
 
-// replace writes the file anew, whole or not at all, with the rights that it
-// had, and keeps a copy of what it was. It fails if the file was changed
-// meanwhile.
+// replace writes the file anew, whole or not at all, with the rights that it had, and keeps a copy
+// of what it was. It fails if the file was changed meanwhile.
 func (f clientFile) replace(data []byte) (backup string, err error) {
 	mode := fs.FileMode(0o600)
 	if f.info != nil {
@@ -95,8 +93,8 @@ type object struct {
 	values map[string]json.RawMessage
 }
 
-// parseObject reads an object; an empty text is one without members. Its errors
-// repeat nothing of the text, which may hold credentials of other servers.
+// parseObject reads an object; an empty text is one without members. Its errors repeat nothing of
+// the text, which may hold credentials of other servers.
 func parseObject(data []byte) (object, error) {
 	o := object{values: make(map[string]json.RawMessage)}
 	if len(bytes.TrimSpace(data)) == 0 {

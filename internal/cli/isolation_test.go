@@ -50,8 +50,8 @@ func writeConfig(t *testing.T, files map[string]any) string {
 	return dir
 }
 
-// twoServers are two servers on one machine with one HOME, which do all that
-// tools can do at the same time.
+// twoServers are two servers on one machine with one HOME, which do all that tools can do at the
+// same time.
 type twoServers struct {
 	ravi       *sandboxtest.Instance
 	identities [2]sandbox.IdentityInfo
@@ -111,8 +111,8 @@ func (n *twoServers) work(i, round int) error {
 	return nil
 }
 
-// Two agents on one machine, each with a RAVI_CONFIG_DIR of its own, cannot get
-// into each other's way, and no file changes.
+// Two agents on one machine, each with a RAVI_CONFIG_DIR of its own, cannot get into each other's
+// way, and no file changes.
 func TestTwoConfigurationsOnOneMachine(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []struct {

@@ -17,8 +17,8 @@ const leaseFolder = "leases"
 // endTime is how long the deletion of ephemeral identities may take at the end.
 const endTime = 10 * time.Second
 
-// lease gives the server ephemeral identities. They need a journal, unless
-// nothing outlives the process; what replicas share has a place in their store.
+// lease gives the server ephemeral identities. They need a journal, unless nothing outlives the
+// process; what replicas share has a place in their store.
 func (o *options) lease(a *app, log zerolog.Logger) {
 	leases := &lease.Manager{Account: a.account, Accounts: a.accounts, Store: a.store, Persistent: o.remote, Log: log}
 	if o.sandbox && o.embedded.data != "" {

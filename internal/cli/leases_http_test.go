@@ -44,9 +44,9 @@ func age(t *testing.T, journals []string, by time.Duration) {
 	}
 }
 
-// Over HTTP an ephemeral identity ends by its time to live only: no end of a
-// session, of the server or of a server beside it deletes it earlier, however
-// the server ended, and whichever server comes next deletes it then (T7).
+// Over HTTP an ephemeral identity ends by its time to live only: no end of a session, of the server
+// or of a server beside it deletes it earlier, however the server ended, and whichever server comes
+// next deletes it then (T7).
 func TestEphemeralIdentityOverHTTPEndsByTTLOnly(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]os.Signal{"SIGTERM": syscall.SIGTERM, "SIGKILL": syscall.SIGKILL} {

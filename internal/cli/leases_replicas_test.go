@@ -13,8 +13,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// leaseReplicas starts two replicas with one state directory, whose caller alice has a Ravi account of her own and whose
-// caller carol has not.
+// leaseReplicas starts two replicas with one state directory, whose caller alice has a Ravi account
+// of her own and whose caller carol has not.
 func leaseReplicas(t *testing.T) (r *replicas, alice, carol *peer) {
 	t.Helper()
 	r = newReplicas(t, redistest.Start(t))
@@ -35,9 +35,9 @@ func (p *peer) lease(at int, name string) {
 	require.Equal(p.t, "true", got.text("ephemeral"), got.body)
 }
 
-// Two replicas share the ephemeral identities of their callers. One is killed: the other puts off the end of what is used
-// there, and deletes what is not when its time is over, with the account that it belongs to, also if Ravi is down at that
-// moment, and nothing else (T7).
+// Two replicas share the ephemeral identities of their callers. One is killed: the other puts off
+// the end of what is used there, and deletes what is not when its time is over, with the account
+// that it belongs to, also if Ravi is down at that moment, and nothing else (T7).
 func TestReplicaReapsTheLeasesOfAKilledOne(t *testing.T) {
 	t.Parallel()
 	r, alice, carol := leaseReplicas(t)

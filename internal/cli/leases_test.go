@@ -35,8 +35,7 @@ func identityNames(ravi *sandboxtest.Instance) []string {
 	return names
 }
 
-// The program itself deletes what it made for a task, however it ends, and
-// nothing else.
+// The program itself deletes what it made for a task, however it ends, and nothing else.
 func TestEphemeralIdentitiesEndWithTheServer(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(t *testing.T, w *harness.Stdio) error{
@@ -89,8 +88,7 @@ func TestNextStartReapsOnlyAKilledServersLeases(t *testing.T) {
 	assert.Empty(t, journals())
 }
 
-// What cannot be deleted at the end, because Ravi is down, is deleted by the
-// next start.
+// What cannot be deleted at the end, because Ravi is down, is deleted by the next start.
 func TestNextStartRetriesAFailedDeletion(t *testing.T) {
 	t.Parallel()
 	ravi, env, journals := leaseEnvironment(t)

@@ -22,9 +22,8 @@ func (f *logFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.format, "log-format", "auto", "form of the log on stderr: json, text, or auto (text on a terminal)")
 }
 
-// logger returns the one logger of the process; it writes to w, which is
-// stderr. Every level holds the same care about secrets: debug adds events,
-// never bodies or values.
+// logger returns the one logger of the process; it writes to w, which is stderr. Every level holds
+// the same care about secrets: debug adds events, never bodies or values.
 func (f *logFlags) logger(w io.Writer) (zerolog.Logger, error) {
 	level := zerolog.Disabled
 	if f.level != "off" {

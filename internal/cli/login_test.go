@@ -19,8 +19,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// loginRavi is a Ravi at which every device login is approved at once for an
-// account, which is encrypted if pin is not empty.
+// loginRavi is a Ravi at which every device login is approved at once for an account, which is
+// encrypted if pin is not empty.
 func loginRavi(t *testing.T, era sandbox.Era, pin string) (*sandbox.Server, string) {
 	t.Helper()
 	const email = "user@example.com"
@@ -130,8 +130,8 @@ func TestUnlockAddsKeysToAnExistingLogin(t *testing.T) {
 	assert.NotEmpty(t, readJSON(t, path)["private_key"])
 }
 
-// Unlocking a login whose access token has expired rotates the pair; the file
-// must hold the new one afterwards.
+// Unlocking a login whose access token has expired rotates the pair; the file must hold the new one
+// afterwards.
 func TestUnlockKeepsARotatedToken(t *testing.T) {
 	t.Parallel()
 	const pin = "161803"

@@ -161,8 +161,7 @@ func (c *control) sets() ([]tool.Toolset, error) {
 	return sets, nil
 }
 
-// apply puts the control into a server's configuration. What it opens is closed
-// with the app.
+// apply puts the control into a server's configuration. What it opens is closed with the app.
 func (c *control) apply(a *app, cfg *server.Config, log zerolog.Logger) error {
 	var err error
 	if cfg.Toolsets, err = c.sets(); err != nil {

@@ -14,8 +14,8 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// O5: the program sends no telemetry and looks for no update. Every request of it goes through a proxy, which sees no other
-// host than Ravi, whichever tool is called.
+// O5: the program sends no telemetry and looks for no update. Every request of it goes through a
+// proxy, which sees no other host than Ravi, whichever tool is called.
 func TestOnlyRaviIsContacted(t *testing.T) {
 	t.Parallel()
 	ravi := sandboxtest.Memory(t, sandbox.Config{})

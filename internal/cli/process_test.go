@@ -18,8 +18,8 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// A client may write all its calls at once and close: every call is answered,
-// however often one tries.
+// A client may write all its calls at once and close: every call is answered, however often one
+// tries.
 func TestEveryPipedCallIsAnsweredBeforeTheEnd(t *testing.T) {
 	t.Parallel()
 	const rounds, calls = 100, 50
@@ -96,8 +96,7 @@ func waiting(t *testing.T) (w *harness.Stdio, wait <-chan harness.Message) {
 	return w, wait
 }
 
-// An orderly end loses nothing: an open wait is answered, with a cursor to go
-// on from.
+// An orderly end loses nothing: an open wait is answered, with a cursor to go on from.
 func TestSignalsEndOpenWaitsAsPending(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
@@ -122,8 +121,8 @@ func TestSignalsEndOpenWaitsAsPending(t *testing.T) {
 	}
 }
 
-// A client that goes away without a word ends the server too: the next thing
-// it writes fails, it says so once, and nothing is left behind.
+// A client that goes away without a word ends the server too: the next thing it writes fails, it
+// says so once, and nothing is left behind.
 func TestServerEndsWhenItsClientStopsReading(t *testing.T) {
 	t.Parallel()
 	w, _ := waiting(t)
@@ -138,8 +137,7 @@ func TestServerEndsWhenItsClientStopsReading(t *testing.T) {
 	assert.NotContains(t, w.Log(), "panic")
 }
 
-// When the input ends, an open wait still gets its time: the code that comes
-// meanwhile is not lost.
+// When the input ends, an open wait still gets its time: the code that comes meanwhile is not lost.
 func TestEndOfInputLetsAnOpenWaitFinish(t *testing.T) {
 	t.Parallel()
 	ravi := sandboxtest.New(t, sandbox.Config{})

@@ -13,8 +13,9 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// Behind the proxies of README.md the requests of a session reach one replica, so that a user can be asked; sessions and
-// clients without one are spread over both, and go on when one replica is killed.
+// Behind the proxies of README.md the requests of a session reach one replica, so that a user can
+// be asked; sessions and clients without one are spread over both, and go on when one replica is
+// killed.
 func TestReadmeProxiesKeepASessionAtItsReplica(t *testing.T) {
 	eachProxy(t, func(t *testing.T, p proxy, one, several string) {
 		r := startReplicas(t, "--behind-tls-proxy", "--public-url", "https://"+publicHost)

@@ -56,7 +56,8 @@ var proxies = map[string]proxy{
 	},
 }
 
-// eachProxy runs a test with each proxy that is installed and the blocks of README.md for one server and for several.
+// eachProxy runs a test with each proxy that is installed and the blocks of README.md for one
+// server and for several.
 func eachProxy(t *testing.T, test func(t *testing.T, p proxy, one, several string)) {
 	t.Parallel()
 	for name, p := range proxies {
@@ -73,8 +74,8 @@ func eachProxy(t *testing.T, test func(t *testing.T, p proxy, one, several strin
 	}
 }
 
-// run starts the proxy, waits until it listens, and returns a client that reaches it under every name. It ends with the
-// test.
+// run starts the proxy, waits until it listens, and returns a client that reaches it under every
+// name. It ends with the test.
 func (p proxy) run(t *testing.T, config, port string) *http.Client {
 	t.Helper()
 	home := t.TempDir()
@@ -105,7 +106,8 @@ func (p proxy) run(t *testing.T, config, port string) *http.Client {
 	return client
 }
 
-// The configurations of README.md let streams through as they come: progress reaches the client while it waits.
+// The configurations of README.md let streams through as they come: progress reaches the client
+// while it waits.
 func TestReadmeProxiesLetStreamsThrough(t *testing.T) {
 	eachProxy(t, func(t *testing.T, p proxy, one, _ string) {
 		const token = "rmcp_proxied-0123456789-0123456789-0123456789"

@@ -65,8 +65,8 @@ func (a *asking) end() answered {
 	return got
 }
 
-// A yes that reaches another replica approves nothing, also not what that one asks the same user at the moment. Where it
-// arrives it is taken.
+// A yes that reaches another replica approves nothing, also not what that one asks the same user at
+// the moment. Where it arrives it is taken.
 func TestAnswerAtAnotherReplicaApprovesNothing(t *testing.T) {
 	t.Parallel()
 	r := startReplicas(t)
@@ -93,8 +93,8 @@ func TestAnswerAtAnotherReplicaApprovesNothing(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, first.reply(0, "accept"), "the question is over")
 }
 
-// An answer that only ever reaches the wrong replica is none: the call times out, and the client learns that the question
-// is over.
+// An answer that only ever reaches the wrong replica is none: the call times out, and the client
+// learns that the question is over.
 func TestAnswerAtTheWrongReplicaTimesOut(t *testing.T) {
 	t.Parallel()
 	r := startReplicas(t)
@@ -107,7 +107,8 @@ func TestAnswerAtTheWrongReplicaTimesOut(t *testing.T) {
 	assert.Equal(t, []string{"alice-kept"}, identityNames(r.ravi))
 }
 
-// From 2026-07-28 on the question is in the client's hands: any replica takes the answer, once, for the very call.
+// From 2026-07-28 on the question is in the client's hands: any replica takes the answer, once, for
+// the very call.
 func TestAnyReplicaTakesTheSecondRound(t *testing.T) {
 	t.Parallel()
 	r := startReplicas(t, "--reveal", "ask")

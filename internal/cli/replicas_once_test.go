@@ -60,8 +60,8 @@ func TestCleanupTokenWorksOnceAcrossReplicas(t *testing.T) {
 	}
 }
 
-// However many calls come to both replicas at once, no caller gets a two-factor code twice, and no backup code is given
-// out twice at all.
+// However many calls come to both replicas at once, no caller gets a two-factor code twice, and no
+// backup code is given out twice at all.
 func TestCodesAreGivenOutOnceAcrossReplicas(t *testing.T) {
 	t.Parallel()
 	r := startReplicas(t, "--max-wait", "6s", "--max-reveals", "-1")

@@ -26,7 +26,8 @@ const (
 	redisDown
 )
 
-// shortestLimit is the time after which the server gives up a connection to Redis that does not answer, at the earliest.
+// shortestLimit is the time after which the server gives up a connection to Redis that does not
+// answer, at the earliest.
 const shortestLimit = redisstore.DefaultTimeout / 2
 
 // traffic is what clients do all the time, and what is wrong with the answers.
@@ -59,8 +60,8 @@ func (w *traffic) await(more int, whats ...string) {
 	}
 }
 
-// run makes one client call again and again, at one replica and the other, and judges what it gets: what is its own, or
-// that it cannot be told, and the latter only while Redis is away.
+// run makes one client call again and again, at one replica and the other, and judges what it gets:
+// what is its own, or that it cannot be told, and the latter only while Redis is away.
 func (w *traffic) run(ctx context.Context, p *peer, name, uuid string) {
 	kind, identity := "session", `{}`
 	if p.session == "" {
@@ -99,8 +100,9 @@ func (w *traffic) run(ctx context.Context, p *peer, name, uuid string) {
 				assertRefused(w.t, got)
 			}
 			if before == redisUp && after == redisUp {
-				// Redis may be there and yet, on a machine that is busy enough, not answer within the server's own
-				// limit. What is refused sooner than that was not even asked of Redis, or of a connection that is dead.
+				// Redis may be there and yet, on a machine that is busy enough, not answer within
+				// the server's own limit. What is refused sooner than that was not even asked of
+				// Redis, or of a connection that is dead.
 				assert.GreaterOrEqual(w.t, got.took, shortestLimit, "%s while Redis is there: %d %s", name, got.status, got.body)
 				w.seen("refused while up")
 			}
@@ -126,9 +128,9 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Redis goes for some seconds, or hangs for as long, under traffic of both eras at two replicas. What needs it is refused in
-// time, what needs none goes on, waits find their codes, nothing crosses, and when it is back so is everything, without a
-// restart.
+// Redis goes for some seconds, or hangs for as long, under traffic of both eras at two replicas.
+// What needs it is refused in time, what needs none goes on, waits find their codes, nothing
+// crosses, and when it is back so is everything, without a restart.
 func TestRedisOutageNeedsNoRestart(t *testing.T) {
 	t.Parallel()
 	for name, outage := range map[string]struct{ begin, end func(*redistest.Server) }{
@@ -253,8 +255,8 @@ func TestRedisOutageNeedsNoRestart(t *testing.T) {
 	}
 }
 
-// A Redis that comes back empty has forgotten the sessions: their clients get 404 and open new ones, and no client
-// gets those of another. Cursors are the clients' own and go on.
+// A Redis that comes back empty has forgotten the sessions: their clients get 404 and open new
+// ones, and no client gets those of another. Cursors are the clients' own and go on.
 func TestEmptyRedisEndsOnlySessions(t *testing.T) {
 	t.Parallel()
 	r := startReplicasOn(t, redistest.Start(t))

@@ -16,8 +16,9 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// The store is reached over TLS, with a password, by a URL in a private file; a server that cannot verify its certificate
-// neither uses it nor says that it is ready. Without the store no server is ready, and all are again by themselves.
+// The store is reached over TLS, with a password, by a URL in a private file; a server that cannot
+// verify its certificate neither uses it nor says that it is ready. Without the store no server is
+// ready, and all are again by themselves.
 func TestSessionStoreIsVerifiedAndGatesReadiness(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -22,8 +22,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// replicas are servers that share a Redis, a sealing key and a Ravi. Their callers are alice and bob, who see no identities
-// but those whose names begin with theirs.
+// replicas are servers that share a Redis, a sealing key and a Ravi. Their callers are alice and
+// bob, who see no identities but those whose names begin with theirs.
 type replicas struct {
 	t     *testing.T
 	ravi  *sandboxtest.Instance
@@ -178,7 +178,8 @@ func (p *peer) call(at int, tool, arguments string) answered {
 	return p.do(p.toolCall(at, tool, arguments, ""))
 }
 
-// toolCall is the request of a call. more is further members of its params, each with a comma behind it.
+// toolCall is the request of a call. more is further members of its params, each with a comma
+// behind it.
 func (p *peer) toolCall(at int, tool, arguments, more string) *http.Request {
 	body := harness.ToolMessage(7, tool, arguments)
 	if p.session != "" {

@@ -146,8 +146,7 @@ func (l *listeners) close() {
 	}
 }
 
-// embedded is a Ravi inside this process, on a loopback port of its own, with
-// one account.
+// embedded is a Ravi inside this process, on a loopback port of its own, with one account.
 type embedded struct {
 	server  *sandbox.Server
 	account *sandbox.Account
@@ -160,8 +159,8 @@ type embeddedOptions struct {
 	data string // folder to keep it in; "" keeps nothing
 }
 
-// addSandboxData adds the flags that the sandbox command and the servers with
-// an embedded Ravi share, under the given prefix.
+// addSandboxData adds the flags that the sandbox command and the servers with an embedded Ravi
+// share, under the given prefix.
 func addSandboxData(flags *pflag.FlagSet, era, data *string, prefix string) {
 	flags.StringVar(era, prefix+"era", "token", "dialect of the embedded Ravi: token (access tokens and X-Ravi-Identity) or keys (API keys)")
 	flags.StringVar(data, prefix+"data", "", "folder to keep the embedded Ravi's data in (default: memory only)")

@@ -23,8 +23,7 @@ import (
 
 var update = flag.Bool("update", false, "write what the scripts compare with, such as the help texts, anew")
 
-// TestScripts plays the sessions in testdata/script. Besides what testscript
-// has, they can use
+// TestScripts plays the sessions in testdata/script. Besides what testscript has, they can use
 //
 //	mcp FILE FLAGS...      run "ravi-mcp FLAGS...", call the tools that FILE
 //	                       lists, one after the other, and print what comes
@@ -152,10 +151,9 @@ func unchangedCommand(ts *testscript.TestScript, neg bool, _ []string) {
 	}
 }
 
-// mcpCommand is an MCP client: a line of its file is a tool's name and its
-// arguments, in which $cursor and $uuid stand for those of the latest result.
-// It prints the result after the tool's name, or "error" and the error. The
-// server must end with 0 and have written nothing but protocol.
+// mcpCommand is an MCP client: a line of its file is a tool's name and its arguments, in which
+// $cursor and $uuid stand for those of the latest result. It prints the result after the tool's
+// name, or "error" and the error. The server must end with 0 and have written nothing but protocol.
 func mcpCommand(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.Command(filepath.Join(ts.Getenv("BIN"), "ravi-mcp"), args[1:]...)
 	cmd.Dir = ts.MkAbs(".")

@@ -78,8 +78,7 @@ func group(name, short string, sub *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// oneArgument wants one argument. A second one may be the value, so the message
-// does not repeat it.
+// oneArgument wants one argument. A second one may be the value, so the message does not repeat it.
 func oneArgument(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {

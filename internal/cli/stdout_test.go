@@ -11,8 +11,8 @@ import (
 	"ravi-mcp/internal/test/harness"
 )
 
-// H10: whatever is called, and however much is logged, stdout carries JSON-RPC and nothing else. The wire of these tests
-// checks every line.
+// H10: whatever is called, and however much is logged, stdout carries JSON-RPC and nothing else.
+// The wire of these tests checks every line.
 func TestStdoutCarriesTheProtocolOnly(t *testing.T) {
 	t.Parallel()
 	env, _ := harness.Environment(t)
@@ -33,7 +33,8 @@ func TestStdoutCarriesTheProtocolOnly(t *testing.T) {
 	assert.Contains(t, w.Log(), `"level":"debug"`)
 }
 
-// callEverything calls every tool with what it wants, as far as that can be known, and with what it does not want.
+// callEverything calls every tool with what it wants, as far as that can be known, and with what it
+// does not want.
 func callEverything(t *testing.T, w *harness.Stdio) {
 	t.Helper()
 	arguments := map[string]args{

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/term"
 )
 
-// readPIN reads the PIN without echo from the terminal, or from --pin-fd. The
-// caller overwrites it. It ends with ctx, so that an interrupt ends the program.
+// readPIN reads the PIN without echo from the terminal, or from --pin-fd. The caller overwrites it.
+// It ends with ctx, so that an interrupt ends the program.
 func (l login) readPIN(ctx context.Context) ([]byte, error) {
 	if l.pinFD >= 0 {
 		return l.readPINFrom(ctx, os.NewFile(uintptr(l.pinFD), "pin"))
@@ -58,8 +58,8 @@ func (l login) readPINFrom(ctx context.Context, f *os.File) ([]byte, error) {
 	return bytes.TrimSpace(line), nil
 }
 
-// until returns what read returns, or the cause of ctx when that ends first;
-// read then goes on until the process ends.
+// until returns what read returns, or the cause of ctx when that ends first; read then goes on
+// until the process ends.
 func until(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	type outcome struct {
 		data []byte
@@ -78,12 +78,12 @@ func until(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	}
 }
 
-// maxValue is the length in bytes of the longest value that is read; the tools
-// allow 65,536 characters.
+// maxValue is the length in bytes of the longest value that is read; the tools allow 65,536
+// characters.
 const maxValue = 4 * 65536
 
-// readValue reads a value from the terminal, without echo, or all of stdin
-// without the line break at its end.
+// readValue reads a value from the terminal, without echo, or all of stdin without the line break
+// at its end.
 func readValue(s streams, prompt string) (string, error) {
 	if in, ok := s.in.(*os.File); ok && term.IsTerminal(int(in.Fd())) {
 		fmt.Fprint(s.err, prompt)

@@ -17,8 +17,8 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// terminal opens a terminal: what a user types goes into screen, and what the
-// terminal shows comes out of it.
+// terminal opens a terminal: what a user types goes into screen, and what the terminal shows comes
+// out of it.
 func terminal(t *testing.T) (screen, keyboard *os.File) {
 	t.Helper()
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -48,8 +48,8 @@ func echoes(t *testing.T, f *os.File) bool {
 	return mode.Lflag&syscall.ECHO != 0
 }
 
-// A value that a user types is asked for, stored, and not shown by the
-// terminal, which shows what is typed again afterwards.
+// A value that a user types is asked for, stored, and not shown by the terminal, which shows what
+// is typed again afterwards.
 func TestTypedValueIsNotShown(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

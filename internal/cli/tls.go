@@ -11,9 +11,9 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// certificate returns how to speak TLS with clients, nil where that is not asked for. The files are looked at again, once
-// a second at most, when a client connects: a renewed certificate is used without a restart, and one that cannot be read
-// leaves the old one in use.
+// certificate returns how to speak TLS with clients, nil where that is not asked for. The files are
+// looked at again, once a second at most, when a client connects: a renewed certificate is used
+// without a restart, and one that cannot be read leaves the old one in use.
 func (f *httpFlags) certificate(log zerolog.Logger) (*tls.Config, error) {
 	if f.cert == "" {
 		return nil, nil

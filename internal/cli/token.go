@@ -19,7 +19,8 @@ nowhere, so give it to the caller now.`
 const tokenNewExample = `  ravi-mcp token new alice >> callers.toml
   ravi-mcp token new ci --identities 'ci-*,shared'`
 
-// tokenPrefix tells a caller's token from other secrets, for readers and for scanners of repositories.
+// tokenPrefix tells a caller's token from other secrets, for readers and for scanners of
+// repositories.
 const tokenPrefix = "rmcp_"
 
 func newToken(s streams) *cobra.Command {

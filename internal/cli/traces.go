@@ -22,8 +22,9 @@ import (
 // flushTime is how long the last spans may take to go out.
 const flushTime = 3 * time.Second
 
-// traces returns the tracer that the standard variables of OpenTelemetry ask for, and what ends it. Without an endpoint
-// among them there is none: nothing leaves the machine unasked (SECURITY.md O5).
+// traces returns the tracer that the standard variables of OpenTelemetry ask for, and what ends it.
+// Without an endpoint among them there is none: nothing leaves the machine unasked (SECURITY.md
+// O5).
 func traces(ctx context.Context, log zerolog.Logger) (*server.Tracer, func(), error) {
 	wanted, err := tracesWanted(os.Getenv)
 	if err != nil || !wanted {
@@ -59,7 +60,8 @@ func traces(ctx context.Context, log zerolog.Logger) (*server.Tracer, func(), er
 	return server.NewTracer(provider), end, nil
 }
 
-// tracesWanted reads the variables that switch traces on or off (OpenTelemetry specification, environment variables).
+// tracesWanted reads the variables that switch traces on or off (OpenTelemetry specification,
+// environment variables).
 func tracesWanted(env func(string) string) (bool, error) {
 	if strings.EqualFold(env("OTEL_SDK_DISABLED"), "true") {
 		return false, nil

@@ -17,8 +17,8 @@ import (
 	"ravi-mcp/internal/test/harness"
 )
 
-// H12: the program speaks to no Ravi whose certificate it cannot verify, or whose TLS is older than 1.2, and has no switch
-// that makes it. The credential never leaves.
+// H12: the program speaks to no Ravi whose certificate it cannot verify, or whose TLS is older than
+// 1.2, and has no switch that makes it. The credential never leaves.
 func TestUnverifiedUpstreamIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, config := range map[string]*tls.Config{

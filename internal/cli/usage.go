@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// usageError is a command line that makes no sense. Its text repeats no value of
-// that command line (patterns of --allow-identities aside): it could be a
-// credential in the wrong place, and stderr may end up in a log.
+// usageError is a command line that makes no sense. Its text repeats no value of that command line
+// (patterns of --allow-identities aside): it could be a credential in the wrong place, and stderr
+// may end up in a log.
 type usageError struct{ err error }
 
 func (e usageError) Error() string { return e.err.Error() }

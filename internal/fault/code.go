@@ -1,7 +1,7 @@
 package fault
 
-// Code names one kind of failure. The set is closed: README.md and
-// ARCHITECTURE.md list exactly these (ARCHITECTURE.md#errors-and-decisions).
+// Code names one kind of failure. The set is closed: README.md and ARCHITECTURE.md list exactly
+// these (ARCHITECTURE.md#errors-and-decisions).
 type Code string
 
 // The codes.
@@ -55,8 +55,7 @@ func Codes() []Code {
 	}
 }
 
-// Retryable reports whether the same call can succeed later although nothing is
-// changed.
+// Retryable reports whether the same call can succeed later although nothing is changed.
 func (c Code) Retryable() bool {
 	return c == RateLimited || c == Unavailable
 }

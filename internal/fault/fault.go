@@ -1,11 +1,10 @@
-// Package fault is what a client is told when a call fails: a closed set of
-// codes, and an error with two messages. The safe one says what happened, what
-// to do next and whether a retry helps; it goes to the client. The full one is
-// the cause; it goes to the log, and the two are tied together by an id.
+// Package fault is what a client is told when a call fails: a closed set of codes, and an error
+// with two messages. The safe one says what happened, what to do next and whether a retry helps; it
+// goes to the client. The full one is the cause; it goes to the log, and the two are tied together
+// by an id.
 //
-// Handlers return a *Error for what they know, or any error; From turns the
-// errors of packages ravi and ravi/config into the right *Error, and everything
-// it does not know into Internal.
+// Handlers return a *Error for what they know, or any error; From turns the errors of packages ravi
+// and ravi/config into the right *Error, and everything it does not know into Internal.
 package fault
 
 import (
@@ -13,8 +12,8 @@ import (
 	"time"
 )
 
-// Error is a failure in words a client may see. Message, Hint and Reason must
-// never hold a secret, a value that the caller sent, or text from upstream.
+// Error is a failure in words a client may see. Message, Hint and Reason must never hold a secret,
+// a value that the caller sent, or text from upstream.
 type Error struct {
 	Code Code
 	// Message says what happened, in one sentence.
@@ -54,8 +53,8 @@ func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Is reports whether target is an *Error of the same code, so that
-// errors.Is(err, &fault.Error{Code: fault.NotFound}) holds.
+// Is reports whether target is an *Error of the same code, so that errors.Is(err,
+// &fault.Error{Code: fault.NotFound}) holds.
 func (e *Error) Is(target error) bool {
 	var t *Error
 	return errors.As(target, &t) && t.Code == e.Code && t.Message == ""
@@ -67,8 +66,8 @@ func Has(err error, code Code) bool {
 	return errors.As(err, &e) && e.Code == code
 }
 
-// Body is the JSON object that stands in the text block of an error result and
-// in its _meta under "ravi-mcp/error".
+// Body is the JSON object that stands in the text block of an error result and in its _meta under
+// "ravi-mcp/error".
 type Body struct {
 	Code              Code   `json:"code"`
 	Message           string `json:"message"`

@@ -15,8 +15,8 @@ const credentialHint = "Give the server a Ravi credential in one of three ways a
 	"or set RAVI_ACCESS_TOKEN (an access token), or have a person run `ravi-mcp login` so that ~/.ravi (or the folder in RAVI_CONFIG_DIR) holds auth.json or config.json. " +
 	"To try everything without an account, start the server with --sandbox."
 
-// kinds maps the sentinels of package ravi to codes and words. The first that
-// matches wins, so the narrower ones stand first.
+// kinds maps the sentinels of package ravi to codes and words. The first that matches wins, so the
+// narrower ones stand first.
 var kinds = []struct {
 	kind          error
 	code          Code
@@ -42,8 +42,8 @@ var kinds = []struct {
 	{ravi.ErrUnavailable, Unavailable, "Ravi cannot be reached or gave a broken answer.", "Call again in a moment."},
 }
 
-// IdentityNotFoundError is the one error for an identity that does not exist
-// and for one that the caller may not use, so that the error does not reveal which.
+// IdentityNotFoundError is the one error for an identity that does not exist and for one that the
+// caller may not use, so that the error does not reveal which.
 func IdentityNotFoundError() *Error {
 	return New(IdentityNotFound, identityNotFoundMessage, identityNotFoundHint)
 }
@@ -53,10 +53,9 @@ const (
 	identityNotFoundHint    = "Call list_identities and pass a uuid, name or address from there as `identity`, or create_identity for a new one."
 )
 
-// From returns err as an *Error. A *Error in the chain is returned as it is;
-// sentinels of packages ravi and ravi/config become the code they mean; a
-// deadline becomes Unavailable; everything else is Internal with err as cause.
-// From(nil) is nil.
+// From returns err as an *Error. A *Error in the chain is returned as it is; sentinels of packages
+// ravi and ravi/config become the code they mean; a deadline becomes Unavailable; everything else
+// is Internal with err as cause. From(nil) is nil.
 func From(err error) *Error {
 	if err == nil {
 		return nil
@@ -105,9 +104,8 @@ func fromRavi(err error, e *Error) *Error {
 	return e
 }
 
-// sentence makes a sentence of a text that is safe to show: an error of package
-// config, with paths, positions and commands but no content of a file, or the
-// Detail of a ravi.Error.
+// sentence makes a sentence of a text that is safe to show: an error of package config, with paths,
+// positions and commands but no content of a file, or the Detail of a ravi.Error.
 func sentence(text string) string {
 	if text == "" {
 		return ""

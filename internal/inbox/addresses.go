@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// address is the bare address of a From or To value, lower-cased and without a
-// +tag; the folded text itself if it holds no address.
+// address is the bare address of a From or To value, lower-cased and without a +tag; the folded
+// text itself if it holds no address.
 func address(s string) string {
 	bare := s
 	if a, err := mail.ParseAddress(s); err == nil {
@@ -55,10 +55,9 @@ func phone(s string) string {
 	}, s)
 }
 
-// forOtherRecipient reports whether a message is plainly for another recipient: an SMS to
-// another number, or a mail whose readable recipients include addresses of the
-// identity's own domain but not the identity. Hidden copies, lists and
-// forwarders name foreign domains and pass.
+// forOtherRecipient reports whether a message is plainly for another recipient: an SMS to another
+// number, or a mail whose readable recipients include addresses of the identity's own domain but
+// not the identity. Hidden copies, lists and forwarders name foreign domains and pass.
 func (m *message) forOtherRecipient(t Target) bool {
 	if m.channel == smsIndex {
 		own := phone(t.Phone)

@@ -9,13 +9,13 @@ import (
 	"ravi-mcp/ravi"
 )
 
-// Arm returns a cursor: nothing that Ravi lists now can answer a wait that
-// continues from it. If Ravi has an event stream, it is connected first, so
-// that nothing falls between the list and the wake-ups; then mail and SMS are
-// listed to the end. A read that fails is an error and gives no cursor.
+// Arm returns a cursor: nothing that Ravi lists now can answer a wait that continues from it. If
+// Ravi has an event stream, it is connected first, so that nothing falls between the list and the
+// wake-ups; then mail and SMS are listed to the end. A read that fails is an error and gives no
+// cursor.
 //
-// The cursor is good for 24 hours, for this caller and this identity. The
-// watcher lingers, so that a wait soon after finds its stream connected.
+// The cursor is good for 24 hours, for this caller and this identity. The watcher lingers, so that
+// a wait soon after finds its stream connected.
 //
 // Errors: those of package ravi, [ErrShuttingDown], and the cause of ctx.
 func (h *Hub) Arm(ctx context.Context, t Target) (cursor string, err error) {
@@ -31,14 +31,14 @@ func (h *Hub) Arm(ctx context.Context, t Target) (cursor string, err error) {
 	return h.seal(t, s)
 }
 
-// ArmEmpty returns a cursor for an identity that was created just now: its
-// inbox is empty, so no request is made and everything that comes is new.
+// ArmEmpty returns a cursor for an identity that was created just now: its inbox is empty, so no
+// request is made and everything that comes is new.
 func (h *Hub) ArmEmpty(t Target) (cursor string, err error) {
 	return h.seal(t, state{})
 }
 
-// arm waits for the stream, at most for so long, then for a whole list of each
-// channel that began after that.
+// arm waits for the stream, at most for so long, then for a whole list of each channel that began
+// after that.
 func (w *watcher) arm(ctx context.Context, patience time.Duration) (state, error) {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()

@@ -22,11 +22,10 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// The aims are in internal/test/bench/README.md: 1,000 open waits on 1,000 identities,
-// 50 messages a second in total, from the message's acceptance by Ravi to the
-// result of the wait; by event stream, by polling, and by the reference, a loop
-// per identity that lists its messages every two seconds. All three use the
-// same client and the same embedded Ravi in memory.
+// The aims are in internal/test/bench/README.md: 1,000 open waits on 1,000 identities, 50 messages
+// a second in total, from the message's acceptance by Ravi to the result of the wait; by event
+// stream, by polling, and by the reference, a loop per identity that lists its messages every two
+// seconds. All three use the same client and the same embedded Ravi in memory.
 const (
 	benchIdentities = 1000
 	benchRate       = 50

@@ -34,10 +34,9 @@ func (s *channelCache) pages() int {
 	return min((len(s.messages)+pageSize-1)/pageSize, 5)
 }
 
-// window returns the created_after to ask for, or false where the whole list
-// is to be read. The time is Ravi's own: that of its newest message, less
-// lateness. There must be an older message, by whose absence one sees that the
-// parameter is honoured.
+// window returns the created_after to ask for, or false where the whole list is to be read. The
+// time is Ravi's own: that of its newest message, less lateness. There must be an older message, by
+// whose absence one sees that the parameter is honoured.
 func (s *channelCache) window() (after time.Time, ok bool) {
 	if !s.complete || s.after == afterUseless || s.narrowed >= fullEvery || s.newest.IsZero() {
 		return time.Time{}, false

@@ -5,10 +5,9 @@ import (
 	"time"
 )
 
-// channelReader reads one channel of a watcher. Its goroutine is the only one that
-// reads, so reads never overlap: waits request one, and one read serves all that
-// requested it before it began. Everything but channel and wake is guarded by
-// watcher.mu.
+// channelReader reads one channel of a watcher. Its goroutine is the only one that reads, so reads
+// never overlap: waits request one, and one read serves all that requested it before it began.
+// Everything but channel and wake is guarded by watcher.mu.
 //
 // Why a read is made:
 //
@@ -61,8 +60,7 @@ func (r *channelReader) request(urgent, full bool) uint64 { // w.mu is held
 	return r.started + 1
 }
 
-// leave counts out a wait on the channel. When none is left, a read under way
-// is cancelled.
+// leave counts out a wait on the channel. When none is left, a read under way is cancelled.
 func (r *channelReader) leave() { // w.mu is held
 	if r.demand--; r.demand == 0 && r.cancel != nil {
 		r.abandoned = true
@@ -70,8 +68,7 @@ func (r *channelReader) leave() { // w.mu is held
 	}
 }
 
-// announce notes an event. Without a wait it is kept for the next wait, which
-// reads anyway.
+// announce notes an event. Without a wait it is kept for the next wait, which reads anyway.
 func (r *channelReader) announce() {
 	r.w.mu.Lock()
 	defer r.w.mu.Unlock()

@@ -24,8 +24,8 @@ type state struct {
 	fruitless int        // waits of this chain that ended without an answer in a row
 }
 
-// mark remembers an answer: of this sender, codes that reached Ravi before
-// that point were replaced by it, even if they become visible later.
+// mark remembers an answer: of this sender, codes that reached Ravi before that point were replaced
+// by it, even if they become visible later.
 type mark struct {
 	sender senderID
 	at     position
@@ -39,8 +39,8 @@ func hashSender(channel int, sender string) senderID {
 	return senderID(sum[:6])
 }
 
-// replaced reports whether a code at p from this sender was replaced by an
-// answer that the chain has had already.
+// replaced reports whether a code at p from this sender was replaced by an answer that the chain
+// has had already.
 func (s *state) replaced(id senderID, p position) bool {
 	return slices.ContainsFunc(s.marks, func(m mark) bool { return m.sender == id && p.compare(m.at) < 0 })
 }
@@ -67,8 +67,8 @@ func (h *Hub) open(t Target, cursor string) (state, error) {
 	return decodeState(payload)
 }
 
-// encode writes: version, fruitless, then per channel the horizon (0 for
-// none), the floor, and the ids as gaps; then the marks.
+// encode writes: version, fruitless, then per channel the horizon (0 for none), the floor, and the
+// ids as gaps; then the marks.
 func (s state) encode() []byte {
 	out := []byte{cursorVersion}
 	out = binary.AppendUvarint(out, uint64(s.fruitless))
@@ -190,10 +190,9 @@ func number[T int64 | uint64](r *stateDecoder, decode func([]byte) (T, int)) T {
 	return v
 }
 
-// Merge returns a cursor that has seen what either of two cursors of target
-// has seen. A session uses it to move its own cursor past every answer, in
-// whatever order its waits end. It makes no request. ErrCursor for a cursor
-// that is not one of this caller and identity.
+// Merge returns a cursor that has seen what either of two cursors of target has seen. A session
+// uses it to move its own cursor past every answer, in whatever order its waits end. It makes no
+// request. ErrCursor for a cursor that is not one of this caller and identity.
 func (h *Hub) Merge(t Target, a, b string) (string, error) {
 	sa, err := h.open(t, a)
 	if err != nil {
@@ -206,8 +205,7 @@ func (h *Hub) Merge(t Target, a, b string) (string, error) {
 	return h.seal(t, sa.merge(sb))
 }
 
-// merge returns the union of both; the later one's count of fruitless waits
-// stands.
+// merge returns the union of both; the later one's count of fruitless waits stands.
 func (s state) merge(later state) state {
 	out := state{fruitless: later.fruitless, marks: slices.Clone(s.marks)}
 	for _, m := range later.marks {

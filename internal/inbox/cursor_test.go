@@ -84,8 +84,8 @@ var anyPoint = rapid.Custom(func(t *rapid.T) inbox.Point {
 	return p
 })
 
-// However messages come and go and cursors move: what was passed stays seen,
-// and what is listed behind the answer stays new.
+// However messages come and go and cursors move: what was passed stays seen, and what is listed
+// behind the answer stays new.
 func TestPropertyCursorKeepsSeenAndNew(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -130,8 +130,8 @@ func TestPropertyCursorKeepsSeenAndNew(t *testing.T) {
 	})
 }
 
-// A merged cursor has seen what either has seen, and hides no message that
-// became visible within ten minutes of its creation.
+// A merged cursor has seen what either has seen, and hides no message that became visible within
+// ten minutes of its creation.
 func TestPropertyMergedCursorKnowsBoth(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -30,9 +30,8 @@ type decision struct {
 	recheck    time.Time // when to ask again although nothing came; zero: never
 }
 
-// decide applies the rules of the package documentation to what is listed per
-// channel. It is a pure function of its arguments: the same cursor over the
-// same lists gives the same answer.
+// decide applies the rules of the package documentation to what is listed per channel. It is a pure
+// function of its arguments: the same cursor over the same lists gives the same answer.
 func (q *query) decide(lists [2][]*message) decision {
 	d := decision{status: Pending}
 	var all []logicalMessage
@@ -183,8 +182,8 @@ func (q *query) value(msg logicalMessage) string {
 	return "code " + msg.verdict.Code
 }
 
-// holdPartial takes out answers of SMS that are not complete yet, for a moment, and
-// notes when to ask again.
+// holdPartial takes out answers of SMS that are not complete yet, for a moment, and notes when to
+// ask again.
 func (q *query) holdPartial(matched []logicalMessage, d *decision) []logicalMessage {
 	if q.final {
 		return matched
@@ -198,9 +197,9 @@ func (q *query) holdPartial(matched []logicalMessage, d *decision) []logicalMess
 	return matched
 }
 
-// advance returns the state of the chain after an answer: past the messages of the
-// answer and everything that reached Ravi before the newest of them, on the
-// channels that the wait listened to. passed comes newest first.
+// advance returns the state of the chain after an answer: past the messages of the answer and
+// everything that reached Ravi before the newest of them, on the channels that the wait listened
+// to. passed comes newest first.
 func (q *query) advance(passed []logicalMessage, lists [2][]*message) state {
 	s := q.state
 	s.fruitless = 0

@@ -60,8 +60,7 @@ func ServiceMatches(name, from, subject, text string) bool {
 	return f.passes(&logicalMessage{message: &message{from: line(from), sender: address(from), subject: subject}, content: &content{text: text}})
 }
 
-// FromMatches reports whether a mail's From passes the filter; SMS likewise
-// with a phone number.
+// FromMatches reports whether a mail's From passes the filter; SMS likewise with a phone number.
 func FromMatches(filterText, from string, sms bool) bool {
 	f := newFilter(Request{From: filterText})
 	m := &message{from: line(from), sender: address(from)}
@@ -74,8 +73,8 @@ func FromMatches(filterText, from string, sms bool) bool {
 // Counter reads the part counter of an SMS.
 func Counter(s string) (no, of int, rest string, ok bool) { return cutCounter(s) }
 
-// Join makes logical messages of SMS of one sender, given seconds apart, and returns the
-// ids of each, the bodies having the ids 1, 2, 3, …
+// Join makes logical messages of SMS of one sender, given seconds apart, and returns the ids of
+// each, the bodies having the ids 1, 2, 3, …
 func Join(bodies []string, apart []time.Duration) (ids [][]int64, texts []string) {
 	var list []*message
 	at := time.Unix(0, 0)

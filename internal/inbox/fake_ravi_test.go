@@ -48,9 +48,9 @@ func (l fakeMessage) text() string {
 	return "Your verification code is " + l.code + "."
 }
 
-// fakeRavi is an inbox that does all that Ravi may do (docs/ravi-api.md): clocks
-// apart, ids with gaps, any order, filters ignored, messages that show late,
-// streams that come and go, reads that fail.
+// fakeRavi is an inbox that does all that Ravi may do (docs/ravi-api.md): clocks apart, ids with
+// gaps, any order, filters ignored, messages that show late, streams that come and go, reads that
+// fail.
 type fakeRavi struct {
 	skew         time.Duration // Ravi's clock minus ours
 	wholeSeconds bool          // created_dt has no fractions
@@ -107,8 +107,7 @@ func (f *fakeRavi) markRead() {
 	}
 }
 
-// listings is how many lists of a channel were read, connects how many streams
-// were opened.
+// listings is how many lists of a channel were read, connects how many streams were opened.
 func (f *fakeRavi) listings(c int) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -128,8 +127,8 @@ func (f *fakeRavi) fail(d time.Duration) {
 	f.failUntil = time.Now().Add(d)
 }
 
-// failed reports whether reads since then may have failed, or were put off
-// because earlier ones had. f.mu is held.
+// failed reports whether reads since then may have failed, or were put off because earlier ones
+// had. f.mu is held.
 func (f *fakeRavi) failed(since time.Time) bool {
 	return f.failUntil.Add(10 * time.Second).After(since)
 }

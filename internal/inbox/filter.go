@@ -46,8 +46,7 @@ func newFilter(r Request) filter {
 	return f
 }
 
-// passes reports whether msg is what the request asks about. Every filter that
-// is set has to agree.
+// passes reports whether msg is what the request asks about. Every filter that is set has to agree.
 func (f *filter) passes(msg *logicalMessage) bool {
 	return f.passesFrom(msg) &&
 		(f.service.name == "" || f.service.matches(msg)) &&

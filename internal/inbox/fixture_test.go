@@ -16,8 +16,8 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// fixture is an embedded Ravi with one identity, and a hub that watches it by
-// the real client. It runs in a synctest bubble, so waiting takes no time.
+// fixture is an embedded Ravi with one identity, and a hub that watches it by the real client. It
+// runs in a synctest bubble, so waiting takes no time.
 type fixture struct {
 	*testing.T
 	ravi   *sandboxtest.Instance

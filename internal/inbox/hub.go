@@ -14,34 +14,32 @@ import (
 
 // Config adjusts a Hub. The zero value is useful.
 type Config struct {
-	// Sealer seals cursors. Default: a random key, so that cursors do not
-	// outlive the process.
+	// Sealer seals cursors. Default: a random key, so that cursors do not outlive the process.
 	Sealer *token.Sealer
-	// MaxStreams is how many event streams may be open at once; watchers
-	// beyond it poll until one is free. Default 2,000; negative: none.
+	// MaxStreams is how many event streams may be open at once; watchers beyond it poll until one
+	// is free. Default 2,000; negative: none.
 	MaxStreams int
 	// MaxWaits and MaxWaitsPerCaller bound the open waits. Defaults 10,000 and 1,000.
 	MaxWaits, MaxWaitsPerCaller int
-	// Linger is how long a watcher keeps its stream after its last wait or
-	// arming. Default 30 s; negative: not at all.
+	// Linger is how long a watcher keeps its stream after its last wait or arming. Default 30 s;
+	// negative: not at all.
 	Linger time.Duration
-	// PollInterval is the time between two reads of one channel while there is
-	// no event stream. Up to a tenth is added at random. Default 2 s.
+	// PollInterval is the time between two reads of one channel while there is no event stream. Up
+	// to a tenth is added at random. Default 2 s.
 	PollInterval time.Duration
-	// SafetyInterval is the time between two reads while a stream announces
-	// the messages of a channel. Default 15 s.
+	// SafetyInterval is the time between two reads while a stream announces the messages of a
+	// channel. Default 15 s.
 	SafetyInterval time.Duration
-	// MaxReads bounds how many inboxes are read at a time with one credential; the
-	// others queue, so that many waits neither flood Ravi nor use more
-	// connections than are kept open. Default 128.
+	// MaxReads bounds how many inboxes are read at a time with one credential; the others queue, so
+	// that many waits neither flood Ravi nor use more connections than are kept open. Default 128.
 	MaxReads int
 	// ProgressEvery is the time between two calls of Request.Progress. Default 5 s.
 	ProgressEvery time.Duration
-	// ConnectTimeout is how long arming waits for the event stream before it
-	// goes on without. Default 3 s.
+	// ConnectTimeout is how long arming waits for the event stream before it goes on without.
+	// Default 3 s.
 	ConnectTimeout time.Duration
-	// Observe is called after every wait that ended without an error, for
-	// metrics. It must be quick and safe for concurrent use. It may be nil.
+	// Observe is called after every wait that ended without an error, for metrics. It must be quick
+	// and safe for concurrent use. It may be nil.
 	Observe func(Outcome)
 	// Logger gets debug lines: counts, ids and errors, never text of messages.
 	Logger zerolog.Logger
@@ -54,8 +52,8 @@ type Outcome struct {
 	Channel Channel
 	// Waited is how long the wait was open.
 	Waited time.Duration
-	// SinceEvent is the time from Ravi's event for the channel to the answer.
-	// 0 when no event came during the wait.
+	// SinceEvent is the time from Ravi's event for the channel to the answer. 0 when no event came
+	// during the wait.
 	SinceEvent time.Duration
 }
 
@@ -80,8 +78,8 @@ func (c *Config) fill() {
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 3*time.Second)
 }
 
-// Hub arms and waits for all callers. Make it with New, end it with Close. All
-// methods are safe for concurrent use.
+// Hub arms and waits for all callers. Make it with New, end it with Close. All methods are safe for
+// concurrent use.
 type Hub struct {
 	cfg      Config
 	ctx      context.Context // until Close
@@ -95,8 +93,8 @@ type Hub struct {
 	watchers map[watcherKey]*watcher
 	waits    int
 	byCaller map[string]int
-	// announced says, by credential, on which channels Ravi's stream was seen
-	// to announce messages. Not every Ravi announces SMS (docs/ravi-api.md#events).
+	// announced says, by credential, on which channels Ravi's stream was seen to announce messages.
+	// Not every Ravi announces SMS (docs/ravi-api.md#events).
 	announced  sync.Map // announcement -> bool
 	readLimits sync.Map // credential -> *semaphore.Weighted
 }
@@ -117,9 +115,8 @@ func New(cfg Config) *Hub {
 	return h
 }
 
-// Shutdown ends all waits as pending, with a cursor and [ReasonShutdown]. From
-// then on Arm and Wait fail with [ErrShuttingDown]. It does not block and may
-// be called more than once.
+// Shutdown ends all waits as pending, with a cursor and [ReasonShutdown]. From then on Arm and Wait
+// fail with [ErrShuttingDown]. It does not block and may be called more than once.
 func (h *Hub) Shutdown() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -129,8 +126,7 @@ func (h *Hub) Shutdown() {
 	}
 }
 
-// Close is Shutdown, and ends all streams and reads and waits until their
-// goroutines are gone.
+// Close is Shutdown, and ends all streams and reads and waits until their goroutines are gone.
 func (h *Hub) Close() {
 	h.Shutdown()
 	h.cancel()
@@ -163,8 +159,7 @@ func (h *Hub) Stats() Stats {
 	return s
 }
 
-// CursorIdentity returns the identity that a cursor of this caller is for, or
-// [ErrCursor].
+// CursorIdentity returns the identity that a cursor of this caller is for, or [ErrCursor].
 func (h *Hub) CursorIdentity(caller, cursor string) (identityUUID string, err error) {
 	identity, payload, err := h.cfg.Sealer.OpenAny(caller, cursorPurpose, cursor)
 	if err != nil {
@@ -198,8 +193,7 @@ func (h *Hub) admit(caller string) (release func(), err error) {
 	}, nil
 }
 
-// acquire returns the watcher of a target, started if there is none. Every
-// acquire needs a release.
+// acquire returns the watcher of a target, started if there is none. Every acquire needs a release.
 func (h *Hub) acquire(t Target) (*watcher, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -254,8 +248,8 @@ func (h *Hub) readSlots(credential string) *semaphore.Weighted {
 	return slots.(*semaphore.Weighted)
 }
 
-// announces reports whether the stream of a credential is known to announce
-// messages of channel c; setAnnounces notes what was seen.
+// announces reports whether the stream of a credential is known to announce messages of channel c;
+// setAnnounces notes what was seen.
 func (h *Hub) announces(credential string, c int) bool {
 	yes, _ := h.announced.Load(announcement{credential, c})
 	return yes == true

@@ -12,13 +12,13 @@ import (
 
 const (
 	pageSize = 200 // the largest page that Ravi gives (docs/ravi-api.md#limits)
-	// fullUpTo is how many messages, and of which size together, are cheap
-	// enough to be listed whole every time.
+	// fullUpTo is how many messages, and of which size together, are cheap enough to be listed
+	// whole every time.
 	fullUpTo, fullUpToBytes = 20, 256 << 10
 	// fullEvery is how many narrowed reads may follow a whole one.
 	fullEvery = 15
-	// keepContents is how many messages' contents a channel keeps, the newest;
-	// older unseen ones are counted as if they were not there.
+	// keepContents is how many messages' contents a channel keeps, the newest; older unseen ones
+	// are counted as if they were not there.
 	keepContents = 200
 	// maxDetails bounds the requests for texts that a list left out, per read.
 	maxDetails = 20
@@ -90,8 +90,7 @@ func (r *channelReader) refresh(ctx context.Context, old channelCache, seenSets 
 	return next, nil
 }
 
-// list reads all pages of a list, whole or narrowed, and takes over what is
-// known already.
+// list reads all pages of a list, whole or narrowed, and takes over what is known already.
 func (r *channelReader) list(ctx context.Context, old channelCache, seenSets []*seenSet, after time.Time) (channelCache, error) {
 	next := channelCache{byID: make(map[int64]*message), complete: true, after: old.after}
 	needed := func(p position) bool {
@@ -133,8 +132,8 @@ func (r *channelReader) list(ctx context.Context, old channelCache, seenSets []*
 	return next, nil
 }
 
-// fillIn asks for the text of needed messages that the list left empty, up to
-// three times each, since some messages have none.
+// fillIn asks for the text of needed messages that the list left empty, up to three times each,
+// since some messages have none.
 func (r *channelReader) fillIn(ctx context.Context, s *channelCache) {
 	asked := 0
 	for _, m := range slices.Backward(s.messages) {

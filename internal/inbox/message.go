@@ -18,8 +18,8 @@ const (
 	maxText = 8 << 10 // runes kept of the text of one message
 )
 
-// message is one incoming message as a watcher knows it. It is never changed
-// after it was published; a changed one is a copy.
+// message is one incoming message as a watcher knows it. It is never changed after it was
+// published; a changed one is a copy.
 type message struct {
 	channel       int
 	at            position
@@ -86,8 +86,8 @@ func positionOf(created time.Time, id int64) position {
 	return position{created: created.UTC().Truncate(time.Microsecond), id: id}
 }
 
-// read extracts what waits look at. Nothing in a message may end a wait, so a
-// panic of the extraction becomes a message without a code.
+// read extracts what waits look at. Nothing in a message may end a wait, so a panic of the
+// extraction becomes a message without a code.
 func (m listedMessage) read() (c *content) {
 	c = &content{}
 	defer func() {

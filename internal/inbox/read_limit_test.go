@@ -53,8 +53,8 @@ func (s countedSource) EmailMessages(ctx context.Context, f ravi.MessageFilter) 
 	}
 }
 
-// However many waits there are, only so many inboxes are read at a time, and a
-// Ravi that hangs does not delay other credentials.
+// However many waits there are, only so many inboxes are read at a time, and a Ravi that hangs does
+// not delay other credentials.
 func TestReadsAreLimitedPerCredential(t *testing.T) {
 	scenario{hub: inbox.Config{MaxReads: 4, MaxStreams: -1}}.run(t, func(w *fixture) {
 		quick, hung := &readCount{}, &readCount{}

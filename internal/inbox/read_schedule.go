@@ -10,8 +10,8 @@ import (
 	"ravi-mcp/ravi"
 )
 
-// rereadDelays is when a channel is read again after a wake-up that showed nothing
-// new: an event may come before its message can be listed.
+// rereadDelays is when a channel is read again after a wake-up that showed nothing new: an event
+// may come before its message can be listed.
 var rereadDelays = [...]time.Duration{50 * time.Millisecond, 150 * time.Millisecond, 500 * time.Millisecond}
 
 // gatherDelay is how long waits that come after a read are gathered for the next.
@@ -92,9 +92,8 @@ func (r *channelReader) begin() (ctx context.Context, full bool) {
 	return ctx, full
 }
 
-// interval is the time to the next poll: long while the stream announces this
-// channel's messages. A list of many pages that has to be read whole counts as
-// many requests, so it is read less often.
+// interval is the time to the next poll: long while the stream announces this channel's messages. A
+// list of many pages that has to be read whole counts as many requests, so it is read less often.
 func (r *channelReader) interval() time.Duration {
 	cfg := &r.w.hub.cfg
 	d := cfg.PollInterval
@@ -132,9 +131,8 @@ func (k *burstLimit) take(now time.Time, burst int, every time.Duration) {
 	k.free = k.free.Add(every)
 }
 
-// jitter returns a random duration in [0, below), so that watchers do not
-// poll in step. It comes from crypto/rand only because this project has no
-// other source of chance (SECURITY.md S8).
+// jitter returns a random duration in [0, below), so that watchers do not poll in step. It comes
+// from crypto/rand only because this project has no other source of chance (SECURITY.md S8).
 func jitter(below time.Duration) time.Duration {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails (Go 1.24)

@@ -44,29 +44,29 @@ type Target struct {
 	Caller     string // the authenticated caller; cursors are bound to it
 	Credential string // names the credential (ravi.Client.CredentialID); watchers are shared within one
 	Identity   string // the identity's uuid; cursors are bound to it
-	// Address and Phone are the identity's own, if known. A message that is
-	// plainly addressed to another number, or to another address of the same
-	// domain only, is then left out (SECURITY.md U3).
+	// Address and Phone are the identity's own, if known. A message that is plainly addressed to
+	// another number, or to another address of the same domain only, is then left out (SECURITY.md
+	// U3).
 	Address, Phone string
 	// Source reads the inbox. The first Target of a watcher gives it its Source.
 	Source Source
 }
 
-// Request says what to wait for. The zero value waits 30 seconds for a code or
-// a link on any channel, armed at the call.
+// Request says what to wait for. The zero value waits 30 seconds for a code or a link on any
+// channel, armed at the call.
 type Request struct {
 	// Cursor is where to continue; empty arms at the call.
 	Cursor string
 	// Channel restricts the wait to one channel; empty is AnyChannel.
 	Channel Channel
-	// From keeps messages of one sender: an address, a domain (its subdomains
-	// included), a phone number, or a part of the From line. Case is ignored.
+	// From keeps messages of one sender: an address, a domain (its subdomains included), a phone
+	// number, or a part of the From line. Case is ignored.
 	From string
-	// Service keeps messages that concern a service, given as a name or a
-	// domain: it is looked for in sender, subject, origin-bound host, link and text.
+	// Service keeps messages that concern a service, given as a name or a domain: it is looked for
+	// in sender, subject, origin-bound host, link and text.
 	Service string
-	// Contains keeps messages whose subject or text has these words; case and
-	// width of characters are ignored.
+	// Contains keeps messages whose subject or text has these words; case and width of characters
+	// are ignored.
 	Contains string
 	// Want is what ends the wait; empty is WantAny. Ignored with Messages.
 	Want Want
@@ -74,9 +74,9 @@ type Request struct {
 	Messages bool
 	// Timeout is how long to wait; 0 or less is DefaultTimeout.
 	Timeout time.Duration
-	// MaxAge leaves out messages that Ravi created longer ago than this, by
-	// Ravi's clock; 0 is no limit. Ravi's clock is known from its answers
-	// where the Source tells it (see ServerClock), else from the times of messages.
+	// MaxAge leaves out messages that Ravi created longer ago than this, by Ravi's clock; 0 is no
+	// limit. Ravi's clock is known from its answers where the Source tells it (see ServerClock),
+	// else from the times of messages.
 	MaxAge time.Duration
 	// Progress is called from the waiting goroutine every few seconds.
 	Progress func(Progress)
@@ -161,13 +161,13 @@ const (
 const (
 	// ReasonShutdown: the server is shutting down.
 	ReasonShutdown = "server_shutting_down"
-	// ReasonPartlyUnread: one of the channels could not be read during the
-	// whole wait, or this Ravi does not have it.
+	// ReasonPartlyUnread: one of the channels could not be read during the whole wait, or this Ravi
+	// does not have it.
 	ReasonPartlyUnread = "partly_unread"
 )
 
-// Result is the answer of a wait. All strings of messages are untrusted text
-// of third parties, cleaned of invisible characters.
+// Result is the answer of a wait. All strings of messages are untrusted text of third parties,
+// cleaned of invisible characters.
 type Result struct {
 	Status Status
 	// Answer is set when Status is Found.
@@ -176,8 +176,7 @@ type Result struct {
 	Reason string
 	// Candidates are all possible answers of an ambiguous result, newest first.
 	Candidates []Answer
-	// Superseded is how many older code messages of the same sender the
-	// answer replaced.
+	// Superseded is how many older code messages of the same sender the answer replaced.
 	Superseded int
 	// Cursor continues the chain.
 	Cursor string
@@ -186,8 +185,8 @@ type Result struct {
 	Waited      time.Duration
 	// Arrived is what came since the cursor on the channels waited for.
 	Arrived Arrived
-	// Fruitless counts the waits of this chain, this one included, that ended
-	// pending since the last answer.
+	// Fruitless counts the waits of this chain, this one included, that ended pending since the
+	// last answer.
 	Fruitless int
 }
 

@@ -8,8 +8,8 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// answersOf turns a message into what the result shows: one answer, or one for
-// each of several plausible codes.
+// answersOf turns a message into what the result shows: one answer, or one for each of several
+// plausible codes.
 func (q *query) answersOf(msg logicalMessage) []Answer {
 	base := Answer{
 		Message: Message{

@@ -11,8 +11,8 @@ import (
 	"ravi-mcp/internal/inbox"
 )
 
-// The reference: the rules of the package documentation over plain sets of
-// messages, without floors, caches, streams and reads.
+// The reference: the rules of the package documentation over plain sets of messages, without
+// floors, caches, streams and reads.
 
 type messageKey struct {
 	channel int
@@ -138,10 +138,10 @@ func (h *history) advance(listed []fakeMessage, a waitFor, choices []fakeMessage
 	return next
 }
 
-// check compares a result with what must be and returns the history that the
-// new cursor stands for. possible is what can have been listed when the answer
-// was made, for reads may happen at one and the same moment. Where that leaves
-// open what the new cursor has seen, its history is nil, and it is of no use.
+// check compares a result with what must be and returns the history that the new cursor stands for.
+// possible is what can have been listed when the answer was made, for reads may happen at one and
+// the same moment. Where that leaves open what the new cursor has seen, its history is nil, and it
+// is of no use.
 func (h *history) check(res inbox.Result, a waitFor, possible [][]fakeMessage) (next *history, err error) {
 	var all error
 	matches := 0
@@ -203,8 +203,8 @@ func (h *history) checkOne(res inbox.Result, a waitFor, listed []fakeMessage) (*
 	return h.advance(listed, a, want.choices), nil
 }
 
-// overdue returns a message that a pending wait must have seen: it was
-// listable for longer than the given time before the end.
+// overdue returns a message that a pending wait must have seen: it was listable for longer than the
+// given time before the end.
 func overdue(e expectation, end time.Time, patience func(fakeMessage) time.Duration) (fakeMessage, bool) {
 	for _, l := range e.eligible {
 		if end.Sub(l.visible) > patience(l) {

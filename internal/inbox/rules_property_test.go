@@ -247,9 +247,9 @@ func (r *scheduleRun) wait(s event, from chainState, chain int) {
 	})
 }
 
-// possible returns what the answer of a wait can have been based on: per
-// channel the last read, or the one before it if the last was made at this
-// very moment; nothing at all if the channel was not read since the wait began.
+// possible returns what the answer of a wait can have been based on: per channel the last read, or
+// the one before it if the last was made at this very moment; nothing at all if the channel was not
+// read since the wait began.
 func (r *scheduleRun) possible(a waitFor, began, end time.Time, timeout time.Duration) [][]fakeMessage {
 	var options [2][][]fakeMessage
 	for c := range options {

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// lateness is how long after its creation a message may become visible in
-// Ravi's lists and still be told from an old one, by Ravi's own clock.
+// lateness is how long after its creation a message may become visible in Ravi's lists and still be
+// told from an old one, by Ravi's own clock.
 const lateness = 10 * time.Minute
 
-// maxExplicit is how many ids of one channel a cursor holds before its floor
-// rises above the usual horizon, so that a cursor stays a few kilobytes.
+// maxExplicit is how many ids of one channel a cursor holds before its floor rises above the usual
+// horizon, so that a cursor stays a few kilobytes.
 const maxExplicit = 1024
 
-// position is the place of a message in the order of arrival at Ravi: by Ravi's
-// time, and by id where times are equal.
+// position is the place of a message in the order of arrival at Ravi: by Ravi's time, and by id
+// where times are equal.
 type position struct {
 	created time.Time
 	id      int64
@@ -32,26 +32,24 @@ func (p position) compare(q position) int {
 // endPosition is after every message.
 var endPosition = position{created: time.Unix(1<<40, 0), id: math.MaxInt64}
 
-// seenSet is what a cursor has seen of one channel: every message whose id is in
-// ids, and every message under the floor, which is one whose id is at most
-// floor *and* which Ravi created at or before horizon.
+// seenSet is what a cursor has seen of one channel: every message whose id is in ids, and every
+// message under the floor, which is one whose id is at most floor *and* which Ravi created at or
+// before horizon.
 //
-// Both conditions are needed. An id alone cannot say "old": ids are handed out
-// before messages become visible, so a lower id may appear after a higher one.
-// A time alone cannot either: a message may be delivered late under an old
-// date. The horizon stands [lateness] before the newest message that was
-// listed, so everything that Ravi makes visible within ten minutes of its
-// creation counts as new, whatever its id. What this misses: a message that
-// becomes visible later than that *and* has an id below those of the old
-// messages listed.
+// Both conditions are needed. An id alone cannot say "old": ids are handed out before messages
+// become visible, so a lower id may appear after a higher one. A time alone cannot either: a
+// message may be delivered late under an old date. The horizon stands [lateness] before the newest
+// message that was listed, so everything that Ravi makes visible within ten minutes of its creation
+// counts as new, whatever its id. What this misses: a message that becomes visible later than that
+// *and* has an id below those of the old messages listed.
 type seenSet struct {
 	floor   int64
 	horizon time.Time // zero: there is no floor
 	ids     []int64   // sorted, no duplicates
 }
 
-// has reports whether the message at p was seen. A message without a time
-// (Ravi did not say) is never under the floor.
+// has reports whether the message at p was seen. A message without a time (Ravi did not say) is
+// never under the floor.
 func (s seenSet) has(p position) bool {
 	if s.under(p) {
 		return true
@@ -65,8 +63,8 @@ func (s seenSet) under(p position) bool {
 	return p.id <= s.floor && !p.created.IsZero() && !p.created.After(s.horizon)
 }
 
-// past returns s with every listed message up to and including upTo added.
-// What is listed after upTo stays unseen, unless it was seen before.
+// past returns s with every listed message up to and including upTo added. What is listed after
+// upTo stays unseen, unless it was seen before.
 func (s seenSet) past(listed []position, upTo position) seenSet {
 	next := seenSet{floor: s.floor, horizon: s.horizon}
 	var add []position // seen and listed
@@ -79,8 +77,8 @@ func (s seenSet) past(listed []position, upTo position) seenSet {
 			newest = p.created
 		}
 	}
-	// Everything listed up to a horizon before upTo is in add, so the floor may
-	// rise to there without hiding an unseen message that is listed.
+	// Everything listed up to a horizon before upTo is in add, so the floor may rise to there
+	// without hiding an unseen message that is listed.
 	if !newest.IsZero() {
 		next.raise(add, newest.Add(-lateness))
 	}
@@ -92,8 +90,8 @@ func (s seenSet) past(listed []position, upTo position) seenSet {
 	return next
 }
 
-// shrink raises the floor over the oldest of the given messages that stand
-// above it, at least over of them if their times allow it.
+// shrink raises the floor over the oldest of the given messages that stand above it, at least over
+// of them if their times allow it.
 func (s *seenSet) shrink(add []position, over int, upTo position) {
 	above := slices.DeleteFunc(slices.Clone(add), s.under)
 	slices.SortFunc(above, position.compare)
@@ -105,8 +103,8 @@ func (s *seenSet) shrink(add []position, over int, upTo position) {
 	}
 }
 
-// raise lifts the floor to the highest id among the given messages up to
-// horizon; it never lowers it.
+// raise lifts the floor to the highest id among the given messages up to horizon; it never lowers
+// it.
 func (s *seenSet) raise(add []position, horizon time.Time) {
 	if !horizon.After(s.horizon) {
 		return
@@ -127,9 +125,9 @@ func (s *seenSet) raise(add []position, horizon time.Time) {
 	}
 }
 
-// explicit returns the ids that have to be listed one by one: the messages of
-// add above the floor, and ids that were seen before and are not listed now
-// (a replica may lag, and a message must not become new by that).
+// explicit returns the ids that have to be listed one by one: the messages of add above the floor,
+// and ids that were seen before and are not listed now (a replica may lag, and a message must not
+// become new by that).
 func (s seenSet) explicit(add []position, before []int64) []int64 {
 	ids := make([]int64, 0, len(add))
 	under := make(map[int64]struct{})
@@ -149,9 +147,9 @@ func (s seenSet) explicit(add []position, before []int64) []int64 {
 	return slices.Compact(ids)
 }
 
-// union keeps the higher floor and the later horizon, and the ids of both. What
-// that covers and neither cursor had seen became visible more than lateness
-// after its creation, which a floor cannot tell anyway.
+// union keeps the higher floor and the later horizon, and the ids of both. What that covers and
+// neither cursor had seen became visible more than lateness after its creation, which a floor
+// cannot tell anyway.
 func (s seenSet) union(o seenSet) seenSet {
 	out := s
 	switch {

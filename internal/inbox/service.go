@@ -43,8 +43,8 @@ func compact(s string) string {
 	}, s)
 }
 
-// ownsDomain reports whether a host belongs to the service: to its domain, or,
-// where only a name is known, to a domain of that name under any suffix.
+// ownsDomain reports whether a host belongs to the service: to its domain, or, where only a name is
+// known, to a domain of that name under any suffix.
 func (s service) ownsDomain(host string) bool {
 	host = strings.TrimSuffix(fold(host), ".")
 	if host == "" || s.name == "" {
@@ -57,8 +57,8 @@ func (s service) ownsDomain(host string) bool {
 	return s.domain == "" && s.joined != "" && compact(label) == s.joined
 }
 
-// matches looks at the sender, the origin-bound host, the link, and for the
-// name as a word of its own in the sender's name, the subject and the text.
+// matches looks at the sender, the origin-bound host, the link, and for the name as a word of its
+// own in the sender's name, the subject and the text.
 func (s service) matches(msg *logicalMessage) bool {
 	if _, domain, ok := cutLast(msg.sender, "@"); ok && s.ownsDomain(domain) {
 		return true
@@ -84,8 +84,8 @@ func displayName(from string) string {
 	return name
 }
 
-// registrable returns the registrable domain of a host and its first label,
-// e.g. "github.co.uk" and "github".
+// registrable returns the registrable domain of a host and its first label, e.g. "github.co.uk" and
+// "github".
 func registrable(host string) (domain, label string) {
 	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
 	if err != nil {
@@ -95,8 +95,8 @@ func registrable(host string) (domain, label string) {
 	return domain, label
 }
 
-// hasWord reports whether word stands in text with no letter or digit of the
-// same kind of script right beside it. Scripts without spaces count as apart.
+// hasWord reports whether word stands in text with no letter or digit of the same kind of script
+// right beside it. Scripts without spaces count as apart.
 func hasWord(text, word string) bool {
 	if word == "" {
 		return false

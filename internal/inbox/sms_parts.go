@@ -11,8 +11,7 @@ import (
 	"ravi-mcp/internal/otp"
 )
 
-// logicalMessage is what a wait decides about: one message, or the joined parts of a
-// long SMS.
+// logicalMessage is what a wait decides about: one message, or the joined parts of a long SMS.
 type logicalMessage struct {
 	*message           // the newest part
 	*content           // of the whole
@@ -21,8 +20,8 @@ type logicalMessage struct {
 	partial  bool      // more parts may follow
 }
 
-// logicalMessages joins what a cursor has not seen of one channel, oldest
-// first. extract is used for joined texts.
+// logicalMessages joins what a cursor has not seen of one channel, oldest first. extract is used
+// for joined texts.
 func logicalMessages(channel int, unseen []*message, extract func(otp.Message) otp.Verdict) []logicalMessage {
 	var out []logicalMessage
 	if channel == emailIndex {
@@ -41,21 +40,20 @@ func logicalMessages(channel int, unseen []*message, extract func(otp.Message) o
 const (
 	// joinWithin is how far apart, by Ravi's clock, the parts of one SMS arrive.
 	joinWithin = 10 * time.Second
-	// longPart is the length from which an SMS may be a part of a longer one:
-	// parts carry 153 characters of the GSM alphabet or 67 of any other.
+	// longPart is the length from which an SMS may be a part of a longer one: parts carry 153
+	// characters of the GSM alphabet or 67 of any other.
 	longPart, longWidePart = 140, 60
-	// partialHold is how long an answer waits for the rest of an SMS that was
-	// plainly cut inside or right behind the code.
+	// partialHold is how long an answer waits for the rest of an SMS that was plainly cut inside or
+	// right behind the code.
 	partialHold = 3 * time.Second
 	// maxParts bounds a joined SMS.
 	maxParts = 10
 )
 
-// joinParts joins what looks like one long SMS of one sender. The parts carry
-// no header by which to know, so this is a judgement: parts follow each other
-// within ten seconds, and either count themselves, "(1/2)", or all but the last
-// are as long as a part can be. Messages that each hold a code of their own are
-// never joined.
+// joinParts joins what looks like one long SMS of one sender. The parts carry no header by which to
+// know, so this is a judgement: parts follow each other within ten seconds, and either count
+// themselves, "(1/2)", or all but the last are as long as a part can be. Messages that each hold a
+// code of their own are never joined.
 func joinParts(messages []*message, extract func(otp.Message) otp.Verdict) []logicalMessage {
 	var out []logicalMessage
 	for len(messages) > 0 {
@@ -93,8 +91,8 @@ func partCount(messages []*message) int {
 	return n
 }
 
-// joined makes one message of a group, unless reading it as one says less than
-// reading its messages one by one.
+// joined makes one message of a group, unless reading it as one says less than reading its messages
+// one by one.
 func joined(group []*message, extract func(otp.Message) otp.Verdict) (logicalMessage, bool) {
 	isLocked := func(m *message) bool { return m.content.locked }
 	if len(group) < 2 || slices.ContainsFunc(group, isLocked) {
@@ -141,9 +139,8 @@ func joined(group []*message, extract func(otp.Message) otp.Verdict) (logicalMes
 	return msg, true
 }
 
-// cutShort reports whether an SMS by itself is plainly not all of it: it counts
-// itself as one of several, or it is as long as a part can be and its code
-// touches the end.
+// cutShort reports whether an SMS by itself is plainly not all of it: it counts itself as one of
+// several, or it is as long as a part can be and its code touches the end.
 func cutShort(m *message) bool {
 	raw := m.content.raw
 	if _, _, ok := counter(raw); ok {
@@ -162,8 +159,8 @@ func isLong(s string) bool {
 	return n >= longPart || n != len(s) && n >= longWidePart
 }
 
-// counter reads "(1/2)", "[1/2]", "1/2:" or "1/2 " at the start, or "(1/2)",
-// "[1/2]" at the end, with 2 to 10 parts.
+// counter reads "(1/2)", "[1/2]", "1/2:" or "1/2 " at the start, or "(1/2)", "[1/2]" at the end,
+// with 2 to 10 parts.
 func counter(s string) (no, of int, ok bool) {
 	no, of, _, ok = cutCounter(s)
 	return no, of, ok

@@ -13,8 +13,8 @@ type snapshot struct {
 	lists [2][]*message
 	fresh bool    // every channel was tried since the wait came
 	good  [2]bool // the channel was read since then
-	// recent: or at most a round of polling before, so that a wait that is over
-	// before it was its turn to read need not go without.
+	// recent: or at most a round of polling before, so that a wait that is over before it was its
+	// turn to read need not go without.
 	recent [2]bool
 	errs   [2]error // how the last read failed, if it began since then
 	last   [2]error // the same, whenever it began
@@ -50,8 +50,8 @@ func (w *watcher) snapshot(wt *wait) snapshot {
 	return s
 }
 
-// failure returns the error that ends a wait at once, if there is one. A
-// channel that this Ravi does not have is no error while there is the other.
+// failure returns the error that ends a wait at once, if there is one. A channel that this Ravi
+// does not have is no error while there is the other.
 func (s *snapshot) failure(r *Request) error {
 	missing := 0
 	asked := 0
@@ -82,8 +82,8 @@ func (s *snapshot) dropStale(final bool) {
 	}
 }
 
-// unreadError returns the failure of a wait whose time is up: the last error, if no
-// channel could be read at all.
+// unreadError returns the failure of a wait whose time is up: the last error, if no channel could
+// be read at all.
 func (s *snapshot) unreadError(r *Request) error {
 	var last error
 	for c := range channels {

@@ -27,8 +27,8 @@ func (w wakeup) set() {
 	}
 }
 
-// join adds a wait to the watcher and asks for the reads it needs. With armed,
-// the lists that the watcher has are fresh already.
+// join adds a wait to the watcher and asks for the reads it needs. With armed, the lists that the
+// watcher has are fresh already.
 func (w *watcher) join(wt *wait, armed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -61,14 +61,12 @@ func (w *watcher) leave(wt *wait) {
 	}
 }
 
-// Wait waits for the message that a Request describes and returns what is in
-// it; see the package documentation for the rules. A wait without an answer in
-// time is Pending, and no error.
+// Wait waits for the message that a Request describes and returns what is in it; see the package
+// documentation for the rules. A wait without an answer in time is Pending, and no error.
 //
-// Errors: [ErrCursor], [ErrRequest], [ErrTooManyWaits], [ErrShuttingDown]; the
-// cause of ctx when it ends; errors of package ravi that a retry does not help
-// with, at once; and the last error when Ravi could not be read at all until
-// the time was up.
+// Errors: [ErrCursor], [ErrRequest], [ErrTooManyWaits], [ErrShuttingDown]; the cause of ctx when it
+// ends; errors of package ravi that a retry does not help with, at once; and the last error when
+// Ravi could not be read at all until the time was up.
 func (h *Hub) Wait(ctx context.Context, t Target, r Request) (Result, error) {
 	began := time.Now()
 	if err := r.normalise(); err != nil {

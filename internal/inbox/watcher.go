@@ -13,8 +13,8 @@ import (
 	"ravi-mcp/ravi"
 )
 
-// watcher follows one identity with one credential for any number of waits. It
-// has one goroutine for the event stream and one for each channel.
+// watcher follows one identity with one credential for any number of waits. It has one goroutine
+// for the event stream and one for each channel.
 //
 // Lock order: Hub.mu before watcher.mu.
 type watcher struct {
@@ -68,8 +68,8 @@ func (w *watcher) stop() {
 	w.cancel()
 }
 
-// stream keeps an event stream open while the watcher lives, if Ravi has one
-// and the hub has a place for it.
+// stream keeps an event stream open while the watcher lives, if Ravi has one and the hub has a
+// place for it.
 func (w *watcher) stream() {
 	settle := sync.OnceFunc(func() { close(w.connectTried) })
 	defer settle()
@@ -143,8 +143,7 @@ func (w *watcher) announce(c int) {
 	w.readers[c].announce()
 }
 
-// setLive notes that the stream is up or down. When it comes up, what was
-// missed meanwhile is read.
+// setLive notes that the stream is up or down. When it comes up, what was missed meanwhile is read.
 func (w *watcher) setLive(live bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -165,8 +164,8 @@ func (w *watcher) setLive(live bool) {
 	}
 }
 
-// observeTime learns Ravi's clock from the time of a message, or from the source.
-// Both are at most Ravi's time of now, so the largest difference is the best.
+// observeTime learns Ravi's clock from the time of a message, or from the source. Both are at most
+// Ravi's time of now, so the largest difference is the best.
 func (w *watcher) observeTime(raviTime time.Time) { // w.mu is held
 	if raviTime.IsZero() {
 		return
@@ -176,8 +175,8 @@ func (w *watcher) observeTime(raviTime time.Time) { // w.mu is held
 	}
 }
 
-// raviNow returns Ravi's time as far as it is known: what the source says,
-// else a lower bound from messages. w.mu is held.
+// raviNow returns Ravi's time as far as it is known: what the source says, else a lower bound from
+// messages. w.mu is held.
 func (w *watcher) raviNow() (time.Time, bool) {
 	if c, ok := w.source.(ServerClock); ok {
 		if now, known := c.ServerTime(); known {
@@ -206,8 +205,8 @@ func (w *watcher) extractJoined(m otp.Message) otp.Verdict {
 	return v
 }
 
-// fatal reports whether err will be the same next time, so that retrying it
-// during a wait is useless.
+// fatal reports whether err will be the same next time, so that retrying it during a wait is
+// useless.
 func fatal(err error) bool {
 	return slices.ContainsFunc([]error{
 		ravi.ErrNotAuthenticated, ravi.ErrUnauthorized, ravi.ErrTokenExpired, ravi.ErrForbidden,

@@ -12,8 +12,7 @@ import (
 // skew is how far the issuer's clock may be ahead of the server's.
 const skew = time.Minute
 
-// maxSubject is the length in bytes of the longest subject (OpenID Connect Core
-// section 2 has 255).
+// maxSubject is the length in bytes of the longest subject (OpenID Connect Core section 2 has 255).
 const maxSubject = 255
 
 // claims are what a token says, as far as it matters.
@@ -22,9 +21,9 @@ type claims struct {
 	expires time.Time
 }
 
-// check returns what a token claims, or the reason why it is refused whatever
-// its signature. The claims are read by their exact names: to Go's
-// decoder "Sub" would be "sub", and some issuers let users make up claims.
+// check returns what a token claims, or the reason why it is refused whatever its signature. The
+// claims are read by their exact names: to Go's decoder "Sub" would be "sub", and some issuers let
+// users make up claims.
 func (i *Issuer) check(header jose.Header, payload []byte, now time.Time) (claims, string) {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &all); err != nil {
@@ -55,8 +54,7 @@ func (i *Issuer) check(header jose.Header, payload []byte, now time.Time) (claim
 	return claims{subject: subject, expires: expires}, ""
 }
 
-// isAudience reports whether a token is for this server and for no one else than
-// the issuer.
+// isAudience reports whether a token is for this server and for no one else than the issuer.
 func (i *Issuer) isAudience(raw json.RawMessage) bool {
 	var audiences []string
 	if one, ok := text(raw); ok {
@@ -76,11 +74,10 @@ func (i *Issuer) isAudience(raw json.RawMessage) bool {
 	return ours == 1
 }
 
-// isAccessToken reports whether a token can be one to call with. Where its type
-// is that of RFC 9068, that settles it; most issuers write "JWT" on everything,
-// and then the marks of the other kinds count: the hashes and the nonce of an ID
-// token (OpenID Connect Core section 2), the events of a logout token, and a
-// payload's own typ, as Keycloak has it.
+// isAccessToken reports whether a token can be one to call with. Where its type is that of RFC
+// 9068, that settles it; most issuers write "JWT" on everything, and then the marks of the other
+// kinds count: the hashes and the nonce of an ID token (OpenID Connect Core section 2), the events
+// of a logout token, and a payload's own typ, as Keycloak has it.
 func isAccessToken(header jose.Header, all map[string]json.RawMessage) bool {
 	if _, bound := all["cnf"]; bound {
 		return false // valid only with a proof of possession (RFC 9449, RFC 8705)

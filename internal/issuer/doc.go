@@ -1,5 +1,4 @@
-// Package issuer verifies the access tokens of one OpenID Connect issuer and
-// returns their subject.
+// Package issuer verifies the access tokens of one OpenID Connect issuer and returns their subject.
 //
 //	i, err := issuer.New(issuer.Config{URL: "https://login.example.com", Audiences: []string{"https://mcp.example.com/mcp"}})
 //	go i.Run(ctx)
@@ -18,14 +17,13 @@
 //     logout token or one that is bound to a key of the client (cnf), which this
 //     server does not ask a proof of.
 //
-// The issuer is asked by one goroutine, Issuer.Run: discovery and keys at the
-// start, again every 10 minutes, and when a token names a key that is not known
-// yet, but then at most every 10 seconds. An answer may have 1 MiB and take 10 s;
-// no redirect is followed. So neither a slow issuer nor clients with forged
-// tokens delay other calls than those whose key is unknown, 5 s at most and 64 of
-// them at a time.
+// The issuer is asked by one goroutine, Issuer.Run: discovery and keys at the start, again every 10
+// minutes, and when a token names a key that is not known yet, but then at most every 10 seconds.
+// An answer may have 1 MiB and take 10 s; no redirect is followed. So neither a slow issuer nor
+// clients with forged tokens delay other calls than those whose key is unknown, 5 s at most and 64
+// of them at a time.
 //
-// What was verified is remembered by the token's SHA-256 until the token
-// expires or the issuer's keys change, so that most requests cost one look-up in
-// a map. Tokens are never kept, logged or sent anywhere.
+// What was verified is remembered by the token's SHA-256 until the token expires or the issuer's
+// keys change, so that most requests cost one look-up in a map. Tokens are never kept, logged or
+// sent anywhere.
 package issuer

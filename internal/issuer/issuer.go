@@ -22,8 +22,8 @@ import (
 var (
 	// ErrInvalid: the token is not valid; the reason is logged and never returned.
 	ErrInvalid = errors.New("issuer: the token is not valid here")
-	// ErrUnavailable: nothing can be said about the token, because the issuer's
-	// keys could not be read; the same token may be valid in a moment.
+	// ErrUnavailable: nothing can be said about the token, because the issuer's keys could not be
+	// read; the same token may be valid in a moment.
 	ErrUnavailable = errors.New("issuer: the keys of the issuer could not be read")
 )
 
@@ -32,24 +32,24 @@ const maxToken = 8 << 10
 
 // Config names the issuer whose tokens are accepted, and the audiences they must have.
 type Config struct {
-	// URL is the issuer, exactly as its tokens name it: https, or http on
-	// loopback, without query and fragment. Required.
+	// URL is the issuer, exactly as its tokens name it: https, or http on loopback, without query
+	// and fragment. Required.
 	URL string
 	// Audiences are the names by which tokens mean this server, such as
 	// https://mcp.example.com/mcp. Each token has exactly one of them. Required.
 	Audiences []string
-	// Transport carries the requests to the issuer. Nil: TLS 1.2 at least, the
-	// system's roots, the proxy of the environment.
+	// Transport carries the requests to the issuer. Nil: TLS 1.2 at least, the system's roots, the
+	// proxy of the environment.
 	Transport http.RoundTripper
 	// Now is the clock that expiry is checked with; nil means time.Now.
 	Now func() time.Time
-	// Log gets failures to read the keys, and at debug level which of a closed set
-	// of reasons a token was refused for. The zero value is silent.
+	// Log gets failures to read the keys, and at debug level which of a closed set of reasons a
+	// token was refused for. The zero value is silent.
 	Log zerolog.Logger
 }
 
-// Issuer verifies tokens. Make it with New; Run must run. It may be used by any
-// number of goroutines.
+// Issuer verifies tokens. Make it with New; Run must run. It may be used by any number of
+// goroutines.
 type Issuer struct {
 	cfg      Config
 	loopback bool
@@ -150,8 +150,8 @@ func (i *Issuer) refuse(reason string) error {
 	return ErrInvalid
 }
 
-// Ready returns nil when tokens can be verified, and otherwise an error that
-// is ErrUnavailable and says what is wrong with the issuer, for the operator.
+// Ready returns nil when tokens can be verified, and otherwise an error that is ErrUnavailable and
+// says what is wrong with the issuer, for the operator.
 func (i *Issuer) Ready() error {
 	if i.keys.Load().usable(i.cfg.Now()) {
 		return nil
@@ -164,12 +164,11 @@ func (i *Issuer) Ready() error {
 	return fmt.Errorf("%w yet", ErrUnavailable)
 }
 
-// Tried returns a channel that is closed when Run has asked the issuer once,
-// whatever came of it.
+// Tried returns a channel that is closed when Run has asked the issuer once, whatever came of it.
 func (i *Issuer) Tried() <-chan struct{} { return i.first }
 
-// isIssuer reports whether an audience is the issuer itself or one of its
-// endpoints, such as userinfo.
+// isIssuer reports whether an audience is the issuer itself or one of its endpoints, such as
+// userinfo.
 func (i *Issuer) isIssuer(audience string) bool {
 	base := strings.TrimSuffix(i.cfg.URL, "/")
 	return audience == base || strings.HasPrefix(audience, base+"/")

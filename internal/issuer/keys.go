@@ -47,8 +47,8 @@ type keySet struct {
 // usable reports whether there are keys, and not too old ones.
 func (s *keySet) usable(now time.Time) bool { return s != nil && now.Sub(s.read) < keepFor }
 
-// has reports whether there is a key for a signature with that header. Without
-// a key's id there must be exactly one that fits (OpenID Connect Core section 10.1).
+// has reports whether there is a key for a signature with that header. Without a key's id there
+// must be exactly one that fits (OpenID Connect Core section 10.1).
 func (s *keySet) has(header jose.Header) bool { return len(s.fitting(header)) > 0 }
 
 func (s *keySet) fitting(header jose.Header) []jose.JSONWebKey {
@@ -80,9 +80,8 @@ func fits(k jose.JSONWebKey, algorithm string) bool {
 	return false
 }
 
-// parseKeys reads a JWK Set. Keys of kinds that are not known, are not for
-// signatures, or are too small or too large to be used are left out (RFC 7517
-// section 5).
+// parseKeys reads a JWK Set. Keys of kinds that are not known, are not for signatures, or are too
+// small or too large to be used are left out (RFC 7517 section 5).
 func parseKeys(body []byte, now time.Time) (*keySet, error) {
 	var document struct {
 		Keys []json.RawMessage `json:"keys"`

@@ -31,10 +31,9 @@ const (
 	firstPause, longestPause = time.Second, time.Minute
 )
 
-// Run asks the issuer for its keys until ctx ends: at once, again with growing
-// pauses (1 s to 1 min) while that fails, every 10 minutes when it does not, and
-// when a token names a key that is not known. Keys that could be read once are
-// used for 24 h if they cannot be read again.
+// Run asks the issuer for its keys until ctx ends: at once, again with growing pauses (1 s to 1
+// min) while that fails, every 10 minutes when it does not, and when a token names a key that is
+// not known. Keys that could be read once are used for 24 h if they cannot be read again.
 func (i *Issuer) Run(ctx context.Context) {
 	pauses := &backoff.ExponentialBackOff{InitialInterval: firstPause, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: longestPause}
 	pauses.Reset()
@@ -105,8 +104,7 @@ func (i *Issuer) endRead(err error) {
 	i.reading = nil
 }
 
-// keysFor returns keys with one for a signature of that header, which may have
-// to be read first.
+// keysFor returns keys with one for a signature of that header, which may have to be read first.
 func (i *Issuer) keysFor(ctx context.Context, header jose.Header) (*keySet, error) {
 	keys := i.keys.Load()
 	if !keys.usable(i.cfg.Now()) {
@@ -127,8 +125,7 @@ func (i *Issuer) keysFor(ctx context.Context, header jose.Header) (*keySet, erro
 	return keys, nil
 }
 
-// readNow has the keys read again, unless that was done a moment ago, and waits
-// for it.
+// readNow has the keys read again, unless that was done a moment ago, and waits for it.
 func (i *Issuer) readNow(ctx context.Context) error {
 	i.mu.Lock()
 	if i.reading == nil {
@@ -220,8 +217,8 @@ func shorten(err error) error {
 	return err
 }
 
-// newClient returns a client that reads short answers only, follows no redirect
-// and does not wait long.
+// newClient returns a client that reads short answers only, follows no redirect and does not wait
+// long.
 func newClient(transport http.RoundTripper) *http.Client {
 	if transport == nil {
 		own := http.DefaultTransport.(*http.Transport).Clone()

@@ -9,9 +9,9 @@ import (
 // maxVerified is how many tokens of one half of verifiedTokens are remembered.
 const maxVerified = 8192
 
-// verifiedTokens remembers the claims of tokens that were verified with the latest
-// keys, by the hash of the token. It has two halves: when the newer one is
-// full, the older one is dropped, and what is asked for moves to the newer one.
+// verifiedTokens remembers the claims of tokens that were verified with the latest keys, by the
+// hash of the token. It has two halves: when the newer one is full, the older one is dropped, and
+// what is asked for moves to the newer one.
 type verifiedTokens struct {
 	mu           sync.Mutex
 	version      uint64 // of the keys that they were verified with

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// maskAddresses hides URLs, e-mail addresses and domain names from the search
-// for codes, and notes bare http and https URLs as links.
+// maskAddresses hides URLs, e-mail addresses and domain names from the search for codes, and notes
+// bare http and https URLs as links.
 func (p *page) maskAddresses() {
 	for i := 0; i < len(p.form); {
 		if p.form[i] <= ' ' {
@@ -63,8 +63,8 @@ func (p *page) schemeAt(i, end int) int {
 	return 0
 }
 
-// urlEnd finds where a bare URL ends: at a rune that no URL holds unescaped,
-// less the punctuation that closes the sentence.
+// urlEnd finds where a bare URL ends: at a rune that no URL holds unescaped, less the punctuation
+// that closes the sentence.
 func (p *page) urlEnd(start, limit int) int {
 	end := start
 	for end < limit && kindOf(p.form[end])&kindEndsURL == 0 && kindOf(p.show[end])&(kindEndsURL|kindUnspaced) == 0 {
@@ -149,8 +149,8 @@ func (p *page) inPath(i, j int) bool {
 		strings.ContainsRune("-?=&%.#~+", p.form[j]) && j+1 < len(p.form) && nameRune(p.form[j+1])
 }
 
-// isDomain reports whether name.tld at i is a domain: a known suffix, and not
-// the border of two sentences without a space ("482033.Do not share").
+// isDomain reports whether name.tld at i is a domain: a known suffix, and not the border of two
+// sentences without a space ("482033.Do not share").
 func (p *page) isDomain(i, dot, end int) bool {
 	tld := p.show[dot+1 : end]
 	if len(tld) < 2 || len(tld) > 24 ||

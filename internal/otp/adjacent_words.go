@@ -2,14 +2,14 @@ package otp
 
 import "strings"
 
-// atHost reports "@host #482033" that is no origin-bound line: one for browsers
-// that was written badly.
+// atHost reports "@host #482033" that is no origin-bound line: one for browsers that was written
+// badly.
 func (p *page) atHost(c *candidate) bool {
 	return c.start > 2 && p.form[c.start-1] == '#' && (p.form[c.start-3] == maskRune || isLetter(p.form[c.start-3]))
 }
 
-// afterWithWord reports "... with 482033": what the sentence named before is not what
-// the number is.
+// afterWithWord reports "... with 482033": what the sentence named before is not what the number
+// is.
 func (p *page) afterWithWord(c *candidate) bool {
 	_, at := p.before(c.start)
 	end := at + 1
@@ -49,8 +49,7 @@ func (p *page) afterOr(i int) bool {
 	return end > 0 && words().exact[string(p.fold[i+1:end])]&clOrWord != 0
 }
 
-// before returns the first rune that is not a space left of i, on the same
-// line, and its offset.
+// before returns the first rune that is not a space left of i, on the same line, and its offset.
 func (p *page) before(i int) (rune, int) {
 	for i--; i >= 0 && p.form[i] == ' '; i-- {
 	}
@@ -71,8 +70,7 @@ func (p *page) after(i int) (rune, int) {
 
 func (p *page) plusBefore(i int) bool { return i > 0 && (p.form[i-1] == '+' || p.form[i-1] == '＋') }
 
-// classAt reports whether a word of the class stands directly before or
-// behind the candidate.
+// classAt reports whether a word of the class stands directly before or behind the candidate.
 func (p *page) classAt(c *candidate, cl class) bool {
 	return p.hitBefore(c.start, cl) || p.hitAfter(c.end, cl)
 }

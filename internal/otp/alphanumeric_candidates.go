@@ -5,8 +5,8 @@ import (
 	"unicode"
 )
 
-// hyphenated reads tokens joined by hyphens with letters in them: G-482033,
-// 8Q2-KM7, WDJB-MJHT, maple-otter-42.
+// hyphenated reads tokens joined by hyphens with letters in them: G-482033, 8Q2-KM7, WDJB-MJHT,
+// maple-otter-42.
 func (p *page) hyphenated(i int) ([]*candidate, int) {
 	n := 1
 	for i+n < len(p.tokens) && n < 10 {
@@ -78,8 +78,8 @@ func (p *page) isLabel(t token) bool {
 	return i < len(p.hits) && p.hits[i].start == t.start && p.hits[i].class&(clCodeName|clCodeNoun|clOtherNumber|clCodeVerb) != 0
 }
 
-// spacedAlphanumeric joins two or three groups of capitals and digits with spaces
-// between: "7K2 M9Q". Postcodes look alike, so the place decides later.
+// spacedAlphanumeric joins two or three groups of capitals and digits with spaces between: "7K2
+// M9Q". Postcodes look alike, so the place decides later.
 func (p *page) spacedAlphanumeric(i int) ([]*candidate, int) {
 	n := 1
 	for i+n < len(p.tokens) && n < 4 {
@@ -121,8 +121,7 @@ func (p *page) alphanumericToken(i int) []*candidate {
 	return []*candidate{c}
 }
 
-// labelGlued handles "code482033" and "OTP482033": a word that names a code,
-// run on into digits.
+// labelGlued handles "code482033" and "OTP482033": a word that names a code, run on into digits.
 func (p *page) labelGlued(t token, c *candidate) bool {
 	cut := t.start + slices.IndexFunc(p.form[t.start:t.end], isDigit)
 	if cut == t.start || t.end-cut < 4 || t.end-cut > 10 || t.digits != t.end-cut {

@@ -26,8 +26,8 @@ func BenchmarkSMS(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "sms/s")
 }
 
-// largeMail is a mail of n bytes as senders build them: nested tables, inline
-// styles, tracked links, some text, one code.
+// largeMail is a mail of n bytes as senders build them: nested tables, inline styles, tracked
+// links, some text, one code.
 func largeMail(n int) otp.Message {
 	var b strings.Builder
 	b.WriteString(`<html><head><style>td{color:#102938}</style></head><body><p>Your verification code:</p><h1>551 908</h1>`)
@@ -115,8 +115,8 @@ func BenchmarkLinear(b *testing.B) {
 	}
 }
 
-// The benchmarks above measure; this only catches what has become quadratic,
-// with room for a slow machine.
+// The benchmarks above measure; this only catches what has become quadratic, with room for a slow
+// machine.
 func TestWorstInputsStayLinear(t *testing.T) {
 	otp.Extract(otp.Message{Channel: otp.SMS, Text: "x"}, otp.Context{})
 	for name, m := range worst() {

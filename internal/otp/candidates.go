@@ -45,8 +45,8 @@ type candidate struct {
 // maxTokens bounds the tokens read of one page.
 const maxTokens = 60000
 
-// maxFound bounds the candidates scored of one page. Codes stand near the
-// top; what is behind that many numbers is a table.
+// maxFound bounds the candidates scored of one page. Codes stand near the top; what is behind that
+// many numbers is a table.
 const maxFound = 400
 
 func (p *page) scan() []token {
@@ -90,8 +90,7 @@ func (p *page) candidates() []*candidate {
 	return out
 }
 
-// candidateAt reads the candidates that begin with token i and says how many
-// tokens they used.
+// candidateAt reads the candidates that begin with token i and says how many tokens they used.
 func (p *page) candidateAt(i int) ([]*candidate, int) {
 	t := p.tokens[i]
 	if t.len() == 1 {
@@ -111,8 +110,8 @@ func (p *page) candidateAt(i int) ([]*candidate, int) {
 	return p.alphanumericToken(i), 1
 }
 
-// gapRune returns the one rune between two tokens, or 0 if there is more. A
-// hyphen with spaces or cells around it is a hyphen.
+// gapRune returns the one rune between two tokens, or 0 if there is more. A hyphen with spaces or
+// cells around it is a hyphen.
 func (p *page) gapRune(a, b token) rune {
 	switch gap := p.form[a.end:b.start]; len(gap) {
 	case 0:

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// invisible reports whether a person does not see r: format characters (zero
-// width, bidirectional controls, soft hyphen, tags), fillers, variation
-// selectors, and control characters other than line feed and tab.
+// invisible reports whether a person does not see r: format characters (zero width, bidirectional
+// controls, soft hyphen, tags), fillers, variation selectors, and control characters other than
+// line feed and tab.
 func invisible(r rune) bool {
 	if r < 0x80 {
 		return r < ' ' && r != '\n' && r != '\t' || r == 0x7F
@@ -31,8 +31,8 @@ func invisible(r rune) bool {
 	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r)
 }
 
-// dropped reports whether a page leaves r out: what is invisible, and vowel
-// points and tatweel that would keep words from matching.
+// dropped reports whether a page leaves r out: what is invisible, and vowel points and tatweel that
+// would keep words from matching.
 func dropped(r rune) bool {
 	switch {
 	case r == 0x0640, r >= 0x064B && r <= 0x0652, r == 0x0670, r >= 0x0591 && r <= 0x05BD, r == 0x05BF, r == 0x05C1, r == 0x05C2:
@@ -41,12 +41,11 @@ func dropped(r rune) bool {
 	return invisible(r)
 }
 
-// Clean makes inbound text fit to show to a model: invisible and
-// bidirectional control characters go, before and after character references
-// are decoded (twice, so that a doubly written one does not survive), line
-// ends become \n, invalid UTF-8 becomes U+FFFD. At most limit runes are
-// returned, all if limit is 0 or less; truncated says whether anything was cut
-// there or at [MaxInput].
+// Clean makes inbound text fit to show to a model: invisible and bidirectional control characters
+// go, before and after character references are decoded (twice, so that a doubly written one does
+// not survive), line ends become \n, invalid UTF-8 becomes U+FFFD. At most limit runes are
+// returned, all if limit is 0 or less; truncated says whether anything was cut there or at
+// [MaxInput].
 func Clean(s string, limit int) (text string, truncated bool) {
 	s, truncated = capBytes(s, MaxInput)
 	s = stripInvisible(s)
@@ -60,8 +59,7 @@ func Clean(s string, limit int) (text string, truncated bool) {
 	return s, truncated || cut
 }
 
-// stripInvisible normalises line ends, repairs UTF-8 and removes what a
-// person does not see.
+// stripInvisible normalises line ends, repairs UTF-8 and removes what a person does not see.
 func stripInvisible(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 || invisible(r) }) {
 		return s
@@ -123,8 +121,8 @@ func composedBytes(s []byte) []byte {
 	return norm.NFC.Bytes([]byte(limitMarks(string(s))))
 }
 
-// limitMarks leaves at most two combining marks on a letter; no language stacks
-// more of them, and composing thousands takes long.
+// limitMarks leaves at most two combining marks on a letter; no language stacks more of them, and
+// composing thousands takes long.
 func limitMarks(s string) string {
 	run := 0
 	return strings.Map(func(r rune) rune {

@@ -6,11 +6,11 @@ import (
 	"unicode"
 )
 
-// otherKindOfCode reports whether the word before "code" or "PIN" makes it another
-// kind of code: "shed code", "kiosk PIN". Such compounds are without end in
-// English, so the words that do not make one are listed (neutral-modifier) instead of
-// those that do. A capitalised word is a sender's name, and a message that asks
-// for a sign-in or warns about sharing means a verification code by any name.
+// otherKindOfCode reports whether the word before "code" or "PIN" makes it another kind of code:
+// "shed code", "kiosk PIN". Such compounds are without end in English, so the words that do not
+// make one are listed (neutral-modifier) instead of those that do. A capitalised word is a sender's
+// name, and a message that asks for a sign-in or warns about sharing means a verification code by
+// any name.
 func (p *page) otherKindOfCode(h hit) bool {
 	word := p.word(h)
 	if word != "code" && word != "pin" && word != "passcode" || p.aboutSignIn {
@@ -69,8 +69,8 @@ func (p *page) readsEnglish() bool {
 	return false
 }
 
-// senderTag reports whether "ID" is part of the sender's name that opens the
-// message: "Larkspur ID: 482-033".
+// senderTag reports whether "ID" is part of the sender's name that opens the message: "Larkspur ID:
+// 482-033".
 func (p *page) senderTag(h hit) bool {
 	if p.word(h) != "id" || h.start > 24 || h.start < 3 || p.form[h.start-1] != ' ' || p.form[h.start] != 'I' {
 		return false
@@ -84,8 +84,8 @@ func (p *page) senderTag(h hit) bool {
 		!p.known(token{start: start, end: h.start - 1})
 }
 
-// brandCode reports "Starling Post code": a label of another number whose first
-// word is the end of a name.
+// brandCode reports "Starling Post code": a label of another number whose first word is the end of
+// a name.
 func (p *page) brandCode(h hit) bool {
 	_, tail, _ := strings.Cut(string(p.form[h.start:h.end]), " ")
 	if tail != "code" && tail != "passcode" && tail != "PIN" {
@@ -104,8 +104,8 @@ func (p *page) brandCode(h hit) bool {
 	return unicode.IsUpper(p.form[at])
 }
 
-// numberedPlace reports a label of another kind with a short number at the end:
-// the "door 3" of "door 3 code".
+// numberedPlace reports a label of another kind with a short number at the end: the "door 3" of
+// "door 3 code".
 func (p *page) numberedPlace(end int) bool {
 	at := end
 	for at > 0 && isDigit(p.form[at-1]) && end-at < 4 {
@@ -118,8 +118,8 @@ func (p *page) numberedPlace(end int) bool {
 	return h.end == at-1 && h.class&clOtherNumber != 0
 }
 
-// codeFor reports "code for showers" and "code for the shed": what follows is
-// an ordinary word that has nothing to do with signing in.
+// codeFor reports "code for showers" and "code for the shed": what follows is an ordinary word that
+// has nothing to do with signing in.
 func (p *page) codeFor(h hit) bool {
 	at := h.end
 	const link = " for "

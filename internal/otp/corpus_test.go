@@ -152,8 +152,8 @@ func TestSampleMessages(t *testing.T) {
 	require.Equal(t, all.cases, all.exact, "every sample must be right")
 }
 
-// Our own messages cover what the samples leave out; the thresholds are those
-// that hidden messages are judged by.
+// Our own messages cover what the samples leave out; the thresholds are those that hidden messages
+// are judged by.
 func TestOwnMessages(t *testing.T) {
 	all := measure(t, "own.jsonl")
 	require.GreaterOrEqual(t, all.cases, 150)

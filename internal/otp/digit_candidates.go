@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// oneRuneTokens joins a row of at least four one-character tokens: one digit per
-// cell, span or line.
+// oneRuneTokens joins a row of at least four one-character tokens: one digit per cell, span or
+// line.
 func (p *page) oneRuneTokens(i int) ([]*candidate, int) {
 	n, digits := 1, p.tokens[i].digits
 	sep := rune(0)
@@ -42,8 +42,8 @@ func (p *page) oneRuneTokens(i int) ([]*candidate, int) {
 	return []*candidate{c}, n
 }
 
-// partOfNumber reports whether a digit token is part of a larger number, time or
-// date on its left or right: 14:20, 48.19, 1,200, 05/01/2027.
+// partOfNumber reports whether a digit token is part of a larger number, time or date on its left
+// or right: 14:20, 48.19, 1,200, 05/01/2027.
 func (p *page) partOfNumber(t token, left bool) bool {
 	at, beyond := t.end, t.end+1
 	if left {
@@ -59,8 +59,7 @@ func (p *page) partOfNumber(t token, left bool) bool {
 	return false
 }
 
-// digitChain reads digit groups with one kind of separator and splits them
-// into candidates.
+// digitChain reads digit groups with one kind of separator and splits them into candidates.
 func (p *page) digitChain(i int) ([]*candidate, int) {
 	n, mixed := 1, false
 	sep := rune(0)
@@ -204,8 +203,7 @@ func isoDate(chain []token) bool {
 	return a == 4 && b <= 2 && c <= 2 || a <= 2 && b <= 2 && c == 4
 }
 
-// phoneGroups reports the groups of telephone numbers: 512-555-0166,
-// 555-0166, 0800 123 456.
+// phoneGroups reports the groups of telephone numbers: 512-555-0166, 555-0166, 0800 123 456.
 func phoneGroups(chain []token) bool {
 	switch len(chain) {
 	case 2:

@@ -152,8 +152,8 @@ func (p *page) addOtherNumber(e *evidence, h hit, r relation, c *candidate, code
 	}
 }
 
-// isHeading reports whether a label is all or nearly all of its line, so that it
-// can be the heading of the next one.
+// isHeading reports whether a label is all or nearly all of its line, so that it can be the heading
+// of the next one.
 func (p *page) isHeading(h hit) bool {
 	for i := h.start; h.start-i <= 16; i-- {
 		if i == 0 || p.form[i-1] == '\n' {
@@ -163,8 +163,8 @@ func (p *page) isHeading(h hit) bool {
 	return false
 }
 
-// codeBefore reports whether a word for a code stands shortly before a hit in
-// the same sentence, as the head of "code for order".
+// codeBefore reports whether a word for a code stands shortly before a hit in the same sentence, as
+// the head of "code for order".
 func (p *page) codeBefore(h hit) bool {
 	k := p.hitIndex(h.start) - 1
 	for n := 0; k >= 0 && n < 3 && h.start-p.hits[k].end <= 24; k, n = k-1, n+1 {
@@ -218,14 +218,14 @@ func (p *page) labelWeight(h hit, r relation, c *candidate) float64 {
 	return r.weight(c)
 }
 
-// refersBack reports whether a label behind a number speaks of it: a word such as
-// "is" stands between, or the label is long enough to be no accident.
+// refersBack reports whether a label behind a number speaks of it: a word such as "is" stands
+// between, or the label is long enough to be no accident.
 func (p *page) refersBack(from int, h hit) bool {
 	return h.end-h.start >= 5 || unspaced(p.fold[h.start]) || p.hitAfter(from, clCopula)
 }
 
-// labelsNextNumber reports whether a label belongs to the number behind it rather
-// than to the one before: "482033 order 7719043".
+// labelsNextNumber reports whether a label belongs to the number behind it rather than to the one
+// before: "482033 order 7719043".
 func (p *page) labelsNextNumber(h hit) bool {
 	for i := h.end; i < len(p.form) && i < h.end+4 && !isLetter(p.form[i]) && p.form[i] != '\n'; i++ {
 		if isDigit(p.form[i]) {
@@ -235,9 +235,8 @@ func (p *page) labelsNextNumber(h hit) bool {
 	return false
 }
 
-// expires reports whether the words at h say that the candidate no longer
-// works: in its own sentence, or in the next one without a condition and
-// without naming an older code.
+// expires reports whether the words at h say that the candidate no longer works: in its own
+// sentence, or in the next one without a condition and without naming an older code.
 func (p *page) expires(c *candidate, h hit, r relation, first int) bool {
 	if r.numbers > 0 || r.sentences > 1 || r.dist > 60 {
 		return false

@@ -2,8 +2,8 @@ package otp
 
 import "slices"
 
-// Extract finds the code and the link in one message. It is deterministic,
-// reads at most [MaxInput] bytes of each part, and is safe for concurrent use.
+// Extract finds the code and the link in one message. It is deterministic, reads at most [MaxInput]
+// bytes of each part, and is safe for concurrent use.
 func Extract(m Message, c Context) Verdict {
 	e := newExtraction(m)
 	defer e.release()
@@ -121,8 +121,7 @@ func (e *extraction) decide(v *Verdict) {
 	v.Reason = top.best.reason()
 }
 
-// scoring collects the candidates of all pages and what the message as a
-// whole says.
+// scoring collects the candidates of all pages and what the message as a whole says.
 func (e *extraction) scoring() *scoring {
 	s := &scoring{sms: e.sms, smsRetriever: e.smsRetriever, noOtherNumber: true}
 	for _, p := range e.pages {

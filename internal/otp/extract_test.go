@@ -113,8 +113,7 @@ func TestQuotesAreCutAndForwardsKept(t *testing.T) {
 	assert.Empty(t, mail("SV: kod", "Tack!\n\nDen 9 feb. 2027 skrev Kim:\n\nDin kod är 660118"))
 }
 
-// What a person does not see is not read for codes; what tables and spans
-// split is put together.
+// What a person does not see is not read for codes; what tables and spans split is put together.
 func TestHTMLVisibleTextIsRead(t *testing.T) {
 	t.Parallel()
 	hide := []string{"display:none", "visibility:hidden", "font-size:0", "opacity:0", "mso-hide:all", "max-height:0;overflow:hidden", "color:transparent", "text-indent:-9999px"}

@@ -10,9 +10,9 @@ import (
 	"ravi-mcp/internal/otp"
 )
 
-// Hostile messages (SECURITY.md U1, U6): whatever they say, the verdict keeps
-// its structure, holds nothing invisible, and takes no value from text that a
-// person does not see. want_code and want_link hold as in the other files.
+// Hostile messages (SECURITY.md U1, U6): whatever they say, the verdict keeps its structure, holds
+// nothing invisible, and takes no value from text that a person does not see. want_code and
+// want_link hold as in the other files.
 func TestHostileMessages(t *testing.T) {
 	t.Parallel()
 	all := readCases(t, "hostile.jsonl")

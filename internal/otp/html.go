@@ -8,8 +8,8 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// The walker reads tokens rather than a tree: time and memory stay linear
-// whatever the nesting, and an unclosed element costs nothing.
+// The walker reads tokens rather than a tree: time and memory stay linear whatever the nesting, and
+// an unclosed element costs nothing.
 
 // maxDepth bounds the stack of open elements; deeper ones are counted only.
 const maxDepth = 256
@@ -47,8 +47,7 @@ type walker struct {
 	inJSONLD   bool
 }
 
-// walkHTML renders a document to the page a person sees and the page of its
-// hidden text.
+// walkHTML renders a document to the page a person sees and the page of its hidden text.
 func walkHTML(doc string, keepQuotes, isReply bool) (visible, hidden *page, jsonLD []string) {
 	doc, _ = capBytes(doc, MaxInput)
 	w := &walker{
@@ -112,8 +111,8 @@ func (w *walker) onText(z *html.Tokenizer) {
 func (w *walker) onStart(z *html.Tokenizer) {
 	t, attributes := tagOf(z)
 	if t.atom == 0 {
-		// Unknown elements (o:p, v:roundrect) are inline and cannot be told
-		// apart when they close, so they are looked through.
+		// Unknown elements (o:p, v:roundrect) are inline and cannot be told apart when they close,
+		// so they are looked through.
 		return
 	}
 	var a attrs
@@ -264,8 +263,7 @@ func (w *walker) startsQuote(t tag, a *attrs) bool {
 	}
 	switch a.id {
 	case "divRplyFwdMsg", "appendonsend", "OLK_SRC_BODY_SECTION", "mail-editor-reference-message-container":
-		// Everything behind it is the earlier message: leave the mark on the
-		// outermost element too.
+		// Everything behind it is the earlier message: leave the mark on the outermost element too.
 		for i := range w.stack {
 			w.stack[i].rendering.quoted = true
 		}
@@ -278,11 +276,10 @@ func (w *walker) startsQuote(t tag, a *attrs) bool {
 var quoteClasses = setOf("gmail_quote", "gmail_attr", "yahoo_quoted", "moz-cite-prefix", "protonmail_quote", "zmail_extra",
 	"gmail_quote_container", "tutanota_quote")
 
-// Text renders HTML to the text a person sees: hidden elements, styles,
-// scripts and comments are left out, blocks become lines and table cells are
-// set apart by tabs. At most limit runes are returned, all if limit is 0 or less.
-// The result is cleaned as by [Clean], but character references are decoded
-// only once more.
+// Text renders HTML to the text a person sees: hidden elements, styles, scripts and comments are
+// left out, blocks become lines and table cells are set apart by tabs. At most limit runes are
+// returned, all if limit is 0 or less. The result is cleaned as by [Clean], but character
+// references are decoded only once more.
 func Text(doc string, limit int) (text string, truncated bool) {
 	over := len(doc) > MaxInput
 	visible, hidden, _ := walkHTML(doc, true, false)

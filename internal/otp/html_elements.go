@@ -62,15 +62,14 @@ func tagOf(z *html.Tokenizer) (t tag, attributes bool) {
 	return tag{a, bitsOf[a]}, attributes
 }
 
-// maxAttrs bounds the attributes read of one tag; more are not from a mail
-// program.
+// maxAttrs bounds the attributes read of one tag; more are not from a mail program.
 const maxAttrs = 64
 
 // maxStyles bounds the parsed inline styles that are kept; mails repeat a few.
 const maxStyles = 256
 
-// readAttrs reads the attributes of the current tag. The tokenizer leaves out
-// all but the first of equal names, as a browser does.
+// readAttrs reads the attributes of the current tag. The tokenizer leaves out all but the first of
+// equal names, as a browser does.
 func (w *walker) readAttrs(z *html.Tokenizer) (a attrs) {
 	for n, more := 0, true; more && n < maxAttrs; n++ {
 		var key, val []byte

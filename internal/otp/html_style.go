@@ -148,8 +148,8 @@ func number(val string) (float64, bool) {
 	return n, err == nil
 }
 
-// hidingSelectors adds the class and id selectors of a style sheet whose
-// rules hide what they select. Rules inside @media are for other screens.
+// hidingSelectors adds the class and id selectors of a style sheet whose rules hide what they
+// select. Rules inside @media are for other screens.
 func hidingSelectors(known map[string]bool, sheet string) map[string]bool {
 	depth, media, start := 0, 0, 0
 	selector := ""

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// jsonLinks reads one-click actions from JSON-LD. They are weak: a link that
-// a person can see comes first.
+// jsonLinks reads one-click actions from JSON-LD. They are weak: a link that a person can see comes
+// first.
 func (e *extraction) jsonLinks() []*linkCandidate {
 	var out []*linkCandidate
 	for _, doc := range e.jsonLD {

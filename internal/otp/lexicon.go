@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// languages/README.md says how these files are written. They are read at the
-// first message, not at the start.
+// languages/README.md says how these files are written. They are read at the first message, not at
+// the start.
 //
 //go:embed languages/*.txt
 var languageFiles embed.FS
@@ -24,8 +24,8 @@ type lexicon struct {
 var words = sync.OnceValue(func() *lexicon {
 	lex, err := loadLexicon(languageFiles)
 	if err != nil {
-		// The files are compiled in and read by a test; an unreadable one
-		// leaves an empty table rather than a crash on input.
+		// The files are compiled in and read by a test; an unreadable one leaves an empty table
+		// rather than a crash on input.
 		return &lexicon{heads: newTrie(), tails: newTrie(), exact: map[string]class{}}
 	}
 	return lex
@@ -51,8 +51,7 @@ func loadLexicon(files fs.FS) (*lexicon, error) {
 	return lex, nil
 }
 
-// read adds the entries of one file: one a line, below the header of their
-// list.
+// read adds the entries of one file: one a line, below the header of their list.
 func (l *lexicon) read(file, data string) error {
 	var section class
 	for line := range strings.Lines(data) {
@@ -96,8 +95,8 @@ type hit struct {
 	class      class
 }
 
-// find appends the entries in text (folded runes), in order, without those
-// that lie wholly inside a longer one of the same kind.
+// find appends the entries in text (folded runes), in order, without those that lie wholly inside a
+// longer one of the same kind.
 func (l *lexicon) find(text []rune, labels, cues []hit) ([]hit, []hit) {
 	var labelEnd, cueEnd int
 	var before uint8 // kind of the rune before

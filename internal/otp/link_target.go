@@ -41,8 +41,8 @@ func unwrap(raw string) string {
 	return stripInvisible(target)
 }
 
-// hostOf returns the host as a person reads it and, if it has labels in other
-// scripts, its ASCII form.
+// hostOf returns the host as a person reads it and, if it has labels in other scripts, its ASCII
+// form.
 func hostOf(raw string) (host, punycode string) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -71,8 +71,8 @@ func registrable(host string) string {
 	return d
 }
 
-// matches compares a registrable domain with the sender's and with a named
-// service ("GitHub", "github.com").
+// matches compares a registrable domain with the sender's and with a named service ("GitHub",
+// "github.com").
 func matches(domain, from, service string) bool {
 	if domain == "" {
 		return false

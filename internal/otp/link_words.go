@@ -23,8 +23,8 @@ func (p *page) classesWithout(flag uint8, start, end int) class {
 	return cl
 }
 
-// linkWords returns the classes of the label and of the words around it. A
-// bare URL is labelled by the words before it.
+// linkWords returns the classes of the label and of the words around it. A bare URL is labelled by
+// the words before it.
 func (p *page) linkWords(a *anchor, l *linkCandidate) (label, context class) {
 	seg := p.segOf(a.start)
 	if a.bare {
@@ -44,9 +44,8 @@ func (p *page) linkWords(a *anchor, l *linkCandidate) (label, context class) {
 	return label, context | p.questionBefore(seg)
 }
 
-// questionBefore returns clLinkOther if the question right before a sentence, on its
-// line, makes it the answer for who did not do it: "Not you? Recover your
-// account".
+// questionBefore returns clLinkOther if the question right before a sentence, on its line, makes it
+// the answer for who did not do it: "Not you? Recover your account".
 func (p *page) questionBefore(seg int) class {
 	if seg == 0 || p.segs[seg-1].line != p.segs[seg].line {
 		return 0
@@ -59,8 +58,7 @@ func (p *page) questionBefore(seg int) class {
 	return p.classesOutsideLinks(q.start, q.end) & clLinkOther
 }
 
-// bareLabel reads the words before a URL on its line; if there are none, the
-// line above.
+// bareLabel reads the words before a URL on its line; if there are none, the line above.
 func (p *page) bareLabel(a *anchor, l *linkCandidate) (label, context class) {
 	start, end := p.lineBounds(a.start)
 	from := start
@@ -90,8 +88,8 @@ func (p *page) bareLabel(a *anchor, l *linkCandidate) (label, context class) {
 	return label, label | p.classesIn(a.end, min(to, a.end+240))
 }
 
-// wordsBefore returns the classes of the words before the only link of a text
-// message, or the only button of a mail, beyond its own sentence.
+// wordsBefore returns the classes of the words before the only link of a text message, or the only
+// button of a mail, beyond its own sentence.
 func (p *page) wordsBefore(a *anchor, in intent) class {
 	if in.sms && in.links == 1 || a.button && in.buttons == 1 {
 		return p.classesOutsideLinks(max(0, a.start-300), a.start) & (clLinkVerb | clLinkSignIn)

@@ -146,8 +146,7 @@ func (l *linkCandidate) add(points float64, note string) {
 	}
 }
 
-// rateWords scores what the label, the words around it, and those before the
-// only link say.
+// rateWords scores what the label, the words around it, and those before the only link say.
 func (l *linkCandidate) rateWords(a *anchor, in intent, hasCode bool, label, context, wide class) {
 	switch {
 	case label&clLinkVerb != 0:

@@ -50,8 +50,7 @@ func TestLinksThatDoNotAct(t *testing.T) {
 	}
 }
 
-// A host is shown as it reads, with its ASCII form beside it, and compared by
-// registrable domain.
+// A host is shown as it reads, with its ASCII form beside it, and compared by registrable domain.
 func TestHostsAreShownAndCompared(t *testing.T) {
 	t.Parallel()
 	body := func(u string) string { return `<a href="` + u + `">Verify email</a>` }

@@ -1,7 +1,7 @@
 package otp
 
-// MaxInput is how many bytes of each part of a message are read (256 KB).
-// What stands behind it is ignored.
+// MaxInput is how many bytes of each part of a message are read (256 KB). What stands behind it is
+// ignored.
 const MaxInput = 256 << 10
 
 // MaxCandidates is the largest number of entries in [Verdict.Candidates].
@@ -16,8 +16,8 @@ const (
 	Email Channel = "email"
 )
 
-// Message is one received message with its parts already decoded to strings.
-// All fields are untrusted. HTML may be empty, and so may Text.
+// Message is one received message with its parts already decoded to strings. All fields are
+// untrusted. HTML may be empty, and so may Text.
 type Message struct {
 	Channel Channel
 	From    string // address or header value; digits in it are never a code
@@ -28,9 +28,8 @@ type Message struct {
 
 // Context informs the choice. The zero value is useful.
 type Context struct {
-	// Service is the service the caller is waiting for, as a name or a
-	// domain, e.g. "GitHub" or "github.com". It counts in
-	// [Link.MatchesSender], never in what is a code.
+	// Service is the service the caller is waiting for, as a name or a domain, e.g. "GitHub" or
+	// "github.com". It counts in [Link.MatchesSender], never in what is a code.
 	Service string
 }
 
@@ -43,13 +42,13 @@ const (
 	KindCode        Kind = "code"
 	KindLink        Kind = "link"
 	KindCodeAndLink Kind = "code_and_link"
-	// KindAmbiguous: two or more different values are about equally
-	// plausible. Code is empty, Candidates holds them. Link may be set.
+	// KindAmbiguous: two or more different values are about equally plausible. Code is empty,
+	// Candidates holds them. Link may be set.
 	KindAmbiguous Kind = "ambiguous"
 )
 
-// Verdict is what [Extract] found. Its strings hold no invisible characters
-// and no prose of the message.
+// Verdict is what [Extract] found. Its strings hold no invisible characters and no prose of the
+// message.
 type Verdict struct {
 	Code       string      // as it is to be typed; "" when none or ambiguous
 	Display    string      // as the message shows it, e.g. "550 271"

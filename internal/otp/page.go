@@ -24,9 +24,9 @@ const (
 	flagMasked                   // URL, address or quoted part: not read for codes
 )
 
-// page is one part of a message, ready to be read: whitespace is collapsed to
-// single ' ', '\n' (block or line) and '\t' (table cell), invisible runes are
-// gone. The rune slices have the same length.
+// page is one part of a message, ready to be read: whitespace is collapsed to single ' ', '\n'
+// (block or line) and '\t' (table cell), invisible runes are gone. The rune slices have the same
+// length.
 type page struct {
 	kind  pageKind
 	show  []rune // as the message shows it
@@ -155,8 +155,8 @@ func (p *page) mask(start, end int, with rune) {
 	}
 }
 
-// maskRune replaces URLs and addresses; it is neither a letter, a digit nor
-// punctuation that joins digits.
+// maskRune replaces URLs and addresses; it is neither a letter, a digit nor punctuation that joins
+// digits.
 const maskRune = '\x01'
 
 // segment is one sentence or line of a page.
@@ -170,8 +170,8 @@ func (p *page) findWords() {
 	p.hits, p.cues = words().find(p.fold, p.hits[:0], p.cues[:0])
 }
 
-// read finds the sentences and tokens of the page and drops the words that
-// were cut. It runs after quotes were cut and URLs masked.
+// read finds the sentences and tokens of the page and drops the words that were cut. It runs after
+// quotes were cut and URLs masked.
 func (p *page) read() {
 	masked := func(h hit) bool { return (p.flags[h.start]|p.flags[h.end-1])&flagMasked != 0 }
 	p.hits = slices.DeleteFunc(p.hits, masked)
@@ -216,8 +216,8 @@ func (p *page) sentences() []segment {
 	return segs
 }
 
-// isStop reports whether the mark at i ends a sentence: followed by a space,
-// and not an abbreviation such as "No. 12" or "Ref. 7719".
+// isStop reports whether the mark at i ends a sentence: followed by a space, and not an
+// abbreviation such as "No. 12" or "Ref. 7719".
 func (p *page) isStop(i int) bool {
 	if i+1 < len(p.form) && p.form[i+1] != ' ' && p.form[i+1] != '\n' && p.form[i+1] != '\t' {
 		return p.form[i] != '.' && !isDigit(p.form[i+1]) && p.form[i+1] != ')'
@@ -257,8 +257,8 @@ func (p *page) lineBounds(i int) (start, end int) {
 	return start, end
 }
 
-// hitIndex returns the index of the first hit that ends behind offset i.
-// Starts and ends of hits both grow, so it can be searched for.
+// hitIndex returns the index of the first hit that ends behind offset i. Starts and ends of hits
+// both grow, so it can be searched for.
 func (p *page) hitIndex(i int) int { return indexAfter(p.hits, i) }
 
 // hitAt returns the hit that covers offset i, or one without a class.

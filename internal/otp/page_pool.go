@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// pages are used again: their slices are as long as the message, and making
-// them anew costs more than filling them.
+// pages are used again: their slices are as long as the message, and making them anew costs more
+// than filling them.
 var pages = sync.Pool{New: func() any { return new(page) }}
 
 // newPage returns an empty page that the caller releases.
@@ -25,8 +25,8 @@ func (p *page) grow(n int) {
 	p.flags = slices.Grow(p.flags, n)
 }
 
-// release gives the page back. Nothing of the message stays in it, and
-// nothing of it may be used any more.
+// release gives the page back. Nothing of the message stays in it, and nothing of it may be used
+// any more.
 func (p *page) release() {
 	clear(p.show)
 	clear(p.form)

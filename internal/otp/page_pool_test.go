@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Pages are used again: what one message leaves must not reach another, and
-// two that are read at once must not share one.
+// Pages are used again: what one message leaves must not reach another, and two that are read at
+// once must not share one.
 func TestPooledPagesAreCleared(t *testing.T) {
 	data, err := os.ReadFile("../../testdata/otp/sample.jsonl")
 	require.NoError(t, err)

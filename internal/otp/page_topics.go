@@ -14,16 +14,16 @@ var generalVerbs = setOf(
 	"here you are", "unlock", "set up", "setup", "approval", "confirm", "approved",
 )
 
-// readAboutSignIn notes whether the page speaks of signing in, of verifying, or of
-// keeping a code to oneself.
+// readAboutSignIn notes whether the page speaks of signing in, of verifying, or of keeping a code
+// to oneself.
 func (p *page) readAboutSignIn() {
 	p.aboutSignIn = hasClass(p.cues, clCodeHint) || slices.ContainsFunc(p.hits, func(h hit) bool {
 		return h.class&clCodeName != 0 || h.class&clCodeVerb != 0 && !generalVerbs[p.word(h)]
 	})
 }
 
-// noOtherLabel reports whether no word in the sentence of the candidate, and none
-// directly before another number, labels something else.
+// noOtherLabel reports whether no word in the sentence of the candidate, and none directly before
+// another number, labels something else.
 func (p *page) noOtherLabel(c *candidate) bool {
 	return !slices.ContainsFunc(p.hits, func(h hit) bool {
 		return h.class&clOtherNumber != 0 && !p.senderTag(h) &&
@@ -31,8 +31,8 @@ func (p *page) noOtherLabel(c *candidate) bool {
 	})
 }
 
-// receiptWords name a value that the bank gives the shop, when the message is
-// about a payment that was made, and one that the reader gives when it asks.
+// receiptWords name a value that the bank gives the shop, when the message is about a payment that
+// was made, and one that the reader gives when it asks.
 var receiptWords = []string{"approval", "authorizati", "authorisati", "auth code", "autorizaci", "autorizaca",
 	"autorisation", "autorizzazion", "autorizad", "aprobad", "aprovad", "approved", "autorise", "approuve"}
 
@@ -40,14 +40,14 @@ func hasStem(word string, stems []string) bool {
 	return slices.ContainsFunc(stems, func(stem string) bool { return strings.HasPrefix(word, stem) })
 }
 
-// onReceipt reports whether h is "approval code" and the like at a plain number
-// in a message that states an amount and asks for nothing.
+// onReceipt reports whether h is "approval code" and the like at a plain number in a message that
+// states an amount and asks for nothing.
 func (p *page) onReceipt(h hit, c *candidate) bool {
 	return p.receipt && c.shape != shapeGrouped && hasStem(p.word(h), receiptWords)
 }
 
-// readReceipt notes whether the page states an amount and neither asks for
-// anything nor says how long a code works.
+// readReceipt notes whether the page states an amount and neither asks for anything nor says how
+// long a code works.
 func (p *page) readReceipt() {
 	p.receipt = slices.ContainsFunc(p.form[:min(len(p.form), 20001)], func(r rune) bool {
 		return r == '$' || r > 0x80 && unicode.Is(unicode.Sc, r)

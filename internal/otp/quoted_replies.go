@@ -15,8 +15,8 @@ const (
 	threadForward
 )
 
-// subjectThread reads the prefix of a subject ("Re:", "AW:", "Fwd:", "転送:")
-// and returns what is behind it. The first prefix decides.
+// subjectThread reads the prefix of a subject ("Re:", "AW:", "Fwd:", "転送:") and returns what is
+// behind it. The first prefix decides.
 func subjectThread(subject string) (kind threadKind, rest string) {
 	rest = strings.TrimSpace(subject)
 	for range 4 {
@@ -39,8 +39,8 @@ func subjectThread(subject string) (kind threadKind, rest string) {
 	return kind, rest
 }
 
-// cutPrefix splits a subject at its first colon if that comes early. A count
-// as in "Re[2]:" does not belong to the prefix.
+// cutPrefix splits a subject at its first colon if that comes early. A count as in "Re[2]:" does
+// not belong to the prefix.
 func cutPrefix(s string) (head, tail string, ok bool) {
 	i := strings.IndexAny(s, ":：")
 	if i < 0 || i > 40 {
@@ -79,8 +79,8 @@ func (p *page) hasForwardLine() bool {
 	})
 }
 
-// cutQuotes masks the quoted part of a reply. In a forward nothing is cut and
-// only the marks at the start of lines go.
+// cutQuotes masks the quoted part of a reply. In a forward nothing is cut and only the marks at the
+// start of lines go.
 func (p *page) cutQuotes(kind threadKind) {
 	lines := p.lines()
 	for i, ln := range lines {
@@ -131,8 +131,7 @@ func (p *page) nextLine(lines [][2]int, i int) int {
 	return -1
 }
 
-// isAttribution reports whether a line (or it and the next) is an
-// "On Monday Kim wrote:" line.
+// isAttribution reports whether a line (or it and the next) is an "On Monday Kim wrote:" line.
 func (p *page) isAttribution(lines [][2]int, i int, kind threadKind) bool {
 	ln := lines[i]
 	if ln[1]-ln[0] > 240 {
@@ -152,8 +151,8 @@ func (p *page) isAttribution(lines [][2]int, i int, kind threadKind) bool {
 
 func (p *page) hasDigit(ln [2]int) bool { return slices.ContainsFunc(p.form[ln[0]:ln[1]], isDigit) }
 
-// endsWrote reports whether a line ends with a word for "wrote" and a colon,
-// and either looks dated or stands in a reply.
+// endsWrote reports whether a line ends with a word for "wrote" and a colon, and either looks dated
+// or stands in a reply.
 func (p *page) endsWrote(ln [2]int, kind threadKind) bool {
 	return ln[1]-ln[0] >= 4 && p.endsInColon(ln) && (kind == threadReply || p.hasDigit(ln)) &&
 		p.classesIn(ln[0], ln[1])&clAttribution != 0
@@ -167,15 +166,14 @@ func (p *page) endsInColon(ln [2]int) bool {
 	return end > ln[0] && p.form[end-1] == ':'
 }
 
-// isSeparator reports whether a line is "-----Original Message-----" in some
-// language.
+// isSeparator reports whether a line is "-----Original Message-----" in some language.
 func (p *page) isSeparator(ln [2]int) bool {
 	return ln[1]-ln[0] <= 100 && strings.ContainsRune("-_=", p.form[ln[0]]) &&
 		p.classesIn(ln[0], ln[1])&clOriginalMessage != 0
 }
 
-// isHeaderBlock reports whether the quoted headers of an earlier message
-// begin at line i: at least three header names within the next six lines.
+// isHeaderBlock reports whether the quoted headers of an earlier message begin at line i: at least
+// three header names within the next six lines.
 func (p *page) isHeaderBlock(lines [][2]int, i int) bool {
 	if !p.startsHeader(lines[i]) {
 		return false

@@ -15,8 +15,8 @@ type value struct {
 	kinds uint8 // of pages that show it, one bit each
 }
 
-// dropLists rejects candidates of one shape that stand alone on four or more
-// lines in a row: recovery codes.
+// dropLists rejects candidates of one shape that stand alone on four or more lines in a row:
+// recovery codes.
 func dropLists(found []*candidate) {
 	for i := 0; i < len(found); {
 		j := i + 1

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// rejectedExpired is a reason of [candidate.rejected] that excludes the value
-// wherever it stands.
+// rejectedExpired is a reason of [candidate.rejected] that excludes the value wherever it stands.
 const rejectedExpired = "the message calls it old, used or expired"
 
 // maxDisplay bounds Display, in runes.

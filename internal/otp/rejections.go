@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// reject marks a candidate that its direct neighbours show to be something
-// else: money, a time, a quantity, a masked card, a telephone number.
+// reject marks a candidate that its direct neighbours show to be something else: money, a time, a
+// quantity, a masked card, a telephone number.
 func (p *page) reject(c *candidate) {
 	before, at := p.before(c.start)
 	after, _ := p.after(c.end)
@@ -56,8 +56,7 @@ func isDigits(s string) bool { return s != "" && !strings.ContainsFunc(s, isNoDi
 
 func isNoDigit(r rune) bool { return !isDigit(r) }
 
-// monthBeside reports a month name next to a number that may be a year or a
-// day with one.
+// monthBeside reports a month name next to a number that may be a year or a day with one.
 func (p *page) monthBeside(c *candidate) bool {
 	if c.shape != shapeDigits || len(c.code) > 4 {
 		return false

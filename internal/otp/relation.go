@@ -96,8 +96,8 @@ func (r relation) weight(c *candidate) float64 {
 	return w
 }
 
-// startsSentence reports whether the candidate is the first word of its sentence. A
-// sender's name in brackets before it does not count.
+// startsSentence reports whether the candidate is the first word of its sentence. A sender's name
+// in brackets before it does not count.
 func (c *candidate) startsSentence() bool {
 	inTag := false
 	for _, r := range c.page.form[c.page.segs[c.seg].start:c.start] {
@@ -118,8 +118,8 @@ func (c *candidate) isFirstSentence() bool {
 	return c.start == 0 && c.page.kind == pageText && c.page.segs[0].end <= c.end+1
 }
 
-// introduced reports whether a colon, an equals sign, a dash or a word such as
-// "is" stands directly before the candidate.
+// introduced reports whether a colon, an equals sign, a dash or a word such as "is" stands directly
+// before the candidate.
 func (p *page) introduced(c *candidate) bool {
 	i := c.start - 1
 	for i >= 0 && (p.form[i] <= ' ' || strings.ContainsRune("\"'[(*“「«#", p.form[i])) {

@@ -7,10 +7,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// runeForms are two forms of a rune. form is how it is typed: compatibility
-// forms resolved, digits of any script in ASCII, dashes as hyphen-minus, case
-// kept. fold is for comparing words: lower case besides, no accents, hyphen as
-// space, Arabic letter variants as one.
+// runeForms are two forms of a rune. form is how it is typed: compatibility forms resolved, digits
+// of any script in ASCII, dashes as hyphen-minus, case kept. fold is for comparing words: lower
+// case besides, no accents, hyphen as space, Arabic letter variants as one.
 type runeForms struct{ form, fold rune }
 
 const tableSize = 0x2100 // covers Latin, Greek, Cyrillic, Arabic, Indic digits, punctuation
@@ -67,8 +66,8 @@ func computeForms(r rune) runeForms {
 	return runeForms{r, foldLetter(r)}
 }
 
-// baseLetters are those that Unicode does not decompose, and the Arabic
-// letters that languages write for one another.
+// baseLetters are those that Unicode does not decompose, and the Arabic letters that languages
+// write for one another.
 var baseLetters = map[rune]rune{
 	'ı': 'i', 'ł': 'l', 'đ': 'd', 'ð': 'd', 'ø': 'o', 'ß': 's', 'ς': 'σ', 'ə': 'e',
 	'ي': 'ی', 'ى': 'ی', 'ے': 'ی', 'ئ': 'ی',

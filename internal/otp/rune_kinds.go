@@ -2,8 +2,8 @@ package otp
 
 import "unicode"
 
-// What kind of rune something is, one bit each. Reading text asks this for
-// every rune several times, so the runes of most alphabets have a table.
+// What kind of rune something is, one bit each. Reading text asks this for every rune several
+// times, so the runes of most alphabets have a table.
 const (
 	kindDigit    uint8 = 1 << iota // ASCII digit; digits of all scripts are typed as these
 	kindLetter                     // letter or mark
@@ -48,8 +48,7 @@ func computeKind(r rune) uint8 {
 	if unicode.IsLetter(r) || unicode.IsMark(r) || r >= 0x400 && r < 0x482 {
 		k |= kindLetter
 	}
-	// Cased alphabets only, so that digits next to Han, Thai or Arabic stand
-	// alone.
+	// Cased alphabets only, so that digits next to Han, Thai or Arabic stand alone.
 	if (r < 0x0590 || r >= 0x1E00 && r <= 0x1FFF) && unicode.IsLetter(r) {
 		k |= kindJoins | kindName
 	}
@@ -68,8 +67,8 @@ func computeKind(r rune) uint8 {
 	return k
 }
 
-// writtenUnspaced reports whether r belongs to a script that is written
-// without spaces between words, or whose words take endings freely (Hangul).
+// writtenUnspaced reports whether r belongs to a script that is written without spaces between
+// words, or whose words take endings freely (Hangul).
 func writtenUnspaced(r rune) bool {
 	return r >= 0x0E00 && r <= 0x0EFF || // Thai, Lao
 		r >= 0x1000 && r <= 0x109F || // Myanmar

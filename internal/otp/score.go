@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// What a word is worth as evidence, before distance. A value wins with
-// threshold points, and when it is margin points ahead of the next.
+// What a word is worth as evidence, before distance. A value wins with threshold points, and when
+// it is margin points ahead of the next.
 const (
 	worthCodeName = 6.0
 	worthCodeNoun = 4.5
@@ -125,9 +125,9 @@ func (s *scoring) minusOtherTopic(score float64, c *candidate, e evidence) float
 	return score - topic
 }
 
-// loneNumber returns points for the one number of a text message in which nothing
-// speaks of another kind of number: "Larch: 771823", "(Larch) 771 823 - for
-// you". score is what the words say for it already.
+// loneNumber returns points for the one number of a text message in which nothing speaks of another
+// kind of number: "Larch: 771823", "(Larch) 771 823 - for you". score is what the words say for it
+// already.
 func (s *scoring) loneNumber(c *candidate, score float64) float64 {
 	if !s.sms || c.page.kind != pageText || c.shape > shapeGrouped {
 		return 0
@@ -165,8 +165,8 @@ func (s *scoring) loneNumber(c *candidate, score float64) float64 {
 	return 0
 }
 
-// onlyName reports whether the page holds the number and one capitalised word
-// that is no word of the lexicon, or one in brackets: the name of a sender.
+// onlyName reports whether the page holds the number and one capitalised word that is no word of
+// the lexicon, or one in brackets: the name of a sender.
 func (p *page) onlyName(c *candidate) bool {
 	if opening := p.form[0]; (opening == '[' || opening == '【') && len(p.form) <= 24 {
 		return c.startsSentence() && c.end == len(p.form)
@@ -181,8 +181,8 @@ func (p *page) onlyName(c *candidate) bool {
 	return name.digits == 0 && name.letters >= 4 && unicode.IsUpper(p.form[name.start]) && !p.known(name)
 }
 
-// inCodePosition reports whether a shape that words have too stands where only a code
-// would: at a label, alone below one, or grouped where the message asks for it.
+// inCodePosition reports whether a shape that words have too stands where only a code would: at a
+// label, alone below one, or grouped where the message asks for it.
 func (s *scoring) inCodePosition(c *candidate, e evidence, introduced bool) bool {
 	switch {
 	case e.labelDirect, c.alone && e.label >= 2, c.named(e):
@@ -197,15 +197,15 @@ func (s *scoring) inCodePosition(c *candidate, e evidence, introduced bool) bool
 	return false
 }
 
-// beforeNumber reports a number before a colon and another number: the lease of
-// "PIN for lease 2207: 662014".
+// beforeNumber reports a number before a colon and another number: the lease of "PIN for lease
+// 2207: 662014".
 func (c *candidate) beforeNumber() bool {
 	form := c.page.form
 	return c.end+2 < len(form) && form[c.end] == ':' && form[c.end+1] == ' ' && isDigit(form[c.end+2])
 }
 
-// named reports a candidate that opens a sentence which goes on to say that it
-// is a code: "2048 is your Larch code".
+// named reports a candidate that opens a sentence which goes on to say that it is a code: "2048 is
+// your Larch code".
 func (c *candidate) named(e evidence) bool {
 	return e.label >= 0.9*worthCodeNoun && c.startsSentence() && c.page.hitAfter(c.end, clCopula)
 }

@@ -58,8 +58,8 @@ func shapePrior(c *candidate) float64 {
 	return score
 }
 
-// dateLike reports hyphenated pairs that read as a day and a month (14-02,
-// 05-01-27) or as two years (2020-2024).
+// dateLike reports hyphenated pairs that read as a day and a month (14-02, 05-01-27) or as two
+// years (2020-2024).
 func dateLike(c *candidate) bool {
 	if c.sep != '-' || c.shape != shapeGrouped {
 		return false
@@ -87,8 +87,8 @@ func promoLike(code string) bool {
 	return letters >= 3 && len(code)-letters <= 4
 }
 
-// offerLike reports a promoLike code whose number is a year, a percentage or a
-// sum: BELL2027, TREAT15, SAVE120.
+// offerLike reports a promoLike code whose number is a year, a percentage or a sum: BELL2027,
+// TREAT15, SAVE120.
 func offerLike(code string) bool {
 	tail := strings.TrimLeftFunc(code, func(r rune) bool { return !isDigit(r) })
 	if len(code)-len(tail) < 4 || !isDigits(tail) {
@@ -97,8 +97,8 @@ func offerLike(code string) bool {
 	return yearLike(tail) || len(tail) <= 3 && (tail[len(tail)-1] == '0' || tail[len(tail)-1] == '5')
 }
 
-// transitions counts how often letters and digits change places: often in
-// generated codes (e4k71p), seldom in words and versions.
+// transitions counts how often letters and digits change places: often in generated codes (e4k71p),
+// seldom in words and versions.
 func transitions(code string) int {
 	n, last := 0, rune(0)
 	for _, r := range code {

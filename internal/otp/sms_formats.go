@@ -5,10 +5,9 @@ import (
 	"unicode"
 )
 
-// originBound reads a last line "@host #code" (domain-bound codes, as browsers
-// and phones read them): the @ is the first rune of the line, exactly one
-// space, then # and the code up to the next space. What follows is ignored.
-// It is honoured in text messages, where the format is defined.
+// originBound reads a last line "@host #code" (domain-bound codes, as browsers and phones read
+// them): the @ is the first rune of the line, exactly one space, then # and the code up to the next
+// space. What follows is ignored. It is honoured in text messages, where the format is defined.
 func originBound(m Message) (host, code string, ok bool) {
 	if m.Channel != SMS {
 		return "", "", false
@@ -36,8 +35,7 @@ func hostLike(host string) bool {
 		consistsOf(host, "-.")
 }
 
-// consistsOf reports whether s has only ASCII letters, digits and the given
-// others.
+// consistsOf reports whether s has only ASCII letters, digits and the given others.
 func consistsOf(s, others string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
 		return (r >= 0x80 || !unicode.IsLetter(r) && !unicode.IsDigit(r)) && !strings.ContainsRune(others, r)
@@ -49,8 +47,8 @@ func codeChars(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !isDigit(r) && !joinsCode(r) && r != '-' })
 }
 
-// dropAppHash removes what SMS Retriever adds for the phone: a leading <#> or
-// [#], and the 11-character hash of the app at the end.
+// dropAppHash removes what SMS Retriever adds for the phone: a leading <#> or [#], and the
+// 11-character hash of the app at the end.
 func dropAppHash(text string) (rest string, found bool) {
 	trimmed := strings.TrimRight(text, " \t\r\n")
 	head := strings.TrimLeft(trimmed, " \t\r\n\u200b\ufeff")

@@ -2,9 +2,8 @@ package otp
 
 import "slices"
 
-// trie is a prefix tree over folded runes. It is built with linked children
-// and then frozen: the children of a node stand side by side, in order of
-// their runes.
+// trie is a prefix tree over folded runes. It is built with linked children and then frozen: the
+// children of a node stand side by side, in order of their runes.
 type trie struct {
 	building []linkedNode
 	nodes    []trieNode
@@ -20,8 +19,8 @@ type trieNode struct {
 	from, to int32 // children in runes and targets
 }
 
-// linkedNode is a node under construction: its rune, its first child and the
-// next child of its parent.
+// linkedNode is a node under construction: its rune, its first child and the next child of its
+// parent.
 type linkedNode struct {
 	r           rune
 	child, next int32
@@ -117,8 +116,8 @@ func (t *trie) child(node int32, r rune) int32 {
 	return 0
 }
 
-// longest sets label and cue to the longest entries of each kind that begin
-// at i and end well, if they are longer than what is there already.
+// longest sets label and cue to the longest entries of each kind that begin at i and end well, if
+// they are longer than what is there already.
 func (t *trie) longest(text []rune, i int, label, cue *hit) {
 	node := t.root(text[i])
 	for j := i; node != 0 && j < len(text) && j < i+maxEntry; j++ {
@@ -154,8 +153,7 @@ func (h *hit) extend(end int, cl class) {
 	}
 }
 
-// wordTail returns the end of the word that goes on at i; scripts without
-// spaces have no tails.
+// wordTail returns the end of the word that goes on at i; scripts without spaces have no tails.
 func wordTail(text []rune, i int) int {
 	if i > 0 && unspaced(text[i-1]) {
 		return i
@@ -176,8 +174,7 @@ func wordStart(text []rune, i int) bool {
 		isDigit(prev) && !isDigit(text[i])
 }
 
-// wordEnd reports whether a word may end before i. A digit ends one, since
-// "code123456" does occur.
+// wordEnd reports whether a word may end before i. A digit ends one, since "code123456" does occur.
 func wordEnd(text []rune, i int) bool {
 	return i >= len(text) || !isLetter(text[i]) || unspaced(text[i]) || unspaced(text[i-1])
 }
@@ -188,8 +185,7 @@ var clitics = setOf(
 	"ה", "ו", "ב", "ל", "ש", "מ", "כ", "וה", "שה", "מה", "וב", "ול", "כש",
 )
 
-// afterClitic reports whether only a clitic stands between the start of the
-// word and i.
+// afterClitic reports whether only a clitic stands between the start of the word and i.
 func afterClitic(text []rune, i int) bool {
 	if r := text[i]; r < 0x590 || r > 0x6FF {
 		return false

@@ -80,13 +80,13 @@ func (f *urlFacts) words(seg string) {
 	}
 }
 
-// actionStems tell words that stand for the action itself from those that only
-// go with it, as "account" and "go" do.
+// actionStems tell words that stand for the action itself from those that only go with it, as
+// "account" and "go" do.
 var actionStems = []string{"verif", "confirm", "activ", "reset", "magic", "approv", "invit", "passw", "validat",
 	"bestatig", "bestaetig", "restable", "potvrd", "potwierd", "conferm"}
 
-// splitWords splits at punctuation and at capitals inside a word, and adds
-// the whole. Accents are folded.
+// splitWords splits at punctuation and at capitals inside a word, and adds the whole. Accents are
+// folded.
 func splitWords(seg string) []string {
 	var out []string
 	var cur []rune
@@ -116,8 +116,7 @@ func splitWords(seg string) []string {
 	return out
 }
 
-// tokenKind judges whether a path segment or value is a token: 2 opaque, 1 an
-// identifier, 0 a word.
+// tokenKind judges whether a path segment or value is a token: 2 opaque, 1 an identifier, 0 a word.
 func tokenKind(s string, last bool) int {
 	s = strings.TrimRight(s, ".,")
 	digits, upper, lower, seps, changes, vowels := 0, 0, 0, 0, 0, 0

@@ -1,7 +1,6 @@
 package otp
 
-// class is a set of word classes, one bit each. languages/README.md says what
-// each is for.
+// class is a set of word classes, one bit each. languages/README.md says what each is for.
 type class uint64
 
 const (
@@ -87,7 +86,7 @@ var sections = map[string]class{
 const exactClasses = clSubjectReply | clSubjectForward | clMailHeader | clNumberPrefix | clURLVerb | clURLOther | clURLTokenKey |
 	clNeutralModifier | clOrWord | clWithWord
 
-// labelClasses decide what a number is; the longest entry at a place hides
-// what lies inside it. All other classes are cues about the message. They are
-// looked up on their own, so that "do not share this code" hides no "code".
+// labelClasses decide what a number is; the longest entry at a place hides what lies inside it. All
+// other classes are cues about the message. They are looked up on their own, so that "do not share
+// this code" hides no "code".
 const labelClasses = clCodeName | clCodeNoun | clCodeVerb | clCopula | clOtherNumber | clUnit | clMoney | clMonth | clBooking

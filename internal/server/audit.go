@@ -17,16 +17,15 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// Audit is a file of JSON lines that says who did what to which identity, and
-// how it was decided and ended. It holds references and never a value.
+// Audit is a file of JSON lines that says who did what to which identity, and how it was decided
+// and ended. It holds references and never a value.
 //
-// A call has up to two lines, tied by request_id: "call", written before it can
-// have an effect, and "result". A call that was refused before that has only
-// the second.
+// A call has up to two lines, tied by request_id: "call", written before it can have an effect, and
+// "result". A call that was refused before that has only the second.
 //
-// The file is made with mode 0600 and appended to. Who runs the server rotates
-// it, by renaming: the next line goes into a new file of the old name (Reopen
-// does the same at once). An Audit may be used by any number of goroutines.
+// The file is made with mode 0600 and appended to. Who runs the server rotates it, by renaming: the
+// next line goes into a new file of the old name (Reopen does the same at once). An Audit may be
+// used by any number of goroutines.
 type Audit struct {
 	path string
 	// Now is the clock; nil means time.Now. Set it before the first use.
@@ -38,8 +37,8 @@ type Audit struct {
 	closed bool
 }
 
-// OpenAudit opens the file for appending. It fails if the file cannot be
-// written, or others may read it.
+// OpenAudit opens the file for appending. It fails if the file cannot be written, or others may
+// read it.
 func OpenAudit(path string) (*Audit, error) {
 	a := &Audit{path: path}
 	if err := a.open(); err != nil {
@@ -161,8 +160,8 @@ func (a auditor) line(r *request, event string) auditLine {
 	return l
 }
 
-// before writes what is about to be done. Nothing that changes anything is done
-// without it; what only reads goes on, and the log says so.
+// before writes what is about to be done. Nothing that changes anything is done without it; what
+// only reads goes on, and the log says so.
 func (a auditor) before(next handler) handler {
 	if a.audit == nil {
 		return next

@@ -42,8 +42,8 @@ func (f *features) CompleteResourceArgument(ctx context.Context, uri string, arg
 
 var errNoArgument = fault.New(fault.InvalidArgument, "There is no argument of that name to complete.", "prompts/list and resources/templates/list name the arguments.")
 
-// complete runs a completer through the middleware, for who may use the tool
-// that lists the same; other callers get no proposals.
+// complete runs a completer through the middleware, for who may use the tool that lists the same;
+// other callers get no proposals.
 func (f *features) complete(ctx context.Context, what, lister string, propose tools.Completer, argument mcp.CompleteArgument, given mcp.CompleteContext) (*mcp.Completion, error) {
 	if !f.has(ctx, lister) {
 		return &mcp.Completion{Values: []string{}}, nil

@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// askTimeout is how long a person has in protocols up to 2025-11-25, where
-	// the call stays open meanwhile. It is less where the look at what there is
-	// to decide took long, but never under askLeast.
+	// askTimeout is how long a person has in protocols up to 2025-11-25, where the call stays open
+	// meanwhile. It is less where the look at what there is to decide took long, but never under
+	// askLeast.
 	askTimeout = 45 * time.Second
 	askLeast   = 5 * time.Second
 	// stateLife is how long a person has in protocols from 2026-07-28 on.
@@ -32,24 +32,23 @@ const (
 	confirmKey = "confirm"
 )
 
-// confirmer asks a person, through the client, whether a call may go on. The
-// person answers to the client; no tool and no argument is an answer.
+// confirmer asks a person, through the client, whether a call may go on. The person answers to the
+// client; no tool and no argument is an answer.
 type confirmer struct {
 	sealer *token.Sealer
 	store  session.Store
 }
 
-// question is the result of a call that a client has to answer a question for
-// before it sends it again (protocol 2026-07-28).
+// question is the result of a call that a client has to answer a question for before it sends it
+// again (protocol 2026-07-28).
 type question struct{ *mcp.CallToolResult }
 
 // Summary implements tool.Result; a question has none.
 func (question) Summary() string { return "" }
 
-// ask returns nil, nil when a person said yes; a result that carries the
-// question, for a client that sends the call again with the answer; or why not.
-// A client that cannot ask a person is never asked, because it would not answer
-// (docs/mcp-go.md#trap-9).
+// ask returns nil, nil when a person said yes; a result that carries the question, for a client
+// that sends the call again with the answer; or why not. A client that cannot ask a person is never
+// asked, because it would not answer (docs/mcp-go.md#trap-9).
 func (c confirmer) ask(ctx context.Context, r *request, d *tool.Decision) (*mcp.CallToolResult, error) {
 	transport := TransportFrom(ctx)
 	if transport == nil || !transport.ShowsForms(ctx) {
@@ -84,8 +83,8 @@ func (c confirmer) elicit(ctx context.Context, transport Transport, r *request, 
 		"Do not retry. Use a client that supports elicitation, or ask the operator to change the server's policy.").WithCause(err)
 }
 
-// requestInput asks in the result of the call, as protocol 2026-07-28 does: the client sends the call a second time, with
-// the answer and the state of the first.
+// requestInput asks in the result of the call, as protocol 2026-07-28 does: the client sends the
+// call a second time, with the answer and the state of the first.
 func (c confirmer) requestInput(ctx context.Context, r *request, d *tool.Decision) (*mcp.CallToolResult, error) {
 	params := form(r, d)
 	_, answered := r.Answers[confirmKey]
@@ -102,8 +101,8 @@ func (c confirmer) requestInput(ctx context.Context, r *request, d *tool.Decisio
 	return nil, verdict(mcpserver.ElicitationResponse(r.Answers, confirmKey))
 }
 
-// state is what a question was about. Caller, identity and expiry are part of
-// the seal; it is all that connects the answer with the question.
+// state is what a question was about. Caller, identity and expiry are part of the seal; it is all
+// that connects the answer with the question.
 type state struct {
 	Tool      string
 	Arguments [sha256.Size]byte
@@ -150,20 +149,19 @@ func (c confirmer) redeem(ctx context.Context, r *request, d *tool.Decision, mes
 	return nil
 }
 
-// errState is the one error for a state that was never made, was made for
-// another caller, call or identity, was changed or used, or has expired.
+// errState is the one error for a state that was never made, was made for another caller, call or
+// identity, was changed or used, or has expired.
 var errState = fault.New(fault.ConfirmationRequired, "The approval does not belong to this call, was used already, or has expired.",
 	"Call the tool again without request state, so that a person is asked anew.")
 
-// stateOf is the state of a call, but for Once. The arguments were checked,
-// which put their keys in order: a client may send them in another one the
-// second time.
+// stateOf is the state of a call, but for Once. The arguments were checked, which put their keys in
+// order: a client may send them in another one the second time.
 func stateOf(r *request, message string) state {
 	return state{Tool: r.Tool, Arguments: sha256.Sum256(r.Arguments), Message: sha256.Sum256([]byte(message))}
 }
 
-// form is the question: which tool, for which identity, with which
-// consequence; one switch, off by default, and nothing to type (SECURITY.md C3).
+// form is the question: which tool, for which identity, with which consequence; one switch, off by
+// default, and nothing to type (SECURITY.md C3).
 func form(r *request, d *tool.Decision) mcp.ElicitationParams {
 	about := ""
 	if d.Identity.UUID != "" {

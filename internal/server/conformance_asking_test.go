@@ -46,7 +46,8 @@ func options(values ...[2]string) []any {
 	return all
 }
 
-// questions are the tools that ask the client while the call is open, as protocols up to 2025-11-25 do.
+// questions are the tools that ask the client while the call is open, as protocols up to 2025-11-25
+// do.
 func (f fixtures) questions() {
 	f.tool("test_sampling", `{"type":"object","properties":{"prompt":{"type":"string"}},"required":["prompt"]}`,
 		func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -92,8 +93,8 @@ func (f fixtures) questions() {
 
 var errTampered = errors.New("the request state is not one of this server's")
 
-// rounds are the tools that ask in their result, as protocol 2026-07-28 does. Their state is sealed like that of our own
-// questions.
+// rounds are the tools that ask in their result, as protocol 2026-07-28 does. Their state is sealed
+// like that of our own questions.
 func (f fixtures) rounds() {
 	seals := f.deps.Seals()
 	binding := func(step string) token.Binding { return token.Binding{Caller: "local", Purpose: "conformance " + step} }

@@ -12,8 +12,9 @@ import (
 	"ravi-mcp/internal/test/conformance"
 )
 
-// The official conformance suite, both versions, against the endpoint with the suite's own tools on it. What the shipped
-// binary can pass without them is tested in cli. The suite gives some answers half a second, so nothing runs beside it.
+// The official conformance suite, both versions, against the endpoint with the suite's own tools on
+// it. What the shipped binary can pass without them is tested in cli. The suite gives some answers
+// half a second, so nothing runs beside it.
 func TestConformanceSuite(t *testing.T) {
 	suite := conformance.Find(t)
 	tasks, err := filepath.Abs(filepath.Join("testdata", "conformance.yaml"))

@@ -26,8 +26,9 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// The official conformance suite needs tools, prompts and resources of its own on the server. They are mounted here, for
-// tests only, on an endpoint that is the shipped one in everything else: guard, sessions, transport, middleware.
+// The official conformance suite needs tools, prompts and resources of its own on the server. They
+// are mounted here, for tests only, on an endpoint that is the shipped one in everything else:
+// guard, sessions, transport, middleware.
 
 // conformant starts such an endpoint and returns its URL.
 func conformant(t *testing.T) string {
@@ -94,7 +95,8 @@ func (f fixtures) fixed(name string, content ...mcp.Content) {
 	})
 }
 
-// contents are the tools that answer with each kind of content, and what tools/list has to keep as it is.
+// contents are the tools that answer with each kind of content, and what tools/list has to keep as
+// it is.
 func (f fixtures) contents() {
 	f.fixed("test_simple_text", mcp.NewTextContent("This is a simple text response for testing."))
 	f.fixed("test_image_content", mcp.NewImageContent(pixel(), "image/png"))

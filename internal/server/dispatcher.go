@@ -13,11 +13,13 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// Dispatcher answers a tools/call from its envelope, without mcp-go, which reads a message five times and more before it
-// runs anything. It takes calls that ask no person, because the tool has nothing to decide or the caller's policy is not
-// to ask, and of these only what has nothing unusual about it: every flaw, and everything that depends on the protocol's
-// finer rules, is for mcp-go, so that one place says what is wrong. Both lead through the same middleware, and the answers
-// are the same too, but for the order of members (docs/decisions.md#direct-dispatch-of-tools-call).
+// Dispatcher answers a tools/call from its envelope, without mcp-go, which reads a message five
+// times and more before it runs anything. It takes calls that ask no person, because the tool has
+// nothing to decide or the caller's policy is not to ask, and of these only what has nothing
+// unusual about it: every flaw, and everything that depends on the protocol's finer rules, is for
+// mcp-go, so that one place says what is wrong. Both lead through the same middleware, and the
+// answers are the same too, but for the order of members
+// (docs/decisions.md#direct-dispatch-of-tools-call).
 //
 // New makes it; nil takes no call. It is immutable.
 type Dispatcher struct {
@@ -58,8 +60,9 @@ func newDispatcher(info mcp.Implementation, policies session.Policies) (*Dispatc
 	return &Dispatcher{tools: make(map[string]*toolHandler), policies: policies, info: info, modernTail: append(tail, '}')}, nil
 }
 
-// Take returns the call that the message makes, and false if that is for mcp-go. modern says that the request is one of
-// protocol 2026-07-28 or later. ctx has the caller, for whom the tool must exist.
+// Take returns the call that the message makes, and false if that is for mcp-go. modern says that
+// the request is one of protocol 2026-07-28 or later. ctx has the caller, for whom the tool must
+// exist.
 func (d *Dispatcher) Take(ctx context.Context, env jsonrpc.Envelope, modern bool) (DirectCall, bool) {
 	call := env.Call
 	if d == nil || call.Name == nil || env.ID == nil || call.Task != nil || call.Resumed || call.Huge ||
@@ -77,7 +80,8 @@ func (d *Dispatcher) Take(ctx context.Context, env jsonrpc.Envelope, modern bool
 	return DirectCall{dispatcher: d, tool: t, call: call, modern: modern}, true
 }
 
-// asks reports whether a call of the tool may end in a question to a person, which only mcp-go can put.
+// asks reports whether a call of the tool may end in a question to a person, which only mcp-go can
+// put.
 func (d *Dispatcher) asks(who *session.Caller, t *toolHandler) bool {
 	return t.Kind != "" && d.policies.Effective(who.Rights, t.Kind) == session.PolicyAsk
 }
@@ -143,7 +147,8 @@ func (t *toolHandler) handle(ctx context.Context, req mcp.CallToolRequest) (*mcp
 	return callResult(t.call(ctx, arguments(req), req.Params.Meta, req.Params.MultiRoundTripParams)), nil
 }
 
-// traceOf returns the _meta of a message if it names a trace, which is all that the middleware reads of it.
+// traceOf returns the _meta of a message if it names a trace, which is all that the middleware
+// reads of it.
 func traceOf(raw []byte) *mcp.Meta {
 	if !bytes.Contains(raw, []byte("trace")) {
 		return nil

@@ -59,7 +59,8 @@ func TestDispatcherTakesPlainCallsOnly(t *testing.T) {
 	}
 }
 
-// Whether a call may ask a person is for the policy of its caller to say: the stricter of the server's and its own.
+// Whether a call may ask a person is for the policy of its caller to say: the stricter of the
+// server's and its own.
 func TestDispatcherTakesNoCallThatMayAsk(t *testing.T) {
 	const none, allow, ask, deny = session.Policy(""), session.PolicyAllow, session.PolicyAsk, session.PolicyDeny
 	for _, c := range []struct {

@@ -11,9 +11,9 @@ import (
 	"ravi-mcp/internal/fault"
 )
 
-// ErrorOverride is the error that a request is answered with in place of mcp-go's,
-// which gives every error of a resource or prompt the code -32603, and repeats
-// in its own errors what the client sent.
+// ErrorOverride is the error that a request is answered with in place of mcp-go's, which gives
+// every error of a resource or prompt the code -32603, and repeats in its own errors what the
+// client sent.
 type ErrorOverride struct {
 	// Body is the error object.
 	Body []byte
@@ -28,8 +28,8 @@ type errorData struct {
 	URI string `json:"uri,omitempty"`
 }
 
-// overrideError has the request of ctx answered with an error. missing is the code
-// for what is not there, and uri the address of the resource that was asked for.
+// overrideError has the request of ctx answered with an error. missing is the code for what is not
+// there, and uri the address of the resource that was asked for.
 func overrideError(ctx context.Context, e *fault.Error, missing int, uri string) {
 	exchange := exchangeFrom(ctx)
 	if exchange == nil {
@@ -60,8 +60,8 @@ func overrideError(ctx context.Context, e *fault.Error, missing int, uri string)
 // longestRepeated is the length of the longest address that an error repeats.
 const longestRepeated = 200
 
-// repeatable returns an address as an error may repeat it: "" for one that is
-// long, or has anything but the characters of an address in it.
+// repeatable returns an address as an error may repeat it: "" for one that is long, or has anything
+// but the characters of an address in it.
 func repeatable(uri string) string {
 	odd := func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("<>\"`{}|\\^", c) }
 	if len(uri) > longestRepeated || strings.ContainsFunc(uri, odd) {

@@ -10,8 +10,9 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// Mount publishes a tool of a test behind the middleware that every tool has. Its handler answers in the terms of the
-// protocol, images and questions among them, which no tool of this server does; its error leaves as a protocol error.
+// Mount publishes a tool of a test behind the middleware that every tool has. Its handler answers
+// in the terms of the protocol, images and questions among them, which no tool of this server does;
+// its error leaves as a protocol error.
 func Mount(s *mcpserver.MCPServer, cfg Config, published mcp.Tool, handle mcpserver.ToolHandlerFunc) error {
 	input, err := schemas.Compile(published.RawInputSchema)
 	if err != nil {

@@ -16,16 +16,14 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// features are what a server has besides tools: resources, prompts and
-// completions. They reach Ravi through the same middleware
-// as tools, and exist for those for whom the tools behind them do.
+// features are what a server has besides tools: resources, prompts and completions. They reach Ravi
+// through the same middleware as tools, and exist for those for whom the tools behind them do.
 type features struct {
 	cfg   Config
 	tools map[string]tool.Tool // those that are published
 }
 
-// hooks keep what a caller has no right to out of the lists, and mcp-go's words
-// out of the errors.
+// hooks keep what a caller has no right to out of the lists, and mcp-go's words out of the errors.
 func (f *features) hooks(h *mcpserver.Hooks) {
 	h.AddAfterListResources(func(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, list *mcp.ListResourcesResult) {
 		list.Resources = filter(list.Resources, func(r mcp.Resource) bool { return f.allows(ctx, r.URI) })
@@ -92,8 +90,8 @@ func (f *features) run(ctx context.Context, r *request, h handler) (tool.Result,
 	return withMiddleware(f.cfg, h)(ctx, r)
 }
 
-// failed has the request answered with an error of this server. What it returns is for
-// a transport that lets mcp-go's error stand: the same words.
+// failed has the request answered with an error of this server. What it returns is for a transport
+// that lets mcp-go's error stand: the same words.
 func failed(ctx context.Context, err error, missing int, uri string) error {
 	e := fault.From(err)
 	overrideError(ctx, e, missing, uri)

@@ -11,8 +11,8 @@ import (
 	"ravi-mcp/internal/server/jsonrpc"
 )
 
-// The texts for a tools/call whose params have the wrong shape. mcp-go would answer with Go type names and with what the
-// client sent.
+// The texts for a tools/call whose params have the wrong shape. mcp-go would answer with Go type
+// names and with what the client sent.
 var (
 	errCallParams    = errors.New("params of tools/call must be an object with the tool's name as a string, and its arguments as an object")
 	errCallName      = errors.New("there is no such tool; tools/list names the tools")
@@ -21,8 +21,8 @@ var (
 
 const longestToolName = 128 // as the specification recommends (2025-11-25, tool names)
 
-// shapeHooks refuses, before mcp-go decodes it, a tools/call that is not of the protocol's shape. What it lets through
-// can only fail in this server's own words.
+// shapeHooks refuses, before mcp-go decodes it, a tools/call that is not of the protocol's shape.
+// What it lets through can only fail in this server's own words.
 func shapeHooks() *mcpserver.Hooks {
 	hooks := &mcpserver.Hooks{}
 	hooks.AddOnRequestInitialization(func(ctx context.Context, _, _ any) error {
@@ -71,9 +71,9 @@ func isToolName(name string) bool {
 	return true
 }
 
-// acknowledge makes the end of a subscription over HTTP wait for its beginning. Where there is nothing to listen to, both
-// come at once, and mcp-go then drops the acknowledgement now and then (docs/mcp-go.md#trap-11), which has to be the
-// first message.
+// acknowledge makes the end of a subscription over HTTP wait for its beginning. Where there is
+// nothing to listen to, both come at once, and mcp-go then drops the acknowledgement now and then
+// (docs/mcp-go.md#trap-11), which has to be the first message.
 func acknowledge(hooks *mcpserver.Hooks) {
 	hooks.AddAfterSubscriptionsListen(func(ctx context.Context, _ any, _ *mcp.SubscriptionsListenRequest, _ *mcp.SubscriptionsListenResult) {
 		if transport := TransportFrom(ctx); transport != nil {

@@ -14,8 +14,9 @@ import (
 	"ravi-mcp/ravi"
 )
 
-// Metrics counts what a server does, in the form that Prometheus reads. Every label has a closed set of values: tools,
-// result codes, endpoint templates and statuses. No caller, identity, session, address or text is ever one.
+// Metrics counts what a server does, in the form that Prometheus reads. Every label has a closed
+// set of values: tools, result codes, endpoint templates and statuses. No caller, identity,
+// session, address or text is ever one.
 //
 // A nil *Metrics counts nothing. All methods may be called by any number of goroutines.
 type Metrics struct {
@@ -34,14 +35,15 @@ type Metrics struct {
 // refreshRoute is the endpoint that renews a token (docs/ravi-api.md#tokens-and-401).
 const refreshRoute = "/api/auth/token/refresh/"
 
-// Buckets, in seconds: of a call, which may be answered from memory or wait for a minute; and of the time from Ravi's
-// event to the result, whose target is 10 ms.
+// Buckets, in seconds: of a call, which may be answered from memory or wait for a minute; and of
+// the time from Ravi's event to the result, whose target is 10 ms.
 var (
 	callBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 	wakeBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}
 )
 
-// NewMetrics returns metrics that have counted nothing yet, with those of the Go runtime and the process beside them.
+// NewMetrics returns metrics that have counted nothing yet, with those of the Go runtime and the
+// process beside them.
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -69,8 +71,8 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
-// Gauge adds a number of the moment, which is asked for at every scrape, e.g. "sessions". It panics on a name that is
-// taken.
+// Gauge adds a number of the moment, which is asked for at every scrape, e.g. "sessions". It panics
+// on a name that is taken.
 func (m *Metrics) Gauge(name, help string, now func() int) {
 	if m == nil {
 		return

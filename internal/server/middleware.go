@@ -21,13 +21,12 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// request is one call of something that reaches Ravi, on its way through the
-// middleware. Tools are such calls; resources, prompts and completions come to
-// the same chain.
+// request is one call of something that reaches Ravi, on its way through the middleware. Tools are
+// such calls; resources, prompts and completions come to the same chain.
 type request struct {
 	session.Call
-	// Method names what is called, e.g. "tools/call wait_for_otp". It holds
-	// nothing that the client made up.
+	// Method names what is called, e.g. "tools/call wait_for_otp". It holds nothing that the client
+	// made up.
 	Method string
 	// Schema is what Arguments must fit.
 	Schema *schemas.Schema
@@ -36,24 +35,23 @@ type request struct {
 	// Start is when the call came, and Deadline bounds the handler.
 	Start    time.Time
 	Deadline time.Duration
-	// Waits marks a call that mostly waits; it gives up its place among the
-	// running calls meanwhile.
+	// Waits marks a call that mostly waits; it gives up its place among the running calls
+	// meanwhile.
 	Waits bool
 
-	// Tool is the name of the called tool, and Writes whether it changes
-	// anything.
+	// Tool is the name of the called tool, and Writes whether it changes anything.
 	Tool   string
 	Writes bool
-	// Kind is the kind of decision that the call may need, "" for none, and
-	// Decide what there is to decide.
+	// Kind is the kind of decision that the call may need, "" for none, and Decide what there is to
+	// decide.
 	Kind   session.Kind
 	Decide func(context.Context, tool.Call, json.RawMessage) (*tool.Decision, error)
 	// Shows reports whether the call shows a stored value; nil is no.
 	Shows func(json.RawMessage) bool
 	// Meta is the request's _meta; it may be nil.
 	Meta *mcp.Meta
-	// Answers and State are what a client of protocol 2026-07-28 sends with a
-	// call whose question was answered.
+	// Answers and State are what a client of protocol 2026-07-28 sends with a call whose question
+	// was answered.
 	Answers mcp.InputResponses
 	State   string
 	// Decided and Verdict are what was decided about, and how.
@@ -77,8 +75,8 @@ func chain(h handler, all ...middleware) handler {
 	return h
 }
 
-// identify gives the request an id, refuses one that no transport vouches for,
-// counts it, and logs its end: one line, without arguments.
+// identify gives the request an id, refuses one that no transport vouches for, counts it, and logs
+// its end: one line, without arguments.
 func identify(log zerolog.Logger, metrics *Metrics) middleware {
 	return func(next handler) handler {
 		return func(ctx context.Context, r *request) (tool.Result, error) {
@@ -102,8 +100,8 @@ func identify(log zerolog.Logger, metrics *Metrics) middleware {
 	}
 }
 
-// codeOf says in one word how a call ended: "ok", "input_required" where a
-// person is asked, or the code of its error.
+// codeOf says in one word how a call ended: "ok", "input_required" where a person is asked, or the
+// code of its error.
 func codeOf(result tool.Result, err error) string {
 	if err != nil {
 		return string(fault.From(err).Code)
@@ -136,9 +134,8 @@ func (r *request) sessionHash() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// recoverPanics turns a panic into an internal error. Neither the client nor
-// the log sees the panic's value, which may hold anything; the log has its type
-// and the stack.
+// recoverPanics turns a panic into an internal error. Neither the client nor the log sees the
+// panic's value, which may hold anything; the log has its type and the stack.
 func recoverPanics(log zerolog.Logger) middleware {
 	return func(next handler) handler {
 		return func(ctx context.Context, r *request) (result tool.Result, err error) {
@@ -156,8 +153,8 @@ func recoverPanics(log zerolog.Logger) middleware {
 
 var errPanic = errors.New("the handler panicked")
 
-// frames keeps the function and file lines of a stack and drops the line that
-// repeats the panic's value and the arguments of functions.
+// frames keeps the function and file lines of a stack and drops the line that repeats the panic's
+// value and the arguments of functions.
 func frames(stack []byte) string {
 	var kept []string
 	for line := range strings.SplitSeq(string(stack), "\n") {
@@ -204,9 +201,9 @@ func bound(next handler) handler {
 	}
 }
 
-// shapeErrors makes every error a fault.Error, so that nothing but its safe
-// text can leave, ties internal ones to the log by the request's id, and tells
-// the caller's account what an error says about its cache.
+// shapeErrors makes every error a fault.Error, so that nothing but its safe text can leave, ties
+// internal ones to the log by the request's id, and tells the caller's account what an error says
+// about its cache.
 func shapeErrors(deps *tool.Deps) middleware {
 	return func(next handler) handler {
 		return func(ctx context.Context, r *request) (tool.Result, error) {

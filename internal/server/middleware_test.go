@@ -67,8 +67,8 @@ func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (too
 	}
 }
 
-// Whatever goes wrong inside leaves as an internal error with an id that the
-// log has too, and neither holds what the fault was about.
+// Whatever goes wrong inside leaves as an internal error with an id that the log has too, and
+// neither holds what the fault was about.
 func TestInternalErrorsAreTiedToTheLogByID(t *testing.T) {
 	for name, run := range map[string]func(context.Context) (tool.Result, error){
 		"unknown error":   func(context.Context) (tool.Result, error) { return nil, errors.New("something of the inside") },

@@ -26,9 +26,9 @@ const (
 	verdictDenied   = "denied"
 )
 
-// decide lets a call that needs a decision through only if the
-// policy of its kind, or a person, allows it. The policy is the operator's and
-// the caller's rights; nothing in the request has a say in it.
+// decide lets a call that needs a decision through only if the policy of its kind, or a person,
+// allows it. The policy is the operator's and the caller's rights; nothing in the request has a say
+// in it.
 func decide(policies session.Policies, approver confirmer) middleware {
 	return func(next handler) handler {
 		return func(ctx context.Context, r *request) (tool.Result, error) {
@@ -68,17 +68,17 @@ func decide(policies session.Policies, approver confirmer) middleware {
 }
 
 const (
-	// decidedLimit is how long a call takes at most that may need a decision:
-	// the look at what there is to decide, the person's answer and the handler
-	// together. Common clients give a call up after 60 s.
+	// decidedLimit is how long a call takes at most that may need a decision: the look at what
+	// there is to decide, the person's answer and the handler together. Common clients give a call
+	// up after 60 s.
 	decidedLimit = 57 * time.Second
 	// decidedWork is the part of it that is left to the handler.
 	decidedWork = 8 * time.Second
 )
 
-// approvalSpent adds to the error of a call that a person approved that the
-// approval counts no more. It is good for one attempt, whatever becomes of
-// it: whether a failed call has had an effect is often not known.
+// approvalSpent adds to the error of a call that a person approved that the approval counts no
+// more. It is good for one attempt, whatever becomes of it: whether a failed call has had an effect
+// is often not known.
 func approvalSpent(err error) error {
 	if err == nil {
 		return nil

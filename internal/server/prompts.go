@@ -38,8 +38,7 @@ func (f *features) addPrompt(s *mcpserver.MCPServer, p tools.Prompt) {
 	})
 }
 
-// allowedPrompts leaves only the prompts that exist for the caller, in lists
-// and in calls.
+// allowedPrompts leaves only the prompts that exist for the caller, in lists and in calls.
 func (f *features) allowedPrompts(ctx context.Context, published []mcp.Prompt) []mcp.Prompt {
 	prompts := tools.Prompts(f.cfg.Deps)
 	needs := make(map[string][]string, len(prompts))

@@ -29,8 +29,8 @@ func (d document) AboutIdentity() string {
 	return ""
 }
 
-// allows reports whether the caller of ctx has a right to the resource of that
-// address, or template; an address of no resource here needs no right.
+// allows reports whether the caller of ctx has a right to the resource of that address, or
+// template; an address of no resource here needs no right.
 func (f *features) allows(ctx context.Context, uri string) bool {
 	return !slices.ContainsFunc(tools.Resources(), func(r tools.Resource) bool {
 		return r.URI == uri && !f.has(ctx, r.Tool)
@@ -79,8 +79,8 @@ func (f *features) reader(r tools.Resource, t tool.Tool) mcpserver.ResourceHandl
 	}
 }
 
-// missingResource is the code for a resource that is not there: one of its own
-// until 2025-11-25, that of wrong params from 2026-07-28 on.
+// missingResource is the code for a resource that is not there: one of its own until 2025-11-25,
+// that of wrong params from 2026-07-28 on.
 func missingResource(ctx context.Context) int {
 	if mcp.IsModernProtocol(mcpserver.RequestProtocolVersion(ctx)) {
 		return mcp.INVALID_PARAMS

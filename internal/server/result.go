@@ -14,8 +14,8 @@ import (
 // errorMeta is the key in _meta under which an error result repeats its object.
 const errorMeta = "ravi-mcp/error"
 
-// encoded is a result together with what the client gets. It is made inside the
-// middleware, where a result that cannot be encoded is an error like any other.
+// encoded is a result together with what the client gets. It is made inside the middleware, where a
+// result that cannot be encoded is an error like any other.
 type encoded struct {
 	tool.Result
 	structured json.RawMessage
@@ -30,8 +30,8 @@ func encodeResult(r tool.Result) (tool.Result, error) {
 	return encoded{Result: r, structured: structured, summary: r.Summary()}, nil
 }
 
-// protocol is a result with structured content, a sentence for a person, and the
-// same structure as text for clients that know no structured content.
+// protocol is a result with structured content, a sentence for a person, and the same structure as
+// text for clients that know no structured content.
 func (e encoded) protocol() *mcp.CallToolResult {
 	return &mcp.CallToolResult{
 		Content:           []mcp.Content{mcp.NewTextContent(e.summary), mcp.NewTextContent(string(e.structured))},
@@ -39,8 +39,8 @@ func (e encoded) protocol() *mcp.CallToolResult {
 	}
 }
 
-// failure is an error result. It has no structured content, because clients
-// validate that against the output schema and would throw.
+// failure is an error result. It has no structured content, because clients validate that against
+// the output schema and would throw.
 func failure(e *fault.Error) *mcp.CallToolResult {
 	body := e.Body()
 	text, err := encode(body)
@@ -54,8 +54,8 @@ func failure(e *fault.Error) *mcp.CallToolResult {
 	}
 }
 
-// encode is JSON without escaping <, > and &, because the text of a result is
-// read as it stands, and Ravi's thread ids hold < and >.
+// encode is JSON without escaping <, > and &, because the text of a result is read as it stands,
+// and Ravi's thread ids hold < and >.
 func encode(v any) (json.RawMessage, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -66,8 +66,8 @@ func encode(v any) (json.RawMessage, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// appendString appends text as a JSON string. Bytes that are not UTF-8 become
-// U+FFFD, as encoding/json has it.
+// appendString appends text as a JSON string. Bytes that are not UTF-8 become U+FFFD, as
+// encoding/json has it.
 func appendString[T string | json.RawMessage](to []byte, text T) []byte {
 	const hex = "0123456789abcdef"
 	to = append(to, '"')

@@ -8,20 +8,19 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// DefaultReveals is how many stored values one caller is shown in an hour unless
-// an operator says otherwise: plenty for a task, and a bound for an agent that
-// was talked into reading a whole vault (SECURITY.md S4).
+// DefaultReveals is how many stored values one caller is shown in an hour unless an operator says
+// otherwise: plenty for a task, and a bound for an agent that was talked into reading a whole vault
+// (SECURITY.md S4).
 const DefaultReveals = 120
 
-// NewReveals returns a budget of so many values an hour, a quarter of them at
-// once; a negative number sets no limit.
+// NewReveals returns a budget of so many values an hour, a quarter of them at once; a negative
+// number sets no limit.
 func NewReveals(perHour int) *session.Budget {
 	return &session.Budget{Limit: perHour, Burst: (perHour + 3) / 4}
 }
 
-// limitReveals holds the calls that show a stored value to the caller's budget.
-// A call counts once nothing but Ravi is left to stop it; one that fails has
-// shown nothing and does not count.
+// limitReveals holds the calls that show a stored value to the caller's budget. A call counts once
+// nothing but Ravi is left to stop it; one that fails has shown nothing and does not count.
 func limitReveals(budget *session.Budget, deps *tool.Deps) middleware {
 	return func(next handler) handler {
 		return func(ctx context.Context, r *request) (tool.Result, error) {

@@ -16,11 +16,13 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// Tracer makes a span of every call, and of every request to Ravi that a call leads to (OpenTelemetry). A call belongs
-// to the trace that its client names: in _meta, as protocol 2026-07-28 has it, or in the HTTP headers traceparent and
-// tracestate (W3C Trace Context). Nothing of it is ever sent to Ravi.
+// Tracer makes a span of every call, and of every request to Ravi that a call leads to
+// (OpenTelemetry). A call belongs to the trace that its client names: in _meta, as protocol
+// 2026-07-28 has it, or in the HTTP headers traceparent and tracestate (W3C Trace Context). Nothing
+// of it is ever sent to Ravi.
 //
-// Spans have the names and results of calls, the same as the metrics: no argument, identity or caller.
+// Spans have the names and results of calls, the same as the metrics: no argument, identity or
+// caller.
 //
 // A nil *Tracer makes none. All methods may be called by any number of goroutines.
 type Tracer struct{ tracer trace.Tracer }
@@ -51,8 +53,8 @@ func (c metaCarrier) Get(key string) string {
 func (c metaCarrier) Set(string, string) {}
 func (c metaCarrier) Keys() []string     { return w3c.Fields() }
 
-// span is the middleware that makes a span of a call. What the message says about its trace goes before what the
-// connection says.
+// span is the middleware that makes a span of a call. What the message says about its trace goes
+// before what the connection says.
 func (t *Tracer) span(next handler) handler {
 	if t == nil {
 		return next
@@ -77,7 +79,8 @@ func (t *Tracer) span(next handler) handler {
 	}
 }
 
-// Ravi makes a span of a request to Ravi, if it was made for a call that has one; it is for ravi.Config.Observe.
+// Ravi makes a span of a request to Ravi, if it was made for a call that has one; it is for
+// ravi.Config.Observe.
 func (t *Tracer) Ravi(ctx context.Context, r ravi.Request) {
 	if t == nil || !trace.SpanContextFromContext(ctx).IsValid() {
 		return

@@ -17,8 +17,8 @@ import (
 // KeySize is the length of a sealing key in bytes.
 const KeySize = chacha20poly1305.KeySize
 
-// MaxLength is the length of the longest token that is looked at, in
-// characters; [Sealer.Seal] refuses to make a longer one.
+// MaxLength is the length of the longest token that is looked at, in characters; [Sealer.Seal]
+// refuses to make a longer one.
 const MaxLength = 64 << 10
 
 // ErrInvalid is the only error of opening a token.
@@ -33,15 +33,14 @@ type Binding struct {
 
 // Sealer seals and opens tokens. It may be used by any number of goroutines.
 type Sealer struct {
-	// Now is the clock that expiry is judged by; nil means time.Now. Set it
-	// before the first use.
+	// Now is the clock that expiry is judged by; nil means time.Now. Set it before the first use.
 	Now func() time.Time
 
 	aeads []cipher.AEAD // the first one seals, all of them open
 }
 
-// NewSealer returns a Sealer for the current key and, during a rotation, the
-// previous one (nil when there is none). Keys have [KeySize] bytes.
+// NewSealer returns a Sealer for the current key and, during a rotation, the previous one (nil when
+// there is none). Keys have [KeySize] bytes.
 func NewSealer(current, previous []byte) (*Sealer, error) {
 	s := &Sealer{}
 	keys := [][]byte{current}
@@ -69,9 +68,8 @@ func Random() *Sealer {
 	return s
 }
 
-// Seal returns payload as a token that [Sealer.Open] accepts for the same
-// binding until ttl has passed. It fails when ttl is not positive and when the
-// token would be longer than [MaxLength].
+// Seal returns payload as a token that [Sealer.Open] accepts for the same binding until ttl has
+// passed. It fails when ttl is not positive and when the token would be longer than [MaxLength].
 func (s *Sealer) Seal(b Binding, ttl time.Duration, payload []byte) (string, error) {
 	if ttl <= 0 {
 		return "", errors.New("token: the time to live must be positive")
@@ -90,8 +88,8 @@ func (s *Sealer) Seal(b Binding, ttl time.Duration, payload []byte) (string, err
 	return tok, nil
 }
 
-// Open returns the payload of a token that was sealed for exactly this
-// binding and has not expired; anything else is [ErrInvalid].
+// Open returns the payload of a token that was sealed for exactly this binding and has not expired;
+// anything else is [ErrInvalid].
 func (s *Sealer) Open(b Binding, tok string) ([]byte, error) {
 	identity, payload, err := s.OpenAny(b.Caller, b.Purpose, tok)
 	if err != nil || subtle.ConstantTimeCompare([]byte(identity), []byte(b.Identity)) != 1 {
@@ -100,9 +98,9 @@ func (s *Sealer) Open(b Binding, tok string) ([]byte, error) {
 	return payload, nil
 }
 
-// OpenAny is [Sealer.Open] for a caller that does not know the identity yet:
-// it returns the identity that the token is bound to beside the payload. The
-// caller, the purpose and the expiry are checked as always.
+// OpenAny is [Sealer.Open] for a caller that does not know the identity yet: it returns the
+// identity that the token is bound to beside the payload. The caller, the purpose and the expiry
+// are checked as always.
 func (s *Sealer) OpenAny(caller, purpose, tok string) (identity string, payload []byte, err error) {
 	sealed, ok := decode(tok)
 	if !ok || len(sealed) < chacha20poly1305.NonceSizeX+chacha20poly1305.Overhead {
@@ -135,16 +133,16 @@ func (s *Sealer) now() time.Time {
 	return s.Now()
 }
 
-// associated is what is authenticated without being carried. Lengths stand
-// before the parts, so that no two bindings give the same bytes.
+// associated is what is authenticated without being carried. Lengths stand before the parts, so
+// that no two bindings give the same bytes.
 func (b Binding) associated() []byte {
 	out := appendString(nil, "ravi-mcp token 1")
 	out = appendString(out, b.Caller)
 	return appendString(out, b.Purpose)
 }
 
-// decode accepts only what Seal writes: a token has one spelling, and the decoder
-// alone would skip line breaks.
+// decode accepts only what Seal writes: a token has one spelling, and the decoder alone would skip
+// line breaks.
 func decode(tok string) ([]byte, bool) {
 	if len(tok) > MaxLength || strings.ContainsAny(tok, "\r\n") {
 		return nil, false

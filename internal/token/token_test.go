@@ -170,8 +170,7 @@ func TestMisuseIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, token.ErrInvalid, "random keys differ")
 }
 
-// What is sealed is opened by exactly the same binding before the expiry,
-// and by nothing else.
+// What is sealed is opened by exactly the same binding before the expiry, and by nothing else.
 func TestPropertyOnlyTheSameBindingOpens(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -1,5 +1,5 @@
-// Package config finds and reads what a machine knows about Ravi: the
-// credential to use and the identity to act as.
+// Package config finds and reads what a machine knows about Ravi: the credential to use and the
+// identity to act as.
 //
 // # Where a credential comes from
 //
@@ -12,31 +12,27 @@
 //  4. the files of .ravi in the working directory, only with [Sources.TrustProject]
 //  5. the files of ~/.ravi
 //
-// A directory holds up to two files, which count together: config.json
-// (management_key, identity_key, bound_access_token, bound_refresh_token,
-// identity_uuid, identity_name) and auth.json (access_token, refresh_token,
-// expires_at, private_key, public_key, user_email, plaintext_mode; and, as one
-// revision wrote it, the two API keys). API keys win over tokens.
+// A directory holds up to two files, which count together: config.json (management_key,
+// identity_key, bound_access_token, bound_refresh_token, identity_uuid, identity_name) and
+// auth.json (access_token, refresh_token, expires_at, private_key, public_key, user_email,
+// plaintext_mode; and, as one revision wrote it, the two API keys). API keys win over tokens.
 //
-// A file that holds a credential must be readable by its owner only (0600) and
-// owned by this user or root. A symbolic link is followed only to a directory
-// that no other user can write. A file that merely names an identity may have any
-// mode.
+// A file that holds a credential must be readable by its owner only (0600) and owned by this user
+// or root. A symbolic link is followed only to a directory that no other user can write. A file
+// that merely names an identity may have any mode.
 //
 // # Where an identity comes from
 //
-// With RAVI_CONFIG_DIR set, from its config.json and from nowhere else; without
-// it from .ravi/config.json in the working directory, else from
-// ~/.ravi/config.json. See [Sources.Identity].
+// With RAVI_CONFIG_DIR set, from its config.json and from nowhere else; without it from
+// .ravi/config.json in the working directory, else from ~/.ravi/config.json. See
+// [Sources.Identity].
 //
 // # Writing
 //
-// Only two functions write. [UpdateTokens] replaces the tokens of a file when
-// Ravi has issued new ones, under a lock that all processes share. [Save]
-// writes the credential of a login.
+// Only two functions write. [UpdateTokens] replaces the tokens of a file when Ravi has issued new
+// ones, under a lock that all processes share. [Save] writes the credential of a login.
 //
-// Broken files are errors that name file, line and column, and never repeat
-// what the file contains.
+// Broken files are errors that name file, line and column, and never repeat what the file contains.
 package config
 
 import (
@@ -68,23 +64,22 @@ const (
 	SchemeKey   Scheme = "key"   // API keys; eras 3 and 4
 )
 
-// Credentials is what was found. Which fields are set depends on the scheme;
-// the others are empty.
+// Credentials is what was found. Which fields are set depends on the scheme; the others are empty.
 type Credentials struct {
 	// Scheme is SchemeToken or SchemeKey; empty when there is no credential.
 	Scheme Scheme
 
-	// AccessToken and RefreshToken are the pair of the token scheme. They are
-	// unbound (good for every identity of the account), or, where only a
-	// bound pair was found, bound to IdentityUUID: then Bound is set.
+	// AccessToken and RefreshToken are the pair of the token scheme. They are unbound (good for
+	// every identity of the account), or, where only a bound pair was found, bound to IdentityUUID:
+	// then Bound is set.
 	AccessToken, RefreshToken secret.Secret
 	// ExpiresAt is when AccessToken expires; zero when the file does not say.
 	ExpiresAt time.Time
 	// Bound says that AccessToken is good for one identity only (era 2).
 	Bound bool
 
-	// BoundAccessToken and BoundRefreshToken are a second pair, good for
-	// IdentityUUID only, where a directory holds an unbound and a bound one.
+	// BoundAccessToken and BoundRefreshToken are a second pair, good for IdentityUUID only, where a
+	// directory holds an unbound and a bound one.
 	BoundAccessToken, BoundRefreshToken secret.Secret
 	// BoundFile is the file the bound pair is written back to; "" = never.
 	BoundFile string
@@ -92,12 +87,11 @@ type Credentials struct {
 	// ManagementKey acts for the account, IdentityKey for one identity.
 	ManagementKey, IdentityKey secret.Secret
 
-	// IdentityUUID and IdentityName say which identity IdentityKey or a bound token
-	// belongs to. They may be empty even so: a key from the environment has no name.
+	// IdentityUUID and IdentityName say which identity IdentityKey or a bound token belongs to.
+	// They may be empty even so: a key from the environment has no name.
 	IdentityUUID, IdentityName string
 
-	// PrivateKey and PublicKey are the base64 keys of an account with
-	// end-to-end encrypted fields.
+	// PrivateKey and PublicKey are the base64 keys of an account with end-to-end encrypted fields.
 	PrivateKey, PublicKey secret.Secret
 	// Salt is the base64 salt that belongs to them (pin_salt).
 	Salt secret.Secret
@@ -106,13 +100,13 @@ type Credentials struct {
 
 	// UserEmail is the account's address, where a file names it.
 	UserEmail string
-	// AuthFile is the file that a new AccessToken is written back to; "" means
-	// that it came from the environment and is never written.
+	// AuthFile is the file that a new AccessToken is written back to; "" means that it came from
+	// the environment and is never written.
 	AuthFile string
 	// BaseURL is RAVI_BASE_URL, or "".
 	BaseURL string
-	// Source says in words where the credential came from, e.g.
-	// "RAVI_API_KEY" or "~/.ravi/auth.json".
+	// Source says in words where the credential came from, e.g. "RAVI_API_KEY" or
+	// "~/.ravi/auth.json".
 	Source string
 }
 
@@ -123,8 +117,8 @@ type IdentityRef struct {
 	Path string
 }
 
-// FileError is a file that cannot be used. Its text has the path, the position
-// and the reason, and never a word of the content.
+// FileError is a file that cannot be used. Its text has the path, the position and the reason, and
+// never a word of the content.
 type FileError struct {
 	Path string
 	// Line and Column count from 1; 0 when the trouble has no position.

@@ -17,8 +17,8 @@ import (
 // maxFileSize bounds what is read: the files are a few hundred bytes.
 const maxFileSize = 1 << 20
 
-// content is everything that either file may hold. Unknown fields are ignored,
-// absent and null ones stay empty.
+// content is everything that either file may hold. Unknown fields are ignored, absent and null ones
+// stay empty.
 type content struct {
 	ManagementKey secret.Secret `json:"management_key"`
 	IdentityKey   secret.Secret `json:"identity_key"`
@@ -44,8 +44,8 @@ func (c content) holdsCredential() bool {
 		!c.Access.Empty() || !c.Refresh.Empty() || !c.PrivateKey.Empty()
 }
 
-// fileTime reads RFC 3339 and the ISO 8601 forms without a zone. What it does
-// not understand is an unknown time: an expiry is a hint, not a need.
+// fileTime reads RFC 3339 and the ISO 8601 forms without a zone. What it does not understand is an
+// unknown time: an expiry is a hint, not a need.
 type fileTime struct{ time.Time }
 
 func (t *fileTime) UnmarshalJSON(data []byte) error {
@@ -70,8 +70,7 @@ type file struct {
 	info     fs.FileInfo
 }
 
-// readFile reads and parses path. A file that does not exist gives the zero
-// content and no error.
+// readFile reads and parses path. A file that does not exist gives the zero content and no error.
 func readFile(path string) (content, *file, error) {
 	data, f, err := readRaw(path)
 	if err != nil || f == nil {
@@ -158,8 +157,7 @@ func (f *file) private() error {
 	return nil
 }
 
-// isLinked reports whether the file or the directory it stands in is a
-// symbolic link.
+// isLinked reports whether the file or the directory it stands in is a symbolic link.
 func isLinked(path string) bool {
 	for _, p := range []string{path, filepath.Dir(path)} {
 		if info, err := os.Lstat(p); err == nil && info.Mode()&fs.ModeSymlink != 0 {

@@ -10,7 +10,8 @@ import (
 	"ravi-mcp/ravi/config"
 )
 
-// A folder that is named is the whole truth: neither the environment nor the home directory stands in for it.
+// A folder that is named is the whole truth: neither the environment nor the home directory stands
+// in for it.
 func TestNamedFolderIsTheOnlySource(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)

@@ -13,8 +13,7 @@ import (
 var fileSeeds = []string{`{}`, `{"access_token":"a","refresh_token":"r","expires_at":"2026-01-01T00:00:00Z"}`, `{"management_key":"ravi_mgmt_x"}`,
 	`{"bound_access_token":"b"}`, `[]`, `null`, ` null `, `{"access_token":1}`, "\xff", `{"identity_uuid":"u"`, "", `{"a":1}{"b":2}`}
 
-// Whatever config.json and auth.json contain: a result, or a documented
-// error.
+// Whatever config.json and auth.json contain: a result, or a documented error.
 func FuzzFiles(f *testing.F) {
 	for _, s := range fileSeeds {
 		f.Add(s, s)

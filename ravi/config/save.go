@@ -17,11 +17,10 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// This file is the only one of the package that reads secrets: they go into
-// the files they belong to.
+// This file is the only one of the package that reads secrets: they go into the files they belong
+// to.
 
-// replaceTokens writes the file anew with another pair and every other field
-// as it was.
+// replaceTokens writes the file anew with another pair and every other field as it was.
 func replaceTokens(path string, data []byte, names pairFields, next Tokens) error {
 	fields := map[string]json.RawMessage{}
 	if err := json.Unmarshal(data, &fields); err != nil {
@@ -36,16 +35,15 @@ func replaceTokens(path string, data []byte, names pairFields, next Tokens) erro
 	return writeFields(path, fields)
 }
 
-// Save writes what a login brought into dir (0700 when it is created; both
-// files 0600): the API keys and the chosen identity into config.json, a token
-// pair and the encryption keys into auth.json. auth.json is written last, so
-// that a login that fails on the way leaves no new credential. Credentials and
-// keys of an earlier login go, because they may be another account's; the chosen
-// identity, unless c has one, and fields that this package does not know stay.
-// A person runs this; no server does.
+// Save writes what a login brought into dir (0700 when it is created; both files 0600): the API
+// keys and the chosen identity into config.json, a token pair and the encryption keys into
+// auth.json. auth.json is written last, so that a login that fails on the way leaves no new
+// credential. Credentials and keys of an earlier login go, because they may be another account's;
+// the chosen identity, unless c has one, and fields that this package does not know stay. A person
+// runs this; no server does.
 //
-// Errors: a *[FileError] that is [ErrInvalidFile] when a file is there that is
-// not JSON, or [ErrNotSaved].
+// Errors: a *[FileError] that is [ErrInvalidFile] when a file is there that is not JSON, or
+// [ErrNotSaved].
 func Save(ctx context.Context, dir string, c Credentials) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return &FileError{Path: dir, Reason: "cannot be created", Kind: ErrNotSaved, Cause: err}
@@ -84,9 +82,9 @@ func Save(ctx context.Context, dir string, c Credentials) error {
 	})
 }
 
-// SaveKeys adds the encryption keys of an account to the file that its tokens
-// are in (Credentials.AuthFile), under the file's lock, and leaves everything
-// else in it as it is: a server may have rotated the tokens meanwhile.
+// SaveKeys adds the encryption keys of an account to the file that its tokens are in
+// (Credentials.AuthFile), under the file's lock, and leaves everything else in it as it is: a
+// server may have rotated the tokens meanwhile.
 //
 // Errors: as of Save.
 func SaveKeys(ctx context.Context, authFile string, private, public, salt secret.Secret) error {
@@ -97,8 +95,8 @@ func SaveKeys(ctx context.Context, authFile string, private, public, salt secret
 	})
 }
 
-// merge changes fields of one file under its lock. A file that would stay
-// without any field is not created.
+// merge changes fields of one file under its lock. A file that would stay without any field is not
+// created.
 func merge(ctx context.Context, path string, change func(map[string]json.RawMessage)) error {
 	notSaved := func(err error) error {
 		return &FileError{Path: path, Reason: "cannot be written", Kind: ErrNotSaved, Cause: err}

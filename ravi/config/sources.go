@@ -26,8 +26,8 @@ const (
 	identityKeyPrefix = "ravi_id_"
 )
 
-// Sources says where to look. The zero value is the real process: its
-// environment, its user's home and its working directory.
+// Sources says where to look. The zero value is the real process: its environment, its user's home
+// and its working directory.
 type Sources struct {
 	// Getenv reads an environment variable. Default: os.Getenv.
 	Getenv func(string) string
@@ -35,12 +35,11 @@ type Sources struct {
 	Home string
 	// WorkDir is the working directory. Default: os.Getwd, asked at every call.
 	WorkDir string
-	// TrustProject accepts a credential from .ravi in the working directory.
-	// Without it such a credential is ignored, so that a cloned repository
-	// cannot redirect what an agent stores.
+	// TrustProject accepts a credential from .ravi in the working directory. Without it such a
+	// credential is ignored, so that a cloned repository cannot redirect what an agent stores.
 	TrustProject bool
-	// Warn is told of a project credential that was ignored, in words that are
-	// safe to show. It may be nil.
+	// Warn is told of a project credential that was ignored, in words that are safe to show. It may
+	// be nil.
 	Warn func(message string)
 }
 
@@ -87,19 +86,17 @@ func sameDir(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
-// Credentials returns the credential to use, by the order of the package
-// documentation. It reads the files anew at every call and writes nothing.
+// Credentials returns the credential to use, by the order of the package documentation. It reads
+// the files anew at every call and writes nothing.
 //
-// Errors: [ErrNoCredentials]; a *[FileError] that is [ErrInvalidFile] or
-// [ErrPermissions] for a file that is there and cannot be used. Such a file is
-// never skipped in favour of a later one.
+// Errors: [ErrNoCredentials]; a *[FileError] that is [ErrInvalidFile] or [ErrPermissions] for a
+// file that is there and cannot be used. Such a file is never skipped in favour of a later one.
 func (s Sources) Credentials() (*Credentials, error) {
 	return s.withBaseURL(s.find())
 }
 
-// Folder returns the credential in the files of one folder, whatever the
-// environment and other folders hold; only [EnvBaseURL] counts. Files, and
-// errors, are as with Credentials.
+// Folder returns the credential in the files of one folder, whatever the environment and other
+// folders hold; only [EnvBaseURL] counts. Files, and errors, are as with Credentials.
 func (s Sources) Folder(dir string) (*Credentials, error) {
 	return s.withBaseURL(s.fromDir(dir))
 }
@@ -246,14 +243,13 @@ func (s Sources) warnOfProject(dir string) {
 	}
 }
 
-// Identity returns the identity that the configuration selects: with
-// RAVI_CONFIG_DIR set that of its config.json and no other, else that of
-// .ravi/config.json in the working directory, else that of ~/.ravi/config.json. A file that names no identity does not end the
-// search. Without any the zero IdentityRef and no error are returned. The files
-// are read anew at every call.
+// Identity returns the identity that the configuration selects: with RAVI_CONFIG_DIR set that of
+// its config.json and no other, else that of .ravi/config.json in the working directory, else that
+// of ~/.ravi/config.json. A file that names no identity does not end the search. Without any the
+// zero IdentityRef and no error are returned. The files are read anew at every call.
 //
-// Errors: a *[FileError] that is [ErrInvalidFile] for a file that is there and
-// cannot be read as one; it is never skipped.
+// Errors: a *[FileError] that is [ErrInvalidFile] for a file that is there and cannot be read as
+// one; it is never skipped.
 func (s Sources) Identity() (IdentityRef, error) {
 	dirs := []string{s.project(), s.home()}
 	if dir := s.env(EnvConfigDir); dir != "" {

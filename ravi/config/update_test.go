@@ -205,8 +205,8 @@ func TestSaveKeepsUnknownFields(t *testing.T) {
 	assert.Equal(t, `{"identity_uuid"`, read(t, path))
 }
 
-// What an earlier login left could be another account's: an old management key
-// would win over the new tokens, and old keys would seal for another account.
+// What an earlier login left could be another account's: an old management key would win over the
+// new tokens, and old keys would seal for another account.
 func TestSaveRemovesOldCredential(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)

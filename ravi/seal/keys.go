@@ -12,8 +12,8 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// The parameters of the derivation (docs/ravi-api.md#end-to-end-encryption). They are part
-// of the format: other numbers give other keys.
+// The parameters of the derivation (docs/ravi-api.md#end-to-end-encryption). They are part of the
+// format: other numbers give other keys.
 const (
 	argonTime    = 3
 	argonMemory  = 64 * 1024 // KiB
@@ -22,15 +22,14 @@ const (
 	keySize      = 32
 )
 
-// Keys is an account's key pair, or its public key alone. The zero Keys has
-// none: it passes plain values through and opens nothing. Copies share the
-// memory of the original, so that [Keys.Clear] clears them all.
+// Keys is an account's key pair, or its public key alone. The zero Keys has none: it passes plain
+// values through and opens nothing. Copies share the memory of the original, so that [Keys.Clear]
+// clears them all.
 type Keys struct{ private, public *[keySize]byte }
 
-// DeriveKeys computes the key pair of a PIN (six ASCII digits) and the
-// account's salt (decoded; 16 bytes at Ravi). It takes about a tenth of a
-// second and 64 MiB. Whether the PIN is the account's is for [Keys.Check] to
-// say. The caller clears the PIN.
+// DeriveKeys computes the key pair of a PIN (six ASCII digits) and the account's salt (decoded; 16
+// bytes at Ravi). It takes about a tenth of a second and 64 MiB. Whether the PIN is the account's
+// is for [Keys.Check] to say. The caller clears the PIN.
 //
 // Errors: [ErrPIN].
 func DeriveKeys(pin, salt []byte) (Keys, error) {
@@ -53,10 +52,9 @@ func DeriveKeys(pin, salt []byte) (Keys, error) {
 	return Keys{private: &private, public: public}, nil
 }
 
-// ParseKeys reads a stored pair: two base64 strings of 32 bytes each. The
-// private key may be empty: such keys seal and cannot open. With a private key
-// the public one may be empty; where both are given they must belong together.
-// Two empty strings give the zero Keys.
+// ParseKeys reads a stored pair: two base64 strings of 32 bytes each. The private key may be empty:
+// such keys seal and cannot open. With a private key the public one may be empty; where both are
+// given they must belong together. Two empty strings give the zero Keys.
 //
 // Errors: [ErrKey].
 func ParseKeys(private, public secret.Secret) (Keys, error) {
@@ -96,8 +94,7 @@ func (k Keys) Private() secret.Secret { return encodeKey(k.private) }
 // Public returns the public key in base64, as it is stored; empty without one.
 func (k Keys) Public() secret.Secret { return encodeKey(k.public) }
 
-// Clear overwrites the keys in memory, those of all copies too, and leaves the
-// zero Keys.
+// Clear overwrites the keys in memory, those of all copies too, and leaves the zero Keys.
 func (k *Keys) Clear() {
 	for _, key := range []*[keySize]byte{k.private, k.public} {
 		if key != nil {

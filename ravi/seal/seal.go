@@ -1,24 +1,22 @@
-// Package seal encrypts and decrypts the single fields that Ravi keeps
-// end-to-end encrypted for accounts of the token scheme.
+// Package seal encrypts and decrypts the single fields that Ravi keeps end-to-end encrypted for
+// accounts of the token scheme.
 //
 // # The format
 //
-// A sealed value is the prefix "e2e::" followed by the standard base64 of a
-// NaCl sealed box (X25519, XSalsa20-Poly1305; 48 bytes longer than the value).
-// The empty string is never sealed, and a value without the prefix is plain
-// text: both pass through unchanged (docs/ravi-api.md#end-to-end-encryption).
+// A sealed value is the prefix "e2e::" followed by the standard base64 of a NaCl sealed box
+// (X25519, XSalsa20-Poly1305; 48 bytes longer than the value). The empty string is never sealed,
+// and a value without the prefix is plain text: both pass through unchanged
+// (docs/ravi-api.md#end-to-end-encryption).
 //
 // # The keys
 //
-// One key pair belongs to an account and serves all its identities. It comes
-// from a PIN of six digits and a salt that Ravi stores, by Argon2id and
-// SHA-512 ([DeriveKeys]); after a login the pair itself is stored, in base64,
-// so that no PIN is needed any more ([ParseKeys]). Whether a PIN was right
-// shows only by comparison with what Ravi stores ([Keys.Check]).
+// One key pair belongs to an account and serves all its identities. It comes from a PIN of six
+// digits and a salt that Ravi stores, by Argon2id and SHA-512 ([DeriveKeys]); after a login the
+// pair itself is stored, in base64, so that no PIN is needed any more ([ParseKeys]). Whether a PIN
+// was right shows only by comparison with what Ravi stores ([Keys.Check]).
 //
-// Nothing in this package logs or keeps a value. All functions and methods are
-// safe for concurrent use, except [Keys.Clear] beside any other use of the
-// same keys.
+// Nothing in this package logs or keeps a value. All functions and methods are safe for concurrent
+// use, except [Keys.Clear] beside any other use of the same keys.
 package seal
 
 import (
@@ -58,8 +56,7 @@ var (
 // Is reports whether v is marked as sealed. It does not look behind the mark.
 func Is(v string) bool { return strings.HasPrefix(v, Prefix) }
 
-// Open returns the plain text of v. A value that is not marked as sealed is
-// returned as it is.
+// Open returns the plain text of v. A value that is not marked as sealed is returned as it is.
 //
 // Errors: [ErrNoKey] without a private key, [ErrNotSealed], [ErrOpen].
 func (k Keys) Open(v string) (secret.Secret, error) {
@@ -80,9 +77,8 @@ func (k Keys) Open(v string) (secret.Secret, error) {
 	return secret.New(string(plain)), nil
 }
 
-// Seal returns v encrypted for these keys, with the prefix. The empty value
-// stays empty. A public key is enough. Sealing the same value twice gives two
-// different results.
+// Seal returns v encrypted for these keys, with the prefix. The empty value stays empty. A public
+// key is enough. Sealing the same value twice gives two different results.
 //
 // Errors: [ErrNoKey] without a public key.
 func (k Keys) Seal(v secret.Secret) (string, error) {
@@ -99,9 +95,8 @@ func (k Keys) Seal(v secret.Secret) (string, error) {
 	return Prefix + base64.StdEncoding.EncodeToString(sealed), nil
 }
 
-// Verifier returns a new verifier for these keys: the base64 of a sealed box
-// around a fixed text, without the prefix. Ravi stores it so that a client can
-// tell a right PIN from a wrong one.
+// Verifier returns a new verifier for these keys: the base64 of a sealed box around a fixed text,
+// without the prefix. Ravi stores it so that a client can tell a right PIN from a wrong one.
 //
 // Errors: [ErrNoKey] without a public key.
 func (k Keys) Verifier() (string, error) {
@@ -109,9 +104,9 @@ func (k Keys) Verifier() (string, error) {
 	return strings.TrimPrefix(v, Prefix), err
 }
 
-// Check reports whether these keys are the account's: the verifier must open
-// to the fixed text and the public key must be the stored one (base64). Both
-// are compared, since either alone could be another account's.
+// Check reports whether these keys are the account's: the verifier must open to the fixed text and
+// the public key must be the stored one (base64). Both are compared, since either alone could be
+// another account's.
 //
 // Errors: [ErrWrongPIN] when one of them does not fit.
 func (k Keys) Check(verifier, publicKey string) error {
@@ -126,8 +121,8 @@ func (k Keys) Check(verifier, publicKey string) error {
 	return nil
 }
 
-// decodeKey stands here because it reads a secret: this file is the only one
-// of the package that does.
+// decodeKey stands here because it reads a secret: this file is the only one of the package that
+// does.
 func decodeKey(key secret.Secret) (*[keySize]byte, error) {
 	if key.Empty() {
 		return nil, nil

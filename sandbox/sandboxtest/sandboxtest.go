@@ -8,9 +8,9 @@
 //		// Check what it did with the code, and what it asked: ravi.Server.Requests().
 //	}
 //
-// [New] listens on a loopback port. [Memory] opens no socket and works inside a
-// testing/synctest bubble, where hours pass in no time. Package sandbox documents
-// eras, faults and what else a test can set.
+// [New] listens on a loopback port. [Memory] opens no socket and works inside a testing/synctest
+// bubble, where hours pass in no time. Package sandbox documents eras, faults and what else a test
+// can set.
 package sandboxtest
 
 import (
@@ -23,8 +23,8 @@ import (
 
 // Instance is a running sandbox with one account.
 type Instance struct {
-	// URL is where the server listens, without a final slash. After Memory it
-	// is an address that only Client reaches.
+	// URL is where the server listens, without a final slash. After Memory it is an address that
+	// only Client reaches.
 	URL string
 	// Server is the sandbox itself, to deliver messages and look at requests.
 	Server *sandbox.Server
@@ -47,8 +47,8 @@ func New(t testing.TB, cfg sandbox.Config) *Instance {
 	return i
 }
 
-// Memory makes a sandbox that is reached without a socket, through Client or
-// Server.RoundTripper. Inside a testing/synctest bubble it uses the bubble's clock.
+// Memory makes a sandbox that is reached without a socket, through Client or Server.RoundTripper.
+// Inside a testing/synctest bubble it uses the bubble's clock.
 func Memory(t testing.TB, cfg sandbox.Config) *Instance {
 	t.Helper()
 	s, err := sandbox.New(cfg)

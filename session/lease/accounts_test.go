@@ -49,8 +49,8 @@ func (r *accountFolders) server(dir string) (*lease.Manager, func(folder string)
 	return &lease.Manager{Dir: dir, Persistent: true, Account: own, Accounts: accounts}, client
 }
 
-// Ephemeral identities are deleted at the account that they belong to, also by the next process, and an account that is not
-// there yet is waited for.
+// Ephemeral identities are deleted at the account that they belong to, also by the next process,
+// and an account that is not there yet is waited for.
 func TestLeaseIsSettledByItsAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		year := sandbox.Config{TokenLife: 1000 * 24 * time.Hour}
@@ -94,8 +94,8 @@ func TestLeaseIsSettledByItsAccount(t *testing.T) {
 	})
 }
 
-// A creation that was not answered at one account does not stand in the way of the same name at another, nor is it forgotten
-// because of that.
+// A creation that was not answered at one account does not stand in the way of the same name at
+// another, nor is it forgotten because of that.
 func TestNameInFlightBelongsToItsAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		year := sandbox.Config{TokenLife: 1000 * 24 * time.Hour}
@@ -121,7 +121,8 @@ func TestNameInFlightBelongsToItsAccount(t *testing.T) {
 	})
 }
 
-// Of two accounts with the same credential the server's own counts, and the other one is not even made.
+// Of two accounts with the same credential the server's own counts, and the other one is not even
+// made.
 func TestOwnAccountSettlesASharedCredential(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		year := sandbox.Config{TokenLife: 1000 * 24 * time.Hour}

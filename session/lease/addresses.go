@@ -8,8 +8,8 @@ import (
 	"ravi-mcp/ravi"
 )
 
-// addressSupport is whether a Ravi gives an identity the address that is asked for,
-// as the identities that were created with a credential have shown
+// addressSupport is whether a Ravi gives an identity the address that is asked for, as the
+// identities that were created with a credential have shown
 // (docs/decisions.md#addresses-of-ephemeral-identities).
 type addressSupport struct {
 	mu           sync.Mutex
@@ -36,16 +36,15 @@ func (a *addressSupport) learn(credential, address string, made ravi.Identity) {
 	a.byCredential[credential] = made.HasAddress(address)
 }
 
-// onlyByAddress reports whether the identity of an intent certainly has the
-// address that was asked for, if it exists.
+// onlyByAddress reports whether the identity of an intent certainly has the address that was asked
+// for, if it exists.
 func (a *addressSupport) onlyByAddress(r record) bool {
 	supported, known := a.of(r.Credential)
 	return r.Address != "" && (supported || !known && r.ByAddress)
 }
 
-// newAddress makes an address for an identity of that name: at most 30 lower
-// case letters, digits and hyphens, as Ravi wants them (docs/ravi-api.md#identities),
-// whose end is random.
+// newAddress makes an address for an identity of that name: at most 30 lower case letters, digits
+// and hyphens, as Ravi wants them (docs/ravi-api.md#identities), whose end is random.
 func newAddress(name string) string {
 	const most = 20
 	var b strings.Builder

@@ -17,8 +17,8 @@ const (
 	maxRetry   = 5 * time.Minute
 )
 
-// backend keeps leases and ends them when they are due. There are two: journals,
-// for the leases of one process, and shared, for those of replicas.
+// backend keeps leases and ends them when they are due. There are two: journals, for the leases of
+// one process, and shared, for those of replicas.
 type backend interface {
 	// begin notes an intent. When it has returned, the note outlives the process.
 	begin(r record) error
@@ -26,8 +26,8 @@ type backend interface {
 	created(r record)
 	// failed ends an intent that Ravi has refused. Any other is looked for later.
 	failed(id string, refused bool)
-	// claim returns ErrNameInFlight while an intent of that name can come about,
-	// and gives up older ones that would be found by that name only.
+	// claim returns ErrNameInFlight while an intent of that name can come about, and gives up older
+	// ones that would be found by that name only.
 	claim(credential, name string) error
 	// used renews the lease of an identity, if there is one of that caller.
 	used(u use)
@@ -42,8 +42,7 @@ type backend interface {
 // use is a caller's use of an identity.
 type use struct{ caller, uuid string }
 
-// repeat calls sweep until ctx ends: at the time that it has returned, or when
-// wake is signalled.
+// repeat calls sweep until ctx ends: at the time that it has returned, or when wake is signalled.
 func (m *Manager) repeat(ctx context.Context, sweep func(context.Context) time.Time, wake <-chan struct{}) {
 	for ctx.Err() == nil {
 		timer := time.NewTimer(sweep(ctx).Sub(m.now()))
@@ -71,8 +70,8 @@ func inParallel[T any](ctx context.Context, leases []T, settle func(context.Cont
 	_ = group.Wait()
 }
 
-// record is all that is known of one lease, as a journal or a Registry keeps it.
-// It names a credential and never holds one.
+// record is all that is known of one lease, as a journal or a Registry keeps it. It names a
+// credential and never holds one.
 type record struct {
 	ID         string        `json:"id"`
 	Name       string        `json:"name"`

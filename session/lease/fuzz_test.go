@@ -8,8 +8,8 @@ import (
 	"ravi-mcp/session/lease"
 )
 
-// However a journal is damaged, reading it does not fail, and a whole line
-// before the damage still holds.
+// However a journal is damaged, reading it does not fail, and a whole line before the damage still
+// holds.
 func FuzzJournal(f *testing.F) {
 	const whole = `{"id":"first","name":"a","credential":"c","intended":"2026-01-02T03:04:05Z","ttl":60000000000}` + "\n"
 	f.Add([]byte(whole[:40]))

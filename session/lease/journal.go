@@ -22,9 +22,9 @@ const (
 	maxJournal = 64 << 20
 )
 
-// parseJournal returns the last record of every lease, in the order of their
-// first: the last whole line of an id holds. Lines that are torn, or no records,
-// are skipped; torn reports whether the text ends in the middle of a line.
+// parseJournal returns the last record of every lease, in the order of their first: the last whole
+// line of an id holds. Lines that are torn, or no records, are skipped; torn reports whether the
+// text ends in the middle of a line.
 func parseJournal(data []byte) (records []record, torn bool) {
 	at := map[string]int{}
 	for line := range bytes.Lines(data) {
@@ -42,9 +42,9 @@ func parseJournal(data []byte) (records []record, torn bool) {
 	return records, len(data) > 0 && data[len(data)-1] != '\n'
 }
 
-// journal is a file of leases that this process has locked. A living process
-// holds the lock of each of its journals; the system gives it back when the
-// process ends, however it does. It has no lock of its own: journals.mu guards it.
+// journal is a file of leases that this process has locked. A living process holds the lock of each
+// of its journals; the system gives it back when the process ends, however it does. It has no lock
+// of its own: journals.mu guards it.
 type journal struct {
 	disk  disk
 	path  string
@@ -80,8 +80,8 @@ func createJournal(d disk, dir string) (*journal, error) {
 	return nil, errors.New("lease: no lock of a new journal could be had")
 }
 
-// takeJournal takes over a journal whose process is gone. It returns nil if it
-// is held, or has been dealt with.
+// takeJournal takes over a journal whose process is gone. It returns nil if it is held, or has been
+// dealt with.
 func takeJournal(d disk, path string) (*journal, []record, error) {
 	lock, err := lockJournal(d, path)
 	if lock == nil {
@@ -177,8 +177,8 @@ func (j *journal) close() error {
 	return errors.Join(err, j.lock.Close())
 }
 
-// remove ends a journal in which nothing stands any more. If it cannot be
-// removed it stays locked, so that no process acts on what stands in it.
+// remove ends a journal in which nothing stands any more. If it cannot be removed it stays locked,
+// so that no process acts on what stands in it.
 func (j *journal) remove() error {
 	if j.file != nil {
 		_ = j.file.Close()
@@ -195,8 +195,8 @@ func journalsIn(dir string) ([]string, error) {
 	return filepath.Glob(filepath.Join(dir, "leases-*"+journalSuffix))
 }
 
-// sweepLocks removes the locks of journals that do not exist, which a process
-// that was killed in between leaves behind.
+// sweepLocks removes the locks of journals that do not exist, which a process that was killed in
+// between leaves behind.
 func sweepLocks(d disk, dir string) {
 	locks, _ := filepath.Glob(filepath.Join(dir, "leases-*"+lockSuffix))
 	for _, path := range locks {
@@ -210,8 +210,8 @@ func sweepLocks(d disk, dir string) {
 	}
 }
 
-// disk is all that journals do to the file system. A test puts one in its place
-// that stops working at a chosen moment, as it does for a process that is killed.
+// disk is all that journals do to the file system. A test puts one in its place that stops working
+// at a chosen moment, as it does for a process that is killed.
 type disk interface {
 	Mkdir(dir string) error
 	// Lock takes the lock of a file, made if need be; false: another process has it.

@@ -14,8 +14,8 @@ import (
 // renewEvery is how often the use of a lease is noted in its journal at most.
 const renewEvery = time.Minute
 
-// journals keeps the leases of this process in memory and notes them in a journal
-// of its own, and those of processes that are gone, whose journals it takes over.
+// journals keeps the leases of this process in memory and notes them in a journal of its own, and
+// those of processes that are gone, whose journals it takes over.
 type journals struct {
 	m      *Manager
 	disk   disk
@@ -183,8 +183,8 @@ func (b *journals) leased(uuid, except string) (bool, error) {
 	return slices.ContainsFunc(others, func(r record) bool { return r.UUID == uuid && r.ID != except }), err
 }
 
-// others returns what stands in the journals of other processes, and what is
-// left to them. The caller holds mu.
+// others returns what stands in the journals of other processes, and what is left to them. The
+// caller holds mu.
 func (b *journals) others() ([]record, error) {
 	if b.m.Dir == "" {
 		return nil, nil
@@ -218,8 +218,8 @@ func (b *journals) add(e *lease) {
 	b.count.Store(int64(len(b.all)))
 }
 
-// list returns the leases, the oldest first, so that they can be dropped
-// meanwhile. The caller holds mu.
+// list returns the leases, the oldest first, so that they can be dropped meanwhile. The caller
+// holds mu.
 func (b *journals) list() []*lease {
 	all := make([]*lease, 0, len(b.all))
 	for _, e := range b.all {
@@ -229,8 +229,7 @@ func (b *journals) list() []*lease {
 	return all
 }
 
-// drop ends a lease, and its journal if that was the last of it. The caller
-// holds mu.
+// drop ends a lease, and its journal if that was the last of it. The caller holds mu.
 func (b *journals) drop(e *lease) {
 	e.Gone = true
 	delete(b.all, e.ID)

@@ -3,8 +3,8 @@ package lease
 // rewriteAt is the number of lines from which on a journal is written anew.
 var rewriteAt = 4096
 
-// note writes a lease's state to its journal. What cannot be written is not
-// fatal: the process still knows it. The caller holds mu.
+// note writes a lease's state to its journal. What cannot be written is not fatal: the process
+// still knows it. The caller holds mu.
 func (b *journals) note(e *lease, durable bool) {
 	e.noted = b.m.now()
 	if e.journal == nil || b.closed {
@@ -15,8 +15,8 @@ func (b *journals) note(e *lease, durable bool) {
 	}
 }
 
-// release removes a journal in which nothing is left, and gives back one in
-// which nothing is left to do for this process. The caller holds mu.
+// release removes a journal in which nothing is left, and gives back one in which nothing is left
+// to do for this process. The caller holds mu.
 func (b *journals) release(j *journal) {
 	for _, e := range b.all {
 		if e.journal == j {
@@ -37,8 +37,7 @@ func (b *journals) release(j *journal) {
 	b.remove(j)
 }
 
-// remove ends a journal. One that cannot be removed stays held. The caller
-// holds mu.
+// remove ends a journal. One that cannot be removed stays held. The caller holds mu.
 func (b *journals) remove(j *journal) {
 	if err := j.remove(); err != nil {
 		b.m.Log.Error().Err(err).Msg("a journal of ephemeral identities that is done with cannot be removed")
@@ -47,8 +46,8 @@ func (b *journals) remove(j *journal) {
 	delete(b.held, j.path)
 }
 
-// rewrite puts the leases of this process's journal into a new one when it has grown
-// much longer than they need. The caller holds mu.
+// rewrite puts the leases of this process's journal into a new one when it has grown much longer
+// than they need. The caller holds mu.
 func (b *journals) rewrite(j *journal) {
 	if j != b.own || j.lines < rewriteAt || j.lines < 8*j.live {
 		return
@@ -81,8 +80,8 @@ func (b *journals) rewrite(j *journal) {
 }
 
 // giveBack lets go of the journals of servers whose leases outlive them
-// (docs/decisions.md#journals-of-another-server). Such a server may start at any moment, and then needs all of them; what could not
-// be deleted is taken again later. The caller holds mu.
+// (docs/decisions.md#journals-of-another-server). Such a server may start at any moment, and then
+// needs all of them; what could not be deleted is taken again later. The caller holds mu.
 func (b *journals) giveBack() {
 	if b.m.Persistent {
 		return

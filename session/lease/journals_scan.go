@@ -11,20 +11,19 @@ const (
 	scanEvery = 2 * time.Minute
 	// scanRetry is how soon to look again where something was in the way.
 	scanRetry = time.Minute
-	// scanMissed is how soon a server whose leases outlive it looks again for a
-	// journal that another process held, and scanPause how long a process that gave
-	// one back leaves it to that server. The one is shorter than the other.
+	// scanMissed is how soon a server whose leases outlive it looks again for a journal that
+	// another process held, and scanPause how long a process that gave one back leaves it to that
+	// server. The one is shorter than the other.
 	scanMissed = 15 * time.Second
 	scanPause  = 40 * time.Second
-	// pendingUseLife is how long the use of an identity is remembered whose lease
-	// another process holds, and maxPendingUses how many such uses.
+	// pendingUseLife is how long the use of an identity is remembered whose lease another process
+	// holds, and maxPendingUses how many such uses.
 	pendingUseLife = 5 * time.Minute
 	maxPendingUses = 4096
 )
 
-// scan takes over the journals of processes that are gone: at the start, every
-// two minutes, and when a lease in one of them expires that is left to its own
-// server until then.
+// scan takes over the journals of processes that are gone: at the start, every two minutes, and
+// when a lease in one of them expires that is left to its own server until then.
 func (b *journals) scan(now bool) {
 	paths, due, err := b.unheld(now)
 	if !due {
@@ -94,8 +93,8 @@ func (b *journals) take(path string, credentials map[string]bool) bool {
 	return true
 }
 
-// inherit takes over a lease of a process that is gone, if it is one for this
-// process to deal with. The caller holds mu.
+// inherit takes over a lease of a process that is gone, if it is one for this process to deal with.
+// The caller holds mu.
 func (b *journals) inherit(j *journal, r record, credentials map[string]bool) {
 	if r.Gone || r.Credential == "" || !credentials[r.Credential] {
 		return

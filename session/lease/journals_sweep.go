@@ -75,8 +75,8 @@ func (b *journals) dueAt(e *lease) time.Time {
 	return at
 }
 
-// due returns the leases that something is to be done about, marked as busy. At
-// the end that is every one of this process.
+// due returns the leases that something is to be done about, marked as busy. At the end that is
+// every one of this process.
 func (b *journals) due(end bool) []*lease {
 	b.mu.Lock()
 	defer b.mu.Unlock()

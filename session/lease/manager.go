@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// createWindow is how long after its intent a creation can come about: the
-	// longest time of a call, and a margin for what Ravi still works on.
+	// createWindow is how long after its intent a creation can come about: the longest time of a
+	// call, and a margin for what Ravi still works on.
 	createWindow = 90 * time.Second
 	// createSlack is what the times of Ravi may be off by.
 	createSlack = 5 * time.Second
@@ -27,54 +27,50 @@ const (
 // ErrEnded says that no lease can be made, because the server ends.
 var ErrEnded = errors.New("lease: the server is ending")
 
-// ErrNameInFlight says that another process of this machine may be creating an
-// identity of the same name.
+// ErrNameInFlight says that another process of this machine may be creating an identity of the same
+// name.
 var ErrNameInFlight = errors.New("lease: another server is creating an identity of that name")
 
-// A Manager deletes ephemeral identities: when they were not used for their time
-// to live, and, unless Persistent, at End at the latest.
+// A Manager deletes ephemeral identities: when they were not used for their time to live, and,
+// unless Persistent, at End at the latest.
 //
-// Only what a call of this server created is ever deleted. Before a creation is
-// sent, its intent is on the disk, in a journal that belongs to this process by a
-// file lock. What a killed process leaves is deleted by the next one that
-// starts with the same credential, or by one that lives, within two minutes.
+// Only what a call of this server created is ever deleted. Before a creation is sent, its intent is
+// on the disk, in a journal that belongs to this process by a file lock. What a killed process
+// leaves is deleted by the next one that starts with the same credential, or by one that lives,
+// within two minutes.
 //
-// An intent whose uuid was never noted is known by the address that it asked
-// for, which nothing else has. An early Ravi does not take addresses: unless it
-// is known to, an intent then stands for the one identity of its name that was
-// created within 90 s after it by Ravi's clock, that did not exist before, and
-// that no other journal holds. If that is not exactly one, nothing is deleted.
+// An intent whose uuid was never noted is known by the address that it asked for, which nothing
+// else has. An early Ravi does not take addresses: unless it is known to, an intent then stands for
+// the one identity of its name that was created within 90 s after it by Ravi's clock, that did not
+// exist before, and that no other journal holds. If that is not exactly one, nothing is deleted.
 //
-// With a Registry, replicas keep their leases in one place. Each renews and
-// deletes those of all, also of one that was killed, and only their time ends
-// them. A lease is taken by one replica at a time; one whose identity is about to
-// be deleted is never renewed, because the deletion may come late. Nothing is
-// deleted within 30 s after the Registry was away: that long the replicas report
+// With a Registry, replicas keep their leases in one place. Each renews and deletes those of all,
+// also of one that was killed, and only their time ends them. A lease is taken by one replica at a
+// time; one whose identity is about to be deleted is never renewed, because the deletion may come
+// late. Nothing is deleted within 30 s after the Registry was away: that long the replicas report
 // what was used meanwhile.
 //
-// A deletion that fails is tried again, at growing intervals. The zero value
-// with an Account is ready for use, without a journal. A nil *Manager knows no
-// lease. The fields must not change after the first use; all methods may be
-// called by any number of goroutines.
+// A deletion that fails is tried again, at growing intervals. The zero value with an Account is
+// ready for use, without a journal. A nil *Manager knows no lease. The fields must not change after
+// the first use; all methods may be called by any number of goroutines.
 type Manager struct {
-	// Account and Accounts are where identities are deleted, each by the
-	// account whose credential its lease names.
+	// Account and Accounts are where identities are deleted, each by the account whose credential
+	// its lease names.
 	Account  *session.Account
 	Accounts *session.Accounts
 	// Store forgets what was deleted; it may be nil.
 	Store session.Store
 	// Dir is the folder of the journals, made at the first lease; "" keeps none.
 	Dir string
-	// Registry keeps the leases of several replicas: new ones go there instead of
-	// a journal, any replica renews them, and any with the account deletes them.
-	// Persistent and Sealer must be set with it. Journals in Dir that processes
-	// without a Registry left are still taken over. Nil means that there is one
-	// process.
+	// Registry keeps the leases of several replicas: new ones go there instead of a journal, any
+	// replica renews them, and any with the account deletes them. Persistent and Sealer must be set
+	// with it. Journals in Dir that processes without a Registry left are still taken over. Nil
+	// means that there is one process.
 	Registry Registry
 	// Sealer seals what goes into the Registry; its key is the same in all replicas.
 	Sealer *token.Sealer
-	// Persistent leases outlive the process: they are kept through a restart, and
-	// only end by their time.
+	// Persistent leases outlive the process: they are kept through a restart, and only end by their
+	// time.
 	Persistent bool
 	// Credential names a client's credential; nil means ravi.Client.CredentialID.
 	Credential func(*ravi.Client) string
@@ -96,8 +92,7 @@ type Manager struct {
 	running   sync.WaitGroup
 }
 
-// Intent is a creation that is about to be sent. Exactly one of Created and
-// Failed must be called.
+// Intent is a creation that is about to be sent. Exactly one of Created and Failed must be called.
 type Intent struct {
 	m      *Manager
 	record record
@@ -121,10 +116,9 @@ func (m *Manager) backends() []backend {
 
 func (m *Manager) primary() backend { return m.backends()[0] }
 
-// Begin notes that the caller is about to create an identity of that name with
-// the client; known are the uuids that bear it already. When Begin has
-// returned, the note is on the disk, or in the Registry. Where it cannot be kept,
-// Begin fails, and nothing must be created.
+// Begin notes that the caller is about to create an identity of that name with the client; known
+// are the uuids that bear it already. When Begin has returned, the note is on the disk, or in the
+// Registry. Where it cannot be kept, Begin fails, and nothing must be created.
 func (m *Manager) Begin(client *ravi.Client, caller, name string, ttl time.Duration, known []string) (*Intent, error) {
 	credential := m.credential(client)
 	supported, _ := m.addresses.of(credential)
@@ -141,12 +135,12 @@ func (m *Manager) Begin(client *ravi.Client, caller, name string, ttl time.Durat
 	return &Intent{m: m, record: r}, nil
 }
 
-// Address is the address to ask for: the part before the @. It tells this
-// identity from all others if the answer is lost.
+// Address is the address to ask for: the part before the @. It tells this identity from all others
+// if the answer is lost.
 func (i *Intent) Address() string { return i.record.Address }
 
-// Created notes which identity it became, and returns when it will be deleted
-// if it is not used until then.
+// Created notes which identity it became, and returns when it will be deleted if it is not used
+// until then.
 func (i *Intent) Created(made ravi.Identity) time.Time {
 	r := i.record
 	i.m.addresses.learn(r.Credential, r.Address, made)
@@ -155,18 +149,17 @@ func (i *Intent) Created(made ravi.Identity) time.Time {
 	return r.Expires
 }
 
-// Failed notes that the creation failed. Unless Ravi has refused it, the
-// identity may exist all the same, and is looked for when its time is over.
+// Failed notes that the creation failed. Unless Ravi has refused it, the identity may exist all the
+// same, and is looked for when its time is over.
 func (i *Intent) Failed(err error) {
 	var e *ravi.Error
 	i.m.primary().failed(i.record.ID, errors.As(err, &e) && e.Refused())
 }
 
-// Claim says that an identity of that name, which the client's account does not
-// have at this moment, is about to be made for good, or as another lease. It returns
-// ErrNameInFlight while an earlier creation of that name, of this process or
-// another, that was not answered can still come about. After that time nothing
-// that bears the name is taken for what became of it.
+// Claim says that an identity of that name, which the client's account does not have at this
+// moment, is about to be made for good, or as another lease. It returns ErrNameInFlight while an
+// earlier creation of that name, of this process or another, that was not answered can still come
+// about. After that time nothing that bears the name is taken for what became of it.
 func (m *Manager) Claim(client *ravi.Client, name string) error {
 	for _, b := range m.backends() {
 		if err := b.claim(m.credential(client), name); err != nil {
@@ -176,8 +169,8 @@ func (m *Manager) Claim(client *ravi.Client, name string) error {
 	return nil
 }
 
-// Used renews the lease of an identity, if it is one of this caller's. It is
-// cheap enough for every call.
+// Used renews the lease of an identity, if it is one of this caller's. It is cheap enough for every
+// call.
 func (m *Manager) Used(caller, uuid string) {
 	for _, b := range m.backends() {
 		b.used(use{caller, uuid})
@@ -191,17 +184,16 @@ func (m *Manager) Forget(uuid string) {
 	}
 }
 
-// Start looks for what earlier processes left, and deletes what is due from
-// then on, until End.
+// Start looks for what earlier processes left, and deletes what is due from then on, until End.
 func (m *Manager) Start() {
 	for _, b := range m.backends() {
 		m.running.Go(func() { b.run(m.ctx) })
 	}
 }
 
-// End stops what Start began, and gives the journals back. Unless the leases
-// are Persistent, it deletes their identities, as far as ctx allows; what is left
-// stays in the journal for the next start.
+// End stops what Start began, and gives the journals back. Unless the leases are Persistent, it
+// deletes their identities, as far as ctx allows; what is left stays in the journal for the next
+// start.
 func (m *Manager) End(ctx context.Context) {
 	if m == nil {
 		return

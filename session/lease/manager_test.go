@@ -248,8 +248,8 @@ func TestRefusedCreationLeavesNoLease(t *testing.T) {
 	})
 }
 
-// Leases of an HTTP server live through its restart, and through a stdio server
-// that starts meanwhile.
+// Leases of an HTTP server live through its restart, and through a stdio server that starts
+// meanwhile.
 func TestPersistentLeasesSurviveARestart(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		first := newProcess(t, ravis, dir, true)

@@ -23,9 +23,8 @@ import (
 	"ravi-mcp/session/lease"
 )
 
-// process is one server as far as leases go. Everything that it does to the
-// outside goes over its wire or its disk, so that it can be killed between
-// any two of these steps.
+// process is one server as far as leases go. Everything that it does to the outside goes over its
+// wire or its disk, so that it can be killed between any two of these steps.
 type process struct {
 	*lease.Manager
 	wire *wire
@@ -111,8 +110,8 @@ func (c creation) run(ctx context.Context, m *lease.Manager, client *ravi.Client
 
 var errDead = errors.New("the process is dead")
 
-// lifetime counts what a process does to the outside, and ends it before the step
-// that killAfter has set.
+// lifetime counts what a process does to the outside, and ends it before the step that killAfter
+// has set.
 type lifetime struct {
 	mu    sync.Mutex
 	left  int // steps; negative: any number
@@ -222,8 +221,8 @@ func withoutAddress(r *http.Request) *http.Request {
 	return out
 }
 
-// crashingDisk is the disk of one process. Of the line that a process is writing
-// when it is killed, half is written.
+// crashingDisk is the disk of one process. Of the line that a process is writing when it is killed,
+// half is written.
 type crashingDisk struct {
 	lease.OSDisk
 	life *lifetime
@@ -290,6 +289,6 @@ func (f *crashingFile) Write(line []byte) (int, error) {
 	return f.AppendFile.Write(line)
 }
 
-// Sync is a step at which a process can be killed. The test does not lose the
-// machine's memory, so nothing has to reach the disk.
+// Sync is a step at which a process can be killed. The test does not lose the machine's memory, so
+// nothing has to reach the disk.
 func (f *crashingFile) Sync() error { return f.life.step() }

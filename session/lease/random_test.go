@@ -188,8 +188,8 @@ func (w *simulation) steps() map[string]func(*rapid.T) {
 	}
 }
 
-// finish lets one server live on, of those that are there or a new one, mends
-// everything, and looks whether exactly what is no lease is left in the end.
+// finish lets one server live on, of those that are there or a new one, mends everything, and looks
+// whether exactly what is no lease is left in the end.
 func (w *simulation) finish(t *rapid.T) {
 	w.outage(false)
 	w.noteKilled()
@@ -216,9 +216,9 @@ func (w *simulation) finish(t *rapid.T) {
 	require.Empty(t, left)
 }
 
-// Whatever happens in whatever order, after the time to live no ephemeral
-// identity is left, and no other identity is ever gone (SECURITY.md T7). With
-// -rapid.checks=N every part does N orders instead of 100.
+// Whatever happens in whatever order, after the time to live no ephemeral identity is left, and no
+// other identity is ever gone (SECURITY.md T7). With -rapid.checks=N every part does N orders
+// instead of 100.
 func TestLeasesInRandomOrder(t *testing.T) {
 	for part := range 10 {
 		t.Run(fmt.Sprint(part), func(t *testing.T) {
@@ -228,8 +228,8 @@ func TestLeasesInRandomOrder(t *testing.T) {
 	}
 }
 
-// simulate runs one order in a bubble of its own, so that its time is not the
-// time that rapid goes by.
+// simulate runs one order in a bubble of its own, so that its time is not the time that rapid goes
+// by.
 func simulate(t *testing.T, rt *rapid.T, noAddresses bool, redis *redistest.Server) {
 	var failed any
 	synctest.Test(t, func(t *testing.T) {

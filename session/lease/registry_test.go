@@ -13,8 +13,8 @@ import (
 	"ravi-mcp/session/lease"
 )
 
-// crashingRegistry is the way of one process to the book that it shares with others.
-// What it asks for may be done, and the process killed before it hears of it.
+// crashingRegistry is the way of one process to the book that it shares with others. What it asks
+// for may be done, and the process killed before it hears of it.
 type crashingRegistry struct {
 	lease.Registry
 	life *lifetime

@@ -14,9 +14,8 @@ import (
 	"ravi-mcp/session/lease"
 )
 
-// A killed HTTP server's leases end at different times. While a stdio server
-// deals with the first, it must not lose sight of the second (found by
-// TestLeasesInRandomOrder).
+// A killed HTTP server's leases end at different times. While a stdio server deals with the first,
+// it must not lose sight of the second (found by TestLeasesInRandomOrder).
 func TestLeasesOfOneJournalEndOneByOne(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		first := newProcess(t, ravis, dir, true)
@@ -37,8 +36,8 @@ func TestLeasesOfOneJournalEndOneByOne(t *testing.T) {
 	})
 }
 
-// While a stdio server deletes what is due of a killed HTTP server, that one
-// starts again and goes on renewing the others.
+// While a stdio server deletes what is due of a killed HTTP server, that one starts again and goes
+// on renewing the others.
 func TestRestartedServerKeepsLeasesInUse(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		first := newProcess(t, ravis, dir, true)
@@ -81,8 +80,8 @@ func TestRunningServerReapsAKilledOne(t *testing.T) {
 	})
 }
 
-// Ravi is still at a creation whose sender was killed: no other server makes one of
-// that name meanwhile, and when it comes about it is found.
+// Ravi is still at a creation whose sender was killed: no other server makes one of that name
+// meanwhile, and when it comes about it is found.
 func TestLateCreationIsFound(t *testing.T) {
 	for _, killed := range []bool{true, false} {
 		leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
@@ -112,8 +111,8 @@ func TestLateCreationIsFound(t *testing.T) {
 	}
 }
 
-// A creation of which the first answer was lost and the second is a refusal
-// may have come about by the first.
+// A creation of which the first answer was lost and the second is a refusal may have come about by
+// the first.
 func TestRefusalAfterALostAnswerKeepsTheLease(t *testing.T) {
 	leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
 		p := newProcess(t, ravis, dir, false)

@@ -26,8 +26,7 @@ type shared struct {
 
 var registries atomic.Int64
 
-// share opens a part of a Redis of its own, whose time is the
-// bubble's.
+// share opens a part of a Redis of its own, whose time is the bubble's.
 func share(t testing.TB, redis *redistest.Server) *shared {
 	store, err := redisstore.Open(redisstore.Config{
 		URL: secret.New(redis.URL()), Prefix: fmt.Sprintf("simulation-%d:", registries.Add(1)), Now: time.Now, Timeout: time.Minute,
@@ -45,9 +44,8 @@ func (s *shared) join(p *process) {
 	}
 }
 
-// The same with replicas that share a Redis: whatever happens in whatever
-// order, after the time to live no ephemeral identity is left, and no other
-// identity is ever gone.
+// The same with replicas that share a Redis: whatever happens in whatever order, after the time to
+// live no ephemeral identity is left, and no other identity is ever gone.
 func TestLeasesOfReplicasInRandomOrder(t *testing.T) {
 	redis := redistest.Start(t)
 	for part := range 3 {

@@ -13,10 +13,9 @@ import (
 
 var errOtherCredential = errors.New("lease: the identity belongs to another credential")
 
-// settle does what is due about a lease: it looks for the identity that an intent
-// became, or deletes the identity. over says that the creation cannot come about
-// any more. It returns the uuid that it found, and whether nothing is left of the
-// lease.
+// settle does what is due about a lease: it looks for the identity that an intent became, or
+// deletes the identity. over says that the creation cannot come about any more. It returns the uuid
+// that it found, and whether nothing is left of the lease.
 func (m *Manager) settle(ctx context.Context, r record, over bool) (found string, gone bool, err error) {
 	in, err := m.accountOf(r.Credential)
 	if err != nil {
@@ -46,8 +45,8 @@ type accountClient struct {
 	client  *ravi.Client
 }
 
-// accountOf returns the first account with a credential, the server's own before others,
-// and makes no client of those after it.
+// accountOf returns the first account with a credential, the server's own before others, and makes
+// no client of those after it.
 func (m *Manager) accountOf(credential string) (accountClient, error) {
 	failed := errOtherCredential
 	for _, account := range m.Accounts.All(m.Account) {
@@ -76,9 +75,8 @@ func (m *Manager) credentials() (names map[string]bool, missing error) {
 	return names, missing
 }
 
-// find returns the identity that an intent became, or "" where there is none,
-// or where it is not certain which one. Unless over, it may still come
-// about.
+// find returns the identity that an intent became, or "" where there is none, or where it is not
+// certain which one. Unless over, it may still come about.
 func (m *Manager) find(ctx context.Context, in accountClient, r record, over bool) (string, error) {
 	all, err := in.client.Identities(ctx)
 	if err != nil {

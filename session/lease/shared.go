@@ -10,11 +10,11 @@ import (
 const (
 	// registryTime bounds what is asked of a Registry outside of a sweep.
 	registryTime = 5 * time.Second
-	// reportEvery is how often the use of an identity is reported. A lease is
-	// renewed for as much longer, so that none ends early.
+	// reportEvery is how often the use of an identity is reported. A lease is renewed for as much
+	// longer, so that none ends early.
 	reportEvery = 15 * time.Second
-	// sweepEvery is how often a replica looks what is due in its Registry, and
-	// reports what it could not report before.
+	// sweepEvery is how often a replica looks what is due in its Registry, and reports what it
+	// could not report before.
 	sweepEvery = 5 * time.Second
 )
 
@@ -62,8 +62,8 @@ func (b *shared) begin(r record) error {
 	return nil
 }
 
-// created notes the uuid. What cannot be noted now is noted later, or found out by
-// any replica when it is due.
+// created notes the uuid. What cannot be noted now is noted later, or found out by any replica when
+// it is due.
 func (b *shared) created(r record) {
 	entry, err := b.m.seal(r, 0)
 	if err != nil {
@@ -129,8 +129,8 @@ func (b *shared) used(u use) {
 	_ = b.reportUse(ctx, u, now)
 }
 
-// mustReport says whether a use is to be reported at once. While the Registry is
-// down it is not, so that the call does not wait for it.
+// mustReport says whether a use is to be reported at once. While the Registry is down it is not, so
+// that the call does not wait for it.
 func (b *shared) mustReport(u use, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

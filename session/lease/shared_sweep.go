@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// stableFor is how long the Registry must have answered before anything is deleted,
-	// so that every replica has reported what was used while it did not.
+	// stableFor is how long the Registry must have answered before anything is deleted, so that
+	// every replica has reported what was used while it did not.
 	stableFor = 2 * reportEvery
 	// holdTime is how long a replica has what it took to itself.
 	holdTime = settleTime + 15*time.Second
@@ -68,9 +68,8 @@ func (b *shared) isStable(ctx context.Context) bool {
 	return now.Sub(b.outage) >= stableFor && now.Sub(b.began) >= stableFor
 }
 
-// settle deals with a lease that this process took. Until it is given back no
-// other does, and if that takes too long, its fence keeps this process from going
-// on.
+// settle deals with a lease that this process took. Until it is given back no other does, and if
+// that takes too long, its fence keeps this process from going on.
 func (b *shared) settle(ctx context.Context, entry Entry) {
 	r, err := b.m.open(entry)
 	if err != nil {
@@ -129,8 +128,8 @@ func (b *shared) reportUse(ctx context.Context, u use, at time.Time) error {
 	return err
 }
 
-// report reports all that is pending, as far as the Registry answers, and returns
-// when to come again.
+// report reports all that is pending, as far as the Registry answers, and returns when to come
+// again.
 func (b *shared) report(ctx context.Context) time.Time {
 	b.mu.Lock()
 	uses, retries := maps.Clone(b.pending), maps.Clone(b.retries)
@@ -155,8 +154,8 @@ func (b *shared) report(ctx context.Context) time.Time {
 	return again
 }
 
-// noteCreated notes a uuid, also where another replica has meanwhile looked for
-// the identity: what that one found stands, and what it gave up is added again.
+// noteCreated notes a uuid, also where another replica has meanwhile looked for the identity: what
+// that one found stands, and what it gave up is added again.
 func (b *shared) noteCreated(ctx context.Context, entry Entry) (done bool, err error) {
 	if done, err = b.m.Registry.Update(ctx, entry, entry.TTL+reportEvery); done || err != nil {
 		return done, err

@@ -20,8 +20,7 @@ import (
 	"ravi-mcp/session/lease"
 )
 
-// newReplicas is a simulation of replicas. observe sees each deletion that one
-// sends.
+// newReplicas is a simulation of replicas. observe sees each deletion that one sends.
 func newReplicas(t *testing.T, redis *redistest.Server, observe func(*process, *http.Request)) *simulation {
 	w := &simulation{
 		t: t, shared: share(t, redis), ravi: sandboxtest.Memory(t, sandbox.Config{TokenLife: 1000 * time.Hour}), dir: filepath.Join(t.TempDir(), "leases"),
@@ -63,9 +62,9 @@ func wait(d time.Duration) {
 	synctest.Wait()
 }
 
-// An ephemeral identity of one replica is renewed by its caller's calls at any,
-// and deleted once, by any, when its time is over; also when the replica that
-// made it was killed, and Ravi was down at that moment.
+// An ephemeral identity of one replica is renewed by its caller's calls at any, and deleted once,
+// by any, when its time is over; also when the replica that made it was killed, and Ravi was down
+// at that moment.
 func TestAnyReplicaRenewsAndReaps(t *testing.T) {
 	replicated(t, func(t *testing.T, w *simulation, a, b *process, deletions func() int) {
 		uuid := w.make(a, "task")
@@ -109,8 +108,8 @@ func TestReplicasDoNotDeleteTwice(t *testing.T) {
 	})
 }
 
-// A replica whose requests to Ravi hang has what it took for a minute only. What
-// another one deleted by then it leaves alone.
+// A replica whose requests to Ravi hang has what it took for a minute only. What another one
+// deleted by then it leaves alone.
 func TestHungReplicaLeavesTheRestToOthers(t *testing.T) {
 	redis := redistest.Start(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -139,8 +138,7 @@ func TestHungReplicaLeavesTheRestToOthers(t *testing.T) {
 	})
 }
 
-// Not every use is reported at once, and none is lost with the replica that was
-// killed.
+// Not every use is reported at once, and none is lost with the replica that was killed.
 func TestUnreportedUseCounts(t *testing.T) {
 	replicated(t, func(t *testing.T, w *simulation, a, b *process, _ func() int) {
 		uuid := w.make(a, "task")
@@ -156,8 +154,8 @@ func TestUnreportedUseCounts(t *testing.T) {
 	})
 }
 
-// While the store is away nothing is created that would have to be noted, and
-// what is used meanwhile is not deleted afterwards, however long it took.
+// While the store is away nothing is created that would have to be noted, and what is used
+// meanwhile is not deleted afterwards, however long it took.
 func TestOutageLosesNoUse(t *testing.T) {
 	replicated(t, func(t *testing.T, w *simulation, a, b *process, _ func() int) {
 		used, unused := w.make(a, "used"), w.make(a, "unused")
@@ -183,8 +181,8 @@ func TestOutageLosesNoUse(t *testing.T) {
 	})
 }
 
-// The uuid of an identity that came about while the store was away is noted when
-// it is back, also if another replica has looked for the identity and given up.
+// The uuid of an identity that came about while the store was away is noted when it is back, also
+// if another replica has looked for the identity and given up.
 func TestCreationDuringAnOutageIsNotedLater(t *testing.T) {
 	replicated(t, func(t *testing.T, w *simulation, a, b *process, _ func() int) {
 		client := a.client(t)
@@ -207,8 +205,8 @@ func TestCreationDuringAnOutageIsNotedLater(t *testing.T) {
 	})
 }
 
-// An identity whose answer was lost, with the replica that asked for it, lives
-// as long as any other.
+// An identity whose answer was lost, with the replica that asked for it, lives as long as any
+// other.
 func TestIdentityOfALostAnswerLivesItsTTL(t *testing.T) {
 	replicated(t, func(t *testing.T, w *simulation, a, b *process, _ func() int) {
 		client := a.client(t)
@@ -226,8 +224,7 @@ func TestIdentityOfALostAnswerLivesItsTTL(t *testing.T) {
 	})
 }
 
-// A refused creation whose note could not be taken back blocks the name no
-// longer than the outage.
+// A refused creation whose note could not be taken back blocks the name no longer than the outage.
 func TestRefusedCreationIsDroppedAfterAnOutage(t *testing.T) {
 	replicated(t, func(t *testing.T, w *simulation, a, b *process, _ func() int) {
 		w.ravi.Server.Faults().Add(sandbox.Fault{Method: "POST", Endpoint: "/api/identities/", Status: 402, Count: 1})
@@ -267,8 +264,8 @@ func TestForgedEntryDeletesNothing(t *testing.T) {
 	})
 }
 
-// A lease is settled with the account that it belongs to: a replica without that
-// account leaves it to one that has it.
+// A lease is settled with the account that it belongs to: a replica without that account leaves it
+// to one that has it.
 func TestReplicasSettleWithTheAccountOfTheLease(t *testing.T) {
 	redis := redistest.Start(t)
 	synctest.Test(t, func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"ravi-mcp/sandbox/sandboxtest"
 )
 
-// simulation is a machine with servers that come and go, a Ravi, and others who use
-// the same account.
+// simulation is a machine with servers that come and go, a Ravi, and others who use the same
+// account.
 type simulation struct {
 	t           testing.TB
 	ravi        *sandboxtest.Instance
@@ -32,8 +32,7 @@ type simulation struct {
 	observe     func(*process, *http.Request) // looks at what processes send to Ravi
 }
 
-// lateUse is a use during an outage of what is shared. It counts if its process
-// lives to report it.
+// lateUse is a use during an outage of what is shared. It counts if its process lives to report it.
 type lateUse struct {
 	*leasedIdentity
 	by *process
@@ -86,8 +85,8 @@ func (w *simulation) start(shared bool) *process {
 	return p
 }
 
-// drop takes note that a process does not run any more. What it leased goes
-// with it, unless it is kept through a restart.
+// drop takes note that a process does not run any more. What it leased goes with it, unless it is
+// kept through a restart.
 func (w *simulation) drop(p *process) {
 	w.processes = slices.DeleteFunc(w.processes, func(other *process) bool { return other == p })
 	w.leases = slices.DeleteFunc(w.leases, func(l *leasedIdentity) bool { return l.by == p && !l.shared })
@@ -150,8 +149,7 @@ func (w *simulation) pick(t *rapid.T) *process {
 	return w.processes[rapid.IntRange(0, len(w.processes)-1).Draw(t, "process")]
 }
 
-// create does what create_identity does, and returns the new identity if the
-// caller got one.
+// create does what create_identity does, and returns the new identity if the caller got one.
 func (w *simulation) create(p *process, name string, between func()) (string, error) {
 	uuid, err := creation{
 		caller: "local", name: name, ttl: simulationTTL, between: between,
@@ -169,8 +167,8 @@ func (w *simulation) create(p *process, name string, between func()) (string, er
 
 // createElsewhere creates an identity without a server.
 func (w *simulation) createElsewhere(name string) {
-	// Where only names distinguish, one made elsewhere within the time of an unanswered
-	// creation looks like it.
+	// Where only names distinguish, one made elsewhere within the time of an unanswered creation
+	// looks like it.
 	if at, open := w.open[name]; w.noAddresses && open && time.Since(at) < 2*time.Minute {
 		w.others++
 		name = fmt.Sprint("elsewhere-", w.others)

@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// announceEvery is how often a replica announces which sessions are in use
-	// there. It is well below session.EvictAfter.
+	// announceEvery is how often a replica announces which sessions are in use there. It is well
+	// below session.EvictAfter.
 	announceEvery = 20 * time.Second
-	// announceAtOnce is how many sessions one script deals with, so that none
-	// keeps Redis from others for long.
+	// announceAtOnce is how many sessions one script deals with, so that none keeps Redis from
+	// others for long.
 	announceAtOnce = 200
 )
 
-// announceScript is given triples: a session, its caller, and how many ms ago it was
-// last in use, or -1 where there is nothing to announce. It answers with those that are over.
+// announceScript is given triples: a session, its caller, and how many ms ago it was last in use,
+// or -1 where there is nothing to announce. It answers with those that are over.
 var announceScript = newScript(sessionPrelude + `
 local over = {}
 for i = 5, #ARGV, 3 do
@@ -34,12 +34,11 @@ end
 return over
 `)
 
-// localSession is a session that requests on this replica belong to. Sessions.mu
-// guards it.
+// localSession is a session that requests on this replica belong to. Sessions.mu guards it.
 type localSession struct {
 	key session.Key
-	// exists says that the session exists, or did: a caller may ask for any id, and
-	// the end of what never was must not end what others run under that id.
+	// exists says that the session exists, or did: a caller may ask for any id, and the end of what
+	// never was must not end what others run under that id.
 	exists  bool
 	running int
 	used    time.Time // when a request last ended here; zero: it was announced
@@ -62,8 +61,7 @@ func (s *Sessions) enterHere(key session.Key) (string, *localSession) {
 	return h, p
 }
 
-// confirm notes that the session exists, or reports that its end was announced
-// meanwhile.
+// confirm notes that the session exists, or reports that its end was announced meanwhile.
 func (s *Sessions) confirm(h string, p *localSession) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,8 +81,7 @@ func (s *Sessions) leaveHere(h string, p *localSession) {
 	}
 }
 
-// ended forgets sessions that are over and says so, if this replica knows
-// them.
+// ended forgets sessions that are over and says so, if this replica knows them.
 func (s *Sessions) ended(all ...string) {
 	var keys []session.Key
 	s.mu.Lock()
@@ -114,8 +111,8 @@ func (s *Sessions) Len() int {
 	return len(s.known)
 }
 
-// Sweep announces which sessions are in use here, and learns which are over.
-// Run calls it; its error is that of the Store.
+// Sweep announces which sessions are in use here, and learns which are over. Run calls it; its
+// error is that of the Store.
 func (s *Sessions) Sweep(ctx context.Context) error {
 	s.mu.Lock()
 	var args []any
@@ -176,8 +173,7 @@ func (s *Sessions) now() time.Time {
 	return time.Now()
 }
 
-// Run keeps the sessions in use here alive, and listens for the end of any,
-// until ctx ends.
+// Run keeps the sessions in use here alive, and listens for the end of any, until ctx ends.
 func (s *Sessions) Run(ctx context.Context) {
 	subscription := s.Store.client.Subscribe(ctx, s.Store.cfg.Prefix+"ended")
 	defer subscription.Close()

@@ -29,29 +29,29 @@ const (
 	warnEvery = 10 * time.Second
 )
 
-// ErrURL says that a URL is not one of a Redis. It never repeats the URL, which
-// may hold a password.
+// ErrURL says that a URL is not one of a Redis. It never repeats the URL, which may hold a
+// password.
 var ErrURL = errors.New("want redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS, and nothing after it")
 
 // Config says which Redis, and how to use it.
 type Config struct {
-	// URL is redis://, or rediss:// for TLS, which is verified against the
-	// system's certificates. Required.
+	// URL is redis://, or rediss:// for TLS, which is verified against the system's certificates.
+	// Required.
 	URL secret.Secret
-	// Prefix begins the names of all keys; "" means DefaultPrefix. Endpoints that
-	// are no replicas of each other need prefixes, or databases, of their own.
+	// Prefix begins the names of all keys; "" means DefaultPrefix. Endpoints that are no replicas
+	// of each other need prefixes, or databases, of their own.
 	Prefix string
 	// Timeout bounds one operation; 0 means DefaultTimeout.
 	Timeout time.Duration
-	// Now is the clock; nil means that of Redis, which is the same for all
-	// replicas. Times to live are real in any case.
+	// Now is the clock; nil means that of Redis, which is the same for all replicas. Times to live
+	// are real in any case.
 	Now func() time.Time
 	// Log gets what an operator should know. The zero value is silent.
 	Log zerolog.Logger
 }
 
-// Store is a session.Store in Redis. All methods may be called by any number of
-// goroutines, and by any number of replicas.
+// Store is a session.Store in Redis. All methods may be called by any number of goroutines, and by
+// any number of replicas.
 type Store struct {
 	cfg    Config
 	client *redis.Client
@@ -62,8 +62,8 @@ type Store struct {
 	warnedEviction bool
 }
 
-// Open returns a Store. It does not connect: a Redis that comes up later is
-// found then. It fails with ErrURL. Close it at the end.
+// Open returns a Store. It does not connect: a Redis that comes up later is found then. It fails
+// with ErrURL. Close it at the end.
 func Open(cfg Config) (*Store, error) {
 	options, err := parse(cfg.URL.Reveal())
 	if err != nil {
@@ -88,8 +88,8 @@ func Open(cfg Config) (*Store, error) {
 	return &Store{cfg: cfg, client: redis.NewClient(options)}, nil
 }
 
-// parse reads a URL and accepts no options in it: one of them would turn the
-// check of certificates off.
+// parse reads a URL and accepts no options in it: one of them would turn the check of certificates
+// off.
 func parse(text string) (*redis.Options, error) {
 	text = strings.TrimSpace(text)
 	u, err := url.Parse(text)
@@ -106,8 +106,7 @@ func parse(text string) (*redis.Options, error) {
 	return options, nil
 }
 
-// Exposed reports whether the URL sends a password in the clear to another
-// machine.
+// Exposed reports whether the URL sends a password in the clear to another machine.
 func Exposed(u secret.Secret) bool {
 	options, err := parse(u.Reveal())
 	if err != nil || options.Password == "" || options.TLSConfig != nil {
@@ -147,8 +146,8 @@ func (s *Store) warnPolicy() {
 // Close ends the connections.
 func (s *Store) Close() error { return s.client.Close() }
 
-// do runs an operation, bounded in time. Its error is the end of ctx, or
-// fault.Unavailable with the reason as its cause.
+// do runs an operation, bounded in time. Its error is the end of ctx, or fault.Unavailable with the
+// reason as its cause.
 func (s *Store) do(ctx context.Context, op func(context.Context) error) error {
 	bounded, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
@@ -181,8 +180,8 @@ func (s *Store) note(err error) {
 	}
 }
 
-// script is a Lua script with the prelude. ARGV[1] is the prefix of keys and
-// ARGV[2] the time in ms, 0 for Redis's own.
+// script is a Lua script with the prelude. ARGV[1] is the prefix of keys and ARGV[2] the time in
+// ms, 0 for Redis's own.
 type script struct{ *redis.Script }
 
 const prelude = `
@@ -217,8 +216,7 @@ func (s *Store) runBool(ctx context.Context, sc script, keys []string, args ...a
 	return err == nil && result == int64(1), err
 }
 
-// quiet keeps the client library from writing to stderr; what matters comes
-// back as errors.
+// quiet keeps the client library from writing to stderr; what matters comes back as errors.
 var quiet = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
 
 type silence struct{}

@@ -8,8 +8,7 @@ import (
 	"ravi-mcp/session"
 )
 
-// hash names something without revealing it: 128 bits over the length and the
-// bytes of each part.
+// hash names something without revealing it: 128 bits over the length and the bytes of each part.
 func hash(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {
@@ -21,8 +20,8 @@ func hash(parts ...string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
 }
 
-// sessionHash names a session of a caller. Without the caller the id means
-// nothing (SECURITY.md T2).
+// sessionHash names a session of a caller. Without the caller the id means nothing (SECURITY.md
+// T2).
 func sessionHash(key session.Key) string { return hash("session", key.Caller, key.Session) }
 
 func callerHash(caller string) string { return hash("caller", caller) }

@@ -12,10 +12,9 @@ var _ lease.Registry = (*Store)(nil)
 // credentialsAtOnce is how many credentials one script deals with.
 const credentialsAtOnce = 500
 
-// leasePrelude is what the scripts of leases share. A lease is a hash; leases:CRED has
-// those of a credential by the time when something is to be done about them,
-// which is the end of the hold while a replica has it. What no replica has dealt
-// with for 30 days is given up.
+// leasePrelude is what the scripts of leases share. A lease is a hash; leases:CRED has those of a
+// credential by the time when something is to be done about them, which is the end of the hold
+// while a replica has it. What no replica has dealt with for 30 days is given up.
 const leasePrelude = `
 local keep = 30 * 24 * 3600 * 1000
 local function at(id) return prefix .. 'lease:' .. id end
@@ -48,8 +47,8 @@ local function row(id)
 end
 `
 
-// The arguments are id, hashed name, uuid, caller, credential, ttl, data, fence,
-// time until it is due, and 1 where it is new.
+// The arguments are id, hashed name, uuid, caller, credential, ttl, data, fence, time until it is
+// due, and 1 where it is new.
 var putScript = newScript(leasePrelude + `
 local id, name, uuid, caller, cred, ttl, data, held, due, new = unpack(ARGV, 3, 12)
 local there = fence(id)
@@ -61,10 +60,9 @@ schedule(id, cred, name, uuid, now + tonumber(due))
 return 1
 `)
 
-// A lease that was taken to be deleted is never renewed: the replica that
-// took it may only now send the deletion, however late. The field doomed says so;
-// like every name of a key or a field it is stored, so that replicas of other
-// versions know it, and is not to be renamed.
+// A lease that was taken to be deleted is never renewed: the replica that took it may only now send
+// the deletion, however late. The field doomed says so; like every name of a key or a field it is
+// stored, so that replicas of other versions know it, and is not to be renamed.
 var renewScript = newScript(leasePrelude + `
 local uuid, caller, ago, grace = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local id = redis.call('GET', atIdentity(uuid))

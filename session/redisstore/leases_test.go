@@ -31,8 +31,8 @@ func take(t *testing.T, s *redisstore.Store, credentials ...string) []lease.Entr
 	return taken
 }
 
-// A replica that took a lease and then hung may wake up late: what it does then
-// neither ends a lease nor undoes what others did.
+// A replica that took a lease and then hung may wake up late: what it does then neither ends a
+// lease nor undoes what others did.
 func TestHungReplicaChangesNothingLate(t *testing.T) {
 	t.Parallel()
 	s, clock := registry(t)
@@ -76,8 +76,8 @@ func TestHungReplicaChangesNothingLate(t *testing.T) {
 	assert.False(t, kept, "what is gone does not come back")
 }
 
-// A use renews the lease of its own caller, also when it is reported late, as long as
-// no replica has taken the lease: from then on the deletion may be on its way.
+// A use renews the lease of its own caller, also when it is reported late, as long as no replica
+// has taken the lease: from then on the deletion may be on its way.
 func TestLeaseIsRenewedUntilTaken(t *testing.T) {
 	t.Parallel()
 	s, clock := registry(t)

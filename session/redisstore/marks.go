@@ -20,8 +20,8 @@ if over and now < tonumber(over) then return 1 end
 return 0
 `)
 
-// The mark names its maker, so that a command which is sent again
-// because its answer was lost is still the first.
+// The mark names its maker, so that a command which is sent again because its answer was lost is
+// still the first.
 var onceScript = newScript(`
 local maker, ttl = ARGV[3], tonumber(ARGV[4])
 local mark = redis.call('GET', KEYS[1])

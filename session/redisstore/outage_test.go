@@ -67,8 +67,8 @@ func everything(ctx context.Context, s *redisstore.Store, t *redisstore.Sessions
 	return errs
 }
 
-// A Redis that hangs, and one that is gone: every operation says so in time,
-// none makes anything up, and all of them work again without a restart.
+// A Redis that hangs, and one that is gone: every operation says so in time, none makes anything
+// up, and all of them work again without a restart.
 func TestOutageIsReportedAndPasses(t *testing.T) {
 	t.Parallel()
 	for name, outage := range map[string]struct{ begin, end func(*redistest.Server) }{
@@ -132,8 +132,8 @@ func TestCancelledCallIsNoOutage(t *testing.T) {
 	assert.Empty(t, log.String())
 }
 
-// Whatever is kept, neither a session's id nor a caller's name stands in Redis,
-// and nothing stays for ever.
+// Whatever is kept, neither a session's id nor a caller's name stands in Redis, and nothing stays
+// for ever.
 func TestRedisHoldsNoNamesAndNothingForever(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

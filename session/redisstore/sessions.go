@@ -9,28 +9,26 @@ import (
 	"ravi-mcp/session"
 )
 
-// Sessions are the protocol sessions of an endpoint of several replicas. It is
-// to them what session.Sessions is to one: an id is 256 random bits and means
-// nothing without its caller; a session ends by End, by EndCaller, after Idle
-// without a request, or Absolute after it was opened; a caller at the limit loses
-// the one left alone for longest.
+// Sessions are the protocol sessions of an endpoint of several replicas. It is to them what
+// session.Sessions is to one: an id is 256 random bits and means nothing without its caller; a
+// session ends by End, by EndCaller, after Idle without a request, or Absolute after it was opened;
+// a caller at the limit loses the one left alone for longest.
 //
-// While a request runs on a replica, that replica announces the session again and
-// again (Run, docs/decisions.md#replicas-announce-sessions-in-use), so that it does
-// not end by Idle; when the replica is killed, the time simply begins to count. The end of a session reaches requests of it
+// While a request runs on a replica, that replica announces the session again and again (Run,
+// docs/decisions.md#replicas-announce-sessions-in-use), so that it does not end by Idle; when the
+// replica is killed, the time simply begins to count. The end of a session reaches requests of it
 // on other replicas at once while Run is connected, and after at most 20 s.
 //
-// All methods may be called by any number of goroutines. Replicas have to be
-// given the same limits.
+// All methods may be called by any number of goroutines. Replicas have to be given the same limits.
 type Sessions struct {
 	// Store is where they are kept. Required.
 	Store *Store
-	// Idle and Absolute bound the life of a session; PerCaller and Total their
-	// number. 0 means the default of session.Sessions.
+	// Idle and Absolute bound the life of a session; PerCaller and Total their number. 0 means the
+	// default of session.Sessions.
 	Idle, Absolute   time.Duration
 	PerCaller, Total int
-	// OnEnd is called after a session that this replica knows has ended,
-	// however it did, with no lock held. Its state in the Store is gone by then.
+	// OnEnd is called after a session that this replica knows has ended, however it did, with no
+	// lock held. Its state in the Store is gone by then.
 	OnEnd func(session.Key)
 
 	mu    sync.Mutex
@@ -38,8 +36,7 @@ type Sessions struct {
 	toEnd []string                 // callers whose sessions could not be ended yet
 }
 
-// sessionPrelude is what the scripts of sessions share. h is a session, c a caller, both
-// hashed.
+// sessionPrelude is what the scripts of sessions share. h is a session, c a caller, both hashed.
 const sessionPrelude = `
 local idle, absolute = tonumber(ARGV[3]), tonumber(ARGV[4])
 local function remove(h, c)
@@ -75,8 +72,8 @@ local function alive(h, c)
 end
 `
 
-// Of the sessions of a caller, the list has the one that ends first at its
-// front, and so the one used longest ago, but for those that Absolute ends soon.
+// Of the sessions of a caller, the list has the one that ends first at its front, and so the one
+// used longest ago, but for those that Absolute ends soon.
 var openScript = newScript(sessionPrelude + `
 local h, c, most, total, alone = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local all, mine = prefix .. 'sessions', prefix .. 'sessions:' .. c
@@ -122,8 +119,7 @@ func (s *Sessions) limits(more ...any) []any {
 	return append([]any{cmp.Or(s.Idle, session.DefaultIdle).Milliseconds(), cmp.Or(s.Absolute, session.DefaultAbsolute).Milliseconds()}, more...)
 }
 
-// Open makes a session for the caller and returns its id, or
-// session.ErrTooManySessions.
+// Open makes a session for the caller and returns its id, or session.ErrTooManySessions.
 func (s *Sessions) Open(ctx context.Context, caller string) (string, error) {
 	key := session.Key{Caller: caller, Session: session.NewSessionID()}
 	opened, err := s.Store.runBool(ctx, openScript, nil, s.limits(sessionHash(key), callerHash(caller),
@@ -140,9 +136,8 @@ func (s *Sessions) Open(ctx context.Context, caller string) (string, error) {
 	return key.Session, nil
 }
 
-// Enter begins a request in the session, which does not end by Idle until
-// Leave. It returns session.ErrNoSession if the caller has no such session, or
-// it is over.
+// Enter begins a request in the session, which does not end by Idle until Leave. It returns
+// session.ErrNoSession if the caller has no such session, or it is over.
 func (s *Sessions) Enter(ctx context.Context, caller, id string) error {
 	key := session.Key{Caller: caller, Session: id}
 	h, p := s.enterHere(key) // first, so that its end finds it
@@ -183,8 +178,8 @@ func (s *Sessions) End(ctx context.Context, caller, id string) error {
 	return nil
 }
 
-// EndCaller ends all sessions of a caller, which has lost the right to call. Where
-// Redis does not answer, Run tries again.
+// EndCaller ends all sessions of a caller, which has lost the right to call. Where Redis does not
+// answer, Run tries again.
 func (s *Sessions) EndCaller(caller string) {
 	if !s.endCaller(context.Background(), caller) {
 		s.mu.Lock()
@@ -215,8 +210,8 @@ if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'note:' .. ARGV[4
 return 1
 `)
 
-// Note keeps a word about a session of the caller, for all replicas, for as long
-// as it lives. Of a session that does not exist nothing is kept.
+// Note keeps a word about a session of the caller, for all replicas, for as long as it lives. Of a
+// session that does not exist nothing is kept.
 func (s *Sessions) Note(ctx context.Context, caller, id, word string) error {
 	_, err := s.Store.run(ctx, noteScript, nil, sessionHash(session.Key{Caller: caller, Session: id}), word)
 	return err

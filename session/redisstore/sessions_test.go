@@ -35,8 +35,8 @@ type limits struct {
 	onEnd            func(session.Key)
 }
 
-// everyTable runs a test over each kind of table. A table with several replicas
-// is one whose calls go to one of them after the other.
+// everyTable runs a test over each kind of table. A table with several replicas is one whose calls
+// go to one of them after the other.
 func everyTable(t *testing.T, test func(t *testing.T, fresh func(limits) (table, func()))) {
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
@@ -65,8 +65,8 @@ func everyTable(t *testing.T, test func(t *testing.T, fresh func(limits) (table,
 	})
 }
 
-// replicas send each request to the next of them; the end of a request comes to
-// the one that it began at.
+// replicas send each request to the next of them; the end of a request comes to the one that it
+// began at.
 type replicas struct {
 	all  []*redisstore.Sessions
 	mu   sync.Mutex
@@ -121,8 +121,8 @@ type modelSession struct {
 	running      int
 }
 
-// The table against a model, by a clock: which caller has a session, when it ends, and
-// that it never ends by itself while a call of it runs.
+// The table against a model, by a clock: which caller has a session, when it ends, and that it
+// never ends by itself while a call of it runs.
 func TestSessionsObeyTheirContract(t *testing.T) {
 	t.Parallel()
 	everyTable(t, func(t *testing.T, fresh func(limits) (table, func())) {
@@ -260,8 +260,8 @@ func TestSessionLimitEvictsTheLongestIdle(t *testing.T) {
 	})
 }
 
-// What a request asks for is no session until the store says so: its refusal
-// must not look like the end of another caller's session of that id.
+// What a request asks for is no session until the store says so: its refusal must not look like the
+// end of another caller's session of that id.
 func TestStolenSessionIDEndsNothing(t *testing.T) {
 	t.Parallel()
 	everyTable(t, func(t *testing.T, fresh func(limits) (table, func())) {

@@ -9,14 +9,14 @@ import (
 	"ravi-mcp/session"
 )
 
-// stateLife is how long the state of a session is kept that is in no table
-// of sessions: longer than any session lives.
+// stateLife is how long the state of a session is kept that is in no table of sessions: longer than
+// any session lives.
 const stateLife = 25 * time.Hour
 
 var _ session.Store = (*Store)(nil)
 
-// statePrelude is what the scripts of states share: with keep the state of h lives as long as its session, and
-// is found by ForgetIdentity.
+// statePrelude is what the scripts of states share: with keep the state of h lives as long as its
+// session, and is found by ForgetIdentity.
 const statePrelude = `
 local function keep(h, identity, life)
   local ttl = redis.call('PTTL', prefix .. 'session:' .. h)

@@ -40,8 +40,7 @@ func newClock() *clock { return &clock{now: time.Date(2026, 7, 28, 0, 0, 0, 0, t
 
 var prefixes atomic.Int64
 
-// patience is what an operation may take where no outage is meant, on a machine
-// that is busy.
+// patience is what an operation may take where no outage is meant, on a machine that is busy.
 const patience = 30 * time.Second
 
 func patient(cfg *redisstore.Config) { cfg.Timeout = patience }
@@ -75,8 +74,7 @@ func everyStore(t *testing.T, test func(t *testing.T, fresh func(now func() time
 	})
 }
 
-// The store against a model, over random histories of a few callers, sessions
-// and identities.
+// The store against a model, over random histories of a few callers, sessions and identities.
 func TestStoresObeyTheirContract(t *testing.T) {
 	t.Parallel()
 	everyStore(t, func(t *testing.T, fresh func(func() time.Time) session.Store) {

@@ -19,8 +19,8 @@ import (
 	"ravi-mcp/session/redisstore"
 )
 
-// openRaw opens an empty store under the prefix "p:" with a clock of its own, and
-// gives the client of its Redis beside it.
+// openRaw opens an empty store under the prefix "p:" with a clock of its own, and gives the client
+// of its Redis beside it.
 func openRaw(t *testing.T) (*redisstore.Store, *redis.Client, *clock) {
 	t.Helper()
 	server, c := redistest.Start(t), newClock()
@@ -73,8 +73,7 @@ func TestTakenLeaseIsNotRenewed(t *testing.T) {
 	}
 }
 
-// Names of keys and fields are shared with replicas of other versions, so none of
-// them may change.
+// Names of keys and fields are shared with replicas of other versions, so none of them may change.
 func TestStoredNamesStay(t *testing.T) {
 	t.Parallel()
 	s, raw, clock := openRaw(t)
@@ -139,8 +138,8 @@ func TestStoredNamesStay(t *testing.T) {
 
 var hashed = regexp.MustCompile(`[A-Za-z0-9_-]{22}`)
 
-// storedNames returns the keys of a Redis, and with each its type, or the fields of
-// a hash. HASH stands for the hash of a name.
+// storedNames returns the keys of a Redis, and with each its type, or the fields of a hash. HASH
+// stands for the hash of a name.
 func storedNames(t *testing.T, raw *redis.Client) map[string]string {
 	t.Helper()
 	ctx, names := t.Context(), map[string]string{}

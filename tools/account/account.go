@@ -50,8 +50,7 @@ func (r *GetAccountResult) problem(part string, err error) {
 	r.Problems = append(r.Problems, Problem{Part: part, Code: e.Code, Message: e.Message, Hint: e.Hint, Retryable: e.Code.Retryable()})
 }
 
-// partTime bounds each part of the check, so that one that hangs leaves time
-// for the others.
+// partTime bounds each part of the check, so that one that hangs leaves time for the others.
 const partTime = 8 * time.Second
 
 func (h *handlers) getAccount(ctx context.Context, call tool.Call, p tool.IdentityArgument) (GetAccountResult, error) {

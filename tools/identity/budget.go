@@ -5,13 +5,12 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// DefaultCreates is how many identities and phone numbers one caller gets in an
-// hour unless an operator says otherwise. They cost money and stay.
+// DefaultCreates is how many identities and phone numbers one caller gets in an hour unless an
+// operator says otherwise. They cost money and stay.
 const DefaultCreates = 60
 
-// spendCreate counts a creation of the caller's before it is sent, or refuses
-// it. giveBack takes the count back if the error of the creation says that
-// nothing came of it.
+// spendCreate counts a creation of the caller's before it is sent, or refuses it. giveBack takes
+// the count back if the error of the creation says that nothing came of it.
 func (h *handlers) spendCreate(call tool.Call) (giveBack func(error), err error) {
 	back, wait := h.creates.Take(call.Caller.Name, h.Time())
 	if wait > 0 {

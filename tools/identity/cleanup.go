@@ -137,8 +137,7 @@ func (h *handlers) cleanupIdentities(ctx context.Context, call tool.Call, p clea
 	return r, err
 }
 
-// means reports whether an identity is one that the plan may delete for this
-// caller.
+// means reports whether an identity is one that the plan may delete for this caller.
 func (p cleanupPlan) means(call tool.Call, i ravi.Identity) bool {
 	return call.Caller.Rights.AllowsName(i.Name) &&
 		slices.ContainsFunc(p.Prefixes, func(prefix string) bool { return strings.HasPrefix(i.Name, prefix) })
@@ -166,13 +165,11 @@ func (h *handlers) openPlan(call tool.Call, tok string) (cleanupPlan, error) {
 	return plan, nil
 }
 
-// errPlan is the one error for a token that is unknown, another caller's, used
-// or expired.
+// errPlan is the one error for a token that is unknown, another caller's, used or expired.
 var errPlan = fault.New(fault.ConfirmationRequired, "The token does not stand for a list of this caller, was used already, or has expired. Nothing was deleted.",
 	"Call cleanup_identities without a token for a new list.")
 
-// decideCleanup asks for a decision about every cleanup that
-// deletes. A dry run deletes nothing.
+// decideCleanup asks for a decision about every cleanup that deletes. A dry run deletes nothing.
 func (h *handlers) decideCleanup(ctx context.Context, call tool.Call, p cleanupIdentitiesParams) (*tool.Decision, error) {
 	if err := p.check(); err != nil || p.Token == "" {
 		return nil, err
@@ -201,9 +198,8 @@ func (h *handlers) decideCleanup(ctx context.Context, call tool.Call, p cleanupI
 		len(plan.Identities), strings.Join(names, ", "))}, nil
 }
 
-// cleanUp deletes what a plan lists, and nothing else. It stops at the first
-// sign that Ravi does not delete, and when the time of the call runs out; what
-// is left then has a new token.
+// cleanUp deletes what a plan lists, and nothing else. It stops at the first sign that Ravi does
+// not delete, and when the time of the call runs out; what is left then has a new token.
 func (h *handlers) cleanUp(ctx context.Context, call tool.Call, tok string) (none cleanupIdentitiesResult, err error) {
 	plan, err := h.openPlan(call, tok)
 	if err != nil {

@@ -29,8 +29,8 @@ func (c *cleanup) note(i tool.IdentityRef, status cleanupStatus, code fault.Code
 	}
 }
 
-// delete deletes one identity, if it still is what the dry run listed. It fails
-// only where going on makes no sense and nothing was deleted yet.
+// delete deletes one identity, if it still is what the dry run listed. It fails only where going on
+// makes no sense and nothing was deleted yet.
 func (c *cleanup) delete(ctx context.Context, i ravi.Identity) error {
 	if !c.plan.means(c.call, i) {
 		c.note(tool.Ref(i), cleanupKept, "")

@@ -84,8 +84,8 @@ func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p createI
 	return r, err
 }
 
-// checkNewName refuses what would be mistaken for a uuid or an address later,
-// and what this caller could not use afterwards.
+// checkNewName refuses what would be mistaken for a uuid or an address later, and what this caller
+// could not use afterwards.
 func checkNewName(call tool.Call, name string) error {
 	if strings.TrimSpace(name) != name {
 		return fault.New(fault.InvalidArgument, "`name` must not begin or end with a space.", "Send the name without the spaces.")
@@ -146,9 +146,8 @@ func (h *handlers) adopt(ctx context.Context, call tool.Call, identity ravi.Iden
 	}, nil
 }
 
-// takeUp binds a session that is still free, or whose identity is gone, and
-// keeps the cursor as its own. It reports whether the session is bound to the
-// identity afterwards.
+// takeUp binds a session that is still free, or whose identity is gone, and keeps the cursor as its
+// own. It reports whether the session is bound to the identity afterwards.
 func (h *handlers) takeUp(ctx context.Context, call tool.Call, target inbox.Target, cursor string) (bool, error) {
 	if !call.HasSession() {
 		return false, nil

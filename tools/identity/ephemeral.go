@@ -13,8 +13,7 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// ephemeralParams are the arguments of create_identity that make the new
-// identity one for a task.
+// ephemeralParams are the arguments of create_identity that make the new identity one for a task.
 type ephemeralParams struct {
 	Ephemeral  bool `json:"ephemeral,omitempty" jsonschema_description:"Delete it for ever, with its messages and vaults, when it was not used for ttl_minutes; with a local server also when this client ends."`
 	TTLMinutes int  `json:"ttl_minutes,omitempty" jsonschema:"minimum=1,maximum=10080,default=60" jsonschema_description:"With ephemeral: after how many minutes without a call for it the identity is deleted (default 60)."`
@@ -58,8 +57,8 @@ func ephemeralConflict(existing ravi.Identity) error {
 		"Choose another name, or leave `ephemeral` out and pass its uuid as `identity`.")
 }
 
-// claim makes sure that an identity which is about to get that name cannot be
-// taken for what became of a creation whose answer was lost.
+// claim makes sure that an identity which is about to get that name cannot be taken for what became
+// of a creation whose answer was lost.
 func (h *handlers) claim(client *ravi.Client, name string) error {
 	err := h.Leases.Claim(client, name)
 	switch {
@@ -75,8 +74,8 @@ func (h *handlers) claim(client *ravi.Client, name string) error {
 	return nil
 }
 
-// createLeased creates an identity. The note that an ephemeral one needs is on
-// the disk before the creation is sent.
+// createLeased creates an identity. The note that an ephemeral one needs is on the disk before the
+// creation is sent.
 func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *ravi.Client, p createIdentityParams) (*ravi.Identity, lifetime, error) {
 	if err := h.claim(client, p.Name); err != nil {
 		return nil, lifetime{}, err

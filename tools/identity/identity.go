@@ -77,8 +77,7 @@ func (r deleteIdentityResult) Summary() string {
 	return fmt.Sprintf("Deleted identity %s (%s) with its address, phone number and vaults.", r.Identity.Name, r.Identity.UUID)
 }
 
-// decideDelete asks for a decision about every identity that this caller did not
-// create.
+// decideDelete asks for a decision about every identity that this caller did not create.
 func (h *handlers) decideDelete(ctx context.Context, call tool.Call, p deleteIdentityParams) (*tool.Decision, error) {
 	identity, err := h.Resolver.Lookup(ctx, call.Call, p.Identity)
 	if err != nil {

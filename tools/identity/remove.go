@@ -8,8 +8,8 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// remove deletes an identity and everything that this server knows of it. One
-// that is gone already is what was asked for.
+// remove deletes an identity and everything that this server knows of it. One that is gone already
+// is what was asked for.
 func (h *handlers) remove(ctx context.Context, call tool.Call, client *ravi.Client, uuid string) error {
 	if err := client.DeleteIdentity(ctx, uuid); err != nil && !errors.Is(err, ravi.ErrNotFound) {
 		return err

@@ -1,5 +1,4 @@
-// Package identity holds the tools that create, find, choose, change and delete
-// identities.
+// Package identity holds the tools that create, find, choose, change and delete identities.
 package identity
 
 import (

@@ -120,8 +120,8 @@ func (h *handlers) provisionPhone(ctx context.Context, call tool.Call, p provisi
 	return provisionPhoneResult{ActedFor: tool.Acted(resolved), IdentityDetails: tool.Details(*updated)}, nil
 }
 
-// holdName lets one call at a time give that name to an identity of the account,
-// and returns the identity that has it now, nil for none.
+// holdName lets one call at a time give that name to an identity of the account, and returns the
+// identity that has it now, nil for none.
 func (h *handlers) holdName(ctx context.Context, call tool.Call, client *ravi.Client, name string) (holder *ravi.Identity, release func(), err error) {
 	unlock, err := h.Lock(ctx, "identity of "+client.CredentialID()+" "+name)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// mailAddress returns the bare address in what was given, with the host in
-// ASCII and lower case, so that no letter that looks like another one is shown
-// to a person. field is the argument to name in an error.
+// mailAddress returns the bare address in what was given, with the host in ASCII and lower case, so
+// that no letter that looks like another one is shown to a person. field is the argument to name in
+// an error.
 func mailAddress(field, given string) (string, error) {
 	parsed, err := mail.ParseAddress(given)
 	if err != nil {
@@ -42,18 +42,16 @@ func badAddress(field string) error {
 }
 
 var (
-	// e164 is the form of an international number. Numbers of zone 1 have ten
-	// digits after it; elsewhere the length is the country's affair, and Ravi's to
-	// refuse.
+	// e164 is the form of an international number. Numbers of zone 1 have ten digits after it;
+	// elsewhere the length is the country's affair, and Ravi's to refuse.
 	e164 = regexp.MustCompile(`^\+(1[0-9]{10}|[2-9][0-9]{3,14})$`)
-	// savedNumber is wider: earlier versions saved numbers of zone 1 that lack the
-	// area code, and others that are longer than E.164 allows.
+	// savedNumber is wider: earlier versions saved numbers of zone 1 that lack the area code, and
+	// others that are longer than E.164 allows.
 	savedNumber = regexp.MustCompile(`^\+[1-9][0-9]{3,18}$`)
 )
 
-// phoneNumber returns a number to write to or to save, in E.164, as given.
-// field is the argument to name in an error.
-// See docs/decisions.md#no-phonenumbers-library.
+// phoneNumber returns a number to write to or to save, in E.164, as given. field is the argument to
+// name in an error. See docs/decisions.md#no-phonenumbers-library.
 func phoneNumber(field, given string) (string, error) {
 	number := strings.TrimSpace(given)
 	if !e164.MatchString(number) || strings.HasPrefix(number, "+999") { // 999 is assigned to no country
@@ -76,9 +74,8 @@ func badNumber(field string) error {
 		"Pass it with + and the country code, and without spaces, as in +14155550123.")
 }
 
-// addressesIn returns the bare addresses of a header field of a received
-// message. What cannot be read as an address is returned as it is, so that it
-// counts as unknown.
+// addressesIn returns the bare addresses of a header field of a received message. What cannot be
+// read as an address is returned as it is, so that it counts as unknown.
 func addressesIn(header string) []string {
 	if strings.TrimSpace(header) == "" {
 		return nil

@@ -23,8 +23,8 @@ func sendLimits() []sendLimit {
 	}
 }
 
-// spendSend counts a message of the caller's before it is sent, or refuses it.
-// giveBack takes the count back, for a message that did not go out.
+// spendSend counts a message of the caller's before it is sent, or refuses it. giveBack takes the
+// count back, for a message that did not go out.
 func (h *handlers) spendSend(call tool.Call) (giveBack func(), err error) {
 	var taken []func()
 	giveBack = func() {

@@ -31,8 +31,8 @@ func contactOf(c ravi.Contact) contact {
 	}
 }
 
-// reached returns the address and the number given, cleaned. checkPhone is
-// phoneNumber or savedPhoneNumber.
+// reached returns the address and the number given, cleaned. checkPhone is phoneNumber or
+// savedPhoneNumber.
 func reached(email, phone string, checkPhone func(field, given string) (string, error)) (string, string, error) {
 	var err error
 	if email != "" {

@@ -58,8 +58,8 @@ func (r saveContactResult) Summary() string {
 	return fmt.Sprintf("Changed the contact %s of %s.", r.Contact.ID, r.Identity.Name)
 }
 
-// decideSaveContact asks for a decision about a new recipient: otherwise a model
-// could approve its own messages by saving a contact.
+// decideSaveContact asks for a decision about a new recipient: otherwise a model could approve its
+// own messages by saving a contact.
 func (h *handlers) decideSaveContact(ctx context.Context, call tool.Call, p saveContactParams) (*tool.Decision, error) {
 	fields, err := p.check()
 	if err != nil {
@@ -115,8 +115,7 @@ func (h *handlers) saveContact(ctx context.Context, call tool.Call, p saveContac
 	return r, nil
 }
 
-// sameContact returns the id of the contact that has the address or the
-// number, "" for none.
+// sameContact returns the id of the contact that has the address or the number, "" for none.
 func sameContact(ctx context.Context, scope *ravi.Scope, f ravi.ContactFields) (string, error) {
 	id := ""
 	for _, by := range []struct{ email, phone string }{{email: value(f.Email)}, {phone: value(f.Phone)}} {

@@ -25,8 +25,8 @@ type filesArgument struct {
 	Attachments []string `json:"attachments,omitempty" jsonschema:"maxItems=10,minLength=1,maxLength=1000" jsonschema_description:"Files to attach, as paths in the folder that the operator allowed: relative to it, or absolute. At most 10 MB each and 25 MB in all; programs and disk images are refused."`
 }
 
-// attaches is the option of a tool to whose emails files can be attached, where
-// the operator allows a folder; elsewhere the argument does not exist.
+// attaches is the option of a tool to whose emails files can be attached, where the operator allows
+// a folder; elsewhere the argument does not exist.
 func attaches[P any](h *handlers) tool.Option {
 	if h.Attach == nil {
 		return tool.WithoutArguments[P]("attachments")
@@ -34,8 +34,7 @@ func attaches[P any](h *handlers) tool.Option {
 	return func(*tool.Tool) {}
 }
 
-// The limits of Ravi (docs/ravi-api.md#limits), and of what one mail takes
-// in memory.
+// The limits of Ravi (docs/ravi-api.md#limits), and of what one mail takes in memory.
 const (
 	maxFile  = 10 << 20
 	maxFiles = 25 << 20
@@ -126,9 +125,8 @@ func (h *handlers) inFolder(given string) (string, error) {
 	return name, nil
 }
 
-// lookAt returns what is at a path in the folder: an ordinary file, to which no
-// symlink leads. One that replaces it afterwards still cannot lead out
-// of the folder.
+// lookAt returns what is at a path in the folder: an ordinary file, to which no symlink leads. One
+// that replaces it afterwards still cannot lead out of the folder.
 func (h *handlers) lookAt(name string) (fs.FileInfo, error) {
 	parts := strings.Split(filepath.ToSlash(name), "/")
 	for i := range parts {
@@ -155,8 +153,8 @@ func noFile(err error) error {
 
 func badFile(message, hint string) error { return fault.New(fault.InvalidArgument, message, hint) }
 
-// blocked reports whether Ravi refuses files of that name. What Windows drops
-// from the end of a name does not hide an extension.
+// blocked reports whether Ravi refuses files of that name. What Windows drops from the end of a
+// name does not hide an extension.
 func blocked(name string) bool {
 	ext := strings.TrimPrefix(path.Ext(strings.TrimRight(strings.ToLower(name), ". ")), ".")
 	return slices.Contains(blockedExtensions, ext)
@@ -169,8 +167,8 @@ func mediaType(name string) string {
 	return "application/octet-stream"
 }
 
-// upload gives the files to Ravi and returns what a draft names them by. What
-// fails here has sent nothing.
+// upload gives the files to Ravi and returns what a draft names them by. What fails here has sent
+// nothing.
 func upload(ctx context.Context, scope *ravi.Scope, files []file) ([]string, error) {
 	var uuids []string
 	for _, f := range files {
@@ -183,8 +181,8 @@ func upload(ctx context.Context, scope *ravi.Scope, files []file) ([]string, err
 	return uuids, nil
 }
 
-// checkFiles says before a question is asked what is wrong with the files, and
-// returns the words for a question.
+// checkFiles says before a question is asked what is wrong with the files, and returns the words
+// for a question.
 func (h *handlers) checkFiles(p filesArgument) (words string, err error) {
 	files, err := h.openFiles(p)
 	if err != nil || len(files) == 0 {

@@ -91,9 +91,9 @@ func percentDecoded(s string) string {
 	return string(out)
 }
 
-// holds reports whether a value stands in the text: as it is, backwards, in
-// base64, in hexadecimal or percent-encoded. A value of less than six
-// characters, which only a code can be, has to stand alone.
+// holds reports whether a value stands in the text: as it is, backwards, in base64, in hexadecimal
+// or percent-encoded. A value of less than six characters, which only a code can be, has to stand
+// alone.
 func (h haystack) holds(value string) bool {
 	value = strings.TrimSpace(value)
 	bare := compact(value)
@@ -146,8 +146,8 @@ func backwards(s string) string {
 	return string(runes)
 }
 
-// inBase64 returns what every base64 text that holds the value has in it,
-// wherever in its groups of three bytes the value begins.
+// inBase64 returns what every base64 text that holds the value has in it, wherever in its groups of
+// three bytes the value begins.
 func inBase64(value string) []string {
 	var out []string
 	for shift := range 3 {
@@ -160,13 +160,13 @@ func inBase64(value string) []string {
 	return out
 }
 
-// longestCode is the length of the longest number that counts as a code: in a
-// file full of numbers, a shorter one is found within others by chance.
+// longestCode is the length of the longest number that counts as a code: in a file full of numbers,
+// a shorter one is found within others by chance.
 const longestCode = 10
 
-// fileHaystack is a file in the ways in which it can be read: a text as other
-// texts, without what only a mail program would undo, and anything else byte by
-// byte. What is compressed or encrypted is not looked into.
+// fileHaystack is a file in the ways in which it can be read: a text as other texts, without what
+// only a mail program would undo, and anything else byte by byte. What is compressed or encrypted
+// is not looked into.
 func fileHaystack(content []byte) haystack {
 	h := haystack{file: true}
 	text, isText := textOf(content)
@@ -182,8 +182,7 @@ func fileHaystack(content []byte) haystack {
 	return h
 }
 
-// textOf returns the text of a file in UTF-8, or in UTF-16 with its mark, and
-// whether it is one.
+// textOf returns the text of a file in UTF-8, or in UTF-16 with its mark, and whether it is one.
 func textOf(content []byte) (string, bool) {
 	for mark, order := range map[string]binary.ByteOrder{"\xff\xfe": binary.LittleEndian, "\xfe\xff": binary.BigEndian} {
 		if rest, marked := bytes.CutPrefix(content, []byte(mark)); marked && len(rest)%2 == 0 {

@@ -19,8 +19,7 @@ type recipients struct{ to, cc, bcc []string }
 
 func (r recipients) all() []string { return slices.Concat(r.to, r.cc, r.bcc) }
 
-// mailRecipients checks the addresses of a mail; an address counts once, where
-// it stands first.
+// mailRecipients checks the addresses of a mail; an address counts once, where it stands first.
 func mailRecipients(to string, cc, bcc []string) (recipients, error) {
 	var r recipients
 	if 1+len(cc)+len(bcc) > maxRecipients {
@@ -51,13 +50,13 @@ func mailRecipients(to string, cc, bcc []string) (recipients, error) {
 type outgoing struct {
 	addresses []string
 	number    string
-	// replyWarning says, in words for a person, that an answer would go elsewhere
-	// than to the sender; "" where it does not.
+	// replyWarning says, in words for a person, that an answer would go elsewhere than to the
+	// sender; "" where it does not.
 	replyWarning string
 }
 
-// decideSend asks for a decision about a message to a recipient
-// who is new, or about an answer that goes elsewhere.
+// decideSend asks for a decision about a message to a recipient who is new, or about an answer that
+// goes elsewhere.
 func (h *handlers) decideSend(ctx context.Context, call tool.Call, argument, does string, to outgoing) (*tool.Decision, error) {
 	resolved, scope, err := h.Scope(ctx, call, argument)
 	if err != nil {
@@ -80,9 +79,9 @@ func (h *handlers) decideSend(ctx context.Context, call tool.Call, argument, doe
 	return &tool.Decision{Identity: tool.Ref(resolved.Identity), Consequence: strings.Join(consequence, " ")}, nil
 }
 
-// unknownAmong returns the recipients that the identity does not know: that
-// are no saved contact, and that it has not written to before. Contacts that
-// Ravi made by itself, of every sender, do not count.
+// unknownAmong returns the recipients that the identity does not know: that are no saved contact,
+// and that it has not written to before. Contacts that Ravi made by itself, of every sender, do not
+// count.
 func unknownAmong(ctx context.Context, scope *ravi.Scope, identity ravi.Identity, to outgoing) ([]string, error) {
 	left := make(map[string]bool)
 	for _, a := range to.addresses {
@@ -118,12 +117,11 @@ func unknownAmong(ctx context.Context, scope *ravi.Scope, identity ravi.Identity
 	return unknown, nil
 }
 
-// savedContact reports whether a contact was saved and not made by Ravi. One of
-// unknown origin counts as made by Ravi.
+// savedContact reports whether a contact was saved and not made by Ravi. One of unknown origin
+// counts as made by Ravi.
 func savedContact(c ravi.Contact) bool { return c.Source != "" && !strings.EqualFold(c.Source, "auto") }
 
-// forgetWrittenTo takes from left the recipients of earlier messages, by what
-// Ravi lists as sent.
+// forgetWrittenTo takes from left the recipients of earlier messages, by what Ravi lists as sent.
 func forgetWrittenTo(ctx context.Context, scope *ravi.Scope, to outgoing, left map[string]bool) error {
 	if len(left) == 0 {
 		return nil

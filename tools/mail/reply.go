@@ -33,8 +33,8 @@ type replyEmailParams struct {
 	filesArgument
 }
 
-// answered is an email that is to be answered, the identity that answers, and where
-// the answer goes.
+// answered is an email that is to be answered, the identity that answers, and where the answer
+// goes.
 type answered struct {
 	recipients
 	from         session.Resolved
@@ -43,8 +43,8 @@ type answered struct {
 	replyWarning string // in words, if not to the sender that the email names
 }
 
-// answer reads the email that is answered. Where the answer goes is Ravi's to
-// decide; that it may follow Reply-To is assumed.
+// answer reads the email that is answered. Where the answer goes is Ravi's to decide; that it may
+// follow Reply-To is assumed.
 func (h *handlers) answer(ctx context.Context, call tool.Call, p replyEmailParams) (a answered, err error) {
 	if a.from, a.scope, err = h.Scope(ctx, call, p.Identity); err != nil {
 		return a, err
@@ -79,8 +79,8 @@ func (h *handlers) answer(ctx context.Context, call tool.Call, p replyEmailParam
 	return a, nil
 }
 
-// namedIn returns the addresses that stand in the name before an address, where
-// they feign another sender.
+// namedIn returns the addresses that stand in the name before an address, where they feign another
+// sender.
 func namedIn(from string) []string {
 	name, _, bracket := strings.Cut(from, "<")
 	if !bracket {

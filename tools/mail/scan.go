@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// shortestProtected is the length from which on a stored value is looked for;
-	// shorter ones are in every text.
+	// shortestProtected is the length from which on a stored value is looked for; shorter ones are
+	// in every text.
 	shortestProtected = 6
 	// freshFor is how long a code that came in must not go out.
 	freshFor = 10 * time.Minute
@@ -44,10 +44,9 @@ type protected struct {
 	value secret.Secret
 }
 
-// scan refuses texts that hold a stored value of the identity, or a code that
-// came in a moment ago, as it is or in a simple encoding (SECURITY.md S15). What
-// cannot be read for lack of a key is not looked for. Nothing goes out when
-// the values cannot be read.
+// scan refuses texts that hold a stored value of the identity, or a code that came in a moment ago,
+// as it is or in a simple encoding (SECURITY.md S15). What cannot be read for lack of a key is not
+// looked for. Nothing goes out when the values cannot be read.
 func (h *handlers) scan(ctx context.Context, scope *ravi.Scope, texts []string, files []file) error {
 	values, err := h.storedValues(ctx, scope)
 	if err != nil {
@@ -140,8 +139,8 @@ func (c *collection) searchable() []protected {
 	})
 }
 
-// tolerable lets errors pass that concern one value only: it is gone, or this
-// server has no key for it.
+// tolerable lets errors pass that concern one value only: it is gone, or this server has no key for
+// it.
 func tolerable(err error) error {
 	if errors.Is(err, ravi.ErrNotFound) || errors.Is(err, ravi.ErrLocked) {
 		return nil
@@ -170,8 +169,7 @@ func (c *collection) addSecret(entry *ravi.SecretEntry, now time.Time) {
 	}
 }
 
-// freshCodes returns the codes that came in within the last minutes, by Ravi's
-// clock.
+// freshCodes returns the codes that came in within the last minutes, by Ravi's clock.
 func freshCodes(ctx context.Context, scope *ravi.Scope, now time.Time) ([]protected, error) {
 	if theirs, known := scope.ServerTime(); known {
 		now = theirs

@@ -132,8 +132,7 @@ func (r sendSMSResult) Summary() string {
 	return fmt.Sprintf("Sent an SMS as %s to %s.", r.Identity.Name, r.To)
 }
 
-// check is about the arguments and about what needs no question to a person
-// because it cannot work.
+// check is about the arguments and about what needs no question to a person because it cannot work.
 func (p sendSMSParams) check(ctx context.Context, h *handlers, call tool.Call, identity ravi.Identity) (string, error) {
 	to, err := phoneNumber("to", p.To)
 	if err := cmp.Or(err, tool.CheckText("body", p.Body)); err != nil {
@@ -186,9 +185,8 @@ func (h *handlers) sendSMS(ctx context.Context, call tool.Call, p sendSMSParams)
 	return r, nil
 }
 
-// send does what every message goes through before it leaves: the scan, and
-// the budget. texts and files are all that others will read; deliver gets what
-// Ravi names the files by.
+// send does what every message goes through before it leaves: the scan, and the budget. texts and
+// files are all that others will read; deliver gets what Ravi names the files by.
 func send[T any](
 	ctx context.Context, h *handlers, call tool.Call, scope *ravi.Scope, texts []string, files []file,
 	deliver func(attached []string) (T, error),

@@ -1,5 +1,5 @@
-// Package mail holds the tools that send email and SMS, and those for the contacts
-// of an identity: a message to a saved contact needs no approval.
+// Package mail holds the tools that send email and SMS, and those for the contacts of an identity:
+// a message to a saved contact needs no approval.
 package mail
 
 import (

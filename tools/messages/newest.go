@@ -9,9 +9,9 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// newestMessages keeps the newest messages of a list that comes in any order,
-// and counts the rest: an inbox may be large, and only a few are shown. Times
-// decide; where they are equal, what came first stays first.
+// newestMessages keeps the newest messages of a list that comes in any order, and counts the rest:
+// an inbox may be large, and only a few are shown. Times decide; where they are equal, what came
+// first stays first.
 type newestMessages struct {
 	limit int
 	from  string // keep only senders that contain this, in lower case

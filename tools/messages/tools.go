@@ -1,5 +1,5 @@
-// Package messages holds the tools that arm an inbox, wait for codes and
-// messages, and read what has arrived.
+// Package messages holds the tools that arm an inbox, wait for codes and messages, and read what
+// has arrived.
 package messages
 
 import "ravi-mcp/tools/tool"

@@ -86,8 +86,8 @@ type waited struct {
 	cursorNotStored bool
 }
 
-// wait runs a wait: it finds the identity and the cursor, waits, and moves the
-// session's own cursor on.
+// wait runs a wait: it finds the identity and the cursor, waits, and moves the session's own cursor
+// on.
 func (h *handlers) wait(ctx context.Context, call tool.Call, p waitParams, adjust func(*inbox.Request)) (waited, error) {
 	w, req, err := h.prepare(ctx, call, p)
 	if err != nil {
@@ -109,8 +109,8 @@ func (h *handlers) wait(ctx context.Context, call tool.Call, p waitParams, adjus
 	if err != nil {
 		return waited{}, tool.WaitFault(err)
 	}
-	// A result is not thrown away because it cannot be remembered: its own
-	// cursor is in it, and without that, what came meanwhile could be lost.
+	// A result is not thrown away because it cannot be remembered: its own cursor is in it, and
+	// without that, what came meanwhile could be lost.
 	w.cursorNotStored = h.KeepCursor(ctx, call, target, w.result.Cursor) != nil
 	if w.result.Status == inbox.Pending && isCheckDue(w.result.Fruitless) {
 		return w, h.checkIdentityExists(ctx, call, target.Identity)
@@ -118,7 +118,8 @@ func (h *handlers) wait(ctx context.Context, call tool.Call, p waitParams, adjus
 	return w, nil
 }
 
-// isCheckDue spares Ravi requests: the check is due after 2, 4, 8, 16 and so on waits without an answer.
+// isCheckDue spares Ravi requests: the check is due after 2, 4, 8, 16 and so on waits without an
+// answer.
 func isCheckDue(fruitlessWaits int) bool {
 	return fruitlessWaits >= 2 && fruitlessWaits&(fruitlessWaits-1) == 0
 }

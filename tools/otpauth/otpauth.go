@@ -1,6 +1,6 @@
-// Package otpauth reads what a service shows when it sets up an authenticator
-// app (an otpauth URI, a setup key, or a picture of a QR code), and computes the
-// codes. It knows how two-factor values stand in Ravi's secret store.
+// Package otpauth reads what a service shows when it sets up an authenticator app (an otpauth URI,
+// a setup key, or a picture of a QR code), and computes the codes. It knows how two-factor values
+// stand in Ravi's secret store.
 package otpauth
 
 import (
@@ -26,16 +26,15 @@ import (
 //	TOTP_<DOMAIN>_<HASH>           an otpauth URI
 //	TOTPBACKUP_<DOMAIN>_<HASH>_01  one backup code, and so on with 02
 //
-// HASH tells the accounts of a domain apart; the notes say which one it is.
-// Each backup code has an entry of its own, because deleting an entry is the
-// one thing that Ravi does for exactly one of several callers.
+// HASH tells the accounts of a domain apart; the notes say which one it is. Each backup code has an
+// entry of its own, because deleting an entry is the one thing that Ravi does for exactly one of
+// several callers.
 const (
 	SeedPrefix   = "TOTP_"
 	BackupPrefix = "TOTPBACKUP_"
 )
 
-// Authenticator is a TOTP seed with its settings (RFC 6238). New, Parse and
-// Stored make valid ones.
+// Authenticator is a TOTP seed with its settings (RFC 6238). New, Parse and Stored make valid ones.
 type Authenticator struct {
 	Seed            secret.Secret // base32 in upper case, without padding
 	Algorithm       otp.Algorithm
@@ -55,15 +54,15 @@ const (
 
 var algorithms = map[string]otp.Algorithm{"": otp.AlgorithmSHA1, "SHA1": otp.AlgorithmSHA1, "SHA256": otp.AlgorithmSHA256, "SHA512": otp.AlgorithmSHA512}
 
-// Invalid is the error for an argument that describes no authenticator. Rule
-// must not repeat any of it.
+// Invalid is the error for an argument that describes no authenticator. Rule must not repeat any of
+// it.
 func Invalid(field, rule string) error {
 	return fault.New(fault.InvalidArgument, fmt.Sprintf("`%s` %s.", field, rule),
 		"Pass the otpauth URI, the seed or the picture exactly as the service shows it.")
 }
 
-// New checks a seed and its settings; zero settings are the usual
-// ones. field is where the seed came from.
+// New checks a seed and its settings; zero settings are the usual ones. field is where the seed
+// came from.
 func New(field, seed, algorithm string, digits int, period int64) (Authenticator, error) {
 	clean := strings.ToUpper(strings.NewReplacer(" ", "", "-", "", "\t", "", "\n", "", "\r", "").Replace(seed))
 	clean = strings.TrimRight(clean, "=")

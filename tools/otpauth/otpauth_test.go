@@ -31,9 +31,8 @@ func picture(t testing.TB, name string) []byte {
 	return data
 }
 
-// No picture, whatever it is, does more than be refused. A picture is pulled
-// up and down by the fuzzer as points, because almost no change of a file
-// leaves a valid PNG.
+// No picture, whatever it is, does more than be refused. A picture is pulled up and down by the
+// fuzzer as points, because almost no change of a file leaves a valid PNG.
 func FuzzReadQR(f *testing.F) {
 	data := picture(f, "tiny")
 	code, err := png.Decode(bytes.NewReader(data))

@@ -11,12 +11,11 @@ import (
 	"github.com/makiuchi-d/gozxing/qrcode"
 )
 
-// maxPixels bounds a picture by what a screenshot of a large screen has; a PNG
-// of a few bytes can claim billions.
+// maxPixels bounds a picture by what a screenshot of a large screen has; a PNG of a few bytes can
+// claim billions.
 const maxPixels = 4096 * 2304
 
-// ReadQR returns the text of the QR code in a PNG picture, given in base64 or
-// as a data URI.
+// ReadQR returns the text of the QR code in a PNG picture, given in base64 or as a data URI.
 func ReadQR(field, encoded string) (string, error) {
 	const head = "data:image/png;base64,"
 	encoded = strings.TrimSpace(encoded)
@@ -47,9 +46,8 @@ func ReadQR(field, encoded string) (string, error) {
 	return text, nil
 }
 
-// scan looks for one QR code, first as in a picture made by a program and then
-// as in a photograph. A hostile picture must not
-// end more than this call, hence the recover.
+// scan looks for one QR code, first as in a picture made by a program and then as in a photograph.
+// A hostile picture must not end more than this call, hence the recover.
 func scan(picture image.Image) (text string, ok bool) {
 	defer func() {
 		if recover() != nil {

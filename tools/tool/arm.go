@@ -12,8 +12,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// liveSource reads an identity's inbox with whatever client the account has at
-// that moment, so that a watcher outlives a new login.
+// liveSource reads an identity's inbox with whatever client the account has at that moment, so that
+// a watcher outlives a new login.
 type liveSource struct {
 	account  *session.Account
 	identity string
@@ -101,8 +101,8 @@ func (d *Deps) Target(call Call, identity ravi.Identity) (inbox.Target, error) {
 	}
 	return inbox.Target{
 		Caller: call.Caller.Name,
-		// The folder too: a watcher reads with the account that it was made for,
-		// which must not be one whose folder another caller changes.
+		// The folder too: a watcher reads with the account that it was made for, which must not be
+		// one whose folder another caller changes.
 		Credential: client.CredentialID() + " " + call.Caller.RaviConfigDir,
 		Identity:   identity.UUID,
 		Address:    identity.Inbox,
@@ -124,9 +124,8 @@ func (d *Deps) Arm(ctx context.Context, call Call, identity ravi.Identity) (stri
 	return cursor, d.KeepCursor(ctx, call, target, cursor)
 }
 
-// KeepCursor moves the session's own cursor past what the given one has seen.
-// It never moves back, whichever of several waits and armings ends last. Without
-// a session it does nothing.
+// KeepCursor moves the session's own cursor past what the given one has seen. It never moves back,
+// whichever of several waits and armings ends last. Without a session it does nothing.
 func (d *Deps) KeepCursor(ctx context.Context, call Call, target inbox.Target, cursor string) error {
 	if !call.HasSession() {
 		return nil

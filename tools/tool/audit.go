@@ -18,9 +18,9 @@ import (
 // AboutIdentity returns the uuid of the identity that a result concerns.
 func (a ActedFor) AboutIdentity() string { return a.Identity.UUID }
 
-// references are the arguments that name what a call is about, and what such a
-// reference looks like. An id is one of Ravi's making; a name or domain is text
-// that may be anything, also a value that a model put into the wrong argument.
+// references are the arguments that name what a call is about, and what such a reference looks
+// like. An id is one of Ravi's making; a name or domain is text that may be anything, also a value
+// that a model put into the wrong argument.
 var references = []struct {
 	argument string
 	form     func(string) bool
@@ -32,8 +32,8 @@ var references = []struct {
 	{"name", looksLikeName, false},
 }
 
-// Lengths are compared apart: a bound as large as these in an expression makes it large, and
-// every start compiles it.
+// Lengths are compared apart: a bound as large as these in an expression makes it large, and every
+// start compiles it.
 var (
 	nameShape  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 	labelShape = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
@@ -50,15 +50,14 @@ func looksLikeDomain(s string) bool {
 
 // Subject is what a call is about, for the audit.
 type Subject struct {
-	// Identity is the uuid of the identity that the call means; "" where that is
-	// not known yet.
+	// Identity is the uuid of the identity that the call means; "" where that is not known yet.
 	Identity string
-	// Target is a reference to what it is about, "" for none: an id, or a keyed
-	// hash of a name, such as name#93c1f02a77d4. The hash of a name is the same as
-	// long as the process lives, and means nothing elsewhere.
+	// Target is a reference to what it is about, "" for none: an id, or a keyed hash of a name,
+	// such as name#93c1f02a77d4. The hash of a name is the same as long as the process lives, and
+	// means nothing elsewhere.
 	Target string
-	// Proven replaces Target once the call has succeeded: what bears
-	// the name exists then, or did, so that it is a name.
+	// Proven replaces Target once the call has succeeded: what bears the name exists then, or did,
+	// so that it is a name.
 	Proven string
 }
 

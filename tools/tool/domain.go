@@ -13,10 +13,10 @@ import (
 	"ravi-mcp/internal/fault"
 )
 
-// RegistrableDomain cleans what a caller gives as a site to the domain under
-// which Ravi stores a credential: scheme, port, path and sub-domains go, case
-// is folded, and international names become their ASCII form (docs/ravi-api.md#passwords). An IP address or a single label such as localhost stays as it is; an
-// IPv6 address stands in brackets. field is the argument to name in an error.
+// RegistrableDomain cleans what a caller gives as a site to the domain under which Ravi stores a
+// credential: scheme, port, path and sub-domains go, case is folded, and international names become
+// their ASCII form (docs/ravi-api.md#passwords). An IP address or a single label such as localhost
+// stays as it is; an IPv6 address stands in brackets. field is the argument to name in an error.
 func RegistrableDomain(field, site string) (string, error) {
 	host := strings.TrimSpace(site)
 	if strings.ContainsFunc(host, unicode.IsControl) {
@@ -54,9 +54,9 @@ func address(ip net.IP) string {
 	return "[" + ip.String() + "]"
 }
 
-// HostName reports whether host is made of labels as they occur in practice:
-// underscores, and hyphens anywhere, which the rules for registering a name
-// do not allow, but which sub-domains have.
+// HostName reports whether host is made of labels as they occur in practice: underscores, and
+// hyphens anywhere, which the rules for registering a name do not allow, but which sub-domains
+// have.
 func HostName(host string) bool {
 	if host == "" || len(host) > 253 {
 		return false

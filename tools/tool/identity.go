@@ -52,9 +52,9 @@ func (d *Deps) Scope(ctx context.Context, call Call, argument string) (session.R
 	return resolved, client.Scope(resolved.Identity.UUID), nil
 }
 
-// LockedScope is Scope for calls that change something: it lets one call at a
-// time, on all servers that share the store, change what of the identity. It
-// fails when the call ends before its turn comes.
+// LockedScope is Scope for calls that change something: it lets one call at a time, on all servers
+// that share the store, change what of the identity. It fails when the call ends before its turn
+// comes.
 func (d *Deps) LockedScope(ctx context.Context, call Call, argument, what string) (r session.Resolved, scope *ravi.Scope, unlock func(), err error) {
 	if r, scope, err = d.Scope(ctx, call, argument); err != nil {
 		return r, nil, nil, err

@@ -8,8 +8,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// lockLife is how long a lock may hold up other replicas when the one that has
-// it is gone: longer than any call that does not wait.
+// lockLife is how long a lock may hold up other replicas when the one that has it is gone: longer
+// than any call that does not wait.
 const lockLife = time.Minute
 
 // Lock serialises work on one name, also between replicas that share a store.
@@ -48,8 +48,8 @@ type keyedLock struct {
 	users int
 }
 
-// lock takes the lock of key and returns the function that gives it back. It
-// fails with the cause of ctx when that ends first.
+// lock takes the lock of key and returns the function that gives it back. It fails with the cause
+// of ctx when that ends first.
 func (k *keyedLocks) lock(ctx context.Context, key string) (unlock func(), err error) {
 	k.mu.Lock()
 	if k.held == nil {

@@ -1,6 +1,6 @@
-// Package tool is what every tool has: how one is defined and called, the
-// dependencies that handlers work with, the identity that a call acts for, the
-// decisions that a call may need, and the checks of what is given as text.
+// Package tool is what every tool has: how one is defined and called, the dependencies that
+// handlers work with, the identity that a call acts for, the decisions that a call may need, and
+// the checks of what is given as text.
 package tool
 
 import (
@@ -32,15 +32,13 @@ const (
 	SetExport      Toolset = "export"
 )
 
-// DefaultToolsets returns the toolsets that are on unless an operator says
-// otherwise.
+// DefaultToolsets returns the toolsets that are on unless an operator says otherwise.
 func DefaultToolsets() []Toolset {
 	return []Toolset{SetIdentity, SetInbox, SetCredentials, SetSecrets}
 }
 
-// ParseToolsets reads a comma-separated list of toolsets, as given to
-// --toolsets. The word default stands for DefaultToolsets. An empty list, or
-// a name that is no toolset, is an error.
+// ParseToolsets reads a comma-separated list of toolsets, as given to --toolsets. The word default
+// stands for DefaultToolsets. An empty list, or a name that is no toolset, is an error.
 func ParseToolsets(list string) ([]Toolset, error) {
 	var sets []Toolset
 	for name := range strings.SplitSeq(list, ",") {
@@ -66,8 +64,8 @@ func Toolsets() []Toolset {
 	return append(DefaultToolsets(), SetMail, SetContacts, SetAccount, SetExport)
 }
 
-// Hints are the four MCP tool annotations. Clients treat an absent hint as the
-// worst case, so every tool states all of them.
+// Hints are the four MCP tool annotations. Clients treat an absent hint as the worst case, so every
+// tool states all of them.
 type Hints struct {
 	ReadOnly    bool // changes nothing
 	Destructive bool // may destroy something that exists
@@ -88,22 +86,20 @@ type Tool struct {
 	Description string
 	Toolset     Toolset
 	Hints       Hints
-	// Waits marks a tool that waits for a message; it gets a longer deadline,
-	// and its calls do not count as work in progress.
+	// Waits marks a tool that waits for a message; it gets a longer deadline, and its calls do not
+	// count as work in progress.
 	Waits  bool
 	Input  *schemas.Schema
 	Output *schemas.Schema
-	// Kind is the kind of decision that calls may need, "" for a tool that
-	// never needs one.
+	// Kind is the kind of decision that calls may need, "" for a tool that never needs one.
 	Kind session.Kind
-	// Decide returns the decision that this call needs, or nil. It is nil where
-	// Kind is "". It changes nothing at Ravi.
+	// Decide returns the decision that this call needs, or nil. It is nil where Kind is "". It
+	// changes nothing at Ravi.
 	Decide func(ctx context.Context, call Call, args json.RawMessage) (*Decision, error)
-	// Shows reports whether a call with arguments that fit Input asks for a
-	// stored value to be shown. It is nil for a tool that never shows one.
+	// Shows reports whether a call with arguments that fit Input asks for a stored value to be
+	// shown. It is nil for a tool that never shows one.
 	Shows func(args json.RawMessage) bool
-	// Run executes a call whose arguments fit Input. What Decide returned must
-	// have been decided.
+	// Run executes a call whose arguments fit Input. What Decide returned must have been decided.
 	Run func(ctx context.Context, call Call, args json.RawMessage) (Result, error)
 }
 
@@ -113,18 +109,18 @@ func (t Tool) Writes() bool { return !t.Hints.ReadOnly }
 // Call is one call of a tool.
 type Call struct {
 	session.Call
-	// Progress tells the client how far a wait is; it is never nil and does
-	// nothing for a client that did not ask.
+	// Progress tells the client how far a wait is; it is never nil and does nothing for a client
+	// that did not ask.
 	Progress func(elapsed, total time.Duration, message string)
-	// Decided is what was decided about; nil where nothing was to decide
-	// or policy allows everything of its kind.
+	// Decided is what was decided about; nil where nothing was to decide or policy allows
+	// everything of its kind.
 	Decided *Decision
 }
 
 // Result is the structured result of a tool.
 type Result interface {
-	// Summary is the result in a sentence or two for a person. It holds words
-	// chosen here, ids, addresses and names, and never text of a message.
+	// Summary is the result in a sentence or two for a person. It holds words chosen here, ids,
+	// addresses and names, and never text of a message.
 	Summary() string
 }
 
@@ -134,8 +130,7 @@ type Option func(*Tool)
 // Waits marks a tool that waits for a message.
 func Waits(t *Tool) { t.Waits = true }
 
-// Define makes a Tool of a handler; its schemas come from P and R. In adds the
-// toolset.
+// Define makes a Tool of a handler; its schemas come from P and R. In adds the toolset.
 func Define[P any, R Result](name, title string, hints Hints, description string, handle func(context.Context, Call, P) (R, error), options ...Option) Tool {
 	t := Tool{Name: name, Title: title, Description: description, Hints: hints, Input: schemas.Input[P](), Output: schemas.Output[R]()}
 	t.Run = func(ctx context.Context, call Call, args json.RawMessage) (Result, error) {
@@ -155,8 +150,8 @@ func Define[P any, R Result](name, title string, hints Hints, description string
 	return t
 }
 
-// WithoutArguments is the option of a tool some of whose optional arguments do
-// not exist on this server. P is what its handler takes.
+// WithoutArguments is the option of a tool some of whose optional arguments do not exist on this
+// server. P is what its handler takes.
 func WithoutArguments[P any](names ...string) Option {
 	return func(t *Tool) { t.Input = schemas.Input[P](names...) }
 }

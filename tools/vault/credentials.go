@@ -58,8 +58,7 @@ func (c credentialChoice) shown() string {
 	return tool.Shown(c.Domain)
 }
 
-// find returns the credentials that fit, without passwords: at least one, or
-// not_found.
+// find returns the credentials that fit, without passwords: at least one, or not_found.
 func (c credentialChoice) find(ctx context.Context, scope *ravi.Scope) ([]ravi.PasswordEntry, error) {
 	all, err := scope.Passwords(ctx)
 	if err != nil {
@@ -135,9 +134,9 @@ func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p tool.I
 	return listCredentialsResult{tool.Acted(resolved), tool.Convert(entries, refOfCredential)}, nil
 }
 
-// storedAt reports whether an entry that Ravi keeps under stored belongs to
-// domain, a result of tool.RegistrableDomain. Other clients may have stored a
-// sub-domain or an international name as it is written.
+// storedAt reports whether an entry that Ravi keeps under stored belongs to domain, a result of
+// tool.RegistrableDomain. Other clients may have stored a sub-domain or an international name as it
+// is written.
 func storedAt(stored, domain string) bool {
 	if strings.EqualFold(stored, domain) {
 		return true

@@ -113,8 +113,8 @@ func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p updat
 	return r, err
 }
 
-// changeOne calls change with the one credential that is meant. Until it returns, no other call changes credentials of
-// the identity.
+// changeOne calls change with the one credential that is meant. Until it returns, no other call
+// changes credentials of the identity.
 func (h *handlers) changeOne(ctx context.Context, call tool.Call, identity string, choice credentialChoice,
 	change func(session.Resolved, *ravi.Scope, ravi.PasswordEntry) error) error {
 	resolved, scope, unlock, err := h.LockedScope(ctx, call, identity, "credentials")
@@ -129,9 +129,9 @@ func (h *handlers) changeOne(ctx context.Context, call tool.Call, identity strin
 	return change(resolved, scope, entry)
 }
 
-// rename makes way for a new domain or username: it refuses one that another
-// entry has, and lets the account's TOTP seed and backup codes go along. They
-// go first, because a repetition still finds the credential by its old name.
+// rename makes way for a new domain or username: it refuses one that another entry has, and lets
+// the account's TOTP seed and backup codes go along. They go first, because a repetition still
+// finds the credential by its old name.
 func (h *handlers) rename(ctx context.Context, identity string, scope *ravi.Scope, entry ravi.PasswordEntry, u ravi.PasswordUpdate) (moved bool, err error) {
 	from, known := accountOf(entry)
 	to := from
@@ -157,8 +157,8 @@ func (h *handlers) rename(ctx context.Context, identity string, scope *ravi.Scop
 	return h.moveTOTP(ctx, identity, scope, from, to)
 }
 
-// changeCredential writes an update. Without the account's private key Ravi's
-// answer cannot be read, but the change has been made.
+// changeCredential writes an update. Without the account's private key Ravi's answer cannot be
+// read, but the change has been made.
 func changeCredential(ctx context.Context, scope *ravi.Scope, old ravi.PasswordEntry, u ravi.PasswordUpdate) (credentialRef, error) {
 	entry, err := scope.UpdatePassword(ctx, old.UUID, u)
 	if err == nil {

@@ -88,8 +88,8 @@ func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCre
 	return r, nil
 }
 
-// replaceable returns the entry that is to get the password, nil when there is
-// none yet, and a conflict when there is one that must not be touched.
+// replaceable returns the entry that is to get the password, nil when there is none yet, and a
+// conflict when there is one that must not be touched.
 func (p saveCredentialParams) replaceable(ctx context.Context, scope *ravi.Scope, domain string) (*ravi.PasswordEntry, error) {
 	all, err := scope.Passwords(ctx)
 	if err != nil {

@@ -116,8 +116,8 @@ func (p exportSecretsParams) loginVariables(ctx context.Context, scope *ravi.Sco
 	return []variable{{prefix + "_USERNAME", secret.New(entry.Username)}, {prefix + "_PASSWORD", entry.Password}}, nil
 }
 
-// dotenv is a file that a shell reads ("set -a; . file") exactly, and every
-// reader of dotenv files as long as a value has no single quote in it.
+// dotenv is a file that a shell reads ("set -a; . file") exactly, and every reader of dotenv files
+// as long as a value has no single quote in it.
 func dotenv(variables []variable) (text secret.Secret, names []string, err error) {
 	var b strings.Builder
 	seen := map[string]bool{}

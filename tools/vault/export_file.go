@@ -10,9 +10,9 @@ import (
 	"ravi-mcp/ravi/secret"
 )
 
-// writeExport writes a file of mode 0600 into the folder, whole or not at all,
-// and reports whether it replaced one. Names outside of the folder, and what is
-// no ordinary file, are refused; no symlink is followed.
+// writeExport writes a file of mode 0600 into the folder, whole or not at all, and reports whether
+// it replaced one. Names outside of the folder, and what is no ordinary file, are refused; no
+// symlink is followed.
 func writeExport(dir *os.Root, name string, text secret.Secret, replace bool) (replaced bool, err error) {
 	switch info, err := dir.Lstat(name); {
 	case err == nil && !info.Mode().IsRegular():

@@ -16,20 +16,20 @@ import (
 
 const (
 	defaultPasswordLength = 24
-	// fewestCharacters is how many different characters a password is chosen
-	// from at least; digits alone are just enough.
+	// fewestCharacters is how many different characters a password is chosen from at least; digits
+	// alone are just enough.
 	fewestCharacters = 10
 
 	lowerLetters = "abcdefghijklmnopqrstuvwxyz"
 	upperLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	digits       = "0123456789"
-	// special holds signs that common sign-up forms accept and no shell,
-	// URL or JSON writer has to escape.
+	// special holds signs that common sign-up forms accept and no shell, URL or JSON writer has to
+	// escape.
 	special = "-_.!@*+="
 )
 
-// characterRules are the arguments that say what a generated password is made
-// of; without any, of letters, digits and signs.
+// characterRules are the arguments that say what a generated password is made of; without any, of
+// letters, digits and signs.
 type characterRules struct {
 	NoUppercase       bool   `json:"no_uppercase,omitempty" jsonschema_description:"Leave A to Z out of a generated password."`
 	NoLowercase       bool   `json:"no_lowercase,omitempty" jsonschema_description:"Leave a to z out of a generated password."`
@@ -38,8 +38,8 @@ type characterRules struct {
 	ExcludeCharacters string `json:"exclude_characters,omitempty" jsonschema:"maxLength=64" jsonschema_description:"Single characters that the site does not take, written together."`
 }
 
-// classes returns what is left of each class of characters. A class of which
-// nothing is left is dropped, as Ravi's generator does.
+// classes returns what is left of each class of characters. A class of which nothing is left is
+// dropped, as Ravi's generator does.
 func (r characterRules) classes() ([]string, error) {
 	var out []string
 	count := 0
@@ -73,9 +73,9 @@ func (r characterRules) forRavi(length int) ravi.PasswordRules {
 	}
 }
 
-// generatePassword returns a random password of that length (24 for 0) with at
-// least one character of each class. All such passwords are equally likely:
-// whole candidates are drawn uniformly and those without a class are rejected.
+// generatePassword returns a random password of that length (24 for 0) with at least one character
+// of each class. All such passwords are equally likely: whole candidates are drawn uniformly and
+// those without a class are rejected.
 func generatePassword(length int, classes []string) secret.Secret {
 	length = cmp.Or(length, defaultPasswordLength)
 	alphabet := strings.Join(classes, "")
@@ -100,9 +100,8 @@ func randomIndex(n int) int {
 	return int(i.Int64())
 }
 
-// choosePassword returns the password that was given as field, or for "" a
-// generated one. Rules beside a given password would have no effect, which the
-// caller has to know.
+// choosePassword returns the password that was given as field, or for "" a generated one. Rules
+// beside a given password would have no effect, which the caller has to know.
 func choosePassword(field, given string, length int, rules characterRules) (secret.Secret, error) {
 	if given == "" {
 		classes, err := rules.classes()

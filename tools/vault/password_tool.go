@@ -24,8 +24,8 @@ const (
 	sourceRavi  passwordSource = "ravi"
 )
 
-// generatePasswordResult is the result of generate_password. The identity is
-// absent when none was needed.
+// generatePasswordResult is the result of generate_password. The identity is absent when none was
+// needed.
 type generatePasswordResult struct {
 	Identity   *tool.IdentityRef `json:"identity,omitempty"`
 	ResolvedBy session.By        `json:"resolved_by,omitempty"`

@@ -36,8 +36,8 @@ func cleanSecretName(name string) (string, error) {
 	return upper, nil
 }
 
-// reserved reports whether a name is one of two-factor values, which the secrets
-// tools neither show nor touch.
+// reserved reports whether a name is one of two-factor values, which the secrets tools neither show
+// nor touch.
 func reserved(name string) bool {
 	return strings.HasPrefix(name, otpauth.SeedPrefix) || strings.HasPrefix(name, otpauth.BackupPrefix)
 }

@@ -1,5 +1,5 @@
-// Package vault holds the tools for what an identity stores: logins, secrets,
-// and the seeds and backup codes of two-factor authentication.
+// Package vault holds the tools for what an identity stores: logins, secrets, and the seeds and
+// backup codes of two-factor authentication.
 package vault
 
 import (

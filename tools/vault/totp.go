@@ -21,16 +21,14 @@ import (
 // longestKeyPart keeps keys within the 255 characters that Ravi takes.
 const longestKeyPart = 200
 
-// totpAccount is the owner of two-factor values: a username at a domain,
-// which is a result of tool.RegistrableDomain. Its JSON form stands in results
-// and in the notes.
+// totpAccount is the owner of two-factor values: a username at a domain, which is a result of
+// tool.RegistrableDomain. Its JSON form stands in results and in the notes.
 type totpAccount struct {
 	Domain   string `json:"domain"`
 	Username string `json:"username"`
 }
 
-// accountOf returns the account of a credential. It reports false when the
-// username cannot be read.
+// accountOf returns the account of a credential. It reports false when the username cannot be read.
 func accountOf(e ravi.PasswordEntry) (totpAccount, bool) {
 	domain, err := tool.RegistrableDomain("domain", e.Domain)
 	return totpAccount{domain, e.Username}, err == nil && !seal.Is(e.Username)
@@ -87,9 +85,8 @@ var hashTails = map[string]*regexp.Regexp{
 	otpauth.BackupPrefix: regexp.MustCompile(`^[0-9A-F]{8}_[0-9]{2}$`),
 }
 
-// first returns, for each account that has a key with the prefix at the
-// domain, the first such key. The domain may still be another one that is
-// spelt alike in keys.
+// first returns, for each account that has a key with the prefix at the domain, the first such key.
+// The domain may still be another one that is spelt alike in keys.
 func (k totpKeys) first(prefix, domain string) []string {
 	var out []string
 	start := prefix + keyPart(domain) + "_"
@@ -108,8 +105,8 @@ type totpEntry struct {
 	stored *ravi.SecretEntry
 }
 
-// totpLookup is what the arguments of a call name: a domain, and perhaps an
-// account there, in the vault of an identity.
+// totpLookup is what the arguments of a call name: a domain, and perhaps an account there, in the
+// vault of an identity.
 type totpLookup struct {
 	domain, username string
 	resolved         session.Resolved
@@ -125,8 +122,8 @@ func (h *handlers) lookup(ctx context.Context, call tool.Call, p totpArguments) 
 	return l, err
 }
 
-// entries reads, for each account that the lookup can mean, its first value
-// with the prefix. Usernames are compared without case.
+// entries reads, for each account that the lookup can mean, its first value with the prefix.
+// Usernames are compared without case.
 func (l totpLookup) entries(ctx context.Context, keys totpKeys, prefix string) ([]totpEntry, error) {
 	var out []totpEntry
 	keys = slices.Clone(keys)
@@ -138,8 +135,7 @@ func (l totpLookup) entries(ctx context.Context, keys totpKeys, prefix string) (
 		key := first[i]
 		stored, err := l.scope.Secret(ctx, key)
 		if errors.Is(err, ravi.ErrNotFound) {
-			// Another caller took it since the list; the account's next key
-			// says the same.
+			// Another caller took it since the list; the account's next key says the same.
 			keys = slices.DeleteFunc(keys, func(k string) bool { return k == key })
 			continue
 		}
@@ -154,8 +150,8 @@ func (l totpLookup) entries(ctx context.Context, keys totpKeys, prefix string) (
 	}
 }
 
-// owner returns the owner of an entry, if that is an account of the domain: by its
-// notes, or for an entry of another client by what the otpauth URI says.
+// owner returns the owner of an entry, if that is an account of the domain: by its notes, or for an
+// entry of another client by what the otpauth URI says.
 func owner(stored *ravi.SecretEntry, domain, name string) (totpAccount, bool) {
 	var noted totpAccount
 	possible := []totpAccount{{domain, ""}}
@@ -173,8 +169,8 @@ func owner(stored *ravi.SecretEntry, domain, name string) (totpAccount, bool) {
 	return totpAccount{}, false
 }
 
-// lockTOTP lets one call at a time change an identity's two-factor values, and
-// returns their keys. It fails when the call ends before its turn comes.
+// lockTOTP lets one call at a time change an identity's two-factor values, and returns their keys.
+// It fails when the call ends before its turn comes.
 func (h *handlers) lockTOTP(ctx context.Context, identity string, scope *ravi.Scope) (keys totpKeys, unlock func(), err error) {
 	release, err := h.Lock(ctx, "totp of "+identity)
 	if err != nil {
@@ -191,8 +187,8 @@ func (h *handlers) lockTOTP(ctx context.Context, identity string, scope *ravi.Sc
 	return keys, release, nil
 }
 
-// moveTOTP renames the values of an account, after the account was renamed.
-// What the new name has already stays, and what stands in its way too.
+// moveTOTP renames the values of an account, after the account was renamed. What the new name has
+// already stays, and what stands in its way too.
 func (h *handlers) moveTOTP(ctx context.Context, identity string, scope *ravi.Scope, from, to totpAccount) (moved bool, err error) {
 	keys, unlock, err := h.lockTOTP(ctx, identity, scope)
 	if err != nil {
@@ -241,8 +237,7 @@ func (k totpKeys) of(a totpAccount) []string {
 	return out
 }
 
-// totpArguments are the arguments that name an account whose two-factor
-// values are stored.
+// totpArguments are the arguments that name an account whose two-factor values are stored.
 type totpArguments struct {
 	tool.IdentityArgument
 	Domain   string `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"The site, as a domain or URL."`
@@ -258,8 +253,7 @@ type totpOutcome struct {
 	Candidates []totpAccount    `json:"candidates,omitempty" jsonschema_description:"When the domain has several accounts: call again with one of their usernames."`
 }
 
-// outcome fills what does not depend on the code. With several entries it is
-// the whole result.
+// outcome fills what does not depend on the code. With several entries it is the whole result.
 func (l totpLookup) outcome(found []totpEntry) totpOutcome {
 	o := totpOutcome{ActedFor: tool.Acted(l.resolved), Status: credentialFound, Domain: l.domain}
 	if len(found) == 1 {

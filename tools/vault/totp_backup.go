@@ -55,10 +55,10 @@ func (h *handlers) useBackupCode(ctx context.Context, call tool.Call, p totpArgu
 	return r, err
 }
 
-// takeBackup takes the first of the codes that is still there. The deletion
-// decides whose it is: Ravi carries it out for one caller only, so that also
-// servers that know nothing of each other never give out the same code. A code
-// of which it is not certain whose deletion it was counts as used up.
+// takeBackup takes the first of the codes that is still there. The deletion decides whose it is:
+// Ravi carries it out for one caller only, so that also servers that know nothing of each other
+// never give out the same code. A code of which it is not certain whose deletion it was counts as
+// used up.
 func takeBackup(ctx context.Context, scope *ravi.Scope, keys []string) (code string, remaining int, err error) {
 	unsure, silent := false, false
 	for i, key := range keys {

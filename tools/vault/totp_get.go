@@ -14,8 +14,8 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// shortestLife is how long a code must still be valid when it is returned.
-// With less, there is no time to type it.
+// shortestLife is how long a code must still be valid when it is returned. With less, there is no
+// time to type it.
 const shortestLife = 4 * time.Second
 
 type getTOTPResult struct {
@@ -96,9 +96,9 @@ type turn struct {
 	left, waited time.Duration
 }
 
-// awaitTurn returns a step whose code the caller has not had yet and that is
-// still valid for a while. If need be it waits for the next step to begin:
-// services refuse a code that was used, and some one that comes too early.
+// awaitTurn returns a step whose code the caller has not had yet and that is still valid for a
+// while. If need be it waits for the next step to begin: services refuse a code that was used, and
+// some one that comes too early.
 func (h *handlers) awaitTurn(ctx context.Context, call tool.Call, a otpauth.Authenticator) (turn, error) {
 	window := time.Duration(a.Period) * time.Second
 	key := issuedKey{caller: call.Caller.Name, seed: a.Fingerprint()}
@@ -141,9 +141,8 @@ func (h *handlers) awaitTurn(ctx context.Context, call tool.Call, a otpauth.Auth
 	}
 }
 
-// issuedCodes remembers which caller was given which step, so that no caller
-// gets a code twice. It is lost with the process, as the protocol's sessions
-// are. The zero value is ready for use.
+// issuedCodes remembers which caller was given which step, so that no caller gets a code twice. It
+// is lost with the process, as the protocol's sessions are. The zero value is ready for use.
 type issuedCodes struct {
 	mu   sync.Mutex
 	last map[issuedKey]issuedStep
@@ -160,9 +159,8 @@ type issuedKey struct {
 	seed   [sha256.Size]byte
 }
 
-// reserve gives a caller the first step that is not given out and lives long
-// enough, and says how long to wait for it. It refuses one for which the
-// caller would have to wait longer than limit.
+// reserve gives a caller the first step that is not given out and lives long enough, and says how
+// long to wait for it. It refuses one for which the caller would have to wait longer than limit.
 func (i *issuedCodes) reserve(key issuedKey, now time.Time, window, limit time.Duration) (step int64, wait time.Duration, granted bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

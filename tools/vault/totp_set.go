@@ -52,8 +52,7 @@ func (r setTOTPResult) Summary() string {
 	return fmt.Sprintf("get_totp can give codes for %s now; %d backup codes were stored.", r.Domain, r.BackupCodes)
 }
 
-// authenticator returns what the arguments describe; nil when there are only
-// backup codes.
+// authenticator returns what the arguments describe; nil when there are only backup codes.
 func (p setTOTPParams) authenticator(domain string) (*otpauth.Authenticator, error) {
 	given := 0
 	for _, v := range []string{p.OtpauthURI, p.Seed, p.QRPNG} {
@@ -173,8 +172,8 @@ func (p setTOTPParams) account(ctx context.Context, scope *ravi.Scope, domain st
 	return of, nil
 }
 
-// checkStored refuses to write over other values, unless that is wanted. It
-// reports whether the very same seed is stored already.
+// checkStored refuses to write over other values, unless that is wanted. It reports whether the
+// very same seed is stored already.
 func (p setTOTPParams) checkStored(ctx context.Context, scope *ravi.Scope, keys totpKeys, of totpAccount, a *otpauth.Authenticator) (same bool, err error) {
 	if a != nil && slices.Contains(keys, of.seedKey()) {
 		stored, err := scope.Secret(ctx, of.seedKey())

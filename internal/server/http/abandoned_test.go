@@ -78,9 +78,10 @@ func (h *directEndpoint) post(ctx context.Context, id, body string) *httptest.Re
 	return w
 }
 
-// SECURITY.md T6: 5,000 clients open a session and wait for a code. Half of them hang up, the others are never heard of
-// again. When the times of calls and sessions are over, nothing of them is left: no session here or in mcp-go, no wait, no
-// event stream, no timer or goroutine, and no memory.
+// SECURITY.md T6: 5,000 clients open a session and wait for a code. Half of them hang up, the
+// others are never heard of again. When the times of calls and sessions are over, nothing of them
+// is left: no session here or in mcp-go, no wait, no event stream, no timer or goroutine, and no
+// memory.
 func TestAbandonedClientsLeaveNothing(t *testing.T) {
 	const clients, inboxes = 5000, 50
 	synctest.Test(t, func(t *testing.T) {

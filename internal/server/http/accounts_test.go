@@ -18,8 +18,8 @@ import (
 
 const carolToken = "rmcp_carol-CANARY-0123456789-0123456789"
 
-// twoRavis is an endpoint whose callers alice and bob have accounts at two Ravis, and carol the server's own at a third.
-// Their rights are the same: all identities that there are.
+// twoRavis is an endpoint whose callers alice and bob have accounts at two Ravis, and carol the
+// server's own at a third. Their rights are the same: all identities that there are.
 func twoRavis(t *testing.T) (e *endpoint, north, south *sandboxtest.Instance) {
 	t.Helper()
 	north, south = sandboxtest.Memory(t, sandbox.Config{}), sandboxtest.Memory(t, sandbox.Config{})
@@ -70,8 +70,8 @@ func (e *endpoint) client(over, token string) *tenant {
 	return c
 }
 
-// Two callers with Ravi accounts of their own, who give everything the same name at the same time, never see or touch what
-// is the other's.
+// Two callers with Ravi accounts of their own, who give everything the same name at the same time,
+// never see or touch what is the other's.
 func TestCallersWithOwnAccountsShareNothing(t *testing.T) {
 	t.Parallel()
 	e, north, south := twoRavis(t)
@@ -146,7 +146,8 @@ func TestEachAccountHasItsOwnCache(t *testing.T) {
 	assert.NotContains(t, string(bob.call("list_identities", `{}`).StructuredContent), "main")
 }
 
-// SECURITY.md T5: a credential that is revoked at one Ravi ends what is known of that account, and of no other.
+// SECURITY.md T5: a credential that is revoked at one Ravi ends what is known of that account, and
+// of no other.
 func TestRevokedAccountDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	e, north, _ := twoRavis(t)

@@ -11,13 +11,15 @@ import (
 
 // Authenticator knows callers by their tokens.
 type Authenticator interface {
-	// Authenticate returns the caller whose token it is, nil for an unknown or invalid one, and when the token ends, the
-	// zero time for one that does not: a stream ends with the token that it was opened with. An error says that this
-	// cannot be told at the moment; it is answered with 503.
+	// Authenticate returns the caller whose token it is, nil for an unknown or invalid one, and
+	// when the token ends, the zero time for one that does not: a stream ends with the token that
+	// it was opened with. An error says that this cannot be told at the moment; it is answered with
+	// 503.
 	Authenticate(ctx context.Context, token string) (caller *session.Caller, until time.Time, err error)
 }
 
-// identify returns the request of a known caller who is within its rate, and who asks for what may be asked for.
+// identify returns the request of a known caller who is within its rate, and who asks for what may
+// be asked for.
 func (s *httpServer) identify(r *http.Request) (*inflight, *refusal) {
 	known, until, refused := s.authenticate(r)
 	if refused != nil {
@@ -34,9 +36,9 @@ func (s *httpServer) identify(r *http.Request) (*inflight, *refusal) {
 	return &inflight{server: s, caller: caller, call: session.Call{Caller: known, Header: identity}, until: until}, nil
 }
 
-// authenticate returns who makes the request, and when the token ends that says so, zero for never. It takes the token out
-// of the request, so that nothing behind the guard ever sees it (SECURITY.md H3, H4). A token comes from the Authorization
-// header and from nowhere else.
+// authenticate returns who makes the request, and when the token ends that says so, zero for never.
+// It takes the token out of the request, so that nothing behind the guard ever sees it (SECURITY.md
+// H3, H4). A token comes from the Authorization header and from nowhere else.
 func (s *httpServer) authenticate(r *http.Request) (caller *session.Caller, until time.Time, refused *refusal) {
 	given := r.Header["Authorization"]
 	delete(r.Header, "Authorization")
@@ -69,7 +71,8 @@ func (s *httpServer) authenticate(r *http.Request) (caller *session.Caller, unti
 	}
 }
 
-// requestedIdentity returns the identity that the client's configuration asks for, in a header of each request.
+// requestedIdentity returns the identity that the client's configuration asks for, in a header of
+// each request.
 func requestedIdentity(r *http.Request) (string, *refusal) {
 	values := r.Header["X-Ravi-Identity"]
 	if len(values) == 0 {

@@ -19,8 +19,9 @@ import (
 	mcphttp "ravi-mcp/internal/server/http"
 )
 
-// BenchmarkHTTP measures a tool that needs no upstream call, get_identity, behind everything that a call passes, against
-// the bare echo tool of mcp-go on the same transport. The client is this process in both cases.
+// BenchmarkHTTP measures a tool that needs no upstream call, get_identity, behind everything that a
+// call passes, against the bare echo tool of mcp-go on the same transport. The client is this
+// process in both cases.
 func BenchmarkHTTP(b *testing.B) {
 	for _, concurrency := range []int{1, 32, 256} {
 		for _, modern := range []bool{false, true} {

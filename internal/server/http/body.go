@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// contentType refuses everything but JSON: a web page can send other types to any server without asking it first.
+// contentType refuses everything but JSON: a web page can send other types to any server without
+// asking it first.
 func contentType(r *http.Request) *refusal {
 	if r.Header["Content-Encoding"] != nil {
 		return refuseEncoding
@@ -31,8 +32,8 @@ func contentType(r *http.Request) *refusal {
 	return nil
 }
 
-// accepts reports whether the client takes answers of this type, such as "application/json". No Accept at all takes
-// everything.
+// accepts reports whether the client takes answers of this type, such as "application/json". No
+// Accept at all takes everything.
 func accepts(r *http.Request, media string) bool {
 	values := r.Header["Accept"]
 	if len(values) == 0 {
@@ -54,8 +55,8 @@ func accepts(r *http.Request, media string) bool {
 	return false
 }
 
-// body reads the whole body, which must come in time and be no longer than MaxBody. Memory grows with
-// what has arrived; a long body also takes from largeBodies, which f gives back.
+// body reads the whole body, which must come in time and be no longer than MaxBody. Memory grows
+// with what has arrived; a long body also takes from largeBodies, which f gives back.
 func (s *httpServer) body(w http.ResponseWriter, r *http.Request, f *inflight) ([]byte, *refusal) {
 	if r.ContentLength > MaxBody {
 		return nil, refuseLong

@@ -79,7 +79,8 @@ func TestSessionBelongsToItsOpener(t *testing.T) {
 	assert.Equal(t, "alice-main", alice.call("get_identity", `{}`).field(t, "identity", "name"))
 }
 
-// SECURITY.md T2: a cursor is worth nothing to another caller, and fails in the same words as one that never was.
+// SECURITY.md T2: a cursor is worth nothing to another caller, and fails in the same words as one
+// that never was.
 func TestCursorBelongsToItsCaller(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)

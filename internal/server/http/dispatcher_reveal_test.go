@@ -22,7 +22,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// bothPaths is an endpoint whose calls are dispatched directly or go through mcp-go, with an audit and a budget of reveals for each.
+// bothPaths is an endpoint whose calls are dispatched directly or go through mcp-go, with an audit
+// and a budget of reveals for each.
 type bothPaths struct {
 	*endpoint
 	library string            // the address of the server that leaves all to mcp-go
@@ -76,7 +77,8 @@ func (w *bothPaths) both(a *agent, tool, arguments string) (direct, library json
 	return got.messages[0], want.messages[0]
 }
 
-// written is the lines about reads in the audit and log of a path, without what differs from call to call.
+// written is the lines about reads in the audit and log of a path, without what differs from call
+// to call.
 func (w *bothPaths) written(path string) []string {
 	w.t.Helper()
 	text, err := os.ReadFile(w.audits[path])
@@ -95,8 +97,8 @@ func (w *bothPaths) written(path string) []string {
 	return all
 }
 
-// Calls that show a stored value are dispatched directly where no person is asked. Policy, budget, audit, log and the form
-// of every answer are those of mcp-go's path.
+// Calls that show a stored value are dispatched directly where no person is asked. Policy, budget,
+// audit, log and the form of every answer are those of mcp-go's path.
 func TestRevealsAreDispatchedAlike(t *testing.T) {
 	t.Parallel()
 	const plain, denied = "rmcp_plain-CANARY-0123456789-0123456789", "rmcp_denied-CANARY-0123456789-012345678"

@@ -21,17 +21,18 @@ type openQuestion struct {
 	reply           chan jsonrpc.Reply
 }
 
-// questions are those that clients were asked and have not answered. Their ids have the process in them: mcp-go counts
-// from 1 in each, so that with several replicas, or after a restart, the answer to one question would be taken for that to
-// another.
+// questions are those that clients were asked and have not answered. Their ids have the process in
+// them: mcp-go counts from 1 in each, so that with several replicas, or after a restart, the answer
+// to one question would be taken for that to another.
 type questions struct {
 	process string
 	last    atomic.Int64
 	open    sync.Map // id -> *openQuestion
 }
 
-// Elicit asks the client for input on the stream of its call, in protocols up to 2025-11-25, and waits for the answer as
-// long as ctx lives. When that ends first, the client is told that the question no longer stands.
+// Elicit asks the client for input on the stream of its call, in protocols up to 2025-11-25, and
+// waits for the answer as long as ctx lives. When that ends first, the client is told that the
+// question no longer stands.
 func (f *inflight) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp.ElicitationResult, error) {
 	questions := &f.server.questions
 	q := &openQuestion{caller: f.caller.name, session: f.call.Session, reply: make(chan jsonrpc.Reply, 1)}
@@ -50,8 +51,9 @@ func (f *inflight) Elicit(ctx context.Context, params mcp.ElicitationParams) (*m
 	return nil, context.Cause(ctx)
 }
 
-// takeReply takes a client's answer to a question of this server; of the same session, or it was not asked. It reports
-// false for an answer to what mcp-go asked, which names its questions by numbers.
+// takeReply takes a client's answer to a question of this server; of the same session, or it was
+// not asked. It reports false for an answer to what mcp-go asked, which names its questions by
+// numbers.
 func (s *httpServer) takeReply(w http.ResponseWriter, f *inflight) (taken bool, refused *refusal) {
 	var id string
 	if f.call.Session == "" || json.Unmarshal(f.message.env.ID, &id) != nil {

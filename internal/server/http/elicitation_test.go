@@ -17,8 +17,8 @@ import (
 	"ravi-mcp/internal/server"
 )
 
-// A question to the person goes out on the stream of the call that asks, between its reports of progress, and only the
-// session that was asked can answer it.
+// A question to the person goes out on the stream of the call that asks, between its reports of
+// progress, and only the session that was asked can answer it.
 func TestElicitationIsAnsweredByItsSessionOnly(t *testing.T) {
 	t.Parallel()
 	for name, reportFirst := range map[string]bool{"progress first": true, "question first": false} {

@@ -32,7 +32,8 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// endpoint is a remote endpoint on a real socket, with everything behind it; only Ravi is the sandbox.
+// endpoint is a remote endpoint on a real socket, with everything behind it; only Ravi is the
+// sandbox.
 type endpoint struct {
 	*mcphttp.Server
 	t        testing.TB
@@ -163,7 +164,8 @@ func (e *endpoint) httpClient() *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// agent is one client of the endpoint, which speaks plain HTTP so that it can do what no proper client would.
+// agent is one client of the endpoint, which speaks plain HTTP so that it can do what no proper
+// client would.
 type agent struct {
 	e       *endpoint
 	token   string
@@ -344,7 +346,8 @@ func (e *endpoint) sms(to sandbox.IdentityInfo, text string) {
 	require.NoError(e.t, err)
 }
 
-// raw writes bytes to a connection of its own and returns the status line's code of what comes back.
+// raw writes bytes to a connection of its own and returns the status line's code of what comes
+// back.
 func (e *endpoint) raw(head string) int {
 	e.t.Helper()
 	c, err := net.Dial("tcp", e.addr)

@@ -84,7 +84,8 @@ func TestCORSHeadersForAllowedOriginsOnly(t *testing.T) {
 	assert.Empty(t, got.header.Get("Access-Control-Allow-Origin"), "and needs no CORS")
 }
 
-// SECURITY.md H2: what is not called by its name does not answer. The requests are written by hand, because no client writes them.
+// SECURITY.md H2: what is not called by its name does not answer. The requests are written by hand,
+// because no client writes them.
 func TestForeignHostIsRefused(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
@@ -177,7 +178,8 @@ func TestTokenInTheURLIsRefused(t *testing.T) {
 	assert.NotContains(t, e.log.String(), aliceToken)
 }
 
-// SECURITY.md H6: long, slow and deep bodies cost little and are refused before they are understood.
+// SECURITY.md H6: long, slow and deep bodies cost little and are refused before they are
+// understood.
 func TestLongBodyIsRefusedBeforeItIsRead(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
@@ -201,7 +203,8 @@ func TestLongBodyIsRefusedBeforeItIsRead(t *testing.T) {
 	assert.Equal(t, http.StatusOK, a.do(a.request(t.Context(), "GET", "/healthz", "")).status, "and alive")
 }
 
-// SECURITY.md H7: what two readers could read differently is refused; the corpus is that of the envelope.
+// SECURITY.md H7: what two readers could read differently is refused; the corpus is that of the
+// envelope.
 func TestMalformedEnvelopeIsRefused(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
@@ -323,7 +326,8 @@ func TestMissingCapabilityIsNamed(t *testing.T) {
 	assert.Equal(t, http.StatusOK, got.status, got.body)
 }
 
-// SECURITY.md H5: the caller comes from the token, and never from what a header says about addresses.
+// SECURITY.md H5: the caller comes from the token, and never from what a header says about
+// addresses.
 func TestForwardedHeadersDoNotChangeTheCaller(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.Limits.Rate = 2 })
@@ -367,7 +371,8 @@ func TestSlowRequestTimesOut(t *testing.T) {
 	a.call("list_identities", `{}`)
 }
 
-// No client can hold a connection by announcing a body that never comes, with a request that is refused for something else.
+// No client can hold a connection by announcing a body that never comes, with a request that is
+// refused for something else.
 func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)

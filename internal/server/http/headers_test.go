@@ -17,8 +17,9 @@ import (
 	"ravi-mcp/session"
 )
 
-// S14 and C8: what other servers take from a request (the address of the upstream, its credential, a proxy, a weaker check
-// of certificates, wider rights) cannot be chosen by a header. A request that sends one gets what every other gets.
+// S14 and C8: what other servers take from a request (the address of the upstream, its credential,
+// a proxy, a weaker check of certificates, wider rights) cannot be chosen by a header. A request
+// that sends one gets what every other gets.
 func TestHeadersChangeNeitherCallerNorRights(t *testing.T) {
 	t.Parallel()
 	elsewhere, err := net.Listen("tcp", "127.0.0.1:0")

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// LocalNames returns the values of Host under which a listener on addr can be reached on its own machine, and, where it
-// listens on one address only, that address; and the origins of the same names. secure says that it speaks TLS.
+// LocalNames returns the values of Host under which a listener on addr can be reached on its own
+// machine, and, where it listens on one address only, that address; and the origins of the same
+// names. secure says that it speaks TLS.
 func LocalNames(addr net.Addr, secure bool) (hosts, origins []string) {
 	bound, err := netip.ParseAddrPort(addr.String())
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// inflight is one request of a caller from its authentication to its answer. It is the Transport of what it asks for.
+// inflight is one request of a caller from its authentication to its answer. It is the Transport of
+// what it asks for.
 type inflight struct {
 	server *httpServer
 	caller *callerState

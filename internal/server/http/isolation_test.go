@@ -42,8 +42,9 @@ func (c *tenant) own(more string) string {
 	return "{" + strings.TrimPrefix(more, ",") + "}"
 }
 
-// T1, T3 and T4 at once: clients of two callers in both eras and over SSE, each with its own identity, call at random and
-// try each other's sessions, cursors and uuids. No client ever gets or writes anything of another.
+// T1, T3 and T4 at once: clients of two callers in both eras and over SSE, each with its own
+// identity, call at random and try each other's sessions, cursors and uuids. No client ever gets or
+// writes anything of another.
 func TestTenantsAreIsolated(t *testing.T) {
 	t.Parallel()
 	const clients, calls = 18, 25

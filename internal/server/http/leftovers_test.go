@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Sessions that have expired leave nothing: no entry, no goroutine, no heap. The clock is the test's own.
+// Sessions that have expired leave nothing: no entry, no goroutine, no heap. The clock is the
+// test's own.
 func TestEndedSessionsLeaveNoMemory(t *testing.T) {
 	const count = 1000
 	var later atomic.Int64

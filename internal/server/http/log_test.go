@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// O2: over HTTP too, the log at its lowest level says that something was called, and never with what, by which token, in
-// which session, or with which result.
+// O2: over HTTP too, the log at its lowest level says that something was called, and never with
+// what, by which token, in which session, or with which result.
 func TestLogHoldsNoBodies(t *testing.T) {
 	t.Parallel()
 	e := guarded(t)

@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// memoryNet is a network inside the process. Unlike sockets it lets the clock of a synctest bubble go on.
+// memoryNet is a network inside the process. Unlike sockets it lets the clock of a synctest bubble
+// go on.
 type memoryNet struct {
 	accepted chan net.Conn
 	closed   chan struct{}

@@ -8,13 +8,14 @@ import (
 	"strings"
 )
 
-// OAuth tells clients where the tokens of callers come from: the endpoint is an OAuth protected resource and says so in
-// metadata (RFC 9728), which it names in every 401.
+// OAuth tells clients where the tokens of callers come from: the endpoint is an OAuth protected
+// resource and says so in metadata (RFC 9728), which it names in every 401.
 type OAuth struct {
 	// Issuer is the authorization server.
 	Issuer string
-	// Public are the URLs under which clients reach the endpoint, without /mcp. A client that uses none of them is told of
-	// the resource under the Host that it uses, which must be an allowed one like any other.
+	// Public are the URLs under which clients reach the endpoint, without /mcp. A client that uses
+	// none of them is told of the resource under the Host that it uses, which must be an allowed
+	// one like any other.
 	Public []*url.URL
 }
 
@@ -26,7 +27,8 @@ type oauthMetadata struct {
 	Name     string   `json:"resource_name"`
 }
 
-// publicBase is where a client reaches the endpoint: origin, and the path that a proxy puts in front of it.
+// publicBase is where a client reaches the endpoint: origin, and the path that a proxy puts in
+// front of it.
 func (s *httpServer) publicBase(r *http.Request) (origin, path string) {
 	host := strings.ToLower(r.Host)
 	for _, u := range s.OAuth.Public {
@@ -40,8 +42,8 @@ func (s *httpServer) publicBase(r *http.Request) (origin, path string) {
 	return "http://" + host, ""
 }
 
-// serveMetadata serves the metadata of /mcp and /sse, each at the place that RFC 9728 section 3.1 gives it, and those of
-// /mcp at the root too, where clients look that do not know the way.
+// serveMetadata serves the metadata of /mcp and /sse, each at the place that RFC 9728 section 3.1
+// gives it, and those of /mcp at the root too, where clients look that do not know the way.
 func (s *httpServer) serveMetadata(w http.ResponseWriter, r *http.Request) *refusal {
 	if s.OAuth == nil {
 		return refusePath
@@ -65,8 +67,8 @@ func (s *httpServer) serveMetadata(w http.ResponseWriter, r *http.Request) *refu
 	return nil
 }
 
-// challenge is the WWW-Authenticate of a 401. It says where tokens come from (RFC 9728 section 5.1), and whether one was
-// given that is worth nothing, but never why (RFC 6750 section 3).
+// challenge is the WWW-Authenticate of a 401. It says where tokens come from (RFC 9728 section
+// 5.1), and whether one was given that is worth nothing, but never why (RFC 6750 section 3).
 func (s *httpServer) challenge(r *http.Request, invalidToken bool) string {
 	if s.OAuth == nil {
 		return "Bearer"

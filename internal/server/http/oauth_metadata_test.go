@@ -20,7 +20,8 @@ func publicURL(t *testing.T, text string) *url.URL {
 	return u
 }
 
-// RFC 9728: a client without a token learns, under the name by which it reached the server, where to get one.
+// RFC 9728: a client without a token learns, under the name by which it reached the server, where
+// to get one.
 func TestChallengeNamesTheOAuthMetadata(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) {

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// originPolicy decides by a request's head alone: where it was meant to go, and from where in a browser it comes.
+// originPolicy decides by a request's head alone: where it was meant to go, and from where in a
+// browser it comes.
 type originPolicy struct {
 	hosts   map[string]bool
 	origins map[string]bool
@@ -38,7 +39,8 @@ func (p *originPolicy) check(r *http.Request) *refusal {
 			return refuseOrigin
 		}
 	} else if from := r.Header.Get("Sec-Fetch-Site"); from != "" && from != "same-origin" && from != "none" {
-		// A browser says where a request comes from even where it sends no Origin, e.g. for an image.
+		// A browser says where a request comes from even where it sends no Origin, e.g. for an
+		// image.
 		return refuseOrigin
 	}
 	if r.URL.RawQuery != "" && holdsCredential(r.URL.RawQuery) {
@@ -63,8 +65,8 @@ func holdsCredential(query string) bool {
 	return false
 }
 
-// crossOrigin answers a preflight of an allowed page, and tells such a page that it may read the answer. It reports
-// whether the request is done with.
+// crossOrigin answers a preflight of an allowed page, and tells such a page that it may read the
+// answer. It reports whether the request is done with.
 func (p *originPolicy) crossOrigin(w http.ResponseWriter, r *http.Request) bool {
 	if len(p.cross) == 0 {
 		return false

@@ -13,8 +13,8 @@ import (
 	"ravi-mcp/session"
 )
 
-// refusal is an answer in place of that of the protocol: a status of HTTP and a JSON-RPC error. Handlers return it, and
-// refuse writes it.
+// refusal is an answer in place of that of the protocol: a status of HTTP and a JSON-RPC error.
+// Handlers return it, and refuse writes it.
 type refusal struct {
 	status  int
 	message string
@@ -36,7 +36,8 @@ type refusal struct {
 	protocol bool
 }
 
-// of returns the refusal of the request with this id. A refusal may be nil, and keeps an id that it has.
+// of returns the refusal of the request with this id. A refusal may be nil, and keeps an id that it
+// has.
 func (refused *refusal) of(id json.RawMessage) *refusal {
 	if refused == nil || refused.id != nil {
 		return refused
@@ -88,7 +89,8 @@ var (
 	refuseBroken   = &refusal{status: http.StatusBadRequest, message: "the body could not be read"}
 )
 
-// codeNoSession is the code of the answer to a request of a session that does not exist, as other servers have it.
+// codeNoSession is the code of the answer to a request of a session that does not exist, as other
+// servers have it.
 const codeNoSession = -32001
 
 // By its session. One of another caller and one that never was look the same.

@@ -37,8 +37,8 @@ func (a *agent) other(method, name, params string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":%q,"params":%s}`, a.next, method, params)
 }
 
-// What there is besides tools is the same over every transport, keeps callers apart, and says of what is not there what
-// the protocol's revision wants.
+// What there is besides tools is the same over every transport, keeps callers apart, and says of
+// what is not there what the protocol's revision wants.
 func TestResourcesPromptsAndCompletions(t *testing.T) {
 	e := serve(t, func(e *endpoint) {
 		e.Anyone, e.Callers = nil, loadCallers(t, twoCallers())

@@ -13,10 +13,11 @@ import (
 	"ravi-mcp/internal/server/jsonrpc"
 )
 
-// response is the answer to one request, as mcp-go and the request's own progress write it. Its notifications go
-// straight to the client, in the order in which they are reported: mcp-go's channel loses the last one, and gives those of
-// concurrent calls to each other (docs/mcp-go.md#trap-11). The first one makes the response an event stream;
-// what mcp-go then writes as plain JSON becomes the last event.
+// response is the answer to one request, as mcp-go and the request's own progress write it. Its
+// notifications go straight to the client, in the order in which they are reported: mcp-go's
+// channel loses the last one, and gives those of concurrent calls to each other
+// (docs/mcp-go.md#trap-11). The first one makes the response an event stream; what mcp-go then
+// writes as plain JSON becomes the last event.
 type response struct {
 	request *inflight
 	w       http.ResponseWriter
@@ -29,7 +30,8 @@ type response struct {
 	stream bool // the response is an event stream
 	ended  bool
 	err    error
-	// opened says that the session was opened, where the request is to open one: only then the head has its id.
+	// opened says that the session was opened, where the request is to open one: only then the head
+	// has its id.
 	opened bool
 	// begun, if not nil, is closed when the head is on its way.
 	begun chan struct{}
@@ -42,7 +44,8 @@ func newResponse(w http.ResponseWriter, f *inflight) *response {
 // Header, WriteHeader, Write, Flush and CanStream are what mcp-go writes the response with.
 func (res *response) Header() http.Header { return res.header }
 
-// CanStream reports that the response may become a stream: clients that would not take one are refused before.
+// CanStream reports that the response may become a stream: clients that would not take one are
+// refused before.
 func (res *response) CanStream() bool { return true }
 
 func (res *response) WriteHeader(status int) {
@@ -52,14 +55,16 @@ func (res *response) WriteHeader(status int) {
 		status = o.Status
 	}
 	if res.request.message.env.IsResponse && status == http.StatusNotFound {
-		// That a client's answer finds no question does not mean that the session is gone: another replica may have asked.
+		// That a client's answer finds no question does not mean that the session is gone: another
+		// replica may have asked.
 		status = http.StatusServiceUnavailable
 		res.header.Set("Retry-After", "1")
 	}
 	if res.status == 0 {
 		res.status = status
 	}
-	// The head waits for the first byte where it depends on it. An empty answer, and a stream, have no such byte.
+	// The head waits for the first byte where it depends on it. An empty answer, and a stream, have
+	// no such byte.
 	if !res.sent && (status != http.StatusOK || res.events()) {
 		res.head()
 	}
@@ -226,8 +231,8 @@ func (res *response) send(ctx context.Context, id, method string, params any) er
 	return res.event(event)
 }
 
-// event writes and flushes a part of a stream. A client that does not take it in time is given up: nothing waits for it
-// without end. The caller holds mu.
+// event writes and flushes a part of a stream. A client that does not take it in time is given up:
+// nothing waits for it without end. The caller holds mu.
 func (res *response) event(p []byte) error {
 	_ = res.controller().SetWriteDeadline(time.Now().Add(notifyTimeout))
 	if _, err := res.write(p); err != nil {
@@ -238,8 +243,8 @@ func (res *response) event(p []byte) error {
 	return res.err
 }
 
-// keepAlive sends a comment on the stream now and then, until ctx or end. gone is called when the client does not take it:
-// a connection whose other end has vanished shows in no other way.
+// keepAlive sends a comment on the stream now and then, until ctx or end. gone is called when the
+// client does not take it: a connection whose other end has vanished shows in no other way.
 func (res *response) keepAlive(ctx context.Context, gone func(error)) (end func()) {
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})

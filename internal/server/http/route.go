@@ -21,8 +21,9 @@ const (
 func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.setSecurityHeaders(w.Header())
 	if r.ContentLength != 0 {
-		// net/http reads what is left of a body before it answers, however slowly that comes; not on a connection that
-		// ends with the answer. body takes this back when it has read everything.
+		// net/http reads what is left of a body before it answers, however slowly that comes; not
+		// on a connection that ends with the answer. body takes this back when it has read
+		// everything.
 		w.Header()["Connection"] = valueClose
 	}
 	if refused := s.serve(w, r); refused != nil {
@@ -30,8 +31,8 @@ func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve refuses as early as it can: overload before anything else, then by the head, then by the caller, and only then is
-// the body read.
+// serve refuses as early as it can: overload before anything else, then by the head, then by the
+// caller, and only then is the body read.
 func (s *httpServer) serve(w http.ResponseWriter, r *http.Request) *refusal {
 	defer s.open.Add(-1)
 	if s.open.Add(1) > int64(cmp.Or(max(s.Limits.Open, 0), DefaultMaxOpen)) {

@@ -16,8 +16,8 @@ import (
 	"ravi-mcp/internal/server"
 )
 
-// SECURITY.md H9: all callers together run only so many calls; further ones are told to retry, of any caller. Waits do not
-// count, and a place is free again when its call is over.
+// SECURITY.md H9: all callers together run only so many calls; further ones are told to retry, of
+// any caller. Waits do not count, and a place is free again when its call is over.
 func TestRunningCallsAreBounded(t *testing.T) {
 	t.Parallel()
 	running, release := make(chan struct{}), make(chan struct{})

@@ -1,7 +1,7 @@
-// Package http serves MCP clients over HTTP: streamable HTTP at /mcp, the transport of 2024-11-05 at /sse and /message,
-// health, and the metadata of the endpoint as an OAuth protected resource. In front of mcp-go's handler stands a guard:
-// what a request may be refused for is decided from its head to its body, overload first, and every refusal is in
-// refuse.go.
+// Package http serves MCP clients over HTTP: streamable HTTP at /mcp, the transport of 2024-11-05
+// at /sse and /message, health, and the metadata of the endpoint as an OAuth protected resource. In
+// front of mcp-go's handler stands a guard: what a request may be refused for is decided from its
+// head to its body, overload first, and every refusal is in refuse.go.
 package http
 
 import (
@@ -32,16 +32,20 @@ import (
 const (
 	// MaxBody is the length in bytes of the longest body that is read.
 	MaxBody = 1 << 20
-	// maxHeader is what all header lines of a request may have together; net/http adds 4 KiB to it (H6: 16 KiB).
+	// maxHeader is what all header lines of a request may have together; net/http adds 4 KiB to it
+	// (H6: 16 KiB).
 	maxHeader = 12 << 10
-	// smallBody is a body that needs no leave; maxLargeBodies is how many bytes of larger ones may be in memory together.
+	// smallBody is a body that needs no leave; maxLargeBodies is how many bytes of larger ones may
+	// be in memory together.
 	smallBody      = 64 << 10
 	maxLargeBodies = 64 << 20
 
 	idleTimeout = 2 * time.Minute
-	// drainTime is how long requests in flight get to answer when the server ends; then their connections are closed.
+	// drainTime is how long requests in flight get to answer when the server ends; then their
+	// connections are closed.
 	drainTime = 6 * time.Second
-	// keepAliveEvery is the time between two comments on an event stream, which keep proxies from closing it.
+	// keepAliveEvery is the time between two comments on an event stream, which keep proxies from
+	// closing it.
 	keepAliveEvery = 15 * time.Second
 	// notifyTimeout is how long a client may take to accept a message of a stream.
 	notifyTimeout = 20 * time.Second
@@ -64,20 +68,23 @@ const (
 
 // Limits bound what clients may ask for at the same time. 0 means the default.
 type Limits struct {
-	// Open is how many requests may be open together, waits and streams among them; beyond it the answer is 503.
+	// Open is how many requests may be open together, waits and streams among them; beyond it the
+	// answer is 503.
 	Open int
 	// Running is how many calls may run together, not counting waits; beyond it the answer is 503.
 	Running int
-	// CallsPerCaller is how many calls of one caller may run together, not counting waits; beyond it the answer is 429.
+	// CallsPerCaller is how many calls of one caller may run together, not counting waits; beyond
+	// it the answer is 429.
 	CallsPerCaller int
-	// Rate is how many requests a second one caller may make in the long run, with bursts of twice as many; beyond it
-	// the answer is 429. Negative: no limit.
+	// Rate is how many requests a second one caller may make in the long run, with bursts of twice
+	// as many; beyond it the answer is 429. Negative: no limit.
 	Rate int
 	// HeaderTime and BodyTime are how long the head and the body of a request may take to arrive.
 	HeaderTime, BodyTime time.Duration
 }
 
-// SessionTable is the protocol sessions of an endpoint. session.Sessions is one; its methods say what is expected.
+// SessionTable is the protocol sessions of an endpoint. session.Sessions is one; its methods say
+// what is expected.
 type SessionTable interface {
 	Open(ctx context.Context, caller string) (id string, err error)
 	Enter(ctx context.Context, caller, id string) error
@@ -85,10 +92,11 @@ type SessionTable interface {
 	End(ctx context.Context, caller, id string) error
 }
 
-// Server serves any number of clients at /mcp (streamable HTTP, all protocol revisions from 2025-03-26 on), /sse and
-// /message (the transport of 2024-11-05), /healthz and /readyz. mcp-go's streamable HTTP handler does the protocol; in
-// front of it stands a guard, which lets only requests through that are well-formed, come from an allowed place, belong
-// to a known caller and, before 2026-07-28, to a session of that caller (SECURITY.md H1 to H9).
+// Server serves any number of clients at /mcp (streamable HTTP, all protocol revisions from
+// 2025-03-26 on), /sse and /message (the transport of 2024-11-05), /healthz and /readyz. mcp-go's
+// streamable HTTP handler does the protocol; in front of it stands a guard, which lets only
+// requests through that are well-formed, come from an allowed place, belong to a known caller and,
+// before 2026-07-28, to a session of that caller (SECURITY.md H1 to H9).
 //
 // Fill it, then call Serve, or Handler and Shutdown; it must not be changed afterwards.
 type Server struct {
@@ -100,33 +108,37 @@ type Server struct {
 	Sessions SessionTable
 	// Callers know who a token belongs to. Nil: no token is needed, and every request is Anyone's.
 	Callers Authenticator
-	// OAuth says where tokens come from, if an authorization server issues them. Nil: clients have them already.
+	// OAuth says where tokens come from, if an authorization server issues them. Nil: clients have
+	// them already.
 	OAuth *OAuth
 	// Anyone is the caller of every request where no token is needed.
 	Anyone *session.Caller
-	// Hosts are the values of Host that are allowed, in lower case, with the port as clients send it.
+	// Hosts are the values of Host that are allowed, in lower case, with the port as clients send
+	// it.
 	Hosts []string
-	// Origins are the values of Origin that are allowed besides a missing one. Pages of CrossOrigins are told so
-	// (CORS); those of Origins are the endpoint's own.
+	// Origins are the values of Origin that are allowed besides a missing one. Pages of
+	// CrossOrigins are told so (CORS); those of Origins are the endpoint's own.
 	Origins, CrossOrigins []string
 	// NoSSE leaves out /sse and /message.
 	NoSSE bool
 	// TLS says that clients speak TLS, to this server or to a proxy before it.
 	TLS bool
-	// Requires names, by tool, the client capabilities without which a call of protocol 2026-07-28 is refused with
-	// -32021, e.g. "elicitation". The command line sets none: its tools do without; the server of the conformance
-	// tests does.
+	// Requires names, by tool, the client capabilities without which a call of protocol 2026-07-28
+	// is refused with -32021, e.g. "elicitation". The command line sets none: its tools do without;
+	// the server of the conformance tests does.
 	Requires map[string][]string
 	// Ready says whether calls can succeed, for /readyz; its answer is kept for 5 s. Nil: they can.
 	Ready func(context.Context) error
 	// Drain is called once when the server begins to end; it makes waits return, pending.
 	Drain func()
-	// Metrics count what is refused, and Tracer reads the trace that a client's headers name; nil does neither.
+	// Metrics count what is refused, and Tracer reads the trace that a client's headers name; nil
+	// does neither.
 	Metrics *server.Metrics
 	Tracer  *server.Tracer
 	// Limits bound what clients may ask for together.
 	Limits Limits
-	// Log gets what an operator should know, never any content of a message. The zero value logs nothing.
+	// Log gets what an operator should know, never any content of a message. The zero value logs
+	// nothing.
 	Log zerolog.Logger
 
 	once    sync.Once
@@ -163,14 +175,16 @@ func (h *Server) start() *httpServer {
 	return h.started
 }
 
-// Handler returns the endpoint as an http.Handler, for another http.Server, whose connections must have
-// http.LocalAddrContextKey, as those of net/http do.
+// Handler returns the endpoint as an http.Handler, for another http.Server, whose connections must
+// have http.LocalAddrContextKey, as those of net/http do.
 func (h *Server) Handler() http.Handler { return h.start() }
 
-// Serve serves the connections of l until ctx is cancelled, or l fails. With tls set, clients speak TLS.
+// Serve serves the connections of l until ctx is cancelled, or l fails. With tls set, clients speak
+// TLS.
 //
-// When ctx is cancelled, no further call is taken (503), event streams end, waits end as pending with their cursor, and
-// what still runs gets 6 s to answer. Then Serve returns nil; nothing of it runs any more.
+// When ctx is cancelled, no further call is taken (503), event streams end, waits end as pending
+// with their cursor, and what still runs gets 6 s to answer. Then Serve returns nil; nothing of it
+// runs any more.
 func (h *Server) Serve(ctx context.Context, l net.Listener, tls *tls.Config) error {
 	s := h.start()
 	web := &http.Server{
@@ -217,7 +231,8 @@ func (h *Server) Serve(ctx context.Context, l net.Listener, tls *tls.Config) err
 
 // Stats is what an endpoint is doing, for metrics.
 type Stats struct {
-	// Open are the requests in flight, waits and streams among them; Running the calls that do not wait.
+	// Open are the requests in flight, waits and streams among them; Running the calls that do not
+	// wait.
 	Open, Running int
 }
 
@@ -227,7 +242,8 @@ func (h *Server) Stats() Stats {
 	return Stats{Open: int(s.open.Load()), Running: int(s.running.Load())}
 }
 
-// Shutdown refuses further calls and ends streams and waits, for those who use Handler. It does not wait.
+// Shutdown refuses further calls and ends streams and waits, for those who use Handler. It does not
+// wait.
 func (h *Server) Shutdown() { h.start().end() }
 
 // Close is Shutdown and cancels whatever still runs.
@@ -265,7 +281,8 @@ func (h *Server) SessionEnded(key session.Key) {
 	s.forget(key.Session)
 }
 
-// CallerGone cancels what runs for a caller who may not call any more. Its sessions are the SessionTable's to end.
+// CallerGone cancels what runs for a caller who may not call any more. Its sessions are the
+// SessionTable's to end.
 func (h *Server) CallerGone(name string) {
 	if c, ok := h.start().callers.Load(name); ok {
 		c.(*callerState).cancelAll(errCallerGone, func(*inflight) bool { return true })
@@ -277,8 +294,8 @@ var (
 	errCallerGone   = errors.New("server: the caller may not call any more")
 )
 
-// connectionLog passes what net/http has to say on to the log, as debug lines: most of it is about clients that went away,
-// or spoke no TLS.
+// connectionLog passes what net/http has to say on to the log, as debug lines: most of it is about
+// clients that went away, or spoke no TLS.
 type connectionLog struct{ log zerolog.Logger }
 
 func (c connectionLog) Write(line []byte) (int, error) {

@@ -10,8 +10,8 @@ import (
 	"ravi-mcp/internal/server/jsonrpc"
 )
 
-// SessionNotes is a SessionTable of several replicas, which keeps for all of them what the client of a session said when
-// it began: mcp-go knows that only in the process that was told.
+// SessionNotes is a SessionTable of several replicas, which keeps for all of them what the client
+// of a session said when it began: mcp-go knows that only in the process that was told.
 type SessionNotes interface {
 	// Note keeps a word about a session of the caller for as long as that lives.
 	Note(ctx context.Context, caller, id, word string) error

@@ -16,9 +16,9 @@ import (
 // sseRunning is how many tool calls of one SSE connection run at a time; more queue, as over stdio.
 const sseRunning = 32
 
-// sseConn is one client of the transport of 2024-11-05: a stream on which everything goes out, and posts in which
-// everything comes in. It is a stdio connection with other pipes: the order of messages, cancellation, queues and
-// shutdown are the same.
+// sseConn is one client of the transport of 2024-11-05: a stream on which everything goes out, and
+// posts in which everything comes in. It is a stdio connection with other pipes: the order of
+// messages, cancellation, queues and shutdown are the same.
 type sseConn struct {
 	caller string
 	mu     sync.Mutex // one message is taken at a time
@@ -144,8 +144,8 @@ func (e *eventWriter) SetWriteDeadline(t time.Time) error {
 	return http.NewResponseController(e.response.w).SetWriteDeadline(t)
 }
 
-// close waits for a Write that is under way, for notifyTimeout at most, and refuses others: nothing may use the response
-// after its handler.
+// close waits for a Write that is under way, for notifyTimeout at most, and refuses others: nothing
+// may use the response after its handler.
 func (e *eventWriter) close() {
 	e.response.mu.Lock()
 	defer e.response.mu.Unlock()

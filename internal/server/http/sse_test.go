@@ -223,7 +223,8 @@ func TestSSEMessagesPassTheGuard(t *testing.T) {
 	assert.Equal(t, http.StatusMethodNotAllowed, s.a.do(s.a.request(t.Context(), "POST", "/sse", "{}")).status)
 }
 
-// stuckStream is the stream of a client that has gone: the write of an answer takes a while, and fails.
+// stuckStream is the stream of a client that has gone: the write of an answer takes a while, and
+// fails.
 type stuckStream struct {
 	*httptest.ResponseRecorder
 	opened   chan string

@@ -30,7 +30,8 @@ func withTool(t testing.TB, handle mcpserver.ToolHandlerFunc) *endpoint {
 	})
 }
 
-// docs/mcp-go.md#trap-11: every report is on the stream of its own call, in order, before the answer, and the last is there too.
+// docs/mcp-go.md#trap-11: every report is on the stream of its own call, in order, before the
+// answer, and the last is there too.
 func TestProgressStaysWithItsCall(t *testing.T) {
 	t.Parallel()
 	const calls, reports = 60, 20
@@ -80,7 +81,8 @@ func TestProgressStaysWithItsCall(t *testing.T) {
 				})
 			}
 			wait.Wait()
-			// docs/mcp-go.md#trap-12: a call without progress is answered as plain JSON, also after one with.
+			// docs/mcp-go.md#trap-12: a call without progress is answered as plain JSON, also after
+			// one with.
 			plain := a.post(a.message("work", `{}`, ""))
 			assert.Equal(t, "application/json", plain.header.Get("Content-Type"))
 		})
@@ -212,7 +214,8 @@ func TestDisconnectEndsTheCall(t *testing.T) {
 	}
 }
 
-// On SIGTERM waits are pending with their cursor, streams end, new calls are refused, and nothing is left.
+// On SIGTERM waits are pending with their cursor, streams end, new calls are refused, and nothing
+// is left.
 func TestShutdownEndsWaitsAsPending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := serveInMemory(t, nil)
@@ -284,7 +287,8 @@ func TestNewCallsAreRefusedDuringShutdown(t *testing.T) {
 	assert.Contains(t, (<-done).body, "finished", "what ran could finish")
 }
 
-// SECURITY.md H9 and H11: a caller who fills its places is refused at once, waits take none, and the places come back.
+// SECURITY.md H9 and H11: a caller who fills its places is refused at once, waits take none, and
+// the places come back.
 func TestOverloadIsRefusedAndWaitsTakeNoSlot(t *testing.T) {
 	t.Parallel()
 	running, release := make(chan struct{}), make(chan struct{})

@@ -105,7 +105,8 @@ func (s *httpServer) enter(ctx context.Context, r *http.Request, f *inflight, op
 	} else if len(r.Header[headerSession]) != 1 || id == "" {
 		return refuseNoSessionID
 	}
-	// Registered before it is looked up, so that the end of a session finds the request or the request finds the end.
+	// Registered before it is looked up, so that the end of a session finds the request or the
+	// request finds the end.
 	f.call.Session = id
 	f.register()
 	if err := s.Sessions.Enter(ctx, f.caller.name, id); err != nil {
@@ -114,7 +115,8 @@ func (s *httpServer) enter(ctx context.Context, r *http.Request, f *inflight, op
 	return nil
 }
 
-// dispatch does what a message needs that this server answers itself, or that mcp-go gets wrong, and has the rest answered.
+// dispatch does what a message needs that this server answers itself, or that mcp-go gets wrong,
+// and has the rest answered.
 func (s *httpServer) dispatch(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
 	m := &f.message
 	switch {
@@ -125,8 +127,9 @@ func (s *httpServer) dispatch(ctx context.Context, w http.ResponseWriter, r *htt
 	case m.opens():
 		s.note(ctx, f.caller.name, f.call.Session, m.env)
 	case m.is(mcp.MethodNotificationCancelled):
-		// mcp-go finds a running call by its id alone where there is no session, so it would end another client's. Over
-		// HTTP a client of 2026-07-28 cancels by closing the connection (docs/mcp-go.md#trap-2).
+		// mcp-go finds a running call by its id alone where there is no session, so it would end
+		// another client's. Over HTTP a client of 2026-07-28 cancels by closing the connection
+		// (docs/mcp-go.md#trap-2).
 		if m.modern {
 			w.WriteHeader(http.StatusAccepted)
 			return nil
@@ -198,8 +201,8 @@ func (s *httpServer) recovered(f *inflight) {
 	}
 }
 
-// settle ends a session that initialize did not open after all, and has mcp-go forget one that ended meanwhile: it keeps
-// a session only once it has answered.
+// settle ends a session that initialize did not open after all, and has mcp-go forget one that
+// ended meanwhile: it keeps a session only once it has answered.
 func (s *httpServer) settle(ctx context.Context, f *inflight) {
 	if !f.response.opened {
 		_ = s.Sessions.End(ctx, f.caller.name, f.call.Session)
@@ -212,7 +215,8 @@ func (s *httpServer) settle(ctx context.Context, f *inflight) {
 	s.Sessions.Leave(f.caller.name, f.call.Session)
 }
 
-// unanswered says why mcp-go wrote nothing: the request was cancelled by this server, or by its client, who is not told.
+// unanswered says why mcp-go wrote nothing: the request was cancelled by this server, or by its
+// client, who is not told.
 func unanswered(ctx context.Context) *refusal {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, server.ErrShuttingDown):
@@ -225,8 +229,8 @@ func unanswered(ctx context.Context) *refusal {
 	return nil
 }
 
-// listen serves the stream of a session. This server sends nothing on it but comments, and questions of mcp-go that
-// belong to no request.
+// listen serves the stream of a session. This server sends nothing on it but comments, and
+// questions of mcp-go that belong to no request.
 func (s *httpServer) listen(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
 	if !accepts(r, "text/event-stream") {
 		return refuseAccept
@@ -261,7 +265,8 @@ func (s *httpServer) endSession(ctx context.Context, w http.ResponseWriter, r *h
 	return nil
 }
 
-// lacksCapability refuses a call of a tool that needs what the client did not declare (docs/mcp-go.md#trap-10).
+// lacksCapability refuses a call of a tool that needs what the client did not declare
+// (docs/mcp-go.md#trap-10).
 func (s *httpServer) lacksCapability(env jsonrpc.Envelope) *refusal {
 	if len(s.Requires) == 0 || env.Method != string(mcp.MethodToolsCall) {
 		return nil

@@ -11,8 +11,8 @@ import (
 
 const modernMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
 
-// docs/mcp-go.md#trap-11: this server has nothing to tell a listener. The acknowledgement says so, as the first message always,
-// and then the stream ends, as the protocol wants it.
+// docs/mcp-go.md#trap-11: this server has nothing to tell a listener. The acknowledgement says so,
+// as the first message always, and then the stream ends, as the protocol wants it.
 func TestSubscriptionIsAcknowledgedFirst(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.Limits.Rate = -1 })

@@ -27,7 +27,8 @@ func expireAt(until time.Time, end context.CancelCauseFunc) *tokenExpiry {
 	return e
 }
 
-// extend notes that the caller has shown another token. It is never shortened, and what is over stays over.
+// extend notes that the caller has shown another token. It is never shortened, and what is over
+// stays over.
 func (e *tokenExpiry) extend(until time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 	"ravi-mcp/internal/server"
 )
 
-// docs/mcp-go.md#trap-3: what is said about a call goes to the client that made it, and never to a listener, in the same session or in
-// another.
+// docs/mcp-go.md#trap-3: what is said about a call goes to the client that made it, and never to a
+// listener, in the same session or in another.
 func TestListeningStreamGetsNoProgress(t *testing.T) {
 	t.Parallel()
 	e := withTool(t, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -63,8 +63,8 @@ func TestListeningStreamGetsNoProgress(t *testing.T) {
 	}
 }
 
-// docs/mcp-go.md#trap-8: there are no tasks, whose state all clients would share: no method of theirs, and a call that asks to be one is
-// answered as any other, or not at all.
+// docs/mcp-go.md#trap-8: there are no tasks, whose state all clients would share: no method of
+// theirs, and a call that asks to be one is answered as any other, or not at all.
 func TestTasksAreNotSupported(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)

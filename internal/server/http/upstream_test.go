@@ -18,7 +18,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// SECURITY.md T5: when Ravi takes the credential back, calls fail, and nothing that was read with it is served any more.
+// SECURITY.md T5: when Ravi takes the credential back, calls fail, and nothing that was read with
+// it is served any more.
 func TestRevokedCredentialDropsTheCache(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)
@@ -68,8 +69,8 @@ func (h hung) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, context.Cause(r.Context())
 }
 
-// SECURITY.md H9: calls that hang at Ravi fill the places of a caller. When their clients hang up, the requests to Ravi are cancelled,
-// and the places are free again.
+// SECURITY.md H9: calls that hang at Ravi fill the places of a caller. When their clients hang up,
+// the requests to Ravi are cancelled, and the places are free again.
 func TestDisconnectCancelsTheRequestToRavi(t *testing.T) {
 	t.Parallel()
 	const places = 4

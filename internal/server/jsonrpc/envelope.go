@@ -1,5 +1,6 @@
-// Package jsonrpc checks and takes apart the JSON-RPC 2.0 messages of MCP clients, before anything else reads them, and
-// makes the parts of answers. It knows MCP's names and nothing of any transport.
+// Package jsonrpc checks and takes apart the JSON-RPC 2.0 messages of MCP clients, before anything
+// else reads them, and makes the parts of answers. It knows MCP's names and nothing of any
+// transport.
 package jsonrpc
 
 import (
@@ -13,13 +14,16 @@ const (
 	CodeParse = -32700
 	// CodeInvalidRequest says that the message is JSON but not one JSON-RPC 2.0 message.
 	CodeInvalidRequest = -32600
-	// CodeInternal says that something failed here; the answer carries the id under which the log tells more.
+	// CodeInternal says that something failed here; the answer carries the id under which the log
+	// tells more.
 	CodeInternal = -32603
-	// CodeBusy says that the server holds as many requests as it may, or is about to end; a retry helps.
+	// CodeBusy says that the server holds as many requests as it may, or is about to end; a retry
+	// helps.
 	CodeBusy = -32000
 )
 
-// Limits of the envelope check. They bound the work that a message can cause before anything of it is understood.
+// Limits of the envelope check. They bound the work that a message can cause before anything of it
+// is understood.
 const (
 	// MaxDepth is how deep objects and arrays of a message may nest, the message itself included.
 	MaxDepth = 100
@@ -31,9 +35,11 @@ const (
 	maxMethodLength = 256
 )
 
-// Envelope is what Parse learned about one JSON-RPC message. Its slices are parts of the message that was checked.
+// Envelope is what Parse learned about one JSON-RPC message. Its slices are parts of the message
+// that was checked.
 type Envelope struct {
-	// ID is the id as written: a string or an integer. It is nil for a notification, and for a response whose id is null.
+	// ID is the id as written: a string or an integer. It is nil for a notification, and for a
+	// response whose id is null.
 	ID json.RawMessage
 	// Method is the method of a request or notification, "" for a response.
 	Method string
@@ -42,7 +48,8 @@ type Envelope struct {
 	// ProtocolVersion is the protocol version that params._meta declares, "" if none. A request of
 	// protocol 2026-07-28 or later always has one (docs/mcp-go.md#protocol-2026-07-28).
 	ProtocolVersion string
-	// ProgressToken is params._meta.progressToken as written if it is a string or a number, else nil.
+	// ProgressToken is params._meta.progressToken as written if it is a string or a number, else
+	// nil.
 	ProgressToken json.RawMessage
 	// IsNotification is true for a message with a method and without an id.
 	IsNotification bool
@@ -60,7 +67,8 @@ type ToolCall struct {
 	Task json.RawMessage
 	// Capabilities are those that the client declares in _meta.
 	Capabilities json.RawMessage
-	// Resumed says that the call carries inputResponses or requestState: the client sends it again, with answers.
+	// Resumed says that the call carries inputResponses or requestState: the client sends it again,
+	// with answers.
 	Resumed bool
 	// Huge says that a number in the message does not fit a float64, or may not.
 	Huge bool
@@ -74,21 +82,24 @@ type Error struct {
 	Code int
 	// Message says in words what is wrong.
 	Message string
-	// ID is the id of the request that is refused, or nil where none could be told for sure (it is then answered as null).
+	// ID is the id of the request that is refused, or nil where none could be told for sure (it is
+	// then answered as null).
 	ID json.RawMessage
 }
 
 // Error returns the message.
 func (e *Error) Error() string { return e.Message }
 
-// Parse decides whether raw is exactly one JSON-RPC 2.0 message as MCP uses it, in one pass and without building a
-// tree of it. It is stricter than encoding/json, which finds members by folded names ("METHOD", "param\u017f"), lets the
-// last of several equal names win, and so may read another message than the guard in front of it (SECURITY.md H7).
+// Parse decides whether raw is exactly one JSON-RPC 2.0 message as MCP uses it, in one pass and
+// without building a tree of it. It is stricter than encoding/json, which finds members by folded
+// names ("METHOD", "param\u017f"), lets the last of several equal names win, and so may read
+// another message than the guard in front of it (SECURITY.md H7).
 //
-// CodeParse answers what is not JSON or not UTF-8. CodeInvalidRequest answers everything else: batches, anything after the
-// message, names other than jsonrpc, id, method, params, result and error, an equal name twice in any object, other
-// spellings of the parameter names that MCP defines, nesting beyond MaxDepth, a version other than "2.0", an id that is
-// neither a string nor an integer, params that are no object.
+// CodeParse answers what is not JSON or not UTF-8. CodeInvalidRequest answers everything else:
+// batches, anything after the message, names other than jsonrpc, id, method, params, result and
+// error, an equal name twice in any object, other spellings of the parameter names that MCP
+// defines, nesting beyond MaxDepth, a version other than "2.0", an id that is neither a string nor
+// an integer, params that are no object.
 //
 // On error the Envelope is the zero value. Parse keeps no state and may be called concurrently.
 func Parse(raw []byte) (Envelope, *Error) {
@@ -122,7 +133,8 @@ func Parse(raw []byte) (Envelope, *Error) {
 	return env, nil
 }
 
-// validate looks at the members of a message that is well-formed JSON with the right names, and notes the first flaw.
+// validate looks at the members of a message that is well-formed JSON with the right names, and
+// notes the first flaw.
 func (s *scanner) validate() {
 	method, id := s.member[keyMethod], s.member[keyID]
 	result, failure := s.member[keyResult], s.member[keyError]
@@ -150,8 +162,9 @@ func (s *scanner) validate() {
 	}
 }
 
-// answerID returns the id that the refusal of a message carries: that of a request, if it is there, once and valid. A
-// refused response gets none, because its id counts our requests and not those of the client.
+// answerID returns the id that the refusal of a message carries: that of a request, if it is there,
+// once and valid. A refused response gets none, because its id counts our requests and not those of
+// the client.
 func (s *scanner) answerID() json.RawMessage {
 	id := s.member[keyID]
 	if s.twice[keyID] || s.member[keyResult] != nil || s.member[keyError] != nil || !validID(id) {
@@ -160,7 +173,8 @@ func (s *scanner) answerID() json.RawMessage {
 	return id
 }
 
-// validID reports whether a JSON value may be the id of a request: a string or an integer (MCP schema, RequestId).
+// validID reports whether a JSON value may be the id of a request: a string or an integer (MCP
+// schema, RequestId).
 func validID(id []byte) bool {
 	if len(id) == 0 || len(id) > maxIDLength {
 		return false
@@ -171,7 +185,8 @@ func validID(id []byte) bool {
 	return (id[0] == '-' || isDigit(id[0])) && !bytes.ContainsAny(id, ".eE")
 }
 
-// IDKey returns what two equal ids share and two different ones do not: 1 and "1" differ, "a" and "\u0061" do not.
+// IDKey returns what two equal ids share and two different ones do not: 1 and "1" differ, "a" and
+// "\u0061" do not.
 func IDKey(id json.RawMessage) (string, bool) {
 	if !validID(id) {
 		return "", false

@@ -61,8 +61,8 @@ func TestParseAccepts(t *testing.T) {
 	}
 }
 
-// FuzzParse holds the check against encoding/json: what is accepted must be one object with exactly the right
-// names and read the same by mcp-go, and what is refused as broken JSON must be that.
+// FuzzParse holds the check against encoding/json: what is accepted must be one object with exactly
+// the right names and read the same by mcp-go, and what is refused as broken JSON must be that.
 func FuzzParse(f *testing.F) {
 	for _, bad := range jsonrpctest.BadMessages() {
 		if len(bad.Raw) < 1000 {

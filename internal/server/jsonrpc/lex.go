@@ -68,8 +68,9 @@ func (s *scanner) str() (escaped, ok bool) {
 	return escaped, s.fail()
 }
 
-// plain reports whether none of eight bytes is a control character, a quote or a backslash. It may say false for bytes
-// that are plain, because a borrow runs into the next one; never true for others.
+// plain reports whether none of eight bytes is a control character, a quote or a backslash. It may
+// say false for bytes that are plain, because a borrow runs into the next one; never true for
+// others.
 func plain(eight uint64) bool {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	quote, backslash := eight^(ones*'"'), eight^(ones*'\\')

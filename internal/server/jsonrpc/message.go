@@ -10,8 +10,8 @@ import (
 // Null is the id of an answer to a message whose id could not be told.
 var Null = json.RawMessage("null")
 
-// Open, Result, Failure and Close are the parts of an answer around its id and its body:
-// Open, the id, Result or Failure, the body, Close.
+// Open, Result, Failure and Close are the parts of an answer around its id and its body: Open, the
+// id, Result or Failure, the body, Close.
 var (
 	Open    = []byte(`{"jsonrpc":"2.0","id":`)
 	Result  = []byte(`,"result":`)
@@ -19,8 +19,8 @@ var (
 	Close   = []byte(`}`)
 )
 
-// Response returns the message that answers a request with a result, or with isError with an error object. A nil id
-// becomes null. There is room for the end of a line after it.
+// Response returns the message that answers a request with a result, or with isError with an error
+// object. A nil id becomes null. There is room for the end of a line after it.
 func Response(id json.RawMessage, body []byte, isError bool) []byte {
 	member := Result
 	if isError {
@@ -45,7 +45,8 @@ func ErrorBody(code int, message string) []byte {
 	return append(body, '}')
 }
 
-// Marshal is json.Marshal for values of other packages: a panic in one of their methods is an error.
+// Marshal is json.Marshal for values of other packages: a panic in one of their methods is an
+// error.
 func Marshal(v any) (body []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -35,8 +35,8 @@ const (
 	capabilitiesName = "io.modelcontextprotocol/clientCapabilities"
 )
 
-// paramNames are the parameters that MCP defines. mcp-go finds them by folded names; another spelling of one of them
-// is refused, so that every reader of a message sees the same one.
+// paramNames are the parameters that MCP defines. mcp-go finds them by folded names; another
+// spelling of one of them is refused, so that every reader of a message sees the same one.
 var paramNames = [][]byte{
 	[]byte(metaName), []byte("name"), []byte("arguments"), []byte("uri"), []byte("cursor"), []byte("level"),
 	[]byte("requestId"), []byte("reason"), []byte("protocolVersion"), []byte("capabilities"), []byte("clientInfo"),
@@ -44,8 +44,8 @@ var paramNames = [][]byte{
 	[]byte("notifications"), []byte("task"), []byte("taskId"), []byte(progressName), []byte("progress"),
 }
 
-// scanner walks over one message. After message, either broken is set, or flaw names what is wrong with it as a JSON-RPC
-// message, or member holds the values of its members as they are written.
+// scanner walks over one message. After message, either broken is set, or flaw names what is wrong
+// with it as a JSON-RPC message, or member holds the values of its members as they are written.
 type scanner struct {
 	data   []byte
 	pos    int
@@ -236,8 +236,8 @@ func misspelt(name []byte) bool {
 	return folds
 }
 
-// members walks over an object, from its brace on, and calls each with every name, standing at the value. An escaped name
-// is passed as what it stands for.
+// members walks over an object, from its brace on, and calls each with every name, standing at the
+// value. An escaped name is passed as what it stands for.
 func (s *scanner) members(each func(name []byte) bool) bool {
 	return s.items('}', func() bool {
 		if s.peek() != '"' {

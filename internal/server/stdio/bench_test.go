@@ -18,9 +18,9 @@ import (
 	"ravi-mcp/internal/server/stdio"
 )
 
-// BenchmarkStdioEcho compares this transport with the stock one of mcp-go, the same echo tool over the same kind of pipes
-// in the same run, with 1, 32 and 256 calls under way. ns/op is the time for one call; p99-us that of the slowest
-// hundredth.
+// BenchmarkStdioEcho compares this transport with the stock one of mcp-go, the same echo tool over
+// the same kind of pipes in the same run, with 1, 32 and 256 calls under way. ns/op is the time for
+// one call; p99-us that of the slowest hundredth.
 func BenchmarkStdioEcho(b *testing.B) {
 	serve := map[string]func(ctx context.Context, in io.Reader, out io.Writer) error{
 		"ours": func(ctx context.Context, in io.Reader, out io.Writer) error {

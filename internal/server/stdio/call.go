@@ -70,7 +70,8 @@ func (c *call) relay(n mcp.JSONRPCNotification) {
 	}
 }
 
-// handle runs the request through the MCP server and sends its answer, after every notification that it caused.
+// handle runs the request through the MCP server and sends its answer, after every notification
+// that it caused.
 func (c *call) handle() {
 	defer c.cancel(nil)
 	if !c.slot.enter(c.ctx) {
@@ -97,8 +98,9 @@ func (c *call) refuse(code int, message string) {
 	c.conn.out.answer(c, jsonrpc.Open, c.env.ID, jsonrpc.Failure, jsonrpc.ErrorBody(code, message), jsonrpc.Close)
 }
 
-// run returns the answer's result or error as JSON, nil for a notification. A panic anywhere below becomes an internal
-// error, told apart by an id that stands in the log as well; what was panicked with may hold anything and goes nowhere.
+// run returns the answer's result or error as JSON, nil for a notification. A panic anywhere below
+// becomes an internal error, told apart by an id that stands in the log as well; what was panicked
+// with may hold anything and goes nowhere.
 func (c *call) run() (body []byte, isError bool) {
 	defer func() {
 		if p := recover(); p != nil {

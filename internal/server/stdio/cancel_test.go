@@ -74,7 +74,8 @@ func TestCancellingAYieldedCall(t *testing.T) {
 	})
 }
 
-// 1 and "1" are two ids, "a" and its escaped spelling are one; what names no call in flight changes nothing.
+// 1 and "1" are two ids, "a" and its escaped spelling are one; what names no call in flight changes
+// nothing.
 func TestCancellationNamesExactlyOneCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -110,7 +111,8 @@ func TestCancelledCallSendsNoProgress(t *testing.T) {
 	})
 }
 
-// A client that does not read its answers can still cancel: 1.5 MiB of answers are stuck, the wait ends nevertheless.
+// A client that does not read its answers can still cancel: 1.5 MiB of answers are stuck, the wait
+// ends nevertheless.
 func TestCancellationWhileTheClientDoesNotRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

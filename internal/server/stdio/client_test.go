@@ -60,7 +60,8 @@ type client struct {
 	more chan struct{}
 }
 
-// connect starts to serve a client. Fields of s that are zero get their defaults; In and Out are the client's.
+// connect starts to serve a client. Fields of s that are zero get their defaults; In and Out are
+// the client's.
 func connect(t testing.TB, s *stdio.Server) *client {
 	ctx, stop := context.WithCancel(context.Background())
 	in, feed := io.Pipe()

@@ -43,7 +43,8 @@ type Conn struct {
 	idle   chan struct{} // set while quiet waits for the last call
 }
 
-// Open begins to serve a client whose messages come one at a time, by Dispatch, instead of from In. End it with Close.
+// Open begins to serve a client whose messages come one at a time, by Dispatch, instead of from In.
+// End it with Close.
 func (s *Server) Open(ctx context.Context) (*Conn, error) {
 	c := &Conn{
 		server:        s.MCP,
@@ -72,7 +73,8 @@ func (s *Server) Open(ctx context.Context) (*Conn, error) {
 	return c, nil
 }
 
-// Fail says that the client is gone: nothing is written to it any more. The requests in flight go on until Cancel or Close.
+// Fail says that the client is gone: nothing is written to it any more. The requests in flight go
+// on until Cancel or Close.
 func (c *Conn) Fail(err error) { c.out.fail(err) }
 
 // Failed is closed when the client is gone, or does not take what is written.
@@ -81,8 +83,8 @@ func (c *Conn) Failed() <-chan struct{} { return c.out.failed }
 // Cancel ends the requests in flight, and all that come, with a cause.
 func (c *Conn) Cancel(cause error) { c.end(cause) }
 
-// Close cancels what is in flight with cause ErrShuttingDown, gives it 2 s to answer, and writes what is left. It returns
-// what went wrong with the output.
+// Close cancels what is in flight with cause ErrShuttingDown, gives it 2 s to answer, and writes
+// what is left. It returns what went wrong with the output.
 func (c *Conn) Close(ctx context.Context) error {
 	c.shutdown()
 	return c.finish(ctx)
@@ -114,8 +116,8 @@ func (c *Conn) start(env jsonrpc.Envelope, line []byte) {
 	}
 }
 
-// worker handles a request, and then others as long as there are not too many free workers: a goroutine whose stack has
-// grown to the depth of a call is worth keeping.
+// worker handles a request, and then others as long as there are not too many free workers: a
+// goroutine whose stack has grown to the depth of a call is worth keeping.
 func (c *Conn) worker(call *call) {
 	for {
 		func() {
@@ -177,7 +179,8 @@ func (c *Conn) stopped() bool {
 	return c.closed
 }
 
-// quiet returns a channel that is closed when no request is in flight. Nothing may be admitted after it.
+// quiet returns a channel that is closed when no request is in flight. Nothing may be admitted
+// after it.
 func (c *Conn) quiet() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -190,8 +193,8 @@ func (c *Conn) quiet() <-chan struct{} {
 	return idle
 }
 
-// drain lets the requests in flight finish after the end of input. Questions to the client fail, because no answer can come
-// them, and subscriptions end, because they would never.
+// drain lets the requests in flight finish after the end of input. Questions to the client fail,
+// because no answer can come them, and subscriptions end, because they would never.
 func (c *Conn) drain(ctx context.Context, timeout time.Duration) {
 	c.questions.end()
 	c.mu.Lock()
@@ -212,7 +215,8 @@ func (c *Conn) drain(ctx context.Context, timeout time.Duration) {
 	}
 }
 
-// shutdown cancels what is still in flight, gives it a moment to answer, and answers for what does not.
+// shutdown cancels what is still in flight, gives it a moment to answer, and answers for what does
+// not.
 func (c *Conn) shutdown() {
 	c.mu.Lock()
 	c.closed = true

@@ -13,7 +13,8 @@ import (
 	"ravi-mcp/internal/server/jsonrpc"
 )
 
-// ErrInputEnded is returned by a question to the client (elicitation) when its input has ended: no answer can come.
+// ErrInputEnded is returned by a question to the client (elicitation) when its input has ended: no
+// answer can come.
 var ErrInputEnded = errors.New("server: the client's input has ended")
 
 // questions are the requests of this server that wait for the client's answer.
@@ -76,9 +77,9 @@ func (c *call) ShowsForms(ctx context.Context) bool {
 	return !c.conn.noElicitation && (c.modern || c.key != "") && server.DeclaresForms(ctx)
 }
 
-// Elicit asks the client for input on behalf of the call, and waits for the answer as long as ctx lives. When ctx ends
-// first, the client is told that the question no longer stands. A client that did not declare elicitation is not asked, because
-// it would never answer (docs/mcp-go.md#trap-9).
+// Elicit asks the client for input on behalf of the call, and waits for the answer as long as ctx
+// lives. When ctx ends first, the client is told that the question no longer stands. A client that
+// did not declare elicitation is not asked, because it would never answer (docs/mcp-go.md#trap-9).
 func (c *call) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp.ElicitationResult, error) {
 	switch {
 	case c.modern:

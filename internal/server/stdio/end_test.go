@@ -72,7 +72,8 @@ func TestDrainTimeout(t *testing.T) {
 	})
 }
 
-// SIGTERM: calls that run learn why they end and may answer; calls that queue are not begun; Serve returns nil.
+// SIGTERM: calls that run learn why they end and may answer; calls that queue are not begun; Serve
+// returns nil.
 func TestShutdownIsOrderly(t *testing.T) {
 	t.Parallel()
 	for range 50 { // the place of the first call and the end come to the second one at the same moment
@@ -97,7 +98,8 @@ func TestShutdownIsOrderly(t *testing.T) {
 	}
 }
 
-// A handler that ignores its context does not delay the end: after two seconds the server answers in its place and ends.
+// A handler that ignores its context does not delay the end: after two seconds the server answers
+// in its place and ends.
 func TestHandlerThatIgnoresItsContextIsAbandoned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -147,7 +149,8 @@ func TestBrokenInputIsReported(t *testing.T) {
 	})
 }
 
-// Over real pipes, as a process has them: SIGTERM ends Serve although no input comes, and leaves no goroutine.
+// Over real pipes, as a process has them: SIGTERM ends Serve although no input comes, and leaves no
+// goroutine.
 func TestShutdownInterruptsABlockedRead(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	in, feed, err := os.Pipe()

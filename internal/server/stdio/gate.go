@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// gate hands out a bounded number of slots, first come first served; calls that yielded theirs and come back go first.
+// gate hands out a bounded number of slots, first come first served; calls that yielded theirs and
+// come back go first.
 type gate struct {
 	mu      sync.Mutex
 	free    int
@@ -69,7 +70,8 @@ type slot struct {
 	over   bool
 }
 
-// enter waits for the slot and reports whether the call has one and may begin. One that is cancelled already may not.
+// enter waits for the slot and reports whether the call has one and may begin. One that is
+// cancelled already may not.
 func (s *slot) enter(ctx context.Context) bool {
 	if s == nil {
 		return true

@@ -19,7 +19,8 @@ import (
 	"ravi-mcp/internal/test/jsonrpctest"
 )
 
-// Whatever stands on a line, it gets the right error, nothing of it is repeated, and the server goes on.
+// Whatever stands on a line, it gets the right error, nothing of it is repeated, and the server
+// goes on.
 func TestMalformedLinesAreAnswered(t *testing.T) {
 	t.Parallel()
 	for _, bad := range jsonrpctest.BadMessages() {
@@ -48,7 +49,8 @@ func TestMalformedLinesAreAnswered(t *testing.T) {
 	}
 }
 
-// The line limit counts without the line end, whichever it is; the longest line is served, one byte more is not.
+// The line limit counts without the line end, whichever it is; the longest line is served, one byte
+// more is not.
 func TestLineLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 100_000

@@ -60,8 +60,8 @@ func (l *linesOf) WriteTo(w io.Writer) (int64, error) {
 	}
 }
 
-// A hundred calls at once, five reports each: every report stands before the answer of its own call, under its own token,
-// in order, and none is missing.
+// A hundred calls at once, five reports each: every report stands before the answer of its own
+// call, under its own token, in order, and none is missing.
 func TestProgressPrecedesTheAnswer(t *testing.T) {
 	t.Parallel()
 	const calls, reports = 100, 5
@@ -143,7 +143,8 @@ func TestLibraryNotificationsPrecedeTheAnswer(t *testing.T) {
 	}
 }
 
-// Only requests that ask get progress; a token comes back as it was sent, large numbers included; progress must rise.
+// Only requests that ask get progress; a token comes back as it was sent, large numbers included;
+// progress must rise.
 func TestProgressToken(t *testing.T) {
 	t.Parallel()
 	for token, want := range map[string]string{

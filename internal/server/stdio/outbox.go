@@ -12,17 +12,18 @@ import (
 const (
 	// outHigh is how many bytes may wait for the client before requests wait with their answers.
 	outHigh = 1 << 20
-	// outHard is how many bytes may wait before the reading of further messages waits too: a client that sends and
-	// never reads gets no further than this.
+	// outHard is how many bytes may wait before the reading of further messages waits too: a client
+	// that sends and never reads gets no further than this.
 	outHard = 4 * outHigh
 	// outKeep is the largest buffer that is kept for reuse.
 	outKeep = 1 << 20
 )
 
-// outbox is the one way to the client. Messages are appended whole to a buffer, and one goroutine at a time writes what has
-// gathered there, in order, so that a burst of answers costs one Write. A goroutine that has answered its request flushes
-// itself, which spares a switch; the reading goroutine and handlers never do, they wake run. Its mutex also guards the
-// states of the calls, which makes "nothing after the answer, nothing after the cancellation" exact.
+// outbox is the one way to the client. Messages are appended whole to a buffer, and one goroutine
+// at a time writes what has gathered there, in order, so that a burst of answers costs one Write. A
+// goroutine that has answered its request flushes itself, which spares a switch; the reading
+// goroutine and handlers never do, they wake run. Its mutex also guards the states of the calls,
+// which makes "nothing after the answer, nothing after the cancellation" exact.
 type outbox struct {
 	w io.Writer
 
@@ -134,8 +135,9 @@ func (o *outbox) wakeWriter() {
 	}
 }
 
-// put appends one message if there is room below limit. It returns the channel to wait on if there is none. With a call,
-// the message belongs to it and is refused once the call has ended; final ends it, and is for the caller to flush.
+// put appends one message if there is room below limit. It returns the channel to wait on if there
+// is none. With a call, the message belongs to it and is refused once the call has ended; final
+// ends it, and is for the caller to flush.
 func (o *outbox) put(c *call, final bool, limit int, message [][]byte) (<-chan struct{}, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -194,13 +196,14 @@ func (o *outbox) notify(ctx context.Context, c *call, message ...[]byte) error {
 	return o.send(ctx, c, false, outHigh, message)
 }
 
-// answer sends the answer of a call, unless the client cancelled it. A request that is finished but not taken still counts
-// as one, which is what bounds the memory.
+// answer sends the answer of a call, unless the client cancelled it. A request that is finished but
+// not taken still counts as one, which is what bounds the memory.
 func (o *outbox) answer(c *call, message ...[]byte) {
 	_ = o.send(context.Background(), c, true, outHigh, message)
 }
 
-// reply sends what the reading goroutine itself has to say. It has more room than the calls, so that it waits last.
+// reply sends what the reading goroutine itself has to say. It has more room than the calls, so
+// that it waits last.
 func (o *outbox) reply(message ...[]byte) {
 	_ = o.send(context.Background(), nil, false, outHard, message)
 }

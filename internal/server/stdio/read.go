@@ -22,8 +22,9 @@ type lines struct {
 	max int
 }
 
-// next returns the next line without its end, as a slice of its own. A longer line is skipped without being kept, and
-// reported as errLineTooLong. The last line need not have an end; then comes io.EOF.
+// next returns the next line without its end, as a slice of its own. A longer line is skipped
+// without being kept, and reported as errLineTooLong. The last line need not have an end; then
+// comes io.EOF.
 func (l *lines) next() ([]byte, error) {
 	var line []byte
 	long := false
@@ -51,8 +52,8 @@ func (l *lines) next() ([]byte, error) {
 	}
 }
 
-// read takes messages from the client until its input ends, and returns nil then. It is the one goroutine that may outlive
-// Serve, blocked in a Read; it then throws away what it reads.
+// read takes messages from the client until its input ends, and returns nil then. It is the one
+// goroutine that may outlive Serve, blocked in a Read; it then throws away what it reads.
 func (c *Conn) read(in io.Reader) error {
 	input := lines{r: bufio.NewReaderSize(in, 64<<10), max: c.maxLine}
 	for {
@@ -72,8 +73,8 @@ func (c *Conn) read(in io.Reader) error {
 	}
 }
 
-// take handles one message as far as the reading goroutine does so itself: that is everything that must keep its order or
-// must not wait, and nothing that reaches Ravi.
+// take handles one message as far as the reading goroutine does so itself: that is everything that
+// must keep its order or must not wait, and nothing that reaches Ravi.
 func (c *Conn) take(line []byte) {
 	env, refused := jsonrpc.Parse(line)
 	if refused != nil {
@@ -84,8 +85,8 @@ func (c *Conn) take(line []byte) {
 	c.Dispatch(env, line)
 }
 
-// Dispatch takes a message whose envelope was checked. Calls must not overlap. It returns once the message is taken, and
-// waits only where the client sends much and reads nothing.
+// Dispatch takes a message whose envelope was checked. Calls must not overlap. It returns once the
+// message is taken, and waits only where the client sends much and reads nothing.
 func (c *Conn) Dispatch(env jsonrpc.Envelope, line []byte) {
 	switch {
 	case env.IsResponse:
@@ -99,8 +100,8 @@ func (c *Conn) Dispatch(env jsonrpc.Envelope, line []byte) {
 	}
 }
 
-// inOrder reports whether a request is handled before the next message is read: those that later ones build on, and ping,
-// which thereby never waits. None of them does anything slow.
+// inOrder reports whether a request is handled before the next message is read: those that later
+// ones build on, and ping, which thereby never waits. None of them does anything slow.
 func inOrder(method string) bool {
 	switch mcp.MCPMethod(method) {
 	case mcp.MethodInitialize, mcp.MethodPing, mcp.MethodSetLogLevel:
@@ -109,7 +110,8 @@ func inOrder(method string) bool {
 	return false
 }
 
-// inline handles a message at once. Its answer goes out as the reading goroutine's own, which waits last.
+// inline handles a message at once. Its answer goes out as the reading goroutine's own, which waits
+// last.
 func (c *Conn) inline(env jsonrpc.Envelope, line []byte) {
 	call := c.newCall(env, line)
 	defer call.cancel(nil)
@@ -129,8 +131,9 @@ func (c *Conn) refuse(id json.RawMessage, code int, message string) {
 	c.out.reply(jsonrpc.Open, id, jsonrpc.Failure, jsonrpc.ErrorBody(code, message), jsonrpc.Close)
 }
 
-// cancelled handles notifications/cancelled: the request it names is over, whether it runs, waits for a slot or waits to
-// be written, and nothing more is sent for it. mcp-go is not told: it would take 1 and "1" for the same id.
+// cancelled handles notifications/cancelled: the request it names is over, whether it runs, waits
+// for a slot or waits to be written, and nothing more is sent for it. mcp-go is not told: it would
+// take 1 and "1" for the same id.
 func (c *Conn) cancelled(env jsonrpc.Envelope) {
 	key, ok := jsonrpc.IDKey(env.CancelledID())
 	if !ok {

@@ -16,7 +16,8 @@ import (
 	"ravi-mcp/internal/test/harness"
 )
 
-// Whatever number of calls waits for a message, another call is answered at once: the clock of the bubble does not move.
+// Whatever number of calls waits for a message, another call is answered at once: the clock of the
+// bubble does not move.
 func TestWaitsDoNotDelayAnotherCall(t *testing.T) {
 	t.Parallel()
 	for _, waits := range []int{0, 1, 40, 200} {
@@ -42,7 +43,8 @@ func TestWaitsDoNotDelayAnotherCall(t *testing.T) {
 	}
 }
 
-// Far more waits than slots: a wait that yields gives its slot back, so the next call still does not wait.
+// Far more waits than slots: a wait that yields gives its slot back, so the next call still does
+// not wait.
 func TestYieldedWaitsNeedNoSlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -106,7 +108,8 @@ func TestCallsBeyondTheBoundQueue(t *testing.T) {
 	})
 }
 
-// A client that opens more calls than the server holds is told to retry, and the calls in flight are not disturbed.
+// A client that opens more calls than the server holds is told to retry, and the calls in flight
+// are not disturbed.
 func TestTooManyCallsAreRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -163,7 +166,8 @@ func TestDuplicateRequestIDIsRefused(t *testing.T) {
 	})
 }
 
-// What a handler panics with is not disclosed; the client gets an id under which the log says where it happened.
+// What a handler panics with is not disclosed; the client gets an id under which the log says where
+// it happened.
 func TestPanicIsAnInternalErrorWithAnID(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

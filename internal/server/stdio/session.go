@@ -8,10 +8,12 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 )
 
-// notificationRoom is how many notifications mcp-go may hand over before it says that the channel is blocked.
+// notificationRoom is how many notifications mcp-go may hand over before it says that the channel
+// is blocked.
 const notificationRoom = 256
 
-// clientFacts is what a client says about itself: once at initialize, or with every request of protocol 2026-07-28.
+// clientFacts is what a client says about itself: once at initialize, or with every request of
+// protocol 2026-07-28.
 type clientFacts struct {
 	info         mcp.Implementation
 	capabilities mcp.ClientCapabilities
@@ -20,8 +22,8 @@ type clientFacts struct {
 	initialized  bool
 }
 
-// connSession is the session of one Serve for protocols up to 2025-11-25, registered with the MCPServer. Requests see it
-// through a callSession of their own.
+// connSession is the session of one Serve for protocols up to 2025-11-25, registered with the
+// MCPServer. Requests see it through a callSession of their own.
 type connSession struct {
 	id   string
 	feed feed
@@ -53,9 +55,10 @@ func (s *connSession) Initialized() bool              { return s.get().initializ
 func (s *connSession) SetLogLevel(l mcp.LoggingLevel) { s.set(func(f *clientFacts) { f.level = l }) }
 func (s *connSession) GetLogLevel() mcp.LoggingLevel  { return s.get().level }
 
-// callSession is the session as one request sees it. Notifications that mcp-go sends through it go out before the answer
-// of this request; what mcp-go writes into it for a request of protocol 2026-07-28 stays in it, and such a request has no
-// session id, because that protocol has no sessions. Only initialize changes the session of the connection.
+// callSession is the session as one request sees it. Notifications that mcp-go sends through it go
+// out before the answer of this request; what mcp-go writes into it for a request of protocol
+// 2026-07-28 stays in it, and such a request has no session id, because that protocol has no
+// sessions. Only initialize changes the session of the connection.
 type callSession struct {
 	*connSession
 	call *call
@@ -73,7 +76,8 @@ func (s *callSession) SessionID() string {
 
 func (s *callSession) NotificationChannel() chan<- mcp.JSONRPCNotification { return s.feed.channel() }
 
-// change applies a change to the connection for the methods that may, and to this request alone for all others.
+// change applies a change to the connection for the methods that may, and to this request alone for
+// all others.
 func (s *callSession) change(change func(*clientFacts)) {
 	if !s.call.modern && s.call.env.Method == string(mcp.MethodInitialize) {
 		s.connSession.set(change)
@@ -134,7 +138,8 @@ func (s *callSession) RequestElicitation(ctx context.Context, request mcp.Elicit
 	return s.call.Elicit(ctx, request.Params)
 }
 
-// feed carries the notifications that mcp-go hands over through a channel. It costs nothing until the channel is asked for.
+// feed carries the notifications that mcp-go hands over through a channel. It costs nothing until
+// the channel is asked for.
 type feed struct {
 	send func(mcp.JSONRPCNotification)
 
@@ -145,8 +150,8 @@ type feed struct {
 	closed bool
 }
 
-// channel returns the channel, and starts its reader with the first call. After close nothing reads: mcp-go then reports
-// the channel as blocked.
+// channel returns the channel, and starts its reader with the first call. After close nothing
+// reads: mcp-go then reports the channel as blocked.
 func (f *feed) channel() chan<- mcp.JSONRPCNotification {
 	f.mu.Lock()
 	defer f.mu.Unlock()

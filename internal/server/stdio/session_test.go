@@ -17,7 +17,8 @@ import (
 	"ravi-mcp/internal/server/stdio"
 )
 
-// initialize and the first call arrive in one write: the call sees the session initialized, every time.
+// initialize and the first call arrive in one write: the call sees the session initialized, every
+// time.
 func TestRequestsAfterInitializeSeeIt(t *testing.T) {
 	t.Parallel()
 	for range 50 {
@@ -31,8 +32,9 @@ func TestRequestsAfterInitializeSeeIt(t *testing.T) {
 	}
 }
 
-// Four hundred requests of the newest protocol side by side: each sees its own capabilities and no session, and the
-// session of the connection, which an older client may use at the same time, stays as it was.
+// Four hundred requests of the newest protocol side by side: each sees its own capabilities and no
+// session, and the session of the connection, which an older client may use at the same time, stays
+// as it was.
 func TestModernRequestsSeeOnlyThemselves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -60,7 +62,8 @@ func TestModernRequestsSeeOnlyThemselves(t *testing.T) {
 	})
 }
 
-// Two connections on one MCP server: other ids, other facts, and what one is asked the other does not see.
+// Two connections on one MCP server: other ids, other facts, and what one is asked the other does
+// not see.
 func TestServersInOneProcessShareNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -94,7 +97,8 @@ func TestServersInOneProcessShareNothing(t *testing.T) {
 	})
 }
 
-// Forty questions to a person wait at the same time in one place, and the answers find theirs in any order.
+// Forty questions to a person wait at the same time in one place, and the answers find theirs in
+// any order.
 func TestElicitationYieldsTheSlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -118,7 +122,8 @@ func TestElicitationYieldsTheSlot(t *testing.T) {
 	})
 }
 
-// Whatever leaves a question without a valid answer ends it, and the client learns when it no longer stands.
+// Whatever leaves a question without a valid answer ends it, and the client learns when it no
+// longer stands.
 func TestUnansweredElicitation(t *testing.T) {
 	t.Parallel()
 	ask := func(t *testing.T, capabilities string) *client {
@@ -240,8 +245,8 @@ func TestDiscover(t *testing.T) {
 	})
 }
 
-// A subscription of the newest protocol is acknowledged first, stays open, and ends with the input, or silently when it is
-// cancelled.
+// A subscription of the newest protocol is acknowledged first, stays open, and ends with the input,
+// or silently when it is cancelled.
 func TestSubscriptionEndsWithTheInput(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -28,7 +28,8 @@ func message(id int, tool, arguments string, modern bool) []byte {
 	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":%q,"arguments":%s%s}}`, id, tool, arguments, meta)
 }
 
-// work is the call that each server is asked for: the reference echoes a word, ours shows an identity from its memory.
+// work is the call that each server is asked for: the reference echoes a word, ours shows an
+// identity from its memory.
 func work(ours bool) (tool, arguments string) {
 	if ours {
 		return "get_identity", `{"identity":"main"}`
@@ -81,7 +82,8 @@ func (c *client) open() error {
 	return err
 }
 
-// load makes calls for a while, as many at a time as callers, and returns how long each took and all of them together.
+// load makes calls for a while, as many at a time as callers, and returns how long each took and
+// all of them together.
 func load(callers int, limit time.Duration, call func(worker int) error) (took, time.Duration, error) {
 	all := make([]took, callers)
 	var failed atomic.Pointer[error]
@@ -117,7 +119,8 @@ func (f *figures) add(t took, spent time.Duration) {
 	f.p50, f.p99 = append(f.p50, t.at(50)), append(f.p99, t.at(99))
 }
 
-// calls measures a tool without a request to Ravi, over both transports and in both eras of the protocol.
+// calls measures a tool without a request to Ravi, over both transports and in both eras of the
+// protocol.
 func (b *bench) calls(ctx context.Context) error {
 	head("transport", "protocol", "at a time", "reference calls/s", "p50 us", "p99 us", "ours calls/s", "p50 us", "p99 us", "throughput (>= 1)", "p99 (<= 1)")
 	for _, transport := range []struct {

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// credential measures get_credential by domain, over stdio and with a sandbox of Ravi in a process of its own, against
-// the two requests that it takes, made by net/http and nothing else.
+// credential measures get_credential by domain, over stdio and with a sandbox of Ravi in a process
+// of its own, against the two requests that it takes, made by net/http and nothing else.
 func (b *bench) credential(ctx context.Context) error {
 	ravi, base, token, err := b.sandbox()
 	if err != nil {

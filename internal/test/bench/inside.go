@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// waits measures the time from a message's acceptance by Ravi to the result of its wait, with 1,000 waits on 1,000
-// identities: by event stream, by polling, and by the reference, a loop for each identity that lists its messages every
-// two seconds (inbox.BenchmarkLatency).
+// waits measures the time from a message's acceptance by Ravi to the result of its wait, with 1,000
+// waits on 1,000 identities: by event stream, by polling, and by the reference, a loop for each
+// identity that lists its messages every two seconds (inbox.BenchmarkLatency).
 func (b *bench) waits(ctx context.Context) error {
 	return b.inside(ctx, "./internal/inbox", "Latency", "1x")
 }

@@ -4,8 +4,9 @@
 //	go run ./internal/test/bench -only calls,start   # of: calls, start, sessions, credential, waits, extraction
 //	go run ./internal/test/bench -rounds 1 -time 1s  # a quick look
 //
-// README.md beside it has the numbers to reach. It builds the program and the reference (bench/bare), runs both as processes of their own, in turns, and reports the
-// median of the rounds. It is no test: nothing fails because something is slow.
+// README.md beside it has the numbers to reach. It builds the program and the reference
+// (bench/bare), runs both as processes of their own, in turns, and reports the median of the
+// rounds. It is no test: nothing fails because something is slow.
 package main
 
 import (

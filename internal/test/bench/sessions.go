@@ -89,7 +89,8 @@ func (b *bench) hold(ours bool, count int, into *holding) error {
 // state is what a process holds.
 type state struct{ rss, heap, routines float64 }
 
-// settle makes calls until the collector has run several times, and returns what was left after one of the runs.
+// settle makes calls until the collector has run several times, and returns what was left after one
+// of the runs.
 func (p *process) settle(c *client, ours bool) (state, error) {
 	tool, arguments := "echo", `{"text":"hello"}`
 	if ours {

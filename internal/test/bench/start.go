@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// start measures the time from the start of the process to the first answer to tools/list over stdio.
+// start measures the time from the start of the process to the first answer to tools/list over
+// stdio.
 func (b *bench) start(ctx context.Context) error {
 	var bare, ours []float64
 	for range 10 * b.rounds {

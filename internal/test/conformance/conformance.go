@@ -1,8 +1,8 @@
-// Package conformance runs the official MCP conformance suite (npm @modelcontextprotocol/conformance) against an endpoint.
-// Only tests use it.
+// Package conformance runs the official MCP conformance suite (npm
+// @modelcontextprotocol/conformance) against an endpoint. Only tests use it.
 //
-// .ci/install-clients installs both versions of the suite. A test whose suite is missing is skipped, and its last line says
-// how to install it.
+// .ci/install-clients installs both versions of the suite. A test whose suite is missing is
+// skipped, and its last line says how to install it.
 package conformance
 
 import (
@@ -80,7 +80,8 @@ func (r Report) Failed() []string {
 	return names
 }
 
-// Run runs a version of the suite against the endpoint at url, with the arguments that say which scenarios.
+// Run runs a version of the suite against the endpoint at url, with the arguments that say which
+// scenarios.
 func (s Suite) Run(t testing.TB, version, url string, args ...string) Report {
 	t.Helper()
 	program := filepath.Join(s.Modules, version, "dist", "index.js")

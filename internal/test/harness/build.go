@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Main runs the tests of a package, and afterwards removes the program that they built. It is what testscript.Main takes.
+// Main runs the tests of a package, and afterwards removes the program that they built. It is what
+// testscript.Main takes.
 type Main struct{ *testing.M }
 
 // Run returns the exit code of the tests.
@@ -51,8 +52,9 @@ func Binary(t testing.TB) string {
 	return path
 }
 
-// Environment returns a fresh environment for a process: a HOME of its own and the given variables, and none of the RAVI_
-// variables of the test's own environment. A data race ends the process with exit code 66.
+// Environment returns a fresh environment for a process: a HOME of its own and the given variables,
+// and none of the RAVI_ variables of the test's own environment. A data race ends the process with
+// exit code 66.
 func Environment(t testing.TB, vars ...string) (env []string, home string) {
 	t.Helper()
 	home = t.TempDir()

@@ -17,8 +17,8 @@ type Clients struct {
 	Node    string // a Node of version 22 or newer
 }
 
-// FindClients returns what .ci/install-clients has installed, in .ci/clients or the folder that RAVI_MCP_CLIENTS names. It
-// skips the test, and says how to install them, where they are missing.
+// FindClients returns what .ci/install-clients has installed, in .ci/clients or the folder that
+// RAVI_MCP_CLIENTS names. It skips the test, and says how to install them, where they are missing.
 func FindClients(t testing.TB) Clients {
 	t.Helper()
 	folder := os.Getenv("RAVI_MCP_CLIENTS")

@@ -19,8 +19,8 @@ import (
 const (
 	// Patience bounds every wait for an event, as a guard against tests that hang.
 	Patience = 4 * time.Minute
-	// Prompt is how long something may take that the program promises within seconds: far more than a busy machine adds,
-	// and far less than a program that has forgotten the promise.
+	// Prompt is how long something may take that the program promises within seconds: far more than
+	// a busy machine adds, and far less than a program that has forgotten the promise.
 	Prompt = 30 * time.Second
 )
 
@@ -96,8 +96,8 @@ type Process struct {
 	log   Output
 }
 
-// Start starts a process, whose standard error is its log. It is killed when the test ends, and must not have had a data
-// race until then.
+// Start starts a process, whose standard error is its log. It is killed when the test ends, and
+// must not have had a data race until then.
 func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	return started(t, cmd, (*Process).start)

@@ -47,7 +47,8 @@ type ToolResult struct {
 	} `json:"content"`
 }
 
-// Stdio is "ravi-mcp stdio" and a client that checks that standard output carries nothing but JSON-RPC.
+// Stdio is "ravi-mcp stdio" and a client that checks that standard output carries nothing but
+// JSON-RPC.
 type Stdio struct {
 	*Process
 	read chan struct{} // closed at the end of standard output
@@ -193,7 +194,8 @@ func Must[T any](t testing.TB, s *Stdio, name string, arguments any) T {
 	return v
 }
 
-// Wait waits for the end of the process and returns its exit code. Its error also says what was wrong on standard output.
+// Wait waits for the end of the process and returns its exit code. Its error also says what was
+// wrong on standard output.
 func (s *Stdio) Wait() (int, error) {
 	code, err := s.Process.Wait()
 	<-s.read

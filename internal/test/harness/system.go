@@ -27,7 +27,8 @@ func Credentials(i *sandboxtest.Instance) config.Credentials {
 	return c
 }
 
-// RaviClient returns a client of an instance, which it calls without a network. What cfg leaves out is filled in.
+// RaviClient returns a client of an instance, which it calls without a network. What cfg leaves out
+// is filled in.
 func RaviClient(i *sandboxtest.Instance, cfg ravi.Config) (*ravi.Client, error) {
 	if cfg.Credentials.Scheme == "" {
 		cfg.Credentials = Credentials(i)

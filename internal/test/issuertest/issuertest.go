@@ -1,6 +1,5 @@
-// Package issuertest is an OpenID Connect issuer for tests: discovery, keys that
-// can be rotated, and valid and invalid tokens. It can be slow, down, or answer
-// anything.
+// Package issuertest is an OpenID Connect issuer for tests: discovery, keys that can be rotated,
+// and valid and invalid tokens. It can be slow, down, or answer anything.
 //
 //	fake := issuertest.Start(t)
 //	token := fake.Token("alice", nil)
@@ -33,8 +32,8 @@ const Audience = "https://mcp.test/mcp"
 // Canary stands in every token of Claims, in the claim "canary".
 const Canary = "TOKEN-CANARY-4f1d"
 
-// Issuer is one issuer. It is an http.Handler, and a RoundTripper for tests
-// without sockets. All methods may be called by any number of goroutines.
+// Issuer is one issuer. It is an http.Handler, and a RoundTripper for tests without sockets. All
+// methods may be called by any number of goroutines.
 type Issuer struct {
 	// URL is the issuer's; set it before the first request where Start was not used.
 	URL string
@@ -59,8 +58,8 @@ var (
 	pool     struct{ rsa *rsa.PrivateKey }
 )
 
-// NewKey makes a key for ES256 or RS256. All RSA keys are the same one, because
-// making them takes long.
+// NewKey makes a key for ES256 or RS256. All RSA keys are the same one, because making them takes
+// long.
 func NewKey(t testing.TB, id string, algorithm jose.SignatureAlgorithm) Key {
 	t.Helper()
 	if algorithm == jose.RS256 {
@@ -72,8 +71,7 @@ func NewKey(t testing.TB, id string, algorithm jose.SignatureAlgorithm) Key {
 	return Key{id, jose.ES256, private}
 }
 
-// New returns an issuer without a socket, with an RSA key "rsa-1" and an ECDSA
-// key "ec-1".
+// New returns an issuer without a socket, with an RSA key "rsa-1" and an ECDSA key "ec-1".
 func New(t testing.TB, url string) *Issuer {
 	t.Helper()
 	return &Issuer{URL: url, t: t, keys: []Key{NewKey(t, "rsa-1", jose.RS256), NewKey(t, "ec-1", jose.ES256)}}
@@ -167,8 +165,8 @@ func (i *Issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// Claims are those of a valid access token of the subject, which expires in an
-// hour; change is laid over them, and a nil value takes a claim away.
+// Claims are those of a valid access token of the subject, which expires in an hour; change is laid
+// over them, and a nil value takes a claim away.
 func (i *Issuer) Claims(subject string, change map[string]any) map[string]any {
 	now := time.Now()
 	claims := map[string]any{
@@ -183,8 +181,7 @@ func (i *Issuer) Claims(subject string, change map[string]any) map[string]any {
 	return claims
 }
 
-// Token returns a valid access token of the subject, with the first key;
-// change is as in Claims.
+// Token returns a valid access token of the subject, with the first key; change is as in Claims.
 func (i *Issuer) Token(subject string, change map[string]any) string {
 	i.t.Helper()
 	return Sign(i.t, i.Keys()[0], "at+jwt", i.Claims(subject, change))

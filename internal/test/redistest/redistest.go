@@ -1,5 +1,5 @@
-// Package redistest runs a real Redis for a test, on a free port of 127.0.0.1,
-// which keeps nothing on the disk.
+// Package redistest runs a real Redis for a test, on a free port of 127.0.0.1, which keeps nothing
+// on the disk.
 package redistest
 
 import (
@@ -16,8 +16,7 @@ import (
 // Install is the command that installs what Start needs.
 const Install = "apt-get install redis-server"
 
-// Server is a Redis. Its methods fail the test when they cannot do what they
-// are for.
+// Server is a Redis. Its methods fail the test when they cannot do what they are for.
 type Server struct {
 	t    testing.TB
 	args []string
@@ -27,8 +26,8 @@ type Server struct {
 	Addr string
 }
 
-// Start starts a Redis that ends with the test. The test is skipped where there
-// is no redis-server. args are further arguments, such as "--requirepass", "x".
+// Start starts a Redis that ends with the test. The test is skipped where there is no redis-server.
+// args are further arguments, such as "--requirepass", "x".
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	program, err := exec.LookPath("redis-server")
@@ -72,7 +71,8 @@ func (s *Server) Pause() { s.signal("STOP") }
 // Resume ends Pause.
 func (s *Server) Resume() { s.signal("CONT") }
 
-// signal sends a signal that package syscall does not have on every system that has to compile this.
+// signal sends a signal that package syscall does not have on every system that has to compile
+// this.
 func (s *Server) signal(name string) {
 	s.t.Helper()
 	if err := exec.Command("kill", "-"+name, strconv.Itoa(s.cmd.Process.Pid)).Run(); err != nil {
@@ -109,8 +109,7 @@ func (s *Server) run() bool {
 	}
 }
 
-// answers reports whether this very process answers, and not another one that
-// has taken the port.
+// answers reports whether this very process answers, and not another one that has taken the port.
 func (s *Server) answers() bool {
 	c, err := net.DialTimeout("tcp", s.Addr, time.Second)
 	if err != nil {

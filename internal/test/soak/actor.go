@@ -20,7 +20,8 @@ const (
 // patience is how long a client waits for any answer.
 const patience = 2 * time.Minute
 
-// actor is one client, its identities, and what it believes about them. It does one thing after the other.
+// actor is one client, its identities, and what it believes about them. It does one thing after the
+// other.
 type actor struct {
 	run       *run
 	number    int
@@ -167,8 +168,8 @@ type about struct {
 	ResolvedBy string `json:"resolved_by"`
 }
 
-// on calls a tool for an identity, by any of its names, or by none where that means the same, and checks that the
-// result is about it.
+// on calls a tool for an identity, by any of its names, or by none where that means the same, and
+// checks that the result is about it.
 func (a *actor) on(ctx context.Context, i *identity, tool string, arguments map[string]any) (outcome, error) {
 	by := "argument"
 	if implicit, rule := a.implicit(); implicit == i && a.rng.IntN(3) > 0 {
@@ -221,7 +222,8 @@ func (a *actor) any() *identity {
 	return a.identities[max(a.rng.IntN(n), a.rng.IntN(n))]
 }
 
-// mark is a value of this very call: a call that stores it elsewhere than in the identity is found out.
+// mark is a value of this very call: a call that stores it elsewhere than in the identity is found
+// out.
 func (a *actor) mark(uuid string) string {
 	a.serial++
 	mark := fmt.Sprintf("%smark-%d", a.prefix, a.serial)

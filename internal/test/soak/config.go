@@ -11,8 +11,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// Caller is a caller that the server under test knows. The identities that it may use are those whose names begin with
-// Name and a dash.
+// Caller is a caller that the server under test knows. The identities that it may use are those
+// whose names begin with Name and a dash.
 type Caller struct {
 	Name  string
 	Token string // Bearer token; "" where the server wants none
@@ -22,30 +22,34 @@ type Caller struct {
 type Config struct {
 	// Seed determines what each client does.
 	Seed uint64
-	// Clients and Calls are how many there are in total; 35 and 3,000 when 0. A client works on one call after the other,
-	// and now and then on a few at a time.
+	// Clients and Calls are how many there are in total; 35 and 3,000 when 0. A client works on one
+	// call after the other, and now and then on a few at a time.
 	Clients, Calls int
 	// Limit ends a run that takes longer, with fewer calls; 0 means none.
 	Limit time.Duration
 	// Until, if it is not nil, makes clients go on beyond their calls until it is closed.
 	Until <-chan struct{}
-	// Ravi is what the server under test uses as Ravi, in this process, with bodies recorded and room for the requests of
-	// a second (sandbox.Config.RecordBodies, KeptRequests). Account is the account in it, whose token must not expire.
+	// Ravi is what the server under test uses as Ravi, in this process, with bodies recorded and
+	// room for the requests of a second (sandbox.Config.RecordBodies, KeptRequests). Account is the
+	// account in it, whose token must not expire.
 	Ravi    *sandbox.Server
 	Account *sandbox.Account
 	// Callers must be at least two. Clients are spread over them.
 	Callers []Caller
-	// URL is the endpoint's, without a path; "" to leave out HTTP. With NoSSE only streamable HTTP is used.
+	// URL is the endpoint's, without a path; "" to leave out HTTP. With NoSSE only streamable HTTP
+	// is used.
 	URL   string
 	NoSSE bool
-	// Stdio starts a server for a client of its own, that may use the identities whose names begin with prefix, and whose
-	// configuration names the identity home. Nil to leave out stdio.
+	// Stdio starts a server for a client of its own, that may use the identities whose names begin
+	// with prefix, and whose configuration names the identity home. Nil to leave out stdio.
 	Stdio func(prefix string, home sandbox.IdentityInfo) (io.ReadWriteCloser, error)
-	// Replicas says that several servers share the work. One may then list identities as they were up to 30 s ago.
+	// Replicas says that several servers share the work. One may then list identities as they were
+	// up to 30 s ago.
 	Replicas bool
-	// Faults says that servers, or what they keep state in, are stopped meanwhile: connections may then break, and answers
-	// be 502 to 504. As for calls that fail as unavailable, which a machine that is busy enough sees as well, what they did
-	// is then unknown, and everything else holds as ever.
+	// Faults says that servers, or what they keep state in, are stopped meanwhile: connections may
+	// then break, and answers be 502 to 504. As for calls that fail as unavailable, which a machine
+	// that is busy enough sees as well, what they did is then unknown, and everything else holds as
+	// ever.
 	Faults bool
 	// Log gets a line now and then; may be nil.
 	Log func(format string, args ...any)
@@ -59,8 +63,8 @@ type Report struct {
 	Tools          map[string]map[string]int // calls by tool and transport
 	Refused        map[string]int            // stolen handles that were refused, by kind
 	Codes          int                       // codes that waits have returned
-	// Requests that reached Ravi: for no identity, proved by the mark they carry, by the time of the call that meant
-	// their identity, and by a wait for it that was not long ago.
+	// Requests that reached Ravi: for no identity, proved by the mark they carry, by the time of
+	// the call that meant their identity, and by a wait for it that was not long ago.
 	Account, Marked, Timed, Watched int
 	Duration                        time.Duration
 	// Failures are the crossings and other things that must not be.

@@ -14,7 +14,8 @@ import (
 	"syscall"
 )
 
-// web is a client over HTTP, down to single requests, so that it can also do what no honest client does.
+// web is a client over HTTP, down to single requests, so that it can also do what no honest client
+// does.
 type web struct {
 	client    *http.Client
 	url       string
@@ -76,8 +77,8 @@ func (w *web) do(r *http.Request) (int, http.Header, []byte, error) {
 	return response.StatusCode, response.Header, body, nil
 }
 
-// broken is what a failed connection means. A connection that was idle for long may be closed by the server just when it
-// is used again.
+// broken is what a failed connection means. A connection that was idle for long may be closed by
+// the server just when it is used again.
 func (w *web) broken(err error) error {
 	idle := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	if (w.lossy || idle) && !errors.Is(err, context.DeadlineExceeded) {

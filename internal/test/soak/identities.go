@@ -123,7 +123,8 @@ func (a *actor) getIdentity(ctx context.Context) error {
 	return err
 }
 
-// nameNone calls without a name where nothing else says which identity is meant: no identity is ever guessed.
+// nameNone calls without a name where nothing else says which identity is meant: no identity is
+// ever guessed.
 func (a *actor) nameNone(ctx context.Context) error {
 	if i, _ := a.implicit(); i != nil || a.unsure {
 		return a.getIdentity(ctx)

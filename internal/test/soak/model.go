@@ -37,7 +37,8 @@ func newIdentity(uuid, name, address, phone string) *identity {
 	return i
 }
 
-// value is what is stored under a name: one thing, or, after lost calls, one of several. "" stands for nothing.
+// value is what is stored under a name: one thing, or, after lost calls, one of several. "" stands
+// for nothing.
 type value struct{ can []string }
 
 func (v *value) set(to string)       { v.can = []string{to} }
@@ -57,7 +58,8 @@ type delivery struct {
 	channel, code, id string
 }
 
-// cursor is a handle of a wait: from the arming on, everything counts but what the chain has returned.
+// cursor is a handle of a wait: from the arming on, everything counts but what the chain has
+// returned.
 type cursor struct {
 	token string
 	since int             // deliveries before this one were listed at the arming
@@ -75,7 +77,8 @@ func (c cursor) open(i *identity, channel string) []delivery {
 	return out
 }
 
-// past is the dead codes of the chain after an answer: the given code of a channel and all before it there.
+// past is the dead codes of the chain after an answer: the given code of a channel and all before
+// it there.
 func (c cursor) past(i *identity, channel string, codes ...string) map[string]bool {
 	dead := map[string]bool{}
 	for code := range c.dead {

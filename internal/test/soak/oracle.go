@@ -14,7 +14,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// lingering is how long after a wait the server may go on listening to the identity's inbox (inbox.Config.Linger).
+// lingering is how long after a wait the server may go on listening to the identity's inbox
+// (inbox.Config.Linger).
 const lingering = 40 * time.Second
 
 // request is a request that reached Ravi, as far as it matters.
@@ -24,7 +25,8 @@ type request struct {
 	status                     int
 }
 
-// endpoints are the parts of Ravi, which tools need them, and whether a server goes on reading there after a call.
+// endpoints are the parts of Ravi, which tools need them, and whether a server goes on reading
+// there after a call.
 var endpoints = []struct {
 	path    string
 	tools   []string
@@ -43,7 +45,8 @@ var (
 
 var uuidIn = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
-// collect takes over what reached Ravi since the last time, and checks what can be checked at once: the marks.
+// collect takes over what reached Ravi since the last time, and checks what can be checked at once:
+// the marks.
 func (r *run) collect() {
 	records := r.Ravi.TakeRequests()
 	if limit := r.Ravi.KeptRequests(); len(records) >= limit {
@@ -78,7 +81,8 @@ func (r *run) collect() {
 	}
 }
 
-// judge checks every request without a mark: at its time, the owner of its identity was in a call that meant it.
+// judge checks every request without a mark: at its time, the owner of its identity was in a call
+// that meant it.
 func (r *run) judge() {
 	for _, q := range r.requests {
 		spans, mine := r.book.spans[q.identity], r.book.owner[q.identity] != ""

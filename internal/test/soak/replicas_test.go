@@ -151,8 +151,9 @@ func TestSoakOfTwoReplicas(t *testing.T) {
 	c.nothingSecret()
 }
 
-// Replicas are killed and replaced, and Redis hangs, and is stopped and started again: calls fail meanwhile, and no
-// session is lost, no newer cursor returns a code again, and no client gets anything of another.
+// Replicas are killed and replaced, and Redis hangs, and is stopped and started again: calls fail
+// meanwhile, and no session is lost, no newer cursor returns a code again, and no client gets
+// anything of another.
 func TestSoakOfReplicasThatAreKilled(t *testing.T) {
 	c := newCluster(t, 3)
 	c.cfg.Seed, c.cfg.Clients, c.cfg.Calls, c.cfg.Faults = *seed, *clients/2, *calls/3, true

@@ -35,8 +35,8 @@ type run struct {
 	maybe  map[string]bool // names of identities that may exist
 }
 
-// Run soaks, and reports what it has seen. Its error says that it could not begin; whether everything held is in
-// Report.Failures.
+// Run soaks, and reports what it has seen. Its error says that it could not begin; whether
+// everything held is in Report.Failures.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.Clients == 0 {
 		cfg.Clients = 35
@@ -124,7 +124,8 @@ func (a *actor) connectStdio(ctx context.Context) error {
 	return err
 }
 
-// transport spreads the clients over the transports: of ten, two use stdio, three SSE and five streamable HTTP.
+// transport spreads the clients over the transports: of ten, two use stdio, three SSE and five
+// streamable HTTP.
 func (r *run) transport(n int) string {
 	switch {
 	case r.Stdio != nil && (r.URL == "" || n%10 < 2):

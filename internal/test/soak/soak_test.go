@@ -33,8 +33,9 @@ var (
 
 func TestMain(m *testing.M) { os.Exit(harness.Main{M: m}.Run()) }
 
-// The isolation soak on the program itself: clients of both protocols and seven callers over stdio, streamable HTTP and
-// SSE. Under -race the program has the detector, too, which ends it at the first data race.
+// The isolation soak on the program itself: clients of both protocols and seven callers over stdio,
+// streamable HTTP and SSE. Under -race the program has the detector, too, which ends it at the
+// first data race.
 func TestSoakIsolation(t *testing.T) {
 	ravi := sandboxtest.New(t, sandbox.Config{RecordBodies: true, TokenLife: 24 * time.Hour, KeptRequests: 100_000})
 	w := &world{t: t, ravi: ravi}

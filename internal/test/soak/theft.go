@@ -13,8 +13,8 @@ import (
 // noIdentity is what a mark of a stolen call belongs to.
 const noIdentity = "none"
 
-// steal tries something that belongs to a client of another caller, and then something made up: both must be refused in
-// the same words.
+// steal tries something that belongs to a client of another caller, and then something made up:
+// both must be refused in the same words.
 func (a *actor) steal(ctx context.Context) error {
 	victim := a.run.actors[a.rng.IntN(len(a.run.actors))]
 	for victim.caller.Name == a.caller.Name {
@@ -169,7 +169,8 @@ func (a *actor) stealCredential(ctx context.Context, h handles) (string, error) 
 	})
 }
 
-// stealHeader names another caller's identity in the client's configuration. It says nothing in a session that is bound.
+// stealHeader names another caller's identity in the client's configuration. It says nothing in a
+// session that is bound.
 func (a *actor) stealHeader(ctx context.Context, h handles) (string, error) {
 	if h.uuid == "" || !a.modern {
 		return "header", nil
@@ -193,8 +194,9 @@ func (a *actor) stealHeader(ctx context.Context, h handles) (string, error) {
 	return "header", nil
 }
 
-// stealSession calls, listens and deletes in another caller's session, over all that a session is for. It must be 404 to
-// the letter as for an id that never was, before and after, so that nothing was opened by the attempt either.
+// stealSession calls, listens and deletes in another caller's session, over all that a session is
+// for. It must be 404 to the letter as for an id that never was, before and after, so that nothing
+// was opened by the attempt either.
 func (a *actor) stealSession(ctx context.Context, h handles) (string, error) {
 	if h.session == "" {
 		return "session", nil

@@ -15,8 +15,8 @@ const (
 	mostCursors  = 12 // that a client keeps of one identity
 	mostSent     = 4000
 
-	// shortWait is how many seconds a client waits where nothing need come. On a busy machine it may end before the server
-	// could look, which is unavailable then.
+	// shortWait is how many seconds a client waits where nothing need come. On a busy machine it
+	// may end before the server could look, which is unavailable then.
 	shortWait = 2
 )
 
@@ -72,7 +72,8 @@ type waited struct {
 	Reason    string `json:"reason"`
 }
 
-// wait waits with one of the cursors, or with the session's own, for codes that come before or meanwhile, or not at all.
+// wait waits with one of the cursors, or with the session's own, for codes that come before or
+// meanwhile, or not at all.
 func (a *actor) wait(ctx context.Context) error {
 	i := a.any()
 	channel := []string{sms, sms, email}[a.rng.IntN(3)]
@@ -178,8 +179,8 @@ func (a *actor) waitFor(ctx context.Context, i *identity, c cursor, own bool, ar
 	return o, by, err
 }
 
-// ownAnswer checks the answer to a wait with the session's own cursor, or with none at all. It may be pending: no client can
-// tell what such a wait began before.
+// ownAnswer checks the answer to a wait with the session's own cursor, or with none at all. It may
+// be pending: no client can tell what such a wait began before.
 func (a *actor) ownAnswer(i *identity, got waited, o outcome) error {
 	if got.Armed == "cursor" {
 		return fmt.Errorf("there was no cursor: %s", o.text)
@@ -197,7 +198,8 @@ func (a *actor) ownAnswer(i *identity, got waited, o outcome) error {
 	return nil
 }
 
-// rightMessage checks that a code was delivered to the identity, in the message that the answer names.
+// rightMessage checks that a code was delivered to the identity, in the message that the answer
+// names.
 func (a *actor) rightMessage(i *identity, got waited) error {
 	if !slices.Contains(i.delivered, delivery{channel: got.Channel, code: got.Code, id: got.MessageID}) {
 		return fmt.Errorf("the code %s of %s was never sent to %s", got.Code, got.MessageID, i.name)

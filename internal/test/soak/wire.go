@@ -18,7 +18,8 @@ const (
 	modernProtocol = "2026-07-28"
 )
 
-// errLost says that the answer to a call is not known, because the server or what it needs was not there.
+// errLost says that the answer to a call is not known, because the server or what it needs was not
+// there.
 var errLost = errors.New("the call was lost")
 
 // wire is a client's connection to the server. It may be used by several goroutines.

@@ -1,6 +1,7 @@
-// Command bare is what the benchmarks compare with: a server of mcp-go and nothing else, with one tool, echo. It speaks
-// stdio, or with an address as its argument streamable HTTP; then it prints its URL, and has Prometheus metrics of the Go
-// runtime at /metrics, as ravi-mcp has. It is for measurements only.
+// Command bare is what the benchmarks compare with: a server of mcp-go and nothing else, with one
+// tool, echo. It speaks stdio, or with an address as its argument streamable HTTP; then it prints
+// its URL, and has Prometheus metrics of the Go runtime at /metrics, as ravi-mcp has. It is for
+// measurements only.
 package main
 
 import (

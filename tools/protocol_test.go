@@ -1,6 +1,7 @@
 package tools_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -16,16 +17,18 @@ import (
 func TestMalformedCallsGetProtocolErrors(t *testing.T) {
 	h := newSystem(t, sandbox.Config{})
 	for era, a := range map[string]*agent{"legacy": h.connect(local()), "modern": h.connectModern(local())} {
-		for _, params := range []string{
-			`{"name":5,"arguments":{}}`,
-			`{"name":"get_identity","arguments":"CANARY"}`,
-			`{"name":"get_identity","arguments":["CANARY"]}`,
-			`{"name":"get_identity","arguments":{"identity":1e9999}}`,
-			`{"name":"get_identity","arguments":{},"task":"CANARY"}`,
-			`{"name":"CANARY <b>\u202e no such","arguments":{}}`,
-			`{"name":"` + strings.Repeat("CANARY", 100) + `","arguments":{}}`,
-			`{"name":"","arguments":{}}`,
-			`{"arguments":{}}`,
+		for _, c := range []struct{ method, params, want string }{
+			{`tools\/call`, `{"name":1}`, "params of tools/call must be an object"},
+			{`tools/cal\u006c`, `{"name":1}`, "params of tools/call must be an object"},
+			{params: `{"name":5,"arguments":{}}`},
+			{params: `{"name":"get_identity","arguments":"CANARY"}`},
+			{params: `{"name":"get_identity","arguments":["CANARY"]}`},
+			{params: `{"name":"get_identity","arguments":{"identity":1e9999}}`},
+			{params: `{"name":"get_identity","arguments":{},"task":"CANARY"}`},
+			{params: `{"name":"CANARY <b>\u202e no such","arguments":{}}`},
+			{params: `{"name":"` + strings.Repeat("CANARY", 100) + `","arguments":{}}`},
+			{params: `{"name":"","arguments":{}}`},
+			{params: `{"arguments":{}}`},
 		} {
 			var m struct {
 				Error *struct {
@@ -33,12 +36,13 @@ func TestMalformedCallsGetProtocolErrors(t *testing.T) {
 					Message string
 				}
 			}
-			require.NoError(t, json.Unmarshal(a.request("tools/call", params), &m))
-			if !assert.NotNil(t, m.Error, "%s %s", era, params) {
+			require.NoError(t, json.Unmarshal(a.request(cmp.Or(c.method, "tools/call"), c.params), &m))
+			if !assert.NotNil(t, m.Error, "%s %s", era, c.params) {
 				continue
 			}
+			assert.Contains(t, m.Error.Message, c.want, "%s %s", era, c.method)
 			for _, leak := range []string{"CANARY", "1e9999", "Go ", "unmarshal", "mcp.", "struct", "\u202e"} {
-				assert.NotContains(t, m.Error.Message, leak, "%s %s", era, params)
+				assert.NotContains(t, m.Error.Message, leak, "%s %s", era, c.params)
 			}
 		}
 		ok[map[string]any](t, a.call("list_identities", nil))

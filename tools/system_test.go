@@ -200,7 +200,7 @@ func (a *agent) begin(method, params string) (<-chan json.RawMessage, string) {
 		meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":` + a.capabilities + `}`
 		params = strings.TrimSuffix(params, "}") + map[bool]string{true: "", false: ","}[params == "{}"] + meta + "}"
 	}
-	_, err := fmt.Fprintf(a.in, `{"jsonrpc":"2.0","id":%s,"method":%q,"params":%s}`+"\n", id, method, params)
+	_, err := fmt.Fprintf(a.in, `{"jsonrpc":"2.0","id":%s,"method":"%s","params":%s}`+"\n", id, method, params)
 	require.NoError(a.t, err)
 	return ch, id
 }

@@ -36,11 +36,11 @@ const (
 
 // Authenticator is a TOTP seed with its settings (RFC 6238). New, Parse and Stored make valid ones.
 type Authenticator struct {
-	Seed            secret.Secret // base32 in upper case, without padding
-	Algorithm       otp.Algorithm
-	Digits          int
-	Period          int64 // seconds
-	Issuer, Account string
+	Seed                secret.Secret // base32 in upper case, without padding
+	Algorithm           otp.Algorithm
+	Digits              int
+	Period              int64 // seconds
+	Issuer, AccountName string
 }
 
 // The settings that services leave out, and the limits of those they state.
@@ -126,14 +126,14 @@ func Parse(field, uri string) (Authenticator, error) {
 	if !labelled {
 		issuer, account = "", label
 	}
-	a.Account, a.Issuer = strings.TrimSpace(account), strings.TrimSpace(issuer)
+	a.AccountName, a.Issuer = strings.TrimSpace(account), strings.TrimSpace(issuer)
 	if named := query.Get("issuer"); named != "" {
 		a.Issuer = named
 	}
-	if len(a.Account) > 320 || len(a.Issuer) > 320 {
+	if len(a.AccountName) > 320 || len(a.Issuer) > 320 {
 		return Authenticator{}, Invalid(field, "has a label of more than 320 characters")
 	}
-	return a, cmp.Or(tool.CheckLine(field, a.Account), tool.CheckLine(field, a.Issuer))
+	return a, cmp.Or(tool.CheckLine(field, a.AccountName), tool.CheckLine(field, a.Issuer))
 }
 
 // number reads a whole number; 0 for none. A number that is stated is not 0.
@@ -154,10 +154,10 @@ func (a Authenticator) URI() secret.Secret {
 		"secret": {a.Seed.Reveal()}, "algorithm": {a.Algorithm.String()},
 		"digits": {strconv.Itoa(a.Digits)}, "period": {strconv.FormatInt(a.Period, 10)},
 	}
-	label := a.Account
+	label := a.AccountName
 	if a.Issuer != "" {
 		query.Set("issuer", a.Issuer)
-		label = a.Issuer + ":" + a.Account
+		label = a.Issuer + ":" + a.AccountName
 	}
 	// "+" for a space is not understood by every reader of such URIs.
 	u := url.URL{Scheme: "otpauth", Host: "totp", Path: "/" + label, RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20")}

@@ -159,7 +159,7 @@ func owner(stored *ravi.SecretEntry, domain, name string) (totpAccount, bool) {
 		possible = append(possible, noted)
 	}
 	if a, err := otpauth.Stored(stored); err == nil {
-		possible = append(possible, totpAccount{domain, a.Account})
+		possible = append(possible, totpAccount{domain, a.AccountName})
 	}
 	for _, account := range possible {
 		if account.Domain == domain && account.name() == name {

@@ -82,7 +82,7 @@ func (p setTOTPParams) authenticator(domain string) (*otpauth.Authenticator, err
 		}
 	default:
 		if a, err = otpauth.New("seed", p.Seed, p.Algorithm, p.Digits, p.Period); err == nil {
-			a.Issuer, a.Account = p.Issuer, p.Username
+			a.Issuer, a.AccountName = p.Issuer, p.Username
 			err = tool.CheckLine("issuer", p.Issuer)
 		}
 	}
@@ -167,7 +167,7 @@ func (p setTOTPParams) account(ctx context.Context, scope *ravi.Scope, domain st
 	if len(saved) == 1 && !usernameLocked(saved[0]) && saved[0].Username != "" {
 		of.Username = saved[0].Username
 	} else if a != nil {
-		of.Username = a.Account
+		of.Username = a.AccountName
 	}
 	return of, nil
 }

@@ -27,9 +27,12 @@ import (
 // A nil *Tracer makes none. All methods may be called by any number of goroutines.
 type Tracer struct{ tracer trace.Tracer }
 
+// scopeName is what users filter spans by; it stays when the package moves.
+const scopeName = "ravi-mcp/server"
+
 // NewTracer returns a tracer of the provider.
 func NewTracer(provider trace.TracerProvider) *Tracer {
-	return &Tracer{tracer: provider.Tracer("ravi-mcp/internal/server")}
+	return &Tracer{tracer: provider.Tracer(scopeName)}
 }
 
 // w3c reads traceparent and tracestate. It takes over nothing that is malformed.

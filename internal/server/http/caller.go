@@ -2,6 +2,7 @@ package http
 
 import (
 	"cmp"
+	"math"
 	"sync"
 
 	"golang.org/x/time/rate"
@@ -34,7 +35,8 @@ func newLimiter(perSecond int) *rate.Limiter {
 	if perSecond < 0 {
 		return nil
 	}
-	return rate.NewLimiter(rate.Limit(perSecond), 2*perSecond)
+	burst := perSecond + min(perSecond, math.MaxInt-perSecond)
+	return rate.NewLimiter(rate.Limit(perSecond), burst)
 }
 
 // allowed takes one request from the caller's rate, or reports false.

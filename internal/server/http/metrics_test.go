@@ -145,6 +145,7 @@ func TestCallsJoinTheTraceOfTheClient(t *testing.T) {
 	traces := func(of string) []string {
 		var names []string
 		for _, s := range recorder.Ended() {
+			assert.Equal(t, "ravi-mcp/server", s.InstrumentationScope().Name)
 			if s.SpanContext().TraceID().String() == of {
 				names = append(names, s.Name())
 			}

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -83,17 +85,22 @@ func TestSpansGoToTheConfiguredCollector(t *testing.T) {
 	assert.NotContains(t, spans, "spanned-canary")
 }
 
-func TestUnsupportedTraceExporterFailsTheStart(t *testing.T) {
+func TestUnusableTraceVariablesFailTheStart(t *testing.T) {
 	t.Parallel()
 	for variable, said := range map[string]string{
-		"OTEL_TRACES_EXPORTER=zipkin":      "OTEL_TRACES_EXPORTER: this server knows otlp and none",
-		"OTEL_EXPORTER_OTLP_PROTOCOL=grpc": "OTEL_EXPORTER_OTLP_PROTOCOL: this server speaks http/protobuf",
+		"OTEL_TRACES_EXPORTER=zipkin":                           "OTEL_TRACES_EXPORTER: this server knows otlp and none",
+		"OTEL_EXPORTER_OTLP_PROTOCOL=grpc":                      "OTEL_EXPORTER_OTLP_PROTOCOL: this server speaks http/protobuf",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=canary.test:4318":          "the OpenTelemetry documentation for their form (OTEL_EXPORTER_OTLP_ENDPOINT is ",
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=canary.test/traces": "the OpenTelemetry documentation for their form (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is ",
 	} {
 		env, _ := harness.Environment(t)
-		cmd := exec.Command(harness.Binary(t), "http", "--sandbox", "--addr", "127.0.0.1:0")
-		cmd.Env = append(env, variable, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, harness.Binary(t), "http", "--sandbox", "--addr", "127.0.0.1:0")
+		cmd.Env = append(env, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9", variable)
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err, variable)
 		assert.Contains(t, string(out), said)
+		assert.NotContains(t, string(out), "canary")
 	}
 }

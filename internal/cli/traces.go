@@ -32,7 +32,7 @@ func traces(ctx context.Context, log zerolog.Logger) (*server.Tracer, func(), er
 	}
 	config, ignored, err := otlphttp.FromEnv(os.Getenv)
 	if err != nil {
-		return nil, nil, usageError{errors.New("the OTEL_EXPORTER_OTLP_ variables are not usable; see the OpenTelemetry documentation for their form")}
+		return nil, nil, usageError{fmt.Errorf("the OTEL_EXPORTER_OTLP_ variables are not usable; see the OpenTelemetry documentation for their form (%w)", err)}
 	}
 	if len(ignored) > 0 {
 		log.Warn().Strs("variables", ignored).Msg("variables of OpenTelemetry that are malformed are ignored")

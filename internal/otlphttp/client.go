@@ -36,11 +36,14 @@ type Client struct {
 	http   *http.Client
 }
 
-// NewClient returns a client for the collector of config. It sends nothing by itself.
+// NewClient returns a client for the collector of config. It sends nothing by itself, and follows no redirect.
 func NewClient(config Config) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = config.TLS
-	return &Client{config: config, http: &http.Client{Transport: transport, Timeout: config.Timeout}}
+	return &Client{config: config, http: &http.Client{
+		Transport: transport, Timeout: config.Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
 }
 
 // Start does nothing: connections are opened for the first spans.

@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -76,6 +77,27 @@ func TestCertificatesAreThoseConfigured(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: collector.Certificate().Raw}), 0o600))
 	assert.NoError(t, export(t, map[string]string{"ENDPOINT": collector.URL, "CERTIFICATE": file}, nil))
 	assert.ErrorContains(t, export(t, map[string]string{"ENDPOINT": collector.URL}, nil), "certificate")
+}
+
+// A redirect would take spans, and with some statuses the headers, to a server that the operator did not name.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	var followed atomic.Int32
+	second := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed.Add(1) }))
+	defer second.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		var calls atomic.Int32
+		collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			http.Redirect(w, r, second.URL+"/canary", status)
+		}))
+		err := export(t, map[string]string{"ENDPOINT": collector.URL, "HEADERS": "authorization=canary"}, nil)
+		collector.Close()
+		if assert.ErrorContains(t, err, fmt.Sprintf("the collector answers %d", status)) {
+			assert.NotContains(t, err.Error(), "canary")
+		}
+		assert.EqualValues(t, 1, calls.Load(), status)
+	}
+	assert.Zero(t, followed.Load())
 }
 
 // answers is a collector that gives one answer after the other, and repeats the last.

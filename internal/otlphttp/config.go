@@ -32,15 +32,19 @@ type Config struct {
 
 // FromEnv reads the variables that the package documentation lists through env, which is os.Getenv outside of tests.
 //
-// A variable that is malformed counts as unset, or in part so for headers. Its name is in ignored, for a warning; its
-// value is not, since it may be a credential. The error is for variables that contradict each other.
+// A variable that is malformed counts as unset, or in part so for headers; another compression than gzip is none. Its
+// name is in ignored, for a warning; its value is not, since it may be a credential. The error is for an endpoint that
+// is not usable, since spans and headers must go nowhere else, and for variables that contradict each other; it has no
+// value in it either.
 func FromEnv(env func(string) string) (c Config, ignored []string, err error) {
 	r := reader{env: env}
 	c = Config{
 		Endpoint: &url.URL{Scheme: "https", Host: "localhost:4318", Path: tracesPath},
 		Timeout:  defaultTimeout,
 	}
-	r.readEndpoint(&c)
+	if err := r.readEndpoint(&c); err != nil {
+		return Config{}, nil, err
+	}
 	r.readTLS(&c)
 	r.both("HEADERS", func(value string) (ok bool) {
 		c.Headers, ok = parseHeaders(value)
@@ -84,24 +88,23 @@ func (r *reader) both(name string, use func(value string) (ok bool)) {
 	r.one("TRACES_"+name, use)
 }
 
-func (r *reader) readEndpoint(c *Config) {
-	set := func(value string, pathOf func(string) string) bool {
-		u, err := url.Parse(value)
-		if err != nil || u.Host == "" {
-			return false
+func (r *reader) readEndpoint(c *Config) error {
+	for _, variable := range []struct {
+		name   string
+		pathOf func(string) string
+	}{
+		{"ENDPOINT", func(base string) string { return path.Join("/", base, tracesPath) }},
+		{"TRACES_ENDPOINT", func(whole string) string { return "/" + strings.TrimPrefix(whole, "/") }},
+	} {
+		if r.env(prefix+variable.name) == "" {
+			continue
 		}
-		c.Endpoint = &url.URL{Scheme: "https", Host: u.Host, Path: pathOf(u.Path)}
-		if u.Scheme == "http" {
-			c.Endpoint.Scheme = "http"
+		u, err := url.Parse(r.value(variable.name))
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+			return errors.New(prefix + variable.name + " is not an http or https URL")
 		}
-		return true
+		c.Endpoint = &url.URL{Scheme: u.Scheme, Host: u.Host, Path: variable.pathOf(u.Path)}
 	}
-	r.one("ENDPOINT", func(value string) bool {
-		return set(value, func(base string) string { return path.Join("/", base, tracesPath) })
-	})
-	r.one("TRACES_ENDPOINT", func(value string) bool {
-		return set(value, func(whole string) string { return "/" + strings.TrimPrefix(whole, "/") })
-	})
 	r.both("INSECURE", func(value string) bool {
 		c.Endpoint.Scheme = "https"
 		if strings.EqualFold(value, "true") {
@@ -109,6 +112,7 @@ func (r *reader) readEndpoint(c *Config) {
 		}
 		return true
 	})
+	return nil
 }
 
 func (r *reader) readTLS(c *Config) {

@@ -21,8 +21,6 @@ func TestVariablesOfTracesWin(t *testing.T) {
 	}{
 		"none":             {endpoint: "https://localhost:4318/v1/traces"},
 		"endpoint":         {vars: map[string]string{"ENDPOINT": " http://collector.test "}, endpoint: "http://collector.test/v1/traces"},
-		"without a scheme": {vars: map[string]string{"ENDPOINT": "collector.test:4318"}, endpoint: "https://localhost:4318/v1/traces", ignored: []string{"ENDPOINT"}},
-		"no address":       {vars: map[string]string{"ENDPOINT": "http://a b"}, endpoint: "https://localhost:4318/v1/traces", ignored: []string{"ENDPOINT"}},
 		"of traces":        {vars: map[string]string{"ENDPOINT": "http://other.test", "TRACES_ENDPOINT": base}, endpoint: base + "/"},
 		"used as it is":    {vars: map[string]string{"TRACES_ENDPOINT": base + "/in/"}, endpoint: base + "/in/"},
 		"no user":          {vars: map[string]string{"ENDPOINT": "https://me:secret@collector.test?q=1"}, endpoint: base + "/v1/traces"},
@@ -33,6 +31,13 @@ func TestVariablesOfTracesWin(t *testing.T) {
 		"compression":      {vars: map[string]string{"ENDPOINT": base, "COMPRESSION": "none", "TRACES_COMPRESSION": "gzip"}, endpoint: base + "/v1/traces", gzip: true},
 		"other compression": {
 			vars: map[string]string{"ENDPOINT": base, "COMPRESSION": "zstd"}, endpoint: base + "/v1/traces", ignored: []string{"COMPRESSION"},
+		},
+		"no compression of traces": {
+			vars: map[string]string{"ENDPOINT": base, "COMPRESSION": "gzip", "TRACES_COMPRESSION": "none"}, endpoint: base + "/v1/traces",
+		},
+		"other compression of traces": {
+			vars:     map[string]string{"ENDPOINT": base, "COMPRESSION": "gzip", "TRACES_COMPRESSION": "zstd"},
+			endpoint: base + "/v1/traces", ignored: []string{"TRACES_COMPRESSION"},
 		},
 		"headers": {
 			vars:     map[string]string{"ENDPOINT": base, "HEADERS": "a=1", "TRACES_HEADERS": "authorization = Basic%20abc= , b=2"},
@@ -63,5 +68,31 @@ func TestVariablesOfTracesWin(t *testing.T) {
 			assert.Equal(t, c.ignored, ignored)
 			assert.Nil(t, config.TLS)
 		})
+	}
+}
+
+// Spans and the headers for their collector go where the operator says, or nowhere.
+func TestUnusableEndpointsAreErrors(t *testing.T) {
+	for name, value := range map[string]string{
+		"without a scheme": "canary.test:4318",
+		"an IP address":    "10.0.0.1:4318",
+		"a host":           "canary.test",
+		"no address":       "http://canary b",
+		"no host":          "http:///canary",
+		"a port":           "http://:4318/canary",
+		"no scheme":        "//canary.test:4318",
+		"other scheme":     "grpc://canary.test:4317",
+		"spaces":           "  ",
+	} {
+		for _, variable := range []string{"ENDPOINT", "TRACES_ENDPOINT"} {
+			vars := map[string]string{"ENDPOINT": "http://collector.test", "HEADERS": "authorization=canary"}
+			vars[variable] = value
+			config, ignored, err := FromEnv(func(name string) string { return vars[name[len(prefix):]] })
+			if assert.ErrorContains(t, err, prefix+variable+" ", name) {
+				assert.NotContains(t, err.Error(), "canary", name)
+			}
+			assert.Equal(t, Config{}, config, name)
+			assert.Empty(t, ignored, name)
+		}
 	}
 }

@@ -7,16 +7,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// layers lists the packages from the top down, as ARCHITECTURE.md lists them.
-// A package may import only what stands below it.
+// layers lists the packages from the top down, as ARCHITECTURE.md lists them. A package may import
+// only what stands below it.
 var layers = []string{
 	"", "internal/test/bench", "internal/test/bench/bare", "internal/test/soak", "internal/test/conformance", "internal/test/harness",
 	"internal/cli",
@@ -32,7 +34,8 @@ var layers = []string{
 	"ravi/seal", "ravi/config", "ravi/secret", "internal/token", "internal/otlphttp", "internal/issuer", "internal/test/issuertest", "sandbox/sandboxtest", "sandbox",
 }
 
-// allowedImports are the only packages of this module that a package may import, where being above is not enough.
+// allowedImports are the only packages of this module that a package may import, where being above
+// is not enough.
 var allowedImports = map[string][]string{
 	"ravi":                     {"ravi/seal", "ravi/config", "ravi/secret"},
 	"ravi/seal":                {"ravi/secret"},
@@ -64,8 +67,8 @@ func family(more ...string) []string {
 	return append(more, "tools/tool", "session", "internal/fault", "ravi", "ravi/seal", "ravi/secret")
 }
 
-// restrictedImports are packages of third parties, and of the standard library, that only these packages or files may
-// import, tests aside.
+// restrictedImports are packages of third parties, and of the standard library, that only these
+// packages or files may import, tests aside.
 var restrictedImports = map[string][]string{
 	"github.com/mark3labs/mcp-go": {"internal/server", "internal/server/stdio", "internal/server/http", "internal/cli/demo_agent.go", "internal/test/bench/bare"},
 	"net/http":                    {"ravi", "internal/server", "internal/server/http", "internal/cli", "internal/issuer", "internal/test/issuertest", "internal/otlphttp", "sandbox", "sandbox/sandboxtest", "internal/test/harness", "internal/test/soak", "internal/test/bench", "internal/test/bench/bare"},
@@ -159,9 +162,8 @@ func checkRestricted(t *testing.T, s source, imported string) {
 	}
 }
 
-// revealers are the files that may read the value of a Secret: where it goes
-// onto the wire to Ravi, into a file of the owner, or into the one result
-// that was asked for it.
+// revealers are the files that may read the value of a Secret: where it goes onto the wire to Ravi,
+// into a file of the owner, or into the one result that was asked for it.
 var revealers = map[string]bool{
 	"ravi/auth.go":                      true, // the device code of a login
 	"ravi/config/save.go":               true, // a rotated token goes back to auth.json
@@ -201,8 +203,8 @@ func TestSecretsAreRevealedOnlyInListedFiles(t *testing.T) {
 	}
 }
 
-// dialers are the files that may open connections to somewhere else, each to what an operator has configured and to
-// nothing besides (SECURITY.md O5, S14).
+// dialers are the files that may open connections to somewhere else, each to what an operator has
+// configured and to nothing besides (SECURITY.md O5, S14).
 var dialers = map[string]bool{
 	"ravi/client.go":                true, // Ravi
 	"internal/issuer/read.go":       true, // the OpenID Connect issuer
@@ -273,4 +275,35 @@ func TestNoFileIsLongerThanFiveHundredLines(t *testing.T) {
 		require.NoError(t, err)
 		assert.LessOrEqual(t, strings.Count(string(data), "\n"), 500, s.path)
 	}
+}
+
+// commentWidth is how many columns a line may have that is nothing but a comment, a tab counting as
+// four.
+const commentWidth = 100
+
+func TestCommentsFitTheWidth(t *testing.T) {
+	plain := regexp.MustCompile(`^// [^ \t]`) // indented text is preformatted
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && d.Name() == "node_modules" {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		n := 0
+		for line := range strings.Lines(string(text)) {
+			n++
+			comment := strings.TrimLeft(strings.TrimRight(line, "\n"), "\t")
+			columns := utf8.RuneCountInString(comment) + 4*strings.Count(line[:strings.Index(line, comment)], "\t")
+			if plain.MatchString(comment) && strings.Contains(comment[3:], " ") && columns > commentWidth {
+				assert.Fail(t, "wrap the comment", "%s:%d has %d columns", path, n, columns)
+			}
+		}
+		return err
+	})
+	require.NoError(t, err)
 }

@@ -12,8 +12,8 @@ import (
 	"ravi-mcp/sandbox"
 )
 
-// A call that is not of the protocol's shape is answered in fixed words: no
-// Go types, and nothing of what was sent.
+// A call that is not of the protocol's shape is answered in fixed words: no Go types, and nothing
+// of what was sent.
 func TestMalformedCallsGetProtocolErrors(t *testing.T) {
 	h := newSystem(t, sandbox.Config{})
 	for era, a := range map[string]*agent{"legacy": h.connect(local()), "modern": h.connectModern(local())} {

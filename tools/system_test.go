@@ -30,9 +30,8 @@ import (
 	"ravi-mcp/tools/tool"
 )
 
-// system is one Ravi with everything behind a server, to which any number of
-// clients connect over the real stdio transport. Nothing of it is faked but
-// Ravi, which is the sandbox.
+// system is one Ravi with everything behind a server, to which any number of clients connect over
+// the real stdio transport. Nothing of it is faked but Ravi, which is the sandbox.
 type system struct {
 	t       *testing.T
 	ravi    *sandboxtest.Instance
@@ -83,8 +82,8 @@ type agent struct {
 	modern bool
 	// capabilities are what the client declares, as JSON.
 	capabilities string
-	// person answers the questions of a server, in protocols where it asks; an
-	// empty answer is none.
+	// person answers the questions of a server, in protocols where it asks; an empty answer is
+	// none.
 	person func(question json.RawMessage) string
 
 	mu      sync.Mutex
@@ -264,8 +263,8 @@ func ok[T any](t testing.TB, r result) T {
 	return v
 }
 
-// refused returns the error object of a result that must be one, after checks
-// of what holds for every error.
+// refused returns the error object of a result that must be one, after checks of what holds for
+// every error.
 func refused(t testing.TB, r result) fault.Body {
 	t.Helper()
 	require.True(t, r.IsError, "%s", r.StructuredContent)

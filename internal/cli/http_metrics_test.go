@@ -59,7 +59,8 @@ func status(t *testing.T, method, url string) int {
 	return response.StatusCode
 }
 
-// The standard variables name a collector; spans that are still held at the end go out before the process does.
+// The standard variables name a collector; spans that are still held at the end go out before the
+// process does.
 func TestSpansGoToTheConfiguredCollector(t *testing.T) {
 	t.Parallel()
 	got := make(chan string, 100)

@@ -36,7 +36,8 @@ type Client struct {
 	http   *http.Client
 }
 
-// NewClient returns a client for the collector of config. It sends nothing by itself, and follows no redirect.
+// NewClient returns a client for the collector of config. It sends nothing by itself, and follows
+// no redirect.
 func NewClient(config Config) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = config.TLS
@@ -55,11 +56,13 @@ func (c *Client) Stop(context.Context) error {
 	return nil
 }
 
-// UploadTraces sends spans, and again while the collector asks for that (429, 502, 503, 504) or the network fails for a
-// moment: for a minute at most, and not before the time of a Retry-After. It fails also for spans that the collector
-// took only a part of. The error has nothing of the collector's answer in it.
+// UploadTraces sends spans, and again while the collector asks for that (429, 502, 503, 504) or the
+// network fails for a moment: for a minute at most, and not before the time of a Retry-After. It
+// fails also for spans that the collector took only a part of. The error has nothing of the
+// collector's answer in it.
 func (c *Client) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
-	// A TracesData is on the wire what an ExportTraceServiceRequest is, without the service's gRPC stubs.
+	// A TracesData is on the wire what an ExportTraceServiceRequest is, without the service's gRPC
+	// stubs.
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
 	if err != nil {
 		return fmt.Errorf("encode spans: %w", err)
@@ -138,8 +141,9 @@ func retryAfter(header http.Header) time.Duration {
 	return 0
 }
 
-// rejectsSpans reports whether an ExportTraceServiceResponse has anything in partial_success, its field 1: a number of
-// spans that were not taken, or a warning about them. What is no such message counts as a rejection too.
+// rejectsSpans reports whether an ExportTraceServiceResponse has anything in partial_success, its
+// field 1: a number of spans that were not taken, or a warning about them. What is no such message
+// counts as a rejection too.
 func rejectsSpans(response []byte) bool {
 	for len(response) > 0 {
 		number, kind, tag := protowire.ConsumeTag(response)

@@ -79,7 +79,8 @@ func TestCertificatesAreThoseConfigured(t *testing.T) {
 	assert.ErrorContains(t, export(t, map[string]string{"ENDPOINT": collector.URL}, nil), "certificate")
 }
 
-// A redirect would take spans, and with some statuses the headers, to a server that the operator did not name.
+// A redirect would take spans, and with some statuses the headers, to a server that the operator
+// did not name.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	var followed atomic.Int32
 	second := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed.Add(1) }))

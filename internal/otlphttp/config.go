@@ -21,7 +21,8 @@ const (
 	tracesPath     = "/v1/traces"
 )
 
-// Config is where spans go and how. FromEnv starts from the defaults of the specification; the zero value is not usable.
+// Config is where spans go and how. FromEnv starts from the defaults of the specification; the zero
+// value is not usable.
 type Config struct {
 	Endpoint *url.URL // complete, with the path for traces
 	Headers  http.Header
@@ -30,12 +31,13 @@ type Config struct {
 	TLS      *tls.Config   // nil for the defaults of net/http
 }
 
-// FromEnv reads the variables that the package documentation lists through env, which is os.Getenv outside of tests.
+// FromEnv reads the variables that the package documentation lists through env, which is os.Getenv
+// outside of tests.
 //
-// A variable that is malformed counts as unset, or in part so for headers; another compression than gzip is none. Its
-// name is in ignored, for a warning; its value is not, since it may be a credential. The error is for an endpoint that
-// is not usable, since spans and headers must go nowhere else, and for variables that contradict each other; it has no
-// value in it either.
+// A variable that is malformed counts as unset, or in part so for headers; another compression than
+// gzip is none. Its name is in ignored, for a warning; its value is not, since it may be a
+// credential. The error is for an endpoint that is not usable, since spans and headers must go
+// nowhere else, and for variables that contradict each other; it has no value in it either.
 func FromEnv(env func(string) string) (c Config, ignored []string, err error) {
 	r := reader{env: env}
 	c = Config{
@@ -144,7 +146,8 @@ func (r *reader) readTLS(c *Config) {
 	}
 }
 
-// parseHeaders reads name=value pairs with commas between them. It leaves malformed pairs out and then reports false.
+// parseHeaders reads name=value pairs with commas between them. It leaves malformed pairs out and
+// then reports false.
 func parseHeaders(list string) (http.Header, bool) {
 	headers, ok := http.Header{}, true
 	for pair := range strings.SplitSeq(list, ",") {

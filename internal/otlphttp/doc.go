@@ -1,8 +1,9 @@
-// Package otlphttp sends spans to an OpenTelemetry collector with OTLP/HTTP in its binary encoding, http/protobuf.
+// Package otlphttp sends spans to an OpenTelemetry collector with OTLP/HTTP in its binary encoding,
+// http/protobuf.
 //
-// It is a client for the official exporter of package otlptrace, which turns spans into OTLP's messages. The official
-// client of the same kind, otlptracehttp, links gRPC and its gateway, a third of the program, without speaking either
-// (docs/decisions.md#tracing-exporter).
+// It is a client for the official exporter of package otlptrace, which turns spans into OTLP's
+// messages. The official client of the same kind, otlptracehttp, links gRPC and its gateway, a
+// third of the program, without speaking either (docs/decisions.md#tracing-exporter).
 //
 // FromEnv reads the variables of the OpenTelemetry specification:
 //
@@ -14,6 +15,6 @@
 //	OTEL_EXPORTER_OTLP_CERTIFICATE                      file with the authorities to trust, PEM
 //	OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, _CLIENT_KEY  files for mutual TLS, PEM
 //
-// Each exists for traces alone too (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, used as it is, and so on) and wins there. The
-// proxies of HTTPS_PROXY and its kin are honored.
+// Each exists for traces alone too (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, used as it is, and so on)
+// and wins there. The proxies of HTTPS_PROXY and its kin are honored.
 package otlphttp

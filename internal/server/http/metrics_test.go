@@ -30,7 +30,8 @@ func (e *endpoint) scrape() string {
 	return answer.Body.String()
 }
 
-// waitingCall begins a wait for a code and returns once it is open; the returned function waits for its result.
+// waitingCall begins a wait for a code and returns once it is open; the returned function waits for
+// its result.
 func (a *agent) waitingCall(arguments string) func() outcome {
 	a.e.t.Helper()
 	r := a.request(context.Background(), http.MethodPost, "/mcp", a.message("wait_for_otp", arguments, `"progressToken":"p"`))

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,12 +50,7 @@ func TestReadmeProxiesKeepASessionAtItsReplica(t *testing.T) {
 
 		r.all[0].Kill(t)
 		harness.Eventually(t, func() bool { // until the proxy has seen it
-			for _, p := range peers {
-				if p.call(0, "get_identity", `{}`).status != http.StatusOK {
-					return false
-				}
-			}
-			return true
+			return !slices.ContainsFunc(peers, func(p *peer) bool { return !p.reaches(0, "get_identity", `{}`) })
 		})
 		for n, p := range peers {
 			got := p.call(0, "get_identity", `{}`)

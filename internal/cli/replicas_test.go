@@ -178,6 +178,18 @@ func (p *peer) call(at int, tool, arguments string) answered {
 	return p.do(p.toolCall(at, tool, arguments, ""))
 }
 
+// reaches reports whether a call of the tool is answered in full, for the time in which a proxy may
+// not have seen yet that a replica is gone.
+func (p *peer) reaches(at int, tool, arguments string) bool {
+	response, err := p.client.Do(p.toolCall(at, tool, arguments, ""))
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return err == nil && response.StatusCode == http.StatusOK
+}
+
 // toolCall is the request of a call. more is further members of its params, each with a comma
 // behind it.
 func (p *peer) toolCall(at int, tool, arguments, more string) *http.Request {

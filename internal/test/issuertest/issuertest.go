@@ -58,6 +58,27 @@ var (
 	pool     struct{ rsa *rsa.PrivateKey }
 )
 
+// go-jose builds the encoder of a type once in the process, under a WaitGroup. If a synctest bubble
+// is the first to need one, a test outside that waits for it dereferences nil in the runtime. So
+// they are built here, before any test.
+func init() {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	options := (&jose.SignerOptions{}).WithHeader("kid", "").WithType("JWT")
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: private}, options)
+	if err != nil {
+		panic(err)
+	}
+	if _, err = signer.Sign(nil); err != nil {
+		panic(err)
+	}
+	if _, err = (jose.JSONWebKey{Key: private.Public()}).MarshalJSON(); err != nil {
+		panic(err)
+	}
+}
+
 // NewKey makes a key for ES256 or RS256. All RSA keys are the same one, because making them takes
 // long.
 func NewKey(t testing.TB, id string, algorithm jose.SignatureAlgorithm) Key {

@@ -138,6 +138,7 @@ func (c *call) stream() {
 	if n, err := strconv.ParseInt(c.r.Header.Get("Last-Event-ID"), 10, 64); err == nil && n >= 0 {
 		last = min(n, last)
 	}
+	_, drop := c.id.log.waiters() // before the head: who has seen that can be cut off
 	c.id.mu.Unlock()
 	c.s.records.add(c.record)
 	c.s.streams.change(c.id.uuid, 1)
@@ -156,7 +157,7 @@ func (c *call) stream() {
 	for {
 		c.id.mu.Lock()
 		fresh := c.id.log.after(last)
-		wake, drop := c.id.log.waiters()
+		wake, _ := c.id.log.waiters()
 		c.id.mu.Unlock()
 		if len(fresh) > 0 {
 			last = fresh[len(fresh)-1].ID

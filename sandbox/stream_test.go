@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -121,6 +122,28 @@ func TestStreamLifecycle(t *testing.T) {
 		for range events { // ends by itself
 		}
 		assert.Zero(t, r.Server.Streams(id.UUID))
+	})
+}
+
+// dropAtHead is a client that has its stream cut as soon as it sees the head of the answer.
+type dropAtHead struct {
+	*httptest.ResponseRecorder
+	drop func()
+}
+
+func (d dropAtHead) Flush() { d.drop() }
+
+func TestStreamCanBeCutOnceItsHeadIsSeen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, c := start(t, sandbox.Config{})
+		id := r.CreateIdentity(t, sandbox.NewIdentity{Name: "a"})
+		w := dropAtHead{httptest.NewRecorder(), func() { r.Server.DropStreams(id.UUID) }}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		request := c.as(id.UUID).request("GET", "/api/events/stream/", nil).WithContext(ctx)
+		assert.PanicsWithValue(t, http.ErrAbortHandler, func() { r.Server.ServeHTTP(w, request) }, "cut, not left")
+		assert.NoError(t, ctx.Err())
 	})
 }
 

@@ -181,7 +181,6 @@ func TestTokenInTheURLIsRefused(t *testing.T) {
 // SECURITY.md H6: long, slow and deep bodies cost little and are refused before they are
 // understood.
 func TestLongBodyIsRefusedBeforeItIsRead(t *testing.T) {
-	t.Parallel()
 	e := serve(t, nil)
 	a := e.agent("")
 	var before, after runtime.MemStats

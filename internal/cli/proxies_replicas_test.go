@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/test/harness"
+	"ravi-mcp/internal/test/ports"
 	"ravi-mcp/sandbox"
 )
 
@@ -20,7 +21,7 @@ import (
 func TestReadmeProxiesKeepASessionAtItsReplica(t *testing.T) {
 	eachProxy(t, func(t *testing.T, p proxy, one, several string) {
 		r := startReplicas(t, "--behind-tls-proxy", "--public-url", "https://"+publicHost)
-		port := freePort(t)
+		port := ports.Free(t)
 		config := p.balance(p, one, several, port)
 		for n, replica := range r.all {
 			address := fmt.Sprintf("10.0.0.%d:8787", n+1)

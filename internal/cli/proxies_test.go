@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/test/harness"
+	"ravi-mcp/internal/test/ports"
 )
 
 const publicHost = "mcp.example.com"
@@ -113,7 +114,7 @@ func TestReadmeProxiesLetStreamsThrough(t *testing.T) {
 		const token = "rmcp_proxied-0123456789-0123456789-0123456789"
 		env, _ := harness.Environment(t, "RAVI_MCP_TOKEN="+token)
 		r := harness.StartHTTP(t, env, "--sandbox", "--behind-tls-proxy", "--public-url", "https://"+publicHost)
-		port := freePort(t)
+		port := ports.Free(t)
 		require.Contains(t, one, "127.0.0.1:8787")
 		client := p.run(t, p.wrap(strings.ReplaceAll(one, "127.0.0.1:8787", strings.TrimPrefix(r.URL, "http://")), port), port)
 		proxied := harness.At(t, "http://"+publicHost)
@@ -148,15 +149,4 @@ func TestReadmeProxiesLetStreamsThrough(t *testing.T) {
 		refused, _ := proxied.Post(client, "", "", harness.InitializeMessage)
 		assert.Equal(t, http.StatusUnauthorized, refused.StatusCode, "the proxy's address is no credential")
 	})
-}
-
-// freePort is a port that was free a moment ago; the proxies cannot take one by themselves.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	return port
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/test/harness"
+	"ravi-mcp/internal/test/ports"
 	"ravi-mcp/internal/test/redistest"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
@@ -25,7 +26,7 @@ func TestSessionStoreIsVerifiedAndGatesReadiness(t *testing.T) {
 	cert, key, other := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "other.pem")
 	writeCertificate(t, cert, key, 1)
 	writeCertificate(t, other, filepath.Join(dir, "other.key"), 2)
-	port := freePort(t)
+	port := ports.Free(t)
 	redis := redistest.Start(t, "--bind", "127.0.0.1", "127.0.0.2", "--requirepass", "CANARY", "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
 	ravi := sandboxtest.New(t, sandbox.Config{})
 	file := filepath.Join(dir, "store")

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ravi-mcp/internal/test/ports"
 )
 
 // Install is the command that installs what Start needs.
@@ -37,12 +39,7 @@ func Start(t testing.TB, args ...string) *Server {
 	s := &Server{t: t, args: append([]string{program, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, args...)}
 	t.Cleanup(s.stop)
 	for range 10 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Addr = l.Addr().String()
-		_ = l.Close()
+		s.Addr = net.JoinHostPort("127.0.0.1", ports.Free(t))
 		if s.run() { // else another process took the port
 			return s
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 
@@ -73,6 +74,7 @@ func (c *call) relay(n mcp.JSONRPCNotification) {
 // handle runs the request through the MCP server and sends its answer, after every notification
 // that it caused.
 func (c *call) handle() {
+	growStack()
 	defer c.cancel(nil)
 	if !c.slot.enter(c.ctx) {
 		c.refuse(jsonrpc.CodeBusy, "the server is shutting down; the request was not begun, retry when it runs again")
@@ -85,6 +87,15 @@ func (c *call) handle() {
 		body, isError = server.InternalError(c.conn.log, "a request got no answer", "", nil), true
 	}
 	c.conn.out.answer(c, jsonrpc.Open, c.env.ID, memberOf(isError), body, jsonrpc.Close)
+}
+
+// growStack makes room for a call on a fresh stack. A call needs nearly 16 KB, and a stack that
+// grows step by step is copied with all frames that are on it, which took a fifth of its time.
+//
+//go:noinline
+func growStack() {
+	var room [12 << 10]byte
+	runtime.KeepAlive(&room)
 }
 
 func memberOf(isError bool) []byte {

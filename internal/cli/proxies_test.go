@@ -49,7 +49,7 @@ var proxies = map[string]proxy{
 	"caddy": {
 		install: "apt-get install caddy", program: "caddy",
 		wrap: func(block, port string) string { // no certificate can be had for a name of examples
-			// Caddy 2.6 may close a request that it is still sending, and then cuts the answer off.
+			// What README.md says of Caddy 2.6, which cuts an answer off now and then without it.
 			block = strings.ReplaceAll(block, "flush_interval -1", "flush_interval -1\n        buffer_requests")
 			block = strings.Replace(block, publicHost+" {", "http://"+publicHost+":"+port+" {\n    bind 127.0.0.1", 1)
 			return "{\n    admin off\n}\n" + block

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -34,9 +32,18 @@ func (p Problem) String() string {
 }
 
 // Arguments checks raw, the arguments of a call, and returns them as JSON that fits the schema.
-// Absent and null arguments count as {}. It forgives what models commonly send: a number or boolean
-// as text ("30", "true"), a whole number written 30.0 or 3e1, one string in place of a list of
-// strings, and null for an optional property. Everything else that does not fit is a Problem.
+// Absent and null arguments count as {}, and what hosts add to every call is dropped unread, unless
+// the schema has an argument of that name (see injected). It forgives what models and hosts
+// commonly send:
+//
+//   - a number or boolean as text ("30", "true"), and a whole number written 30.0 or 3e1
+//   - a list or an object as its JSON text, also encoded twice, and one word in place of a list of
+//     strings
+//   - for an optional argument null, and "" where that cannot be a value: for anything but free
+//     text
+//
+// Everything else that does not fit is a Problem. So is a string with half of a surrogate pair,
+// which stands for no character (RFC 8259, 8.2), and an element of a list that is a list in itself.
 //
 // The error is ErrNotObject for input that is no object, or that of Check. Numbers keep their exact
 // digits.
@@ -57,11 +64,18 @@ func (s *Schema) Arguments(raw json.RawMessage) (json.RawMessage, []Problem, err
 	if err != nil {
 		return nil, nil, err
 	}
+	c.doc.dropInjected(args)
+	if at, found := c.doc.findHalf(raw, args); found {
+		return nil, []Problem{{Argument: at, Text: "holds half of a surrogate pair (\\ud800 to \\udfff), which is no character; send both halves, or none"}}, nil
+	}
 	if at, found := c.doc.findHugeNumber(args, ""); found {
 		return nil, []Problem{{Argument: at, Text: "is a number out of range"}}, nil
 	}
-	c.doc.coerce(args)
-	if problems := c.check(args); len(problems) > 0 {
+	problems := c.doc.coerce(args, "")
+	if len(problems) == 0 {
+		problems = c.check(args)
+	}
+	if len(problems) > 0 {
 		return nil, problems, nil
 	}
 	out, err := json.Marshal(args)
@@ -103,8 +117,7 @@ func (c compiled) check(value any) []Problem {
 func (p property) findHugeNumber(value any, at string) (string, bool) {
 	switch v := value.(type) {
 	case json.Number:
-		digits := v.String()
-		exponent := ""
+		digits, exponent := v.String(), ""
 		if i := strings.IndexAny(digits, "eE"); i >= 0 {
 			exponent = strings.TrimLeft(digits[i+1:], "+-0")
 		}
@@ -131,65 +144,4 @@ func (p property) findHugeNumber(value any, at string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-func (p property) coerce(args map[string]any) {
-	for name, value := range args {
-		prop, known := p.Properties[name]
-		switch {
-		case !known:
-		case value == nil && !slices.Contains(p.Required, name):
-			delete(args, name)
-		default:
-			args[name] = prop.coerceValue(value)
-		}
-	}
-}
-
-func (p property) coerceValue(value any) any {
-	switch v := value.(type) {
-	case string:
-		return p.coerceString(v)
-	case json.Number:
-		if p.Type == "integer" {
-			// Other spellings of a whole number, 30.0 or 3e1, are its digits.
-			if r, ok := new(big.Rat).SetString(v.String()); ok && r.IsInt() {
-				return json.Number(r.Num().String())
-			}
-		}
-	case map[string]any:
-		p.coerce(v)
-	case []any:
-		for i := range v {
-			if p.Items != nil {
-				v[i] = p.Items.coerceValue(v[i])
-			}
-		}
-	}
-	return value
-}
-
-func (p property) coerceString(v string) any {
-	text := strings.TrimSpace(v)
-	switch p.Type {
-	case "integer":
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return json.Number(strconv.FormatInt(n, 10))
-		}
-	case "number":
-		if f, err := strconv.ParseFloat(text, 64); err == nil {
-			if encoded, err := json.Marshal(f); err == nil {
-				return json.Number(encoded)
-			}
-		}
-	case "boolean":
-		if lower := strings.ToLower(text); lower == "true" || lower == "false" {
-			return lower == "true"
-		}
-	case "array":
-		if p.Items != nil && p.Items.Type == "string" {
-			return []any{v}
-		}
-	}
-	return v
 }

@@ -3,6 +3,7 @@ package schemas
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,12 +107,15 @@ func about(p property) string {
 	return " (" + strings.TrimSuffix(p.Description, ".") + ")"
 }
 
+// argumentName is what the names of arguments look like: userId, reply-to, line_2.
+var argumentName = regexp.MustCompile(`^[A-Za-z_-]{1,30}[0-9]{0,2}$`)
+
 // unknown names the keys that the schema does not know. A key is input, and a value can stand where
 // a key should by mistake: only a few that read as an argument's name are repeated.
 func unknown(keys []string) string {
 	var names []string
 	for _, k := range keys {
-		if len(k) <= 30 && strings.Trim(k, "abcdefghijklmnopqrstuvwxyz_") == "" {
+		if argumentName.MatchString(k) {
 			names = append(names, k)
 		}
 	}

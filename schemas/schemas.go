@@ -39,6 +39,7 @@ type compiled struct {
 type property struct {
 	Type        string              `json:"type"`
 	Description string              `json:"description"`
+	Enum        []any               `json:"enum"`
 	Pattern     string              `json:"pattern"`
 	Properties  map[string]property `json:"properties"`
 	Required    []string            `json:"required"`

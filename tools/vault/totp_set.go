@@ -101,6 +101,9 @@ func (p setTOTPParams) codes() ([]string, error) {
 		if out[i] == "" {
 			return nil, otpauth.Invalid(field, "is empty")
 		}
+		if strings.ContainsAny(out[i], ",;") {
+			return nil, otpauth.Invalid(field, "holds a comma or semicolon, as several codes in one text do; each code is an element of its own")
+		}
 		if slices.Contains(out[:i], out[i]) {
 			return nil, otpauth.Invalid(field, "stands there twice")
 		}

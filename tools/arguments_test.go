@@ -1,0 +1,121 @@
+package tools_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/sandbox"
+)
+
+// callRaw calls a tool with arguments as they stand on the wire.
+func (a *agent) callRaw(tool, arguments string) result {
+	a.t.Helper()
+	return parse(a.t, a.request("tools/call", `{"name":"`+tool+`","arguments":`+arguments+`}`))
+}
+
+// What hosts add to every call reaches no handler, log, audit or answer; whatever else a tool does
+// not know is refused by its name.
+func TestInjectedArgumentsLeaveNoTrace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit")
+	h, _ := audited(t, path)
+	const n8n = `"sessionId":"CANARY-a1","action":"sendMessage CANARY-a2","chatInput":"my password is CANARY-a3","toolCallId":"call_CANARY-a4"`
+	const others = `"task_progress":"- [x] CANARY-a5","wait_for_previous":true,"kind":"CANARY-a6","security_risk":"CANARY-a7"`
+	for name, a := range map[string]*agent{"session": h.connect(local()), "modern": h.connectModern(local())} {
+		ok[created](t, a.callRaw("create_identity", `{"name":"`+name+`",`+n8n+`}`))
+		ok[map[string]any](t, a.callRaw("set_secret", `{"identity":"`+name+`","name":"API_KEY","value":"v",`+n8n+`,`+others+`}`))
+		ok[map[string]any](t, a.callRaw("list_identities", `{`+others+`}`))
+		refused(t, a.callRaw("get_secret", `{"identity":"`+name+`","name":"MISSING",`+n8n+`}`))
+		body := refused(t, a.callRaw("get_secret", `{"identity":"`+name+`","name":"API_KEY","userId":"CANARY-b1",`+n8n+`}`))
+		assert.Equal(t, fault.InvalidArgument, body.Code)
+		assert.Equal(t, "unknown argument `userId`; known arguments: `identity`, `name`, `reveal`.", body.Message)
+		assert.NotContains(t, a.wire.String(), "CANARY")
+	}
+	audit, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Contains(t, string(audit), "set_secret")
+	assert.NotContains(t, string(audit), "CANARY")
+	assert.NotContains(t, h.log.String(), "CANARY")
+}
+
+// However backup codes come, each is stored on its own, or none is.
+func TestBackupCodesAreNeverStoredAsOne(t *testing.T) {
+	for value, stored := range map[string]bool{
+		`["aa-11","bb-22"]`:                     true,
+		`"[\"aa-11\",\"bb-22\"]"`:               true,
+		`"\"[\\\"aa-11\\\",\\\"bb-22\\\"]\""`:   true,
+		`["[\"aa-11\",\"bb-22\"]"]`:             false,
+		`"aa-11,bb-22"`:                         false,
+		`"aa-11 bb-22"`:                         false,
+		`"aa-11\nbb-22"`:                        false,
+		`["aa-11, bb-22"]`:                      false,
+		`["aa-11\nbb-22"]`:                      false,
+		`["aa-11;bb-22"]`:                       false,
+		`"['aa-11', 'bb-22']"`:                  false,
+		`{"0":"aa-11","1":"bb-22"}`:             false,
+		`"{\"codes\":[\"aa-11\",\"bb-22\"]}"`:   false,
+		`["{\"codes\":[\"aa-11\",\"bb-22\"]}"]`: false,
+	} {
+		h := newSystem(t, sandbox.Config{})
+		a := h.worker("spare")
+		r := a.callRaw("set_totp", `{"domain":"nimbus.example","username":"bob","backup_codes":`+value+`}`)
+		if !stored {
+			body := refused(t, r)
+			assert.Equal(t, fault.InvalidArgument, body.Code, value)
+			assert.Contains(t, body.Message, "`backup_codes", value)
+			assert.NotContains(t, body.Message, "aa-11", value)
+			assert.Equal(t, fault.NotFound, refused(t, a.call("use_backup_code", args{"domain": "nimbus.example"})).Code, value)
+			continue
+		}
+		assert.Equal(t, 2, ok[totpSet](t, r).BackupCodes, value)
+		for _, code := range []string{"aa-11", "bb-22"} {
+			assert.Equal(t, code, ok[backup](t, a.call("use_backup_code", args{"domain": "nimbus.example"})).Code, value)
+		}
+	}
+}
+
+// Every text and every list of texts that a tool takes is refused with half of a surrogate pair in
+// it, on every way into the server.
+func TestHalfOfACharacterIsStoredNowhere(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
+	h.worker("half")
+	for name, a := range map[string]*agent{"session": h.connect(local()), "modern": h.connectModern(local())} {
+		checked := 0
+		for _, d := range definitions(t, a) {
+			var schema struct {
+				Properties map[string]struct{ Type string }
+			}
+			require.NoError(t, json.Unmarshal(d.InputSchema, &schema))
+			for argument, p := range schema.Properties {
+				value := `"\ud83dCANARY"`
+				switch p.Type {
+				case "array":
+					value = `["` + "CANARY\\udc00" + `"]`
+				case "string":
+				default:
+					continue
+				}
+				given := minimal(d)
+				delete(given, argument)
+				rest, err := json.Marshal(given)
+				require.NoError(t, err)
+				arguments := strings.Replace(string(rest), "{", `{"`+argument+`":`+value+`,`, 1)
+				body := refused(t, a.callRaw(d.Name, strings.Replace(arguments, ",}", "}", 1)))
+				assert.Equal(t, fault.InvalidArgument, body.Code, "%s: %s", name, d.Name)
+				assert.Contains(t, body.Message, "`"+argument+"`: holds half of a surrogate pair", d.Name)
+				checked++
+			}
+		}
+		assert.Greater(t, checked, 50)
+		assert.NotContains(t, a.wire.String(), "CANARY")
+	}
+	a := h.connect(local())
+	ok[map[string]any](t, a.callRaw("set_secret", `{"identity":"half","name":"FACE","value":"\ud83d\ude00 \\ud800 �"}`))
+	assert.Equal(t, `😀 \ud800 �`, ok[struct{ Value string }](t, a.call("get_secret", args{"identity": "half", "name": "FACE"})).Value)
+}

@@ -6,6 +6,8 @@ package jsonrpc
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
+	"unicode/utf8"
 )
 
 // JSON-RPC error codes that the envelope check and the transports answer with.
@@ -98,8 +100,9 @@ func (e *Error) Error() string { return e.Message }
 // CodeParse answers what is not JSON or not UTF-8. CodeInvalidRequest answers everything else:
 // batches, anything after the message, names other than jsonrpc, id, method, params, result and
 // error, an equal name twice in any object, other spellings of the parameter names that MCP
-// defines, nesting beyond MaxDepth, a version other than "2.0", an id that is neither a string nor
-// an integer, params that are no object.
+// defines, nesting beyond MaxDepth, half of a surrogate pair, a version other than "2.0", an id
+// that is neither a string nor an integer, params that are no object. Halves in the arguments of a
+// tools/call are left to who reads them, because there the answer can name the argument.
 //
 // On error the Envelope is the zero value. Parse keeps no state and may be called concurrently.
 func Parse(raw []byte) (Envelope, *Error) {
@@ -139,6 +142,8 @@ func (s *scanner) validate() {
 	method, id := s.member[keyMethod], s.member[keyID]
 	result, failure := s.member[keyResult], s.member[keyError]
 	switch {
+	case s.halves > 0 || s.halved && unquote(method) != methodToolsCall:
+		s.flaw = "a string in it has half of a surrogate pair"
 	case s.member[keyVersion] == nil || unquote(s.member[keyVersion]) != "2.0":
 		s.flaw = `the member "jsonrpc" must be "2.0"`
 	case method == nil && result == nil && failure == nil:
@@ -168,6 +173,9 @@ func (s *scanner) validate() {
 func (s *scanner) answerID() json.RawMessage {
 	id := s.member[keyID]
 	if s.twice[keyID] || s.member[keyResult] != nil || s.member[keyError] != nil || !validID(id) {
+		return nil
+	}
+	if s.halves > 0 && strings.ContainsRune(unquote(id), utf8.RuneError) {
 		return nil
 	}
 	return id

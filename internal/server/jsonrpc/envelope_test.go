@@ -41,6 +41,7 @@ func TestParseAccepts(t *testing.T) {
 		`{"jsonrpc":"2.0","id":-12,"\u006dethod":"p\u0069ng","params":null}`: {ID: raw(`-12`), Method: "ping"},
 		`{"jsonrpc":"2.0","method":"notifications/initialized"}`:             {Method: "notifications/initialized", IsNotification: true},
 		`{"jsonrpc":"2.0","id":3,"result":{"action":"accept"}}`:              {ID: raw(`3`), IsResponse: true},
+		`{"jsonrpc":"2.0","id":"\ud83d\ude00","method":"ping"}`:              {ID: raw(`"\ud83d\ude00"`), Method: "ping"},
 		`{"jsonrpc":"2.0","id":3,"result":null}`:                             {ID: raw(`3`), IsResponse: true},
 		`{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"x"}}`:  {IsResponse: true},
 		`{"jsonrpc":"2.0","id":1,"method":"m","params":` + deep + `}`:        {ID: raw(`1`), Method: "m", Params: raw(deep)},

@@ -54,10 +54,22 @@ func (s *scanner) str() (escaped, ok bool) {
 			switch data[i] {
 			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 			case 'u':
-				if len(data)-i <= 4 || !isHex(data[i+1]) || !isHex(data[i+2]) || !isHex(data[i+3]) || !isHex(data[i+4]) {
+				unit, ok := codeUnit(data[i+1:])
+				if !ok {
 					return escaped, s.fail()
 				}
 				i += 4
+				if unit >= 0xD800 && unit <= 0xDFFF {
+					low := uint16(0)
+					if i+2 < len(data) && data[i+1] == '\\' && data[i+2] == 'u' {
+						low, _ = codeUnit(data[i+3:])
+					}
+					if unit < 0xDC00 && low >= 0xDC00 && low <= 0xDFFF {
+						i += 6
+					} else {
+						s.halves++
+					}
+				}
 			default:
 				return escaped, s.fail()
 			}
@@ -121,6 +133,23 @@ func (s *scanner) digits() bool {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-func isHex(c byte) bool {
-	return isDigit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+// codeUnit returns the number that the first four bytes are in hexadecimal.
+func codeUnit(text []byte) (unit uint16, ok bool) {
+	if len(text) < 4 {
+		return 0, false
+	}
+	for _, c := range text[:4] {
+		switch {
+		case isDigit(c):
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		unit = unit<<4 | uint16(c)
+	}
+	return unit, true
 }

@@ -56,6 +56,10 @@ type scanner struct {
 	token   []byte
 	// call is what params would mean if this were a tools/call.
 	call ToolCall
+	// halves counts the halves of surrogate pairs that stand alone (RFC 8259, 8.2), but for those
+	// in the arguments of a call, which halved says of.
+	halves int
+	halved bool
 	// flaw is the first thing that is wrong with well-formed JSON.
 	flaw string
 	// broken is set when data is not JSON.
@@ -173,7 +177,7 @@ func (s *scanner) object(depth int, what role) bool {
 		if flaw := seen.add(name); flaw != "" {
 			s.note(flaw)
 		}
-		start, inner := s.pos, roleAny
+		start, halves, inner := s.pos, s.halves, roleAny
 		if what == roleParams {
 			if string(name) == metaName {
 				inner = roleMeta
@@ -187,6 +191,9 @@ func (s *scanner) object(depth int, what role) bool {
 		switch what {
 		case roleParams:
 			s.param(name, s.data[start:s.pos])
+			if string(name) == "arguments" {
+				s.halves, s.halved = halves, s.halves > halves
+			}
 		case roleMeta:
 			s.meta(name, s.data[start:s.pos])
 		}

@@ -97,6 +97,14 @@ func BadMessages() []BadMessage {
 		{"10,000 deep", `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":` + nested(10_000) + `}}`, invalid, "1"},
 		{"10,000 deep and no end", strings.Repeat("[", 10_000), invalid, ""},
 
+		{"half of a surrogate pair in an id", `{"jsonrpc":"2.0","id":"CANARY\ud83d","method":"ping"}`, invalid, ""},
+		{"half of a surrogate pair in a method", `{"jsonrpc":"2.0","id":1,"method":"\udc00CANARY"}`, invalid, "1"},
+		{"half of a surrogate pair in a name", `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"\uD800\u0041":1}}`, invalid, "1"},
+		{"half of a surrogate pair as a token", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{"progressToken":"\udfff"}}}`, invalid, "1"},
+		{"two first halves", `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"\ud83d\ud83d\ude00"}}`, invalid, "1"},
+		{"half of a surrogate pair for a prompt", `{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"sign_up","arguments":{"service":"\ud83d CANARY"}}}`, invalid, "1"},
+		{"half of a surrogate pair at the end", `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"\ud83d\`, parse, ""},
+
 		{"method and result", `{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}`, invalid, ""},
 		{"result and error", `{"jsonrpc":"2.0","id":1,"result":{},"error":{}}`, invalid, ""},
 		{"a result without id", `{"jsonrpc":"2.0","result":{}}`, invalid, ""},

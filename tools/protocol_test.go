@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/sandbox"
 )
 
@@ -48,5 +50,24 @@ func TestMalformedCallsGetProtocolErrors(t *testing.T) {
 		ok[map[string]any](t, a.call("list_identities", nil))
 		absent := a.request("tools/call", `{"name":"list_identities"}`)
 		assert.False(t, parse(t, absent).IsError, "arguments may be left out")
+	}
+}
+
+// Every list is one page, so that no cursor is one of its.
+func TestListCursorIsRefusedInOwnWords(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
+	for era, a := range both(h, local()) {
+		for _, method := range []string{"tools/list", "prompts/list", "resources/list", "resources/templates/list"} {
+			for _, cursor := range []string{`"zzz"`, `"CANARY"`, `"Q0FOQVJZ"`, `7`, `true`, `["CANARY"]`, `{"a":"CANARY"}`} {
+				e := a.fails(method, `{"cursor":`+cursor+`}`)
+				assert.Equal(t, mcp.INVALID_PARAMS, e.Code, "%s %s %s", era, method, cursor)
+				assert.Equal(t, "`cursor` is none of this server's: every list is one page. Ask for the list again without `cursor`.", e.Message)
+				assert.Equal(t, fault.InvalidArgument, e.Data.Code)
+			}
+			for _, params := range []string{`{}`, `{"cursor":""}`, `{"cursor":null}`} {
+				all := rpc[map[string]json.RawMessage](a, method, params)
+				assert.NotContains(t, all, "nextCursor", method)
+			}
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/server/jsonrpc"
 )
 
@@ -21,17 +22,35 @@ var (
 
 const longestToolName = 128 // as the specification recommends (2025-11-25, tool names)
 
-// shapeHooks refuses, before mcp-go decodes it, a tools/call that is not of the protocol's shape.
-// What it lets through can only fail in this server's own words.
+// shapeHooks refuses, before mcp-go decodes it, a tools/call that is not of the protocol's shape,
+// and a list with a cursor. What it lets through can only fail in this server's own words.
 func shapeHooks() *mcpserver.Hooks {
 	hooks := &mcpserver.Hooks{}
 	hooks.AddOnRequestInitialization(func(ctx context.Context, _, _ any) error {
-		if e := exchangeFrom(ctx); e != nil && e.env.Method == string(mcp.MethodToolsCall) {
+		e := exchangeFrom(ctx)
+		if e == nil {
+			return nil
+		}
+		switch mcp.MCPMethod(e.env.Method) {
+		case mcp.MethodToolsCall:
 			return checkCallShape(e.env.Call)
+		case mcp.MethodToolsList, mcp.MethodPromptsList, mcp.MethodResourcesList, mcp.MethodResourcesTemplatesList:
+			if hasCursor(e.env.Params) {
+				return failed(ctx, errListCursor, mcp.INVALID_PARAMS, "")
+			}
 		}
 		return nil
 	})
 	return hooks
+}
+
+var errListCursor = fault.New(fault.InvalidArgument, "`cursor` is none of this server's: every list is one page.", "Ask for the list again without `cursor`.")
+
+// hasCursor reports whether the params of a list name a page of it.
+func hasCursor(params json.RawMessage) bool {
+	var list struct{ Cursor any }
+	_ = json.Unmarshal(params, &list)
+	return list.Cursor != nil && list.Cursor != ""
 }
 
 func checkCallShape(call jsonrpc.ToolCall) error {

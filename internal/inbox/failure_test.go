@@ -56,7 +56,7 @@ func TestWaitWithoutAnyReadFails(t *testing.T) {
 		began := time.Now()
 		_, err := w.hub.Wait(w.Context(), w.target, inbox.Request{Cursor: cursor})
 		require.ErrorIs(w, err, ravi.ErrUnavailable)
-		assert.Equal(w, 30*time.Second, time.Since(began))
+		assert.Equal(w, 25*time.Second, time.Since(began), "clients exist that give up after 30 s exactly")
 
 		// Nothing was lost: the cursor is as good as before.
 		w.ravi.Server.Faults().Clear()

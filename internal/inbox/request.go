@@ -36,8 +36,9 @@ const (
 	WantLink Want = "link" // a link; a code beside it is returned as well
 )
 
-// DefaultTimeout is how long a wait lasts that does not say.
-const DefaultTimeout = 30 * time.Second
+// DefaultTimeout is how long a wait lasts that does not say: some clients give a call up after 30 s
+// exactly.
+const DefaultTimeout = 25 * time.Second
 
 // Target names an inbox and the caller that reads it.
 type Target struct {
@@ -52,7 +53,7 @@ type Target struct {
 	Source Source
 }
 
-// Request says what to wait for. The zero value waits 30 seconds for a code or a link on any
+// Request says what to wait for. The zero value waits DefaultTimeout for a code or a link on any
 // channel, armed at the call.
 type Request struct {
 	// Cursor is where to continue; empty arms at the call.

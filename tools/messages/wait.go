@@ -23,11 +23,8 @@ const (
 	armedAtCall  armed = "at_call" // only what came after the call began
 )
 
-const (
-	// sessionReach is how far back a wait without a cursor looks in a session.
-	sessionReach = 10 * time.Minute
-	defaultWait  = 30 * time.Second
-)
+// sessionReach is how far back a wait without a cursor looks in a session.
+const sessionReach = 10 * time.Minute
 
 type watchInboxResult struct {
 	tool.ActedFor
@@ -59,13 +56,13 @@ type waitParams struct {
 	From           string `json:"from,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Only from this sender: an address, a domain, a number, or part of the name."`
 	Service        string `json:"service,omitempty" jsonschema:"maxLength=253" jsonschema_description:"The service you are signing in to, as a name or domain; narrows the choice."`
 	Contains       string `json:"contains,omitempty" jsonschema:"maxLength=200" jsonschema_description:"Only messages whose subject or text contains these words."`
-	TimeoutSeconds int    `json:"timeout_seconds,omitempty" jsonschema:"minimum=1,maximum=3600,default=30" jsonschema_description:"How long to wait (default 30). Above the server's cap (50 by default) it is capped and the answer says so; then call again with the cursor."`
+	TimeoutSeconds int    `json:"timeout_seconds,omitempty" jsonschema:"minimum=1,maximum=3600,default=25" jsonschema_description:"How long to wait (default 25). Above the server's cap (50 by default) it is capped and the answer says so; then call again with the cursor."`
 }
 
 func (p waitParams) request(limit time.Duration) (req inbox.Request, capped int) {
 	timeout := time.Duration(p.TimeoutSeconds) * time.Second
 	if timeout == 0 {
-		timeout = min(defaultWait, limit)
+		timeout = min(inbox.DefaultTimeout, limit)
 	}
 	if timeout > limit {
 		timeout = limit

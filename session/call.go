@@ -17,12 +17,16 @@ type Call struct {
 	Session string
 	// Header is the value of X-Ravi-Identity, if the transport has headers.
 	Header string
+	// Shared says that several agents may stand behind this session without its telling them apart:
+	// its caller is shared, or it is a stdio process that was initialized more than once.
+	Shared bool
 	// RequestID ties the answer, the log lines and the audit line together.
 	RequestID string
 }
 
-// HasSession reports whether the call belongs to a session that can remember something for it.
-func (c Call) HasSession() bool { return c.Session != "" }
+// HasSession reports whether the call belongs to a session that can remember something for it: one
+// that the protocol has, and that no two agents share.
+func (c Call) HasSession() bool { return c.Session != "" && !c.Shared }
 
 // Key names the state of the call's session.
 func (c Call) Key() Key { return Key{Caller: c.Caller.Name, Session: c.Session} }

@@ -22,6 +22,9 @@ type Caller struct {
 	// RaviConfigDir is the folder with the credential of the caller's Ravi account; "" means the
 	// server's own account.
 	RaviConfigDir string
+	// Shared says that several agents call as this one, behind a pool or a gateway. Their sessions
+	// remember nothing for them (Call.Shared).
+	Shared bool
 	// Rights bound what the caller may touch.
 	Rights Rights
 }

@@ -35,6 +35,7 @@ type callerEntry struct {
 	DefaultIdentity string    `toml:"default_identity"`
 	Toolsets        *[]string `toml:"toolsets"`
 	ReadOnly        bool      `toml:"read_only"`
+	Shared          bool      `toml:"shared"`
 	Reveal          *string   `toml:"reveal"`
 	Delete          *string   `toml:"delete"`
 	Cleanup         *string   `toml:"cleanup"`
@@ -60,6 +61,8 @@ func ValidCallerName(name string) bool { return isCallerName(name) && name != Lo
 //	ravi_config_dir   the folder with the credential of this caller's Ravi account (missing: the server's own account)
 //	toolsets          the toolsets that exist for this caller (missing: all that the server has)
 //	read_only         true leaves out every tool that writes
+//	shared            true where several agents call with this token or subject, behind a gateway:
+//	                  their sessions remember nothing, so that every call says what it means
 //	reveal, delete, cleanup, send
 //	                  policies: "allow", "ask" or "deny"; they tighten the server's and never loosen them
 //
@@ -173,7 +176,7 @@ func (e callerEntry) caller(toolsets []string) (*Caller, knownBy, error) {
 			rights.Toolsets = append(rights.Toolsets, set)
 		}
 	}
-	return &Caller{Name: e.Name, DefaultIdentity: e.DefaultIdentity, RaviConfigDir: by.account, Rights: rights}, by, nil
+	return &Caller{Name: e.Name, DefaultIdentity: e.DefaultIdentity, RaviConfigDir: by.account, Shared: e.Shared, Rights: rights}, by, nil
 }
 
 // knownBy returns by what the caller is known: a token, or a subject of the issuer.

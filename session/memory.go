@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -29,9 +30,10 @@ type Memory struct {
 }
 
 type memorySession struct {
-	identity string
-	cursors  map[string]memoryCursor // by identity
-	sets     uint64                  // counts swaps, to find the oldest
+	known   Known
+	named   []string
+	cursors map[string]memoryCursor // by identity
+	sets    uint64                  // counts swaps, to find the oldest
 }
 
 type memoryCursor struct {
@@ -43,34 +45,74 @@ type creation struct{ caller, identity string }
 
 var _ Store = (*Memory)(nil)
 
-// Binding implements Store.
-func (m *Memory) Binding(_ context.Context, key Key) (string, error) {
+// Known implements Store.
+func (m *Memory) Known(_ context.Context, key Key) (Known, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s := m.sessions[key]; s != nil {
-		return s.identity, nil
+		return s.known, nil
 	}
-	return "", nil
+	return Known{}, nil
 }
 
-// Bind implements Store.
-func (m *Memory) Bind(_ context.Context, key Key, identity string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.session(key).identity = identity
-	return nil
-}
-
-// BindIfUnbound implements Store.
-func (m *Memory) BindIfUnbound(_ context.Context, key Key, identity string) (bool, error) {
+// Learn implements Store.
+func (m *Memory) Learn(_ context.Context, key Key, identities ...string) (Known, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.session(key)
-	if s.identity != "" {
-		return false, nil
+	for _, identity := range identities {
+		if slices.Contains(s.named, identity) {
+			continue
+		}
+		s.named = append(s.named, identity)
+		switch {
+		case s.known.Several:
+		case s.known.Identity == "":
+			s.known.Identity = identity
+		default:
+			s.known.Identity, s.known.Several = "", true
+		}
 	}
-	s.identity = identity
-	return true, nil
+	s.named = s.named[max(0, len(s.named)-MaxNamed):]
+	return s.known, nil
+}
+
+// Unlearn implements Store.
+func (m *Memory) Unlearn(_ context.Context, key Key, identity string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.sessions[key]; s != nil {
+		s.unlearn(identity)
+	}
+	return nil
+}
+
+func (s *memorySession) unlearn(identity string) {
+	if s.known.Identity == identity {
+		s.known.Identity = ""
+	}
+	if s.known.Default == identity {
+		s.known.Default = ""
+	}
+	s.named = slices.DeleteFunc(s.named, func(named string) bool { return named == identity })
+}
+
+// LearnDefault implements Store.
+func (m *Memory) LearnDefault(_ context.Context, key Key, identity string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.session(key).known.Default = identity
+	return nil
+}
+
+// KnownIdentities implements Store.
+func (m *Memory) KnownIdentities(_ context.Context, key Key) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.sessions[key]; s != nil {
+		return slices.Clone(s.named), nil
+	}
+	return nil, nil
 }
 
 // Cursor implements Store.
@@ -161,9 +203,7 @@ func (m *Memory) ForgetIdentity(_ context.Context, identity string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range m.sessions {
-		if s.identity == identity {
-			s.identity = ""
-		}
+		s.unlearn(identity)
 		delete(s.cursors, identity)
 	}
 	maps.DeleteFunc(m.created, func(c creation, _ time.Time) bool { return c.identity == identity })

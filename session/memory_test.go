@@ -15,19 +15,25 @@ func TestCallersWithOneSessionIDShareNothing(t *testing.T) {
 	ctx := t.Context()
 	var m session.Memory
 	mine, theirs := session.Key{Caller: "a", Session: "1"}, session.Key{Caller: "b", Session: "1"}
-	require.NoError(t, m.Bind(ctx, mine, "identity-a"))
+	learn(t, &m, mine, "identity-a")
 	swap(t, &m, mine, "identity-a", "cursor-a")
 	require.NoError(t, m.RecordCreated(ctx, "a", "identity-a"))
 
-	bound, err := m.Binding(ctx, theirs)
+	known, err := m.Known(ctx, theirs)
 	require.NoError(t, err)
-	assert.Empty(t, bound)
+	assert.Empty(t, known)
 	cursor, err := m.Cursor(ctx, theirs, "identity-a")
 	require.NoError(t, err)
 	assert.Empty(t, cursor)
 	created, err := m.CreatedBy(ctx, "b", "identity-a")
 	require.NoError(t, err)
 	assert.False(t, created)
+}
+
+func learn(t *testing.T, s session.Store, key session.Key, identity string) {
+	t.Helper()
+	_, err := s.Learn(t.Context(), key, identity)
+	require.NoError(t, err)
 }
 
 // swap moves a cursor that no other goroutine moves.
@@ -61,7 +67,7 @@ func TestDeletedIdentityIsForgottenEverywhere(t *testing.T) {
 	var m session.Memory
 	for i := range 3 {
 		key := session.Key{Caller: "a", Session: fmt.Sprint(i)}
-		require.NoError(t, m.Bind(ctx, key, "gone"))
+		learn(t, &m, key, "gone")
 		swap(t, &m, key, "gone", "c")
 		swap(t, &m, key, "kept", "k")
 	}
@@ -69,10 +75,10 @@ func TestDeletedIdentityIsForgottenEverywhere(t *testing.T) {
 	require.NoError(t, m.ForgetIdentity(ctx, "gone"))
 	for i := range 3 {
 		key := session.Key{Caller: "a", Session: fmt.Sprint(i)}
-		bound, _ := m.Binding(ctx, key)
+		known, _ := m.Known(ctx, key)
 		gone, _ := m.Cursor(ctx, key, "gone")
 		kept, _ := m.Cursor(ctx, key, "kept")
-		assert.Equal(t, []string{"", "", "k"}, []string{bound, gone, kept})
+		assert.Equal(t, []string{"", "", "k"}, []string{known.Identity, gone, kept})
 	}
 	created, _ := m.CreatedBy(ctx, "a", "gone")
 	assert.False(t, created)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -17,7 +18,7 @@ type By string
 const (
 	ByArgument      By = "argument"       // the `identity` argument
 	ByCursor        By = "cursor"         // the identity of the cursor
-	BySession       By = "session"        // bound by create_identity or use_identity
+	BySession       By = "session"        // the only one that the session knows
 	ByHeader        By = "header"         // X-Ravi-Identity
 	ByServer        By = "server"         // --identity or RAVI_IDENTITY
 	ByCallerDefault By = "caller_default" // default_identity in the callers file
@@ -25,6 +26,15 @@ const (
 	ByCredential    By = "credential"     // an identity key is its identity
 	ByCreated       By = "created"        // create_identity made it in this call
 )
+
+// configured reports whether the operator has set the identity, and not the client.
+func (b By) configured() bool {
+	switch b {
+	case ByHeader, ByServer, ByCallerDefault, ByConfigFile, ByCredential:
+		return true
+	}
+	return false
+}
 
 // Resolver determines which identity a call means. There is no "current" or "last used" identity
 // outside of a session: where no rule applies, the answer is identity_required. A Resolver may be
@@ -65,13 +75,19 @@ type Resolved struct {
 // identity outside the caller's rights), identity_ambiguous, invalid_argument (a cursor of another
 // identity than the argument), invalid_config, and those of Ravi and the store.
 func (r *Resolver) Resolve(ctx context.Context, call Call, q Query) (Resolved, error) {
-	ref, by, err := r.reference(ctx, call, q)
+	chosen, err := r.choose(ctx, call, q)
 	if err != nil {
 		return Resolved{}, err
 	}
-	identity, err := r.Lookup(ctx, call, ref)
+	by := chosen.by
+	identity, err := r.Lookup(ctx, call, chosen.ref)
 	if err != nil {
 		return Resolved{}, explain(err, by)
+	}
+	if by.configured() && call.Session != "" && chosen.learned != identity.UUID {
+		if err := r.Store.LearnDefault(ctx, call.Key(), identity.UUID); err != nil {
+			return Resolved{}, err
+		}
 	}
 	if q.CursorIdentity != "" && q.Argument != "" && identity.UUID != q.CursorIdentity {
 		return Resolved{}, fault.New(fault.InvalidArgument, "`identity` names another identity than the cursor.",
@@ -107,23 +123,47 @@ func (r *Resolver) Lookup(ctx context.Context, call Call, ref string) (ravi.Iden
 		"Pass the uuid of the one you mean as `identity`; list_identities shows their addresses.")
 }
 
-// reference returns what the first rule that applies names.
-func (r *Resolver) reference(ctx context.Context, call Call, q Query) (string, By, error) {
+// choice is what the first rule that applies names.
+type choice struct {
+	ref string
+	by  By
+	// learned is the identity of the operator that the session has used already.
+	learned string
+}
+
+func (r *Resolver) choose(ctx context.Context, call Call, q Query) (choice, error) {
 	if q.Argument != "" {
-		return q.Argument, ByArgument, nil
+		return choice{ref: q.Argument, by: ByArgument}, nil
 	}
 	if q.CursorIdentity != "" {
-		return q.CursorIdentity, ByCursor, nil
+		return choice{ref: q.CursorIdentity, by: ByCursor}, nil
 	}
+	var known Known
+	if call.Session != "" {
+		var err error
+		if known, err = r.Store.Known(ctx, call.Key()); err != nil {
+			return choice{}, err
+		}
+	}
+	switch {
+	case known.Several, call.Shared && known.Identity != "":
+		return choice{}, r.whichOne(ctx, call)
+	case known.Identity != "":
+		return choice{ref: known.Identity, by: BySession}, nil
+	}
+	ref, by, err := r.configured(ctx, call)
+	if err != nil || ref != "" {
+		return choice{ref: ref, by: by, learned: known.Default}, err
+	}
+	hint := "Pass `identity` (a uuid, name or address from list_identities), or call create_identity for a new one."
 	if call.HasSession() {
-		bound, err := r.Store.Binding(ctx, call.Key())
-		if err != nil {
-			return "", "", err
-		}
-		if bound != "" {
-			return bound, BySession, nil
-		}
+		hint += " Or call use_identity once to bind this session."
 	}
+	return choice{}, fault.New(fault.IdentityRequired, "No identity was given and none is bound.", hint)
+}
+
+// configured returns what the operator has set for calls that name no identity, or "".
+func (r *Resolver) configured(ctx context.Context, call Call) (ref string, by By, err error) {
 	switch {
 	case call.Header != "":
 		return call.Header, ByHeader, nil
@@ -137,11 +177,8 @@ func (r *Resolver) reference(ctx context.Context, call Call, q Query) (string, B
 		if err != nil {
 			return "", "", err
 		}
-		if ref.UUID != "" {
-			return ref.UUID, ByConfigFile, nil
-		}
-		if ref.Name != "" {
-			return ref.Name, ByConfigFile, nil
+		if named := cmp.Or(ref.UUID, ref.Name); named != "" {
+			return named, ByConfigFile, nil
 		}
 	}
 	client, err := r.Accounts.Of(call.Caller, r.Account).Client()
@@ -152,11 +189,57 @@ func (r *Resolver) reference(ctx context.Context, call Call, q Query) (string, B
 		uuid, err := client.BoundIdentity(ctx)
 		return uuid, ByCredential, err
 	}
-	hint := "Pass `identity` (a uuid, name or address from list_identities), or call create_identity for a new one."
-	if call.HasSession() {
-		hint += " Or call use_identity once to bind this session."
+	return "", "", nil
+}
+
+// Configured returns the uuid of the identity that the operator has set for calls of this kind that
+// name none, or "" if nothing is set, or nothing that this caller can use. Its errors are those of
+// Ravi.
+func (r *Resolver) Configured(ctx context.Context, call Call) (string, error) {
+	ref, _, err := r.configured(ctx, call)
+	if err != nil || ref == "" {
+		return "", ignoreUnusable(err)
 	}
-	return "", "", fault.New(fault.IdentityRequired, "No identity was given and none is bound.", hint)
+	identity, err := r.Lookup(ctx, call, ref)
+	return identity.UUID, ignoreUnusable(err)
+}
+
+// ignoreUnusable drops the errors of a setting that no call can use.
+func ignoreUnusable(err error) error {
+	for _, code := range []fault.Code{fault.IdentityNotFound, fault.IdentityAmbiguous, fault.InvalidConfig} {
+		if fault.Has(err, code) {
+			return nil
+		}
+	}
+	return err
+}
+
+// whichOne is the error for a call that could mean two identities. It names those that the session
+// itself has named, except where several agents share the session: there each knows its own.
+func (r *Resolver) whichOne(ctx context.Context, call Call) error {
+	if call.Shared {
+		return fault.New(fault.IdentityRequired, "Several clients share this server, so a call without identity could mean any of theirs.",
+			"Pass `identity` in every call: the uuid that create_identity or use_identity returned to you. Without one, call create_identity.")
+	}
+	named, err := r.Store.KnownIdentities(ctx, call.Key())
+	if err != nil {
+		return err
+	}
+	var candidates []string
+	for _, uuid := range named {
+		identity, err := r.Lookup(ctx, call, uuid)
+		switch {
+		case err == nil:
+			candidates = append(candidates, fmt.Sprintf("%s (%q)", uuid, identity.Name))
+		case !fault.Has(err, fault.IdentityNotFound):
+			candidates = append(candidates, uuid)
+		}
+	}
+	hint := "Pass the uuid of the one you mean as `identity` in every call from now on."
+	if len(candidates) > 0 {
+		hint += " This session has named: " + strings.Join(candidates, ", ") + "."
+	}
+	return fault.New(fault.IdentityRequired, "This session has named several identities, so a call without identity could mean any of them.", hint)
 }
 
 // explain says where a name without an identity came from, unless the call itself gave it.

@@ -59,7 +59,7 @@ func TestFirstRuleThatAppliesDecides(t *testing.T) {
 	call.Caller.DefaultIdentity = "default"
 	h.resolver.Identity = "server"
 	h.resolver.ConfigFile = func() (config.IdentityRef, error) { return config.IdentityRef{UUID: h.uuid["file"]}, nil }
-	require.NoError(t, h.resolver.Store.Bind(t.Context(), call.Key(), h.uuid["session"]))
+	learn(t, h.resolver.Store, call.Key(), h.uuid["session"])
 
 	steps := []struct {
 		want, name string
@@ -92,7 +92,7 @@ func TestUnknownIdentityOfARuleIsAnError(t *testing.T) {
 	h := newFixture(t, "real")
 	h.resolver.Identity = "real"
 	call := local()
-	require.NoError(t, h.resolver.Store.Bind(t.Context(), call.Key(), "00000000-0000-4000-8000-000000000000"))
+	learn(t, h.resolver.Store, call.Key(), "00000000-0000-4000-8000-000000000000")
 	_, err := h.resolver.Resolve(t.Context(), call, session.Query{})
 	require.Equal(t, fault.IdentityNotFound, codeOf(err))
 	assert.Contains(t, fault.From(err).Hint, "this session, whose identity was deleted")

@@ -158,7 +158,7 @@ func TestAbandonedSessionsLeaveNothing(t *testing.T) {
 			id, err := s.Open(t.Context(), caller)
 			require.NoError(t, err)
 			key := session.Key{Caller: caller, Session: id}
-			require.NoError(t, store.Bind(t.Context(), key, "identity"))
+			learn(t, &store, key, "identity")
 			_, err = store.SwapCursor(t.Context(), key, "identity", "", strings.Repeat("c", 200))
 			require.NoError(t, err)
 		}

@@ -11,6 +11,9 @@ const (
 	CreatedFor = 30 * 24 * time.Hour
 	// MaxCursors bounds the cursors of one session; the one set longest ago goes first.
 	MaxCursors = 256
+	// MaxNamed bounds the identities that are remembered of a session which has several; the one
+	// learned first goes first.
+	MaxNamed = 32
 	// EvictAfter is how long a session must have been left alone before another of the same caller
 	// may take its place.
 	EvictAfter = time.Minute
@@ -23,20 +26,38 @@ type Key struct {
 	Session string
 }
 
-// Store keeps what outlives a call: which identity a session is bound to, the session's own
-// cursors, and which caller created which identity. It holds no credential, no message and no value
-// of a vault.
+// Known is what a session knows of identities (ARCHITECTURE.md#identity-of-a-call).
+type Known struct {
+	// Identity is the uuid of the only identity that the session knows, "" while it knows none, and
+	// when it has several.
+	Identity string
+	// Several says that the session has known two identities at the same time.
+	Several bool
+	// Default is the uuid of the identity that the operator has set, if a call of this session went
+	// there, and "" if none did.
+	Default string
+}
+
+// Store keeps what outlives a call: which identities a session knows, the session's own cursors,
+// and which caller created which identity. It holds no credential, no message and no value of a
+// vault.
 //
 // Every method is atomic and may be called by any number of goroutines. An error means that the
 // store cannot answer; it never means "nothing there".
 type Store interface {
-	// Binding returns the uuid of the identity that the session is bound to, or "" when it is not
-	// bound.
-	Binding(ctx context.Context, key Key) (string, error)
-	// Bind binds the session to the identity, over any earlier binding.
-	Bind(ctx context.Context, key Key, identity string) error
-	// BindIfUnbound binds a session that is not bound yet and reports whether it did.
-	BindIfUnbound(ctx context.Context, key Key, identity string) (bool, error)
+	// Known returns what the session knows of identities.
+	Known(ctx context.Context, key Key) (Known, error)
+	// Learn adds identities to those that the session knows, in this order, and returns what it
+	// knows then. From its second identity on the session has several, for good.
+	Learn(ctx context.Context, key Key, identities ...string) (Known, error)
+	// Unlearn drops an identity that does not exist any more from those the session knows. One that
+	// had several keeps having several.
+	Unlearn(ctx context.Context, key Key, identity string) error
+	// LearnDefault notes that a call of the session went to the identity that the operator has set.
+	LearnDefault(ctx context.Context, key Key, identity string) error
+	// KnownIdentities returns the identities that the session knows, the one learned first at the
+	// front: the youngest MaxNamed of them.
+	KnownIdentities(ctx context.Context, key Key) ([]string, error)
 
 	// Cursor returns the session's own cursor of an identity, or "".
 	Cursor(ctx context.Context, key Key, identity string) (string, error)

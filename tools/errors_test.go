@@ -157,12 +157,6 @@ func TestCreateIdentityReusesOrRefusesAName(t *testing.T) {
 	assert.False(t, again.Created)
 	assert.Equal(t, first.Identity.UUID, again.Identity.UUID)
 
-	second := ok[created](t, a.call("create_identity", args{"name": "other"}))
-	assert.False(t, second.Bound, "a bound session stays with its identity; only use_identity switches it")
-	assert.Equal(t, "worker", ok[identified](t, a.call("get_identity", nil)).Identity.Name)
-	ok[map[string]any](t, a.call("use_identity", args{"identity": "other"}))
-	assert.Equal(t, "other", ok[identified](t, a.call("get_identity", nil)).Identity.Name)
-
 	for _, bad := range []string{"a@b", "2f1c7f0e-8a52-4a6f-9a61-0d8a1ce2a9f1", " x", "x\u0007", ""} {
 		assert.Equal(t, fault.InvalidArgument, refused(t, a.call("create_identity", args{"name": bad})).Code, "%q", bad)
 	}

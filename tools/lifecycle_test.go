@@ -14,7 +14,7 @@ func TestAnIdentityIsRenamedAndKeepsItsAddress(t *testing.T) {
 	h := newSystem(t, sandbox.Config{})
 	a := h.connect(local("work-*"))
 	me := ok[created](t, a.call("create_identity", args{"name": "work-1"}))
-	ok[created](t, a.call("create_identity", args{"name": "work-2"}))
+	ok[created](t, h.connect(local("work-*")).call("create_identity", args{"name": "work-2"}))
 
 	renamed := ok[struct {
 		created

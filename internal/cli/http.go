@@ -35,6 +35,7 @@ On loopback no token is needed, and everybody on the machine is the one caller
   default_identity = "alice-main" # the rest may be missing
   toolsets = ["identity", "inbox"]
   read_only = true
+  shared = true                   # a gateway: several agents call with this token
   ravi_config_dir = "/etc/ravi/a" # a Ravi account of its own, instead of the server's
   reveal = "deny"                 # as the flags; the stricter of the two holds
 
@@ -43,8 +44,9 @@ access tokens of that OpenID Connect issuer, whose only audience is the given
 one. Clients find the issuer by themselves (RFC 9728).
 
 An identity of a call is, first match wins: the tool's identity argument, the
-one its session uses, the header X-Ravi-Identity, then --identity (one caller)
-or default_identity (callers). No config file ever names it.
+one its session knows if it is the only one, the header X-Ravi-Identity, then
+--identity (one caller) or default_identity (callers). No config file ever
+names it. A session that knows several has none by itself: calls pass identity.
 
 The key that seals cursors is 32 bytes in base64 or hex, in RAVI_MCP_SEAL_KEY
 or --seal-key-file, followed by the previous one while it is being replaced.

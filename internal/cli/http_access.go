@@ -87,6 +87,8 @@ func (f *httpFlags) loadCallers() (*session.Callers, *session.Caller, error) {
 			return nil, nil, usageError{errors.New("--callers and a single token (RAVI_MCP_TOKEN, --token-file) exclude each other")}
 		case f.identity != "" || f.allow != "":
 			return nil, nil, usageError{errors.New("with --callers, identities are set per caller: default_identity and identities in the file")}
+		case f.shared:
+			return nil, nil, usageError{errors.New("with --callers, shared is set per caller: shared = true in the file")}
 		}
 		sets, err := f.sets()
 		if err != nil {

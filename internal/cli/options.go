@@ -32,6 +32,7 @@ type options struct {
 	allow        string
 	restricted   func() bool // whether --allow-identities was given, even if empty
 	readOnly     bool
+	shared       bool
 	stateDir     string
 	trustProject bool
 	maxWait      time.Duration
@@ -50,6 +51,7 @@ func (o *options) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.identity, "identity", "", "identity to use when a call names none: uuid, name or address (or RAVI_IDENTITY)")
 	flags.StringVar(&o.allow, "allow-identities", "", "comma-separated name patterns, such as 'research-*': the only identities that exist for the client")
 	o.restricted = func() bool { return flags.Changed("allow-identities") }
+	flags.BoolVar(&o.shared, "shared", false, "several agents use this server as one client, behind a pool or a gateway: nothing is remembered for a session, and every call says which identity it means")
 	flags.BoolVar(&o.readOnly, "read-only", false, "leave out every tool that writes")
 	flags.BoolVar(&o.trustProject, "trust-project-credentials", false, "also take a credential from .ravi/ in the working directory")
 	flags.DurationVar(&o.maxWait, "max-wait", 50*time.Second, "longest time that one wait for a message may take (1s to 10m); keep it below the client's own timeout")
@@ -87,7 +89,7 @@ func (o *options) stateFolder() (string, error) {
 
 // caller returns the one caller of a server without callers file.
 func (o *options) caller() (*session.Caller, error) {
-	c := &session.Caller{Name: session.LocalCaller}
+	c := &session.Caller{Name: session.LocalCaller, Shared: o.shared}
 	if o.restricted() {
 		patterns, err := session.ParsePatterns(o.allow)
 		if err != nil {

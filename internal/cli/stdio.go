@@ -18,9 +18,10 @@ RAVI_CONFIG_DIR, or ~/.ravi. Without one the server starts all the same and
 every tool says how to provide one.
 
 The identity of a call is, first match wins: the tool's identity argument, the
-one this session uses, --identity or RAVI_IDENTITY, then config.json in
-RAVI_CONFIG_DIR or else .ravi/config.json here or in the home directory. No
-shared file is ever written.`
+one this session knows if it is the only one, --identity or RAVI_IDENTITY, then
+config.json in RAVI_CONFIG_DIR or else .ravi/config.json here or in the home
+directory. A session that knows several has none by itself: calls pass
+identity. No shared file is ever written.`
 
 const stdioExample = `  claude mcp add ravi -- ravi-mcp stdio
   ravi-mcp stdio --sandbox

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -59,13 +60,23 @@ func callEverything(t *testing.T, w *harness.Stdio) {
 	require.NoError(t, err)
 	m, err := w.Receive(answered)
 	require.NoError(t, err)
-	var list struct{ Tools []struct{ Name string } }
+	var list struct {
+		Tools []struct {
+			Name        string
+			InputSchema struct{ Properties map[string]any }
+		}
+	}
 	require.NoError(t, json.Unmarshal(m.Result, &list))
 	names := map[string]bool{}
 	for range 2 { // the second time what the first has made is there
 		for _, tool := range list.Tools {
 			names[tool.Name] = true
-			_, err := w.Tool(tool.Name, arguments[tool.Name])
+			with := args{}
+			if tool.InputSchema.Properties["identity"] != nil { // after basalt the session has no default
+				with["identity"] = "amber"
+			}
+			maps.Copy(with, arguments[tool.Name])
+			_, err := w.Tool(tool.Name, with)
 			require.NoError(t, err, tool.Name)
 			_, err = w.Tool(tool.Name, args{"unknown": true})
 			require.NoError(t, err, tool.Name)

@@ -50,6 +50,10 @@ func (question) Summary() string { return "" }
 // that sends the call again with the answer; or why not. A client that cannot ask a person is never
 // asked, because it would not answer (docs/mcp-go.md#trap-9).
 func (c confirmer) ask(ctx context.Context, r *request, d *tool.Decision) (*mcp.CallToolResult, error) {
+	if r.Shared {
+		return nil, denied(reasonImpossible, "A person has to approve this, and no question can be put to one of several clients that share this server.",
+			"Do not retry. The operator can give this client a server or a token of its own, or change the server's policy.")
+	}
 	transport := TransportFrom(ctx)
 	if transport == nil || !transport.ShowsForms(ctx) {
 		return nil, denied(reasonImpossible, "A person has to approve this, and this client cannot ask one.",

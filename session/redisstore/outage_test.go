@@ -36,11 +36,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func everything(ctx context.Context, s *redisstore.Store, t *redisstore.Sessions) map[string]error {
 	key := session.Key{Caller: "alice", Session: "1"}
 	errs := map[string]error{
-		"bind": s.Bind(ctx, key, "x"), "forget": s.ForgetIdentity(ctx, "y"), "end": s.EndSession(ctx, key),
+		"unlearn": s.Unlearn(ctx, key, "x"), "learn default": s.LearnDefault(ctx, key, "x"), "forget": s.ForgetIdentity(ctx, "y"), "end": s.EndSession(ctx, key),
 		"record": s.RecordCreated(ctx, "alice", "x"), "ping": s.Ping(ctx),
 	}
-	_, errs["binding"] = s.Binding(ctx, key)
-	_, errs["bind if unbound"] = s.BindIfUnbound(ctx, key, "x")
+	_, errs["known"] = s.Known(ctx, key)
+	_, errs["known identities"] = s.KnownIdentities(ctx, key)
+	_, errs["learn"] = s.Learn(ctx, key, "x")
 	_, errs["cursor"] = s.Cursor(ctx, key, "x")
 	_, errs["swap"] = s.SwapCursor(ctx, key, "x", "", "c")
 	_, errs["created by"] = s.CreatedBy(ctx, "alice", "x")
@@ -118,7 +119,7 @@ func TestCancelledCallIsNoOutage(t *testing.T) {
 	s := open(t, redis, func(c *redisstore.Config) { c.Log = zerolog.New(&log) })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, s.Bind(ctx, session.Key{}, "x"), context.Canceled)
+	require.ErrorIs(t, s.Unlearn(ctx, session.Key{}, "x"), context.Canceled)
 	unlock, err := s.Lock(t.Context(), "one", time.Minute)
 	require.NoError(t, err)
 	waiting, end := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -145,7 +146,7 @@ func TestRedisHoldsNoNamesAndNothingForever(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, table.Enter(ctx, caller, id))
 	key := session.Key{Caller: caller, Session: id}
-	require.NoError(t, s.Bind(ctx, key, "uuid"))
+	learn(t, s, key, "uuid")
 	_, err = s.SwapCursor(ctx, key, "uuid", "", "sealed")
 	require.NoError(t, err)
 	require.NoError(t, s.RecordCreated(ctx, caller, "uuid"))
@@ -180,7 +181,7 @@ func TestAbandonedSessionTakesItsStateAlong(t *testing.T) {
 	id, err := table.Open(t.Context(), "alice")
 	require.NoError(t, err)
 	key := session.Key{Caller: "alice", Session: id}
-	require.NoError(t, s.Bind(t.Context(), key, "uuid"))
+	learn(t, s, key, "uuid")
 	_, err = s.SwapCursor(t.Context(), key, "uuid", "", "sealed")
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {

@@ -40,7 +40,7 @@ type Sessions struct {
 const sessionPrelude = `
 local idle, absolute = tonumber(ARGV[3]), tonumber(ARGV[4])
 local function remove(h, c)
-  redis.call('DEL', prefix .. 'session:' .. h, prefix .. 'state:' .. h, prefix .. 'order:' .. h)
+  redis.call('DEL', prefix .. 'session:' .. h, prefix .. 'state:' .. h, prefix .. 'order:' .. h, prefix .. 'named:' .. h)
   redis.call('ZREM', prefix .. 'sessions', h)
   redis.call('ZREM', prefix .. 'sessions:' .. c, h)
   redis.call('PUBLISH', prefix .. 'ended', h)
@@ -53,7 +53,7 @@ end
 local function touch(h, c, opened, used)
   local over = math.min(used + idle, opened + absolute)
   redis.call('HSET', prefix .. 'session:' .. h, 'used', int(used))
-  for _, kind in ipairs({'session:', 'state:', 'order:'}) do
+  for _, kind in ipairs({'session:', 'state:', 'order:', 'named:'}) do
     redis.call('PEXPIRE', prefix .. kind .. h, int(over - now))
   end
   list(prefix .. 'sessions', h, over)

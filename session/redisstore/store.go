@@ -23,6 +23,7 @@ local function keep(h, identity, life)
   if ttl <= 0 then ttl = life end
   redis.call('PEXPIRE', prefix .. 'state:' .. h, ttl)
   redis.call('PEXPIRE', prefix .. 'order:' .. h, ttl)
+  redis.call('PEXPIRE', prefix .. 'named:' .. h, ttl)
   local about = prefix .. 'about:' .. identity
   redis.call('ZREMRANGEBYSCORE', about, '-inf', int(now))
   redis.call('ZADD', about, int(now + life), h)
@@ -30,11 +31,54 @@ local function keep(h, identity, life)
 end
 `
 
-var bindScript = newScript(statePrelude + `
-local h, identity, life, unbound = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
-if unbound == '1' and redis.call('HEXISTS', KEYS[1], 'identity') == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'identity', identity)
+// A state has the identity that a session knows as long as it is the only one.
+var learnScript = newScript(statePrelude + `
+local h, life, most = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local only = redis.call('HGET', KEYS[1], 'identity')
+local several = redis.call('HEXISTS', KEYS[1], 'several') == 1
+local function name(identity)
+  if not redis.call('ZSCORE', KEYS[2], identity) then
+    redis.call('ZADD', KEYS[2], redis.call('HINCRBY', KEYS[1], 'sets', 1), identity)
+  end
+end
+if only then name(only) end -- an earlier version kept no list
+for i = 6, #ARGV do
+  local identity = ARGV[i]
+  if only and only ~= identity then
+    redis.call('HDEL', KEYS[1], 'identity')
+    redis.call('HSET', KEYS[1], 'several', 1)
+    only, several = nil, true
+  elseif not only and not several then
+    redis.call('HSET', KEYS[1], 'identity', identity)
+    only = identity
+  end
+  name(identity)
+  keep(h, identity, life)
+end
+redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -most - 1)
+return {only or '', several and '1' or '', redis.call('HGET', KEYS[1], 'default') or ''}
+`)
+
+var learnDefaultScript = newScript(statePrelude + `
+local h, life, identity = ARGV[3], tonumber(ARGV[4]), ARGV[5]
+redis.call('HSET', KEYS[1], 'default', identity)
 keep(h, identity, life)
+return 1
+`)
+
+// unlearn is what a script of states does when an identity is gone.
+const unlearn = `
+local function unlearn(h, identity)
+  local state = prefix .. 'state:' .. h
+  for _, field in ipairs({'identity', 'default'}) do
+    if redis.call('HGET', state, field) == identity then redis.call('HDEL', state, field) end
+  end
+  redis.call('ZREM', prefix .. 'named:' .. h, identity)
+end
+`
+
+var unlearnScript = newScript(unlearn + `
+unlearn(ARGV[3], ARGV[4])
 return 1
 `)
 
@@ -51,11 +95,11 @@ keep(h, identity, life)
 return 1
 `)
 
-var forgetScript = newScript(`
+var forgetScript = newScript(unlearn + `
 local identity = ARGV[3]
 for _, h in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   local state = prefix .. 'state:' .. h
-  if redis.call('HGET', state, 'identity') == identity then redis.call('HDEL', state, 'identity') end
+  unlearn(h, identity)
   redis.call('HDEL', state, 'c:' .. identity)
   redis.call('ZREM', prefix .. 'order:' .. h, identity)
 end
@@ -63,9 +107,64 @@ redis.call('DEL', KEYS[1], KEYS[2])
 return 1
 `)
 
-// Binding implements session.Store.
-func (s *Store) Binding(ctx context.Context, key session.Key) (string, error) {
-	return s.field(ctx, key, "identity")
+// Known implements session.Store.
+func (s *Store) Known(ctx context.Context, key session.Key) (session.Known, error) {
+	var command *redis.SliceCmd
+	err := s.do(ctx, func(ctx context.Context) error {
+		command = s.client.HMGet(ctx, s.key("state", sessionHash(key)), "identity", "several", "default")
+		return command.Err()
+	})
+	if err != nil {
+		return session.Known{}, err
+	}
+	return known(command.Val()...), nil
+}
+
+// known reads the fields identity, several and default.
+func known(fields ...any) (k session.Known) {
+	several := ""
+	for i, to := range []*string{&k.Identity, &several, &k.Default}[:len(fields)] {
+		*to, _ = fields[i].(string)
+	}
+	k.Several = several != ""
+	return k
+}
+
+// Learn implements session.Store.
+func (s *Store) Learn(ctx context.Context, key session.Key, identities ...string) (session.Known, error) {
+	h := sessionHash(key)
+	args := []any{h, stateLife.Milliseconds(), session.MaxNamed}
+	for _, identity := range identities {
+		args = append(args, identity)
+	}
+	result, err := s.run(ctx, learnScript, []string{s.key("state", h), s.key("named", h)}, args...)
+	if err != nil {
+		return session.Known{}, err
+	}
+	fields, _ := result.([]any)
+	return known(fields...), nil
+}
+
+// Unlearn implements session.Store.
+func (s *Store) Unlearn(ctx context.Context, key session.Key, identity string) error {
+	_, err := s.run(ctx, unlearnScript, nil, sessionHash(key), identity)
+	return err
+}
+
+// LearnDefault implements session.Store.
+func (s *Store) LearnDefault(ctx context.Context, key session.Key, identity string) error {
+	h := sessionHash(key)
+	_, err := s.run(ctx, learnDefaultScript, []string{s.key("state", h)}, h, stateLife.Milliseconds(), identity)
+	return err
+}
+
+// KnownIdentities implements session.Store.
+func (s *Store) KnownIdentities(ctx context.Context, key session.Key) (named []string, err error) {
+	err = s.do(ctx, func(ctx context.Context) error {
+		named, err = s.client.ZRange(ctx, s.key("named", sessionHash(key)), 0, -1).Result()
+		return err
+	})
+	return named, err
 }
 
 // Cursor implements session.Store.
@@ -85,22 +184,6 @@ func (s *Store) field(ctx context.Context, key session.Key, name string) (string
 	return command.Val(), nil
 }
 
-// Bind implements session.Store.
-func (s *Store) Bind(ctx context.Context, key session.Key, identity string) error {
-	_, err := s.bind(ctx, key, identity, 0)
-	return err
-}
-
-// BindIfUnbound implements session.Store.
-func (s *Store) BindIfUnbound(ctx context.Context, key session.Key, identity string) (bool, error) {
-	return s.bind(ctx, key, identity, 1)
-}
-
-func (s *Store) bind(ctx context.Context, key session.Key, identity string, unbound int) (bool, error) {
-	h := sessionHash(key)
-	return s.runBool(ctx, bindScript, []string{s.key("state", h)}, h, identity, stateLife.Milliseconds(), unbound)
-}
-
 // SwapCursor implements session.Store.
 func (s *Store) SwapCursor(ctx context.Context, key session.Key, identity, old, next string) (bool, error) {
 	h := sessionHash(key)
@@ -118,6 +201,6 @@ func (s *Store) ForgetIdentity(ctx context.Context, identity string) error {
 func (s *Store) EndSession(ctx context.Context, key session.Key) error {
 	h := sessionHash(key)
 	return s.do(ctx, func(ctx context.Context) error {
-		return s.client.Del(ctx, s.key("state", h), s.key("order", h)).Err()
+		return s.client.Del(ctx, s.key("state", h), s.key("order", h), s.key("named", h)).Err()
 	})
 }

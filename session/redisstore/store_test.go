@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -82,13 +83,48 @@ func TestStoresObeyTheirContract(t *testing.T) {
 	})
 }
 
+// modelState is what a session knows, by the rules that its callers were given.
+type modelState struct {
+	named   []string // that still exist, in order
+	several bool     // whether there were ever two
+	usual   string
+}
+
+func (m *modelState) learn(identity string) {
+	if !slices.Contains(m.named, identity) {
+		m.named = append(m.named, identity)
+	}
+	m.several = m.several || len(m.named) > 1
+}
+
+func (m *modelState) unlearn(identity string) {
+	m.named = slices.DeleteFunc(m.named, func(n string) bool { return n == identity })
+	if m.usual == identity {
+		m.usual = ""
+	}
+}
+
+func (m *modelState) known() session.Known {
+	k := session.Known{Several: m.several, Default: m.usual}
+	if !m.several && len(m.named) == 1 {
+		k.Identity = m.named[0]
+	}
+	return k
+}
+
 type mark struct{ caller, identity string }
 
 func checkStore(t *rapid.T, fresh func(func() time.Time) session.Store) {
 	ctx := context.Background()
 	clock := newClock()
 	store := fresh(clock.Now)
-	bound := map[session.Key]string{}
+	states := map[session.Key]*modelState{}
+	state := func(k session.Key) *modelState {
+		if states[k] == nil {
+			states[k] = &modelState{}
+		}
+		return states[k]
+	}
 	cursors := map[session.Key]map[string]string{}
 	created, used := map[mark]time.Time{}, map[string]time.Time{}
 	callers := rapid.SampledFrom([]string{"a", "b"})
@@ -97,19 +133,25 @@ func checkStore(t *rapid.T, fresh func(func() time.Time) session.Store) {
 	})
 	identity := rapid.SampledFrom([]string{"x", "y", "z"})
 	t.Repeat(map[string]func(*rapid.T){
-		"bind": func(t *rapid.T) {
-			k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
-			require.NoError(t, store.Bind(ctx, k, i))
-			bound[k] = i
-		},
-		"bind if unbound": func(t *rapid.T) {
-			k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
-			did, err := store.BindIfUnbound(ctx, k, i)
-			require.NoError(t, err)
-			require.Equal(t, bound[k] == "", did)
-			if did {
-				bound[k] = i
+		"learn": func(t *rapid.T) {
+			k, ids := key.Draw(t, "key"), rapid.SliceOfN(identity, 1, 2).Draw(t, "identities")
+			m := state(k)
+			for _, i := range ids {
+				m.learn(i)
 			}
+			got, err := store.Learn(ctx, k, ids...)
+			require.NoError(t, err)
+			require.Equal(t, m.known(), got)
+		},
+		"unlearn": func(t *rapid.T) {
+			k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
+			require.NoError(t, store.Unlearn(ctx, k, i))
+			state(k).unlearn(i)
+		},
+		"learn default": func(t *rapid.T) {
+			k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
+			require.NoError(t, store.LearnDefault(ctx, k, i))
+			state(k).usual = i
 		},
 		"swap cursor": func(t *rapid.T) {
 			k, i, c := key.Draw(t, "key"), identity.Draw(t, "identity"), rapid.StringN(1, 3, -1).Draw(t, "cursor")
@@ -128,7 +170,7 @@ func checkStore(t *rapid.T, fresh func(func() time.Time) session.Store) {
 		"end": func(t *rapid.T) {
 			k := key.Draw(t, "key")
 			require.NoError(t, store.EndSession(ctx, k))
-			delete(bound, k)
+			delete(states, k)
 			delete(cursors, k)
 		},
 		"create": func(t *rapid.T) {
@@ -147,22 +189,20 @@ func checkStore(t *rapid.T, fresh func(func() time.Time) session.Store) {
 		},
 		"wait": func(t *rapid.T) {
 			for k := range cursors {
-				bound[k] = ""
+				state(k)
 			}
-			for k := range bound { // no session lives longer than a day
+			for k := range states { // no session lives longer than a day
 				require.NoError(t, store.EndSession(ctx, k))
 			}
-			clear(bound)
+			clear(states)
 			clear(cursors)
 			clock.advance(time.Duration(rapid.IntRange(1, 40*24).Draw(t, "hours")) * time.Hour)
 		},
 		"forget": func(t *rapid.T) {
 			i := identity.Draw(t, "identity")
 			require.NoError(t, store.ForgetIdentity(ctx, i))
-			for k := range bound {
-				if bound[k] == i {
-					delete(bound, k)
-				}
+			for _, m := range states {
+				m.unlearn(i)
 			}
 			for k := range cursors {
 				delete(cursors[k], i)
@@ -175,9 +215,12 @@ func checkStore(t *rapid.T, fresh func(func() time.Time) session.Store) {
 		},
 		"": func(t *rapid.T) {
 			k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
-			b, err := store.Binding(ctx, k)
+			known, err := store.Known(ctx, k)
 			require.NoError(t, err)
-			require.Equal(t, bound[k], b)
+			require.Equal(t, state(k).known(), known)
+			named, err := store.KnownIdentities(ctx, k)
+			require.NoError(t, err)
+			require.Equal(t, slices.Concat(state(k).named), slices.Concat(named))
 			c, err := store.Cursor(ctx, k, i)
 			require.NoError(t, err)
 			require.Equal(t, cursors[k][i], c)
@@ -218,7 +261,7 @@ func TestOnlyOneUseIsTheFirst(t *testing.T) {
 	everyStore(t, func(t *testing.T, fresh func(func() time.Time) session.Store) {
 		store := fresh(nil)
 		key := session.Key{Caller: "a", Session: "1"}
-		var marks, bindings, swaps atomic.Int32
+		var marks, lone, swaps atomic.Int32
 		count := func(n *atomic.Int32, did bool, err error) {
 			assert.NoError(t, err)
 			if did {
@@ -230,13 +273,45 @@ func TestOnlyOneUseIsTheFirst(t *testing.T) {
 			wg.Go(func() {
 				did, err := store.UseOnce(t.Context(), "k", time.Minute)
 				count(&marks, did, err)
-				did, err = store.BindIfUnbound(t.Context(), key, fmt.Sprint(i))
-				count(&bindings, did, err)
+				known, err := store.Learn(t.Context(), key, fmt.Sprint(i))
+				count(&lone, known.Identity != "", err)
 				did, err = store.SwapCursor(t.Context(), key, "x", "", fmt.Sprint("from ", i))
 				count(&swaps, did, err)
 			})
 		}
 		wg.Wait()
-		assert.Equal(t, []int32{1, 1, 1}, []int32{marks.Load(), bindings.Load(), swaps.Load()})
+		assert.Equal(t, []int32{1, 1, 1}, []int32{marks.Load(), lone.Load(), swaps.Load()})
 	})
+}
+
+func learn(t testing.TB, s session.Store, key session.Key, identity string) {
+	t.Helper()
+	_, err := s.Learn(t.Context(), key, identity)
+	require.NoError(t, err)
+}
+
+// A session that a replica of an earlier version has bound knows that identity, and no other.
+func TestEarlierBindingIsTheOnlyKnownIdentity(t *testing.T) {
+	t.Parallel()
+	s, raw, _ := openRaw(t)
+	key := session.Key{Caller: "alice", Session: "1"}
+	learn(t, s, key, "u")
+	stored, err := raw.Keys(t.Context(), "p:state:*").Result()
+	require.NoError(t, err)
+	require.NoError(t, raw.FlushAll(t.Context()).Err())
+	require.NoError(t, raw.HSet(t.Context(), stored[0], "identity", "u").Err())
+
+	known, err := s.Known(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, session.Known{Identity: "u"}, known)
+	learn(t, s, key, "v")
+	known, err = s.Known(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, session.Known{Several: true}, known)
+	fields, err := raw.HKeys(t.Context(), stored[0]).Result()
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"several", "sets"}, fields, "replicas of other versions look for these fields")
+	named, err := s.KnownIdentities(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, []string{"u", "v"}, named)
 }

@@ -94,7 +94,8 @@ func TestStoredNamesStay(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, sessions.Note(ctx, "alice", id, "word"))
 	key := session.Key{Caller: "alice", Session: id}
-	require.NoError(t, s.Bind(ctx, key, "u"))
+	require.NoError(t, s.LearnDefault(ctx, key, "u"))
+	learn(t, s, key, "u")
 	_, err = s.SwapCursor(ctx, key, "u", "", "cursor")
 	require.NoError(t, err)
 	require.NoError(t, s.RecordCreated(ctx, "alice", "u"))
@@ -118,12 +119,13 @@ func TestStoredNamesStay(t *testing.T) {
 		"p:leases:HASH":         "zset",
 		"p:lock:HASH":           "string",
 		"p:made:u":              "HASH",
+		"p:named:HASH":          "zset",
 		"p:once:HASH":           "string",
 		"p:order:HASH":          "zset",
 		"p:session:HASH":        "note:word opened used",
 		"p:sessions":            "zset",
 		"p:sessions:HASH":       "zset",
-		"p:state:HASH":          "c:u identity sets",
+		"p:state:HASH":          "c:u default identity sets",
 	}, storedNames(t, raw))
 
 	// The hashes stay as well: of the credential "k", the name "task" and the caller "alice".

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"ravi-mcp/internal/fault"
-	"ravi-mcp/internal/inbox"
 	"ravi-mcp/ravi"
 	"ravi-mcp/session"
 	"ravi-mcp/tools/tool"
@@ -22,9 +21,9 @@ type createIdentityParams struct {
 type createIdentityResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
-	Created bool   `json:"created" jsonschema_description:"False when an existing identity was reused."`
-	Bound   bool   `json:"bound" jsonschema_description:"Whether later calls of this session use this identity by themselves. If false, pass its uuid as identity."`
-	Cursor  string `json:"cursor" jsonschema_description:"Armed before anything could arrive: pass it to wait_for_otp after triggering the message."`
+	Created bool `json:"created" jsonschema_description:"False when an existing identity was reused."`
+	binding
+	Cursor string `json:"cursor" jsonschema_description:"Armed before anything could arrive: pass it to wait_for_otp after triggering the message."`
 	lifetime
 }
 
@@ -33,14 +32,7 @@ func (r createIdentityResult) Summary() string {
 	if !r.Created {
 		verb = "Reused"
 	}
-	return fmt.Sprintf("%s identity %s (%s), reached at %s. %s", verb, r.Identity.Name, r.Identity.UUID, r.Reach(), bindingAdvice(r.Bound)+r.advice())
-}
-
-func bindingAdvice(bound bool) string {
-	if bound {
-		return "This session now uses it."
-	}
-	return "Pass its uuid as `identity` from now on."
+	return fmt.Sprintf("%s identity %s (%s), reached at %s. %s", verb, r.Identity.Name, r.Identity.UUID, r.Reach(), r.binding.advice()+r.lifetime.advice())
 }
 
 func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p createIdentityParams) (none createIdentityResult, err error) {
@@ -54,6 +46,10 @@ func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p createI
 	if err != nil {
 		return none, err
 	}
+	configured, err := h.configured(ctx, call)
+	if err != nil {
+		return none, err
+	}
 	existing, release, err := h.holdName(ctx, call, client, p.Name)
 	if err != nil {
 		return none, err
@@ -63,7 +59,7 @@ func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p createI
 	case existing != nil && p.Ephemeral:
 		return none, ephemeralConflict(*existing)
 	case existing != nil && p.IfExists == "reuse":
-		return h.adopt(ctx, call, *existing)
+		return h.adopt(ctx, call, *existing, configured)
 	case existing != nil:
 		return none, fault.New(fault.Conflict, fmt.Sprintf("An identity of that name exists: %s.", existing.UUID),
 			"Pass its uuid as `identity`, or call again with if_exists set to reuse, or choose another name.")
@@ -79,7 +75,7 @@ func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p createI
 		return none, err
 	}
 	h.AccountOf(call.Call).Forget()
-	r, err := h.introduce(ctx, call, *created)
+	r, err := h.introduce(ctx, call, *created, configured)
 	r.lifetime = lease
 	return r, err
 }
@@ -100,8 +96,8 @@ func checkNewName(call tool.Call, name string) error {
 	return nil
 }
 
-// introduce records a new identity, binds the session if it is free, and arms.
-func (h *handlers) introduce(ctx context.Context, call tool.Call, identity ravi.Identity) (createIdentityResult, error) {
+// introduce records a new identity, has the session know it, and arms.
+func (h *handlers) introduce(ctx context.Context, call tool.Call, identity ravi.Identity, configured string) (createIdentityResult, error) {
 	lost := func(err error) error {
 		return fault.New(fault.Unavailable, fmt.Sprintf("The identity %s was created, but this server could not record that.", identity.UUID),
 			"Pass its uuid as `identity`. A person may have to delete it later.").WithCause(err)
@@ -117,17 +113,17 @@ func (h *handlers) introduce(ctx context.Context, call tool.Call, identity ravi.
 	if err != nil {
 		return createIdentityResult{}, lost(err)
 	}
-	bound, err := h.takeUp(ctx, call, target, cursor)
+	bound, err := h.takeUp(ctx, call, target, cursor, configured)
 	if err != nil {
 		return createIdentityResult{}, lost(err)
 	}
 	return createIdentityResult{
 		ActedFor:        tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByCreated},
-		IdentityDetails: tool.Details(identity), Created: true, Bound: bound, Cursor: cursor,
+		IdentityDetails: tool.Details(identity), Created: true, binding: bound, Cursor: cursor,
 	}, nil
 }
 
-func (h *handlers) adopt(ctx context.Context, call tool.Call, identity ravi.Identity) (createIdentityResult, error) {
+func (h *handlers) adopt(ctx context.Context, call tool.Call, identity ravi.Identity, configured string) (createIdentityResult, error) {
 	target, err := h.Target(call, identity)
 	if err != nil {
 		return createIdentityResult{}, err
@@ -136,38 +132,12 @@ func (h *handlers) adopt(ctx context.Context, call tool.Call, identity ravi.Iden
 	if err != nil {
 		return createIdentityResult{}, tool.WaitFault(err)
 	}
-	bound, err := h.takeUp(ctx, call, target, cursor)
+	bound, err := h.takeUp(ctx, call, target, cursor, configured)
 	if err != nil {
 		return createIdentityResult{}, err
 	}
 	return createIdentityResult{
 		ActedFor:        tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByArgument},
-		IdentityDetails: tool.Details(identity), Bound: bound, Cursor: cursor,
+		IdentityDetails: tool.Details(identity), binding: bound, Cursor: cursor,
 	}, nil
-}
-
-// takeUp binds a session that is still free, or whose identity is gone, and keeps the cursor as its
-// own. It reports whether the session is bound to the identity afterwards.
-func (h *handlers) takeUp(ctx context.Context, call tool.Call, target inbox.Target, cursor string) (bool, error) {
-	if !call.HasSession() {
-		return false, nil
-	}
-	bound, err := h.Store.BindIfUnbound(ctx, call.Key(), target.Identity)
-	if err != nil {
-		return false, err
-	}
-	if !bound {
-		now, err := h.Store.Binding(ctx, call.Key())
-		if err != nil {
-			return false, err
-		}
-		bound = now == target.Identity
-		if _, err := h.Resolver.Lookup(ctx, call.Call, now); fault.Has(err, fault.IdentityNotFound) {
-			if err := h.Store.Bind(ctx, call.Key(), target.Identity); err != nil {
-				return false, err
-			}
-			bound = true
-		}
-	}
-	return bound, h.KeepCursor(ctx, call, target, cursor)
 }

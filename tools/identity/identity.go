@@ -37,12 +37,12 @@ type useIdentityParams struct {
 type useIdentityResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
-	Bound  bool   `json:"bound" jsonschema_description:"Whether later calls of this session use it by themselves. If false, pass its uuid as identity."`
+	binding
 	Cursor string `json:"cursor" jsonschema_description:"Armed now: pass it to wait_for_otp after triggering the message."`
 }
 
 func (r useIdentityResult) Summary() string {
-	return fmt.Sprintf("Identity %s (%s), reached at %s. %s", r.Identity.Name, r.Identity.UUID, r.Reach(), bindingAdvice(r.Bound))
+	return fmt.Sprintf("Identity %s (%s), reached at %s. %s", r.Identity.Name, r.Identity.UUID, r.Reach(), r.advice())
 }
 
 func (h *handlers) useIdentity(ctx context.Context, call tool.Call, p useIdentityParams) (useIdentityResult, error) {
@@ -51,18 +51,25 @@ func (h *handlers) useIdentity(ctx context.Context, call tool.Call, p useIdentit
 		return useIdentityResult{}, err
 	}
 	h.Leases.Used(call.Caller.Name, identity.UUID)
-	cursor, err := h.Arm(ctx, call, identity)
+	target, err := h.Target(call, identity)
 	if err != nil {
 		return useIdentityResult{}, err
 	}
-	if call.HasSession() {
-		if err := h.Store.Bind(ctx, call.Key(), identity.UUID); err != nil {
-			return useIdentityResult{}, err
-		}
+	cursor, err := h.Inbox.Arm(ctx, target)
+	if err != nil {
+		return useIdentityResult{}, tool.WaitFault(err)
+	}
+	configured, err := h.used(ctx, call)
+	if err != nil {
+		return useIdentityResult{}, err
+	}
+	bound, err := h.takeUp(ctx, call, target, cursor, configured)
+	if err != nil {
+		return useIdentityResult{}, err
 	}
 	return useIdentityResult{
 		ActedFor:        tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByArgument},
-		IdentityDetails: tool.Details(identity), Bound: call.HasSession(), Cursor: cursor,
+		IdentityDetails: tool.Details(identity), binding: bound, Cursor: cursor,
 	}, nil
 }
 

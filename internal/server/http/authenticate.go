@@ -33,7 +33,7 @@ func (s *httpServer) identify(r *http.Request) (*inflight, *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
-	return &inflight{server: s, caller: caller, call: session.Call{Caller: known, Header: identity}, until: until}, nil
+	return &inflight{server: s, caller: caller, call: session.Call{Caller: known, Shared: known.Shared, Header: identity}, until: until}, nil
 }
 
 // authenticate returns who makes the request, and when the token ends that says so, zero for never.

@@ -92,9 +92,9 @@ func TestEndedSessionLeavesNothing(t *testing.T) {
 	for _, a := range []*agent{deleted, expired, listening} {
 		require.ErrorIs(t, known(a), mcpserver.ErrSessionNotFound)
 		key := session.Key{Caller: session.LocalCaller, Session: a.session}
-		bound, err := e.store.Binding(t.Context(), key)
+		known, err := e.store.Known(t.Context(), key)
 		require.NoError(t, err)
-		assert.Empty(t, bound)
+		assert.Empty(t, known)
 	}
 }
 

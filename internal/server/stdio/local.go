@@ -11,7 +11,7 @@ import (
 // Local returns the function that puts the caller of a stdio server into the context of each
 // request (Server.Context). The process is the session, with a random id.
 func Local(caller *session.Caller) func(context.Context) context.Context {
-	return InSession(session.Call{Caller: caller, Session: session.NewID()})
+	return InSession(session.Call{Caller: caller, Shared: caller.Shared, Session: session.NewID()})
 }
 
 // InSession returns a function for Server.Context that puts call into the context of each request,

@@ -1,0 +1,90 @@
+package identity
+
+import (
+	"context"
+
+	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/inbox"
+	"ravi-mcp/tools/tool"
+)
+
+// binding says whether a session uses an identity by itself from now on.
+type binding struct {
+	Bound bool   `json:"bound" jsonschema_description:"Whether later calls of this session use this identity by themselves. If false, pass its uuid as identity in every call."`
+	Hint  string `json:"hint,omitempty" jsonschema_description:"Why it is not bound, and what to pass from now on."`
+}
+
+func (b binding) advice() string {
+	if b.Bound {
+		return "This session now uses it."
+	}
+	return b.Hint
+}
+
+// The reasons for not being bound.
+const (
+	passIdentity = "Pass its uuid as `identity` in every call from now on"
+	noSession    = "This client has no session to remember it. " + passIdentity + ", and its cursor to waits."
+	sharedHint   = "Several clients share this server, so it remembers no identity for any of them. " + passIdentity + ", and its cursor to waits."
+	severalHint  = "This session has more than one identity now, so none is assumed. " + passIdentity + ", also for the other ones."
+)
+
+// configured returns the identity that the session's calls went to so far, or would go to, because
+// the operator has set it; "" if there is none.
+func (h *handlers) configured(ctx context.Context, call tool.Call) (string, error) {
+	if call.Session == "" {
+		return "", nil
+	}
+	return h.Resolver.Configured(ctx, call.Call)
+}
+
+// takeUp has the session know the identity, and keeps the cursor as the session's own. configured
+// is the one that calls of this session mean unless they name another, "" for none.
+func (h *handlers) takeUp(ctx context.Context, call tool.Call, target inbox.Target, cursor, configured string) (binding, error) {
+	if call.Session == "" {
+		return binding{Hint: noSession}, nil
+	}
+	known, err := h.Store.Known(ctx, call.Key())
+	if err != nil {
+		return binding{}, err
+	}
+	// What was deleted elsewhere does not count as another identity.
+	if known.Identity != "" && known.Identity != target.Identity {
+		if _, err := h.Resolver.Lookup(ctx, call.Call, known.Identity); fault.Has(err, fault.IdentityNotFound) {
+			if err := h.Store.Unlearn(ctx, call.Key(), known.Identity); err != nil {
+				return binding{}, err
+			}
+		}
+	}
+	learn := []string{target.Identity}
+	if configured != "" {
+		learn = []string{configured, target.Identity}
+	}
+	if known, err = h.Store.Learn(ctx, call.Key(), learn...); err != nil {
+		return binding{}, err
+	}
+	switch {
+	case call.Shared:
+		return binding{Hint: sharedHint}, nil
+	case known.Several:
+		return binding{Hint: severalHint}, h.KeepCursor(ctx, call, target, cursor)
+	}
+	return binding{Bound: true}, h.KeepCursor(ctx, call, target, cursor)
+}
+
+// used returns the identity of the operator that calls of this session went to already, if it still
+// exists.
+func (h *handlers) used(ctx context.Context, call tool.Call) (string, error) {
+	if call.Session == "" {
+		return "", nil
+	}
+	known, err := h.Store.Known(ctx, call.Key())
+	if err != nil || known.Default == "" {
+		return "", err
+	}
+	_, err = h.Resolver.Lookup(ctx, call.Call, known.Default)
+	if fault.Has(err, fault.IdentityNotFound) {
+		return "", nil
+	}
+	return known.Default, err
+}

@@ -34,6 +34,7 @@ type memorySession struct {
 	named   []string
 	cursors map[string]memoryCursor // by identity
 	sets    uint64                  // counts swaps, to find the oldest
+	found   []foundMessage          // the latest last
 }
 
 type memoryCursor struct {

@@ -39,8 +39,8 @@ type Known struct {
 }
 
 // Store keeps what outlives a call: which identities a session knows, the session's own cursors,
-// and which caller created which identity. It holds no credential, no message and no value of a
-// vault.
+// the ids of what its waits have found, and which caller created which identity. It holds no
+// credential, no message and no value of a vault.
 //
 // Every method is atomic and may be called by any number of goroutines. An error means that the
 // store cannot answer; it never means "nothing there".
@@ -65,6 +65,8 @@ type Store interface {
 	// and reports whether it did. Cursors only move forward: a caller that is not the first reads
 	// again and merges.
 	SwapCursor(ctx context.Context, key Key, identity, old, next string) (bool, error)
+
+	FoundMessages
 
 	// RecordCreated remembers for 30 days that the caller created the identity.
 	RecordCreated(ctx context.Context, caller, identity string) error

@@ -15,6 +15,7 @@
 //	sessions:CALLER | the h of one caller (hashed), in the same order | Absolute, from its last request on
 //	state:h         | identity, c:UUID = sealed cursor                | as session:h, or 25 h without one
 //	order:h         | UUID by age of its cursor                       | as state:h
+//	found:h         | UUID and message id, by when a wait found it    | 2 minutes after the last
 //	about:UUID      | h that have state about it                      | 25 h after the last
 //	made:UUID       | callers (hashed) that made it                   | 30 days
 //	lease:ID        | a lease: sealed data, uuid, ttl                 | 30 days after it is due

@@ -98,6 +98,7 @@ func TestStoredNamesStay(t *testing.T) {
 	learn(t, s, key, "u")
 	_, err = s.SwapCursor(ctx, key, "u", "", "cursor")
 	require.NoError(t, err)
+	require.NoError(t, s.RecordFound(ctx, key, "u", "sms:1"))
 	require.NoError(t, s.RecordCreated(ctx, "alice", "u"))
 	_, err = s.UseOnce(ctx, "k", time.Minute)
 	require.NoError(t, err)
@@ -113,6 +114,7 @@ func TestStoredNamesStay(t *testing.T) {
 	}
 	assert.Equal(t, map[string]string{
 		"p:about:u":             "zset",
+		"p:found:HASH":          "zset",
 		"p:lease:1":             "born caller cred data doomed fence name ttl uuid",
 		"p:leasename:HASH:HASH": "zset",
 		"p:leaseof:u":           "string",

@@ -81,6 +81,8 @@ type waited struct {
 	capped   int
 	// cursorNotStored: the session's next wait begins where this one did.
 	cursorNotStored bool
+	// found is what waits of the session have found lately; only with pending.
+	found []session.FoundMessage
 }
 
 // wait runs a wait: it finds the identity and the cursor, waits, and moves the session's own cursor
@@ -108,7 +110,10 @@ func (h *handlers) wait(ctx context.Context, call tool.Call, p waitParams, adjus
 	}
 	// A result is not thrown away because it cannot be remembered: its own cursor is in it, and
 	// without that, what came meanwhile could be lost.
-	w.cursorNotStored = h.KeepCursor(ctx, call, target, w.result.Cursor) != nil
+	if err = h.remember(ctx, call, &w); err == nil {
+		err = h.KeepCursor(ctx, call, target, w.result.Cursor)
+	}
+	w.cursorNotStored = err != nil
 	if w.result.Status == inbox.Pending && isCheckDue(w.result.Fruitless) {
 		return w, h.checkIdentityExists(ctx, call, target.Identity)
 	}

@@ -26,7 +26,9 @@ type waitOutcome struct {
 	WaitedMS      int64        `json:"waited_ms"`
 	CappedSeconds int          `json:"timeout_capped_to_seconds,omitempty" jsonschema_description:"Present when timeout_seconds was above the server's cap."`
 	Arrived       *arrived     `json:"arrived,omitempty" jsonschema_description:"With pending: what came in but did not fit."`
-	Hint          string       `json:"hint,omitempty" jsonschema_description:"What to try next."`
+	// RecentlyFound is there because the answers of those waits may not have arrived.
+	RecentlyFound []foundMessage `json:"recently_found,omitempty" jsonschema_description:"With pending: what waits of this session found in the last 2 minutes. If you did not get their answer, read_message has it."`
+	Hint          string         `json:"hint,omitempty" jsonschema_description:"What to try next."`
 }
 
 // arrived counts the messages that came in without ending a wait.
@@ -118,6 +120,12 @@ func (w waited) outcome(p waitParams) waitOutcome {
 		a := w.result.Arrived
 		o.Arrived = &arrived{Count: a.Count, Senders: append([]string{}, a.Senders...), Skipped: a.Skipped}
 		o.Hint = w.advice(p)
+		for _, f := range w.found {
+			o.RecentlyFound = append(o.RecentlyFound, foundMessage{f.MessageID, f.At.UTC()})
+		}
+		if len(w.found) > 0 {
+			o.Hint = "If the answer of an earlier wait did not reach you, read_message shows what it found (recently_found). Otherwise: " + o.Hint
+		}
 	}
 	if w.cursorNotStored {
 		o.Hint = strings.TrimSpace("The server could not note how far this session is, so pass the cursor with the next wait. " + o.Hint)
@@ -148,11 +156,15 @@ func (w waited) advice(p waitParams) string {
 	}
 }
 
+func messageID(m inbox.Message) string {
+	return string(m.Channel) + ":" + strconv.FormatInt(m.ID, 10)
+}
+
 func answerOf(a inbox.Answer) answer {
 	m := a.Message
 	out := answer{
 		Code: a.Code.Reveal(), Channel: string(m.Channel), From: tool.Clean(m.From, tool.MaxFrom), Subject: tool.Clean(m.Subject, maxSubject),
-		ReceivedAt: &m.Created, MessageID: string(m.Channel) + ":" + strconv.FormatInt(m.ID, 10), Confidence: a.Confidence,
+		ReceivedAt: &m.Created, MessageID: messageID(m), Confidence: a.Confidence,
 	}
 	if shown := a.Display.Reveal(); shown != out.Code {
 		out.CodeAsShown = shown

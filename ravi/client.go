@@ -108,8 +108,8 @@ type Client struct {
 
 // New returns a client. It makes no request.
 //
-// Errors: a base URL that is no https origin, a transport that does not verify certificates, stored
-// encryption keys that are damaged (seal.ErrKey).
+// Errors: a base URL that is no https origin (*config.ValueError), a transport that does not verify
+// certificates, stored encryption keys that are damaged (seal.ErrKey).
 func New(cfg Config) (*Client, error) {
 	base, err := baseURL(cmp.Or(cfg.BaseURL, cfg.Credentials.BaseURL, defaultBase(cfg.Credentials.Scheme)))
 	if err != nil {
@@ -146,15 +146,21 @@ func defaultBase(scheme config.Scheme) string {
 // baseURL checks and normalises a base URL. A trailing "/api", as some samples write it, is
 // dropped.
 func baseURL(text string) (string, error) {
+	const name = config.EnvBaseURL + ", Ravi's base URL,"
+	refuse := func(shape string) (string, error) { return "", &config.ValueError{Name: name, Shape: shape} }
+	if err := config.CheckText(name, text); err != nil {
+		return "", err
+	}
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Opaque != "" {
-		return "", errors.New("ravi: the base URL is not an absolute URL")
-	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", errors.New("ravi: the base URL must not have a user, a query or a fragment")
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !isLocal(u.Hostname())) {
-		return "", errors.New("ravi: the base URL must be https, except on loopback")
+	switch {
+	case !strings.Contains(text, "://"):
+		return refuse("has no https:// before the host")
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return refuse("is no absolute URL such as https://ravi.app")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return refuse("has a user, a query or a fragment, and must not")
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLocal(u.Hostname())):
+		return refuse("does not begin with https://, which only loopback need not")
 	}
 	path := strings.TrimSuffix(strings.TrimRight(u.EscapedPath(), "/"), "/api")
 	return u.Scheme + "://" + u.Host + path, nil
@@ -188,6 +194,10 @@ func httpClient(cfg Config) (client *http.Client, owned bool, err error) {
 
 // Scheme returns the scheme of the credential; empty when there is none.
 func (c *Client) Scheme() config.Scheme { return c.creds.Scheme }
+
+// Source says in words where the credential came from: a variable or a file, as
+// config.Credentials.Source.
+func (c *Client) Source() string { return c.creds.Source }
 
 // Scope returns the calls for one identity. It makes no request and cannot fail: whether the
 // identity exists and may be used shows in the first call.

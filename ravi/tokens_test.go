@@ -30,7 +30,7 @@ func login(t testing.TB, home string, a *sandbox.Account) config.Credentials {
 
 func found(t testing.TB, home string) config.Credentials {
 	t.Helper()
-	c, err := config.Sources{Getenv: func(string) string { return "" }, Home: home, WorkDir: home}.Credentials()
+	c, err := config.Sources{LookupEnv: func(string) (string, bool) { return "", false }, Home: home, WorkDir: home}.Credentials()
 	require.NoError(t, err)
 	return *c
 }

@@ -47,6 +47,8 @@ type Resolver struct {
 	// Identity is the server's own default (--identity, RAVI_IDENTITY). Set it only where the
 	// server has a single caller.
 	Identity string
+	// IdentitySource says which of the two it came from, for reports.
+	IdentitySource string
 	// Leases hears of every call that means an identity, so that the lease of an ephemeral one is
 	// renewed; nil means that there are none.
 	Leases interface{ Used(caller, uuid string) }
@@ -166,11 +168,11 @@ func (r *Resolver) choose(ctx context.Context, call Call, q Query) (choice, erro
 func (r *Resolver) configured(ctx context.Context, call Call) (ref string, by By, err error) {
 	switch {
 	case call.Header != "":
-		return call.Header, ByHeader, nil
+		return call.Header, ByHeader, config.CheckText("The header X-Ravi-Identity", call.Header)
 	case r.Identity != "":
-		return r.Identity, ByServer, nil
+		return r.Identity, ByServer, config.CheckText(cmp.Or(r.IdentitySource, "--identity"), r.Identity)
 	case call.Caller.DefaultIdentity != "":
-		return call.Caller.DefaultIdentity, ByCallerDefault, nil
+		return call.Caller.DefaultIdentity, ByCallerDefault, config.CheckText("default_identity of this caller", call.Caller.DefaultIdentity)
 	}
 	if r.ConfigFile != nil {
 		ref, err := r.ConfigFile()
@@ -206,10 +208,12 @@ func (r *Resolver) Configured(ctx context.Context, call Call) (string, error) {
 
 // ignoreUnusable drops the errors of a setting that no call can use.
 func ignoreUnusable(err error) error {
-	for _, code := range []fault.Code{fault.IdentityNotFound, fault.IdentityAmbiguous, fault.InvalidConfig} {
-		if fault.Has(err, code) {
-			return nil
-		}
+	if err == nil {
+		return nil
+	}
+	switch fault.From(err).Code {
+	case fault.IdentityNotFound, fault.IdentityAmbiguous, fault.InvalidConfig:
+		return nil
 	}
 	return err
 }

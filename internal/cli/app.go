@@ -62,7 +62,7 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 	a.closers = append(a.closers, func() { a.hub.Close(); _ = a.account.Close(); _ = a.accounts.Close() })
 	a.deps = &tool.Deps{
 		Account: a.account, Accounts: a.accounts, Store: a.store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: o.sealer, Version: version(),
-		Resolver: &session.Resolver{Account: a.account, Accounts: a.accounts, Store: a.store, Identity: o.identity, ConfigFile: configFile},
+		Resolver: &session.Resolver{Account: a.account, Accounts: a.accounts, Store: a.store, Identity: o.identity, IdentitySource: o.identityFrom, ConfigFile: configFile},
 	}
 	o.lease(a, log)
 	cfg := server.Config{Version: version(), ReadOnly: o.readOnly, Metrics: o.metrics, Tracer: a.tracer, Log: log, Deps: a.deps}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,8 +14,9 @@ import (
 )
 
 const doctorHelp = `Check everything that a server on this machine would use: the Ravi credential,
-whose account it is, the encryption of the vault, how messages are noticed, and
-the identity of a call that names none. It is what the tool get_account reports.
+the variable or file it comes from, whose account it is, the encryption of the
+vault, how messages are noticed, and the identity of a call that names none and
+what names it. It is what the tool get_account reports.
 Nothing is changed, and nothing secret is shown.
 
 The exit code is 1 when something does not work; each problem comes with what to
@@ -58,12 +58,16 @@ func (f *vaultFlags) diagnose(ctx context.Context, s streams) error {
 func printReport(w io.Writer, r account.GetAccountResult) error {
 	identity := "none is set up; calls name one"
 	if r.Identity != nil {
-		identity = fmt.Sprintf("%s (%s), by %s", r.Identity.Name, r.Identity.UUID, strings.ReplaceAll(string(r.ResolvedBy), "_", " "))
+		identity = fmt.Sprintf("%s (%s), from %s", r.Identity.Name, r.Identity.UUID, r.IdentityBy)
+	}
+	credential := map[string]string{"token": "access token", "key": "API key"}[r.Scheme]
+	if r.From != "" {
+		credential += ", from " + r.From
 	}
 	for _, line := range [][2]string{
 		{"ravi-mcp", r.Version},
 		{"Ravi", cmp.Or(r.BaseURL, "not reached")},
-		{"credential", map[string]string{"token": "access token", "key": "API key"}[r.Scheme]},
+		{"credential", credential},
 		{"account", r.Owner},
 		{"vault", map[string]string{"none": "not end-to-end encrypted", "open": "end-to-end encrypted, and the keys are here", "locked": "end-to-end encrypted, and the keys are missing"}[r.Encryption]},
 		{"messages", map[string]string{"stream": "by event stream", "polling": "by polling"}[r.Delivery]},

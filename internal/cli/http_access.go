@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ravi-mcp/internal/issuer"
+	"ravi-mcp/ravi/config"
 	"ravi-mcp/session"
 )
 
@@ -63,10 +64,13 @@ func (f *httpFlags) check(log zerolog.Logger) (access, error) {
 	if a.issuer, err = f.oidc.open(a.callers, f.callers, log); err != nil {
 		return a, err
 	}
+	_, blank := os.LookupEnv("RAVI_MCP_TOKEN") // set, and no caller came of it
 	remote := !loopback || f.behindProxy || reachable(a.public)
 	switch {
 	case remote && a.callers == nil:
 		return access{}, wrongUsage("clients beyond this machine need a token: give --callers, RAVI_MCP_TOKEN or --token-file")
+	case blank && a.callers == nil:
+		return access{}, wrongUsage("%w: without a token everybody on this machine could call", config.CheckText("RAVI_MCP_TOKEN", ""))
 	case !loopback && f.cert == "" && !f.behindProxy:
 		return access{}, wrongUsage("an address beyond loopback needs TLS: give --tls-cert and --tls-key, or --behind-tls-proxy")
 	case unspecified && len(a.public) == 0:
@@ -77,7 +81,10 @@ func (f *httpFlags) check(log zerolog.Logger) (access, error) {
 
 // loadCallers returns the callers, or the one caller of a server that needs no token.
 func (f *httpFlags) loadCallers() (*session.Callers, *session.Caller, error) {
-	token, _, err := privateText("--token-file", f.tokenFile, "RAVI_MCP_TOKEN")
+	token, source, err := privateText("--token-file", f.tokenFile, "RAVI_MCP_TOKEN")
+	if err == nil && token != "" {
+		err = config.CheckText(source, token)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,9 +104,7 @@ func (f *httpFlags) loadCallers() (*session.Callers, *session.Caller, error) {
 		callers, err := session.LoadCallers(f.callers, setNames(sets))
 		return callers, nil, err
 	}
-	if f.identity == "" {
-		f.identity = os.Getenv("RAVI_IDENTITY")
-	}
+	f.takeIdentity()
 	caller, err := f.caller()
 	if err != nil || token == "" {
 		return nil, caller, err

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +55,7 @@ func (l login) run(ctx context.Context) error {
 	if l.unlockOnly {
 		return l.unlockExisting(ctx)
 	}
-	dir, err := configDir()
+	dir, err := config.Sources{}.LoginDir()
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (l login) deviceLogin(ctx context.Context) (config.Credentials, error) {
 }
 
 func (l login) client(c config.Credentials) (*ravi.Client, error) {
-	return ravi.New(ravi.Config{Credentials: c, BaseURL: os.Getenv("RAVI_BASE_URL"), UserAgent: "ravi-mcp/" + version()})
+	return ravi.New(ravi.Config{Credentials: c, BaseURL: strings.TrimSpace(os.Getenv(config.EnvBaseURL)), UserAgent: "ravi-mcp/" + version()})
 }
 
 // vaultKeys are the keys of an encrypted vault; all are empty where it is not encrypted.
@@ -168,15 +168,4 @@ func (l login) unlock(ctx context.Context, c config.Credentials) (vaultKeys, err
 		}
 		fmt.Fprintln(l.streams.err, "That is not the PIN of this account (six digits). Try again.")
 	}
-}
-
-func configDir() (string, error) {
-	if dir := os.Getenv("RAVI_CONFIG_DIR"); dir != "" {
-		return dir, nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("where is the home directory? %w", err)
-	}
-	return filepath.Join(home, ".ravi"), nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"ravi-mcp/internal/server"
 	"ravi-mcp/internal/token"
+	"ravi-mcp/ravi/config"
 	"ravi-mcp/session"
 	"ravi-mcp/tools/identity"
 	"ravi-mcp/tools/tool"
@@ -29,6 +30,7 @@ type options struct {
 	sandbox      bool
 	embedded     embeddedOptions
 	identity     string
+	identityFrom string // the flag or the variable
 	allow        string
 	restricted   func() bool // whether --allow-identities was given, even if empty
 	readOnly     bool
@@ -48,14 +50,14 @@ type options struct {
 func (o *options) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.sandbox, "sandbox", false, "use an embedded Ravi instead of the real one: no account, no network")
 	addSandboxData(flags, &o.embedded.era, &o.embedded.data, "sandbox-")
-	flags.StringVar(&o.identity, "identity", "", "identity to use when a call names none: uuid, name or address (or RAVI_IDENTITY)")
+	flags.Var((*textFlag)(&o.identity), "identity", "identity to use when a call names none: uuid, name or address (or RAVI_IDENTITY)")
 	flags.StringVar(&o.allow, "allow-identities", "", "comma-separated name patterns, such as 'research-*': the only identities that exist for the client")
 	o.restricted = func() bool { return flags.Changed("allow-identities") }
 	flags.BoolVar(&o.shared, "shared", false, "several agents use this server as one client, behind a pool or a gateway: nothing is remembered for a session, and every call says which identity it means")
 	flags.BoolVar(&o.readOnly, "read-only", false, "leave out every tool that writes")
 	flags.BoolVar(&o.trustProject, "trust-project-credentials", false, "also take a credential from .ravi/ in the working directory")
 	flags.DurationVar(&o.maxWait, "max-wait", 50*time.Second, "longest time that one wait for a message may take (1s to 10m); keep it below the client's own timeout")
-	flags.StringVar(&o.stateDir, "state-dir", "", "folder for what the server itself has to keep (default $XDG_STATE_HOME/ravi-mcp)")
+	flags.Var((*textFlag)(&o.stateDir), "state-dir", "folder for what the server itself has to keep (default $XDG_STATE_HOME/ravi-mcp)")
 	o.control.add(flags)
 	o.log.add(flags)
 }
@@ -70,6 +72,15 @@ func (o *options) check() error {
 	}
 	_, err := o.sets()
 	return err
+}
+
+// takeIdentity completes --identity from the environment. A variable that is set and empty is an
+// error of the calls that would use another identity in its place (config.Sources.Identity).
+func (o *options) takeIdentity() {
+	o.identityFrom = "--identity"
+	if o.identity == "" {
+		o.identity, o.identityFrom = strings.TrimSpace(os.Getenv(config.EnvIdentity)), config.EnvIdentity
+	}
 }
 
 // stateFolder is where this program keeps state of its own.
@@ -121,6 +132,16 @@ func (c *control) add(flags *pflag.FlagSet) {
 	flags.IntVar(&c.maxCreates, "max-creates", identity.DefaultCreates, "identities and phone numbers that one caller gets in an hour; -1: no limit")
 	flags.StringVar(&c.toolsets, "toolsets", "default", "comma-separated toolsets: "+strings.Join(setNames(tool.Toolsets()), ", ")+"; default stands for the first four")
 	flags.StringVar(&c.audit, "audit", "", "file that gets a JSON line before and after every call, without values; opened again on SIGHUP or when renamed")
+}
+
+// textFlag is a flag whose value cannot be empty or unexpanded.
+type textFlag string
+
+func (f *textFlag) String() string { return string(*f) }
+func (f *textFlag) Type() string   { return "string" }
+func (f *textFlag) Set(text string) error {
+	*f = textFlag(text)
+	return config.CheckText("it", text)
 }
 
 // policyFlag is a policy as a flag.

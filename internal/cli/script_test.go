@@ -159,7 +159,9 @@ func mcpCommand(ts *testscript.TestScript, _ bool, args []string) {
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Stderr = ts.Stderr()
 	for _, name := range []string{"PATH", "HOME", "RAVI_API_KEY", "RAVI_ACCESS_TOKEN", "RAVI_CONFIG_DIR", "RAVI_BASE_URL", "RAVI_IDENTITY"} {
-		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+		if v := ts.Getenv(name); v != "" {
+			cmd.Env = append(cmd.Env, name+"="+v)
+		}
 	}
 	w, err := harness.Dial(cmd)
 	ts.Check(err)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -89,7 +88,7 @@ func oneArgument(what string) cobra.PositionalArgs {
 }
 
 func (f *vaultFlags) addVault(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.identity, "identity", "", "identity to store it for: uuid, name or address (or RAVI_IDENTITY, or config.json)")
+	cmd.Flags().Var((*textFlag)(&f.identity), "identity", "identity to store it for: uuid, name or address (or RAVI_IDENTITY, or config.json)")
 	cmd.Flags().BoolVar(&f.trustProject, "trust-project-credentials", false, "also take a credential from .ravi/ in the working directory")
 }
 
@@ -100,9 +99,7 @@ func (f *vaultFlags) open(s streams) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.identity == "" {
-		f.identity = os.Getenv("RAVI_IDENTITY")
-	}
+	f.takeIdentity()
 	f.maxWait, f.toolsets = 50*time.Second, "default"
 	f.maxReveals, f.maxCreates = -1, -1 // neither happens
 	return newApp(f.options, log, s.err)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,8 +44,8 @@ func serveStdio(ctx context.Context, o options, s streams) error {
 	if err != nil {
 		return err
 	}
-	if o.identity == "" && !o.sandbox { // the variable names an identity of the real Ravi
-		o.identity = os.Getenv("RAVI_IDENTITY")
+	if !o.sandbox { // the variable names an identity of the real Ravi
+		o.takeIdentity()
 	}
 	app, err := newApp(o, log, s.err)
 	if err != nil {

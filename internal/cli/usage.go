@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"ravi-mcp/ravi/config"
 )
 
 // usageError is a command line that makes no sense. Its text repeats no value of that command line
@@ -64,6 +66,9 @@ func flagProblem(cmd *cobra.Command, err error) error {
 		return usageError{flagError{"unknown flag --" + unknown.GetSpecifiedName(), err}}
 	case errors.As(err, &value):
 		flag := value.GetFlag()
+		if unfinished, ok := errors.AsType[*config.ValueError](err); ok {
+			return usageError{flagError{fmt.Sprintf("--%s: it %s", flag.Name, unfinished.Shape), err}}
+		}
 		return usageError{flagError{fmt.Sprintf("--%s: want %s", flag.Name, valueShapes[flag.Value.Type()]), err}}
 	case errors.As(err, &missing):
 		return usageError{flagError{fmt.Sprintf("--%s: a value is missing", missing.GetSpecifiedName()), err}}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,9 +89,9 @@ func TestBrokenFileIsNamedWithoutContent(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte("{\n  \"identity_uuid\": CANARY\n}"), 0o600))
 	sources := config.Sources{
-		Getenv:  func(k string) string { return map[string]string{"RAVI_CONFIG_DIR": dir}[k] },
-		Home:    t.TempDir(),
-		WorkDir: t.TempDir(),
+		LookupEnv: func(k string) (string, bool) { return dir, k == "RAVI_CONFIG_DIR" },
+		Home:      t.TempDir(),
+		WorkDir:   t.TempDir(),
 	}
 	_, err := sources.Identity()
 	e := fault.From(err)
@@ -98,6 +99,21 @@ func TestBrokenFileIsNamedWithoutContent(t *testing.T) {
 	assert.Contains(t, e.Message, filepath.Join(dir, "config.json"))
 	assert.Contains(t, e.Message, "2")
 	assert.NotContains(t, e.Message, "CANARY")
+}
+
+// A base URL that cannot be one is the operator's mistake, and may hold a password.
+func TestBaseURLIsNamedByItsShape(t *testing.T) {
+	for url, says := range map[string]string{
+		"canary.example": "no https://", "localhost:8080/canary": "no https://", "http://canary.example": "https://", "https://me:canary@ravi.example": "user",
+		"${CANARY}": "${...}", "https://": "no absolute URL", "ftp://canary.example": "https://", "https://<canary>": "<...>",
+	} {
+		_, err := ravi.New(ravi.Config{Credentials: config.Credentials{BaseURL: url}})
+		e := fault.From(err)
+		assert.Equal(t, fault.InvalidConfig, e.Code, url)
+		assert.Contains(t, e.Message, "RAVI_BASE_URL")
+		assert.Contains(t, e.Message, says)
+		assert.NotContains(t, strings.ToLower(e.Message+e.Hint), "canary")
+	}
 }
 
 func TestIsComparesByCode(t *testing.T) {

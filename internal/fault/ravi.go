@@ -15,6 +15,9 @@ const credentialHint = "Give the server a Ravi credential in one of three ways a
 	"or set RAVI_ACCESS_TOKEN (an access token), or have a person run `ravi-mcp login` so that ~/.ravi (or the folder in RAVI_CONFIG_DIR) holds auth.json or config.json. " +
 	"To try everything without an account, start the server with --sandbox."
 
+const configDirHint = "A person has to correct RAVI_CONFIG_DIR where this server is configured and start it again, or put the files there: " +
+	"`ravi-mcp login` with the same RAVI_CONFIG_DIR makes the folder. While the variable is set, ~/.ravi does not stand in for it."
+
 // kinds maps the sentinels of package ravi to codes and words. The first that matches wins, so the
 // narrower ones stand first.
 var kinds = []struct {
@@ -64,13 +67,20 @@ func From(err error) *Error {
 		return own
 	}
 	var file *config.FileError
+	var value *config.ValueError
 	switch {
 	case errors.Is(err, config.ErrNoCredentials):
 		return New(NotAuthenticated, "This server has no Ravi credential.", credentialHint).WithCause(err)
 	case errors.Is(err, config.ErrPermissions):
 		return New(InvalidConfig, sentence(err.Error()), "Run the chmod given in the message (the file holds a credential) and call again.").WithCause(err)
+	case errors.Is(err, config.ErrConfigDir):
+		return New(InvalidConfig, sentence(err.Error()), configDirHint).WithCause(err)
 	case errors.As(err, &file):
 		return New(InvalidConfig, sentence(file.Error()), "Correct the file at that place, or remove it, and call again.").WithCause(err)
+	}
+	if errors.As(err, &value) {
+		return New(InvalidConfig, sentence(value.Error()),
+			"A person has to correct it where this server is configured (its environment, or the client's configuration) and start the server again.").WithCause(err)
 	}
 	for _, k := range kinds {
 		if errors.Is(err, k.kind) {

@@ -12,6 +12,13 @@
 //  4. the files of .ravi in the working directory, only with [Sources.TrustProject]
 //  5. the files of ~/.ravi
 //
+// RAVI_CONFIG_DIR decides alone when it is set: a directory that is missing, or holds neither a
+// credential nor an identity, is [ErrConfigDir], and one that holds a credential is the account.
+// One that only names an identity, as Ravi's own samples make it (docs/ravi-api.md#environment),
+// leaves the login of the user, of whose account that identity then has to be. A variable of the
+// list that is set and empty is an error where a file of 4 or 5 would be used in its place: it was
+// meant to say which account.
+//
 // A directory holds up to two files, which count together: config.json (management_key,
 // identity_key, bound_access_token, bound_refresh_token, identity_uuid, identity_name) and
 // auth.json (access_token, refresh_token, expires_at, private_key, public_key, user_email,
@@ -33,6 +40,8 @@
 // ones, under a lock that all processes share. [Save] writes the credential of a login.
 //
 // Broken files are errors that name file, line and column, and never repeat what the file contains.
+// Values that were left unfinished, such as ${RAVI_API_KEY}, are errors that name the shape
+// ([CheckText]), and never the value.
 package config
 
 import (
@@ -51,6 +60,9 @@ var (
 	ErrInvalidFile = errors.New("invalid file")
 	// ErrPermissions: a file that holds a credential is open to others. The error is a *FileError.
 	ErrPermissions = errors.New("file with a credential is not private")
+	// ErrConfigDir: RAVI_CONFIG_DIR is set and names no directory that says anything. The error is
+	// a *FileError.
+	ErrConfigDir = errors.New("RAVI_CONFIG_DIR names no usable folder")
 	// ErrNotSaved: new tokens could not be written back. The error is a *FileError.
 	ErrNotSaved = errors.New("tokens could not be saved")
 )
@@ -105,16 +117,16 @@ type Credentials struct {
 	AuthFile string
 	// BaseURL is RAVI_BASE_URL, or "".
 	BaseURL string
-	// Source says in words where the credential came from, e.g. "RAVI_API_KEY" or
-	// "~/.ravi/auth.json".
+	// Source says in words where the credential came from, e.g. "RAVI_API_KEY", "~/.ravi/auth.json"
+	// or "/work/a/auth.json (RAVI_CONFIG_DIR)".
 	Source string
 }
 
 // IdentityRef names the identity that a file selects.
 type IdentityRef struct {
 	UUID, Name string
-	// Path is the file that says so.
-	Path string
+	// Path is the file that says so, and Source the same in words, as Credentials.Source.
+	Path, Source string
 }
 
 // FileError is a file that cannot be used. Its text has the path, the position and the reason, and
@@ -125,7 +137,7 @@ type FileError struct {
 	Line, Column int
 	// Reason is one sentence without a full stop, e.g. "not valid JSON".
 	Reason string
-	// Kind is ErrInvalidFile, ErrPermissions or ErrNotSaved.
+	// Kind is ErrInvalidFile, ErrPermissions, ErrConfigDir or ErrNotSaved.
 	Kind error
 	// Cause is the underlying error, if any. Its text is not part of Error's.
 	Cause error

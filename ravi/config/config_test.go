@@ -131,7 +131,7 @@ func TestProjectFileNamesIdentityOnly(t *testing.T) {
 
 	ref, err := m.sources().Identity()
 	require.NoError(t, err)
-	assert.Equal(t, config.IdentityRef{UUID: "u-2", Path: path}, ref)
+	assert.Equal(t, config.IdentityRef{UUID: "u-2", Path: path, Source: path}, ref)
 
 	m.trust = true
 	_, err = m.sources().Credentials()
@@ -176,6 +176,7 @@ func TestIdentityLookup(t *testing.T) {
 	assert.Equal(t, "u-project", ref.UUID)
 
 	m.env["RAVI_CONFIG_DIR"] = t.TempDir()
+	write(t, filepath.Join(m.env["RAVI_CONFIG_DIR"], "auth.json"), `{"access_token": "a"}`, 0o600)
 	ref, err = m.sources().Identity()
 	require.NoError(t, err)
 	assert.Zero(t, ref, "RAVI_CONFIG_DIR replaces all other places")
@@ -207,7 +208,6 @@ func TestBrokenFilesAreNamedNotQuoted(t *testing.T) {
 		assert.NotContains(t, err.Error(), "canary", name)
 
 		m.inHome("config.json", tc.text)
-		m.env["RAVI_CONFIG_DIR"] = ""
 		_, err = m.sources().Credentials()
 		require.ErrorIs(t, err, config.ErrInvalidFile, name)
 	}

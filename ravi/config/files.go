@@ -77,6 +77,9 @@ func readFile(path string) (content, *file, error) {
 		return content{}, nil, err
 	}
 	c, err := parse(path, data)
+	if err == nil {
+		err = c.checkValues(path)
+	}
 	if err != nil {
 		return content{}, nil, err
 	}

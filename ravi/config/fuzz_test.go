@@ -49,7 +49,7 @@ func FuzzUpdateTokens(f *testing.F) {
 			assert.Equal(t, text, read(t, path))
 			return
 		}
-		c, err := config.Sources{Getenv: func(string) string { return "" }, Home: filepath.Dir(filepath.Dir(path))}.Credentials()
+		c, err := config.Sources{LookupEnv: func(string) (string, bool) { return "", false }, Home: filepath.Dir(filepath.Dir(path))}.Credentials()
 		if assert.NoError(t, err) && c.Scheme == config.SchemeToken {
 			assert.Equal(t, "a2", c.AccessToken.Reveal())
 		}

@@ -27,7 +27,7 @@ func newMachine(t testing.TB) *machine {
 
 func (m *machine) sources() config.Sources {
 	return config.Sources{
-		Getenv:       func(name string) string { return m.env[name] },
+		LookupEnv:    func(name string) (string, bool) { v, set := m.env[name]; return v, set },
 		Home:         m.home,
 		WorkDir:      m.project,
 		TrustProject: m.trust,

@@ -2,6 +2,8 @@ package config
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +21,7 @@ const (
 	EnvAccessToken = "RAVI_ACCESS_TOKEN"
 	EnvConfigDir   = "RAVI_CONFIG_DIR"
 	EnvBaseURL     = "RAVI_BASE_URL"
+	EnvIdentity    = "RAVI_IDENTITY" // read by the command line
 )
 
 const (
@@ -29,8 +32,8 @@ const (
 // Sources says where to look. The zero value is the real process: its environment, its user's home
 // and its working directory.
 type Sources struct {
-	// Getenv reads an environment variable. Default: os.Getenv.
-	Getenv func(string) string
+	// LookupEnv reads an environment variable, and says whether it is set. Default: os.LookupEnv.
+	LookupEnv func(string) (string, bool)
 	// Home is the user's home directory. Default: os.UserHomeDir.
 	Home string
 	// WorkDir is the working directory. Default: os.Getwd, asked at every call.
@@ -43,11 +46,14 @@ type Sources struct {
 	Warn func(message string)
 }
 
-func (s Sources) env(name string) string {
-	if s.Getenv != nil {
-		return strings.TrimSpace(s.Getenv(name))
+// env returns a variable without the white space around it, and whether it is set.
+func (s Sources) env(name string) (value string, set bool) {
+	lookup := s.LookupEnv
+	if lookup == nil {
+		lookup = os.LookupEnv
 	}
-	return strings.TrimSpace(os.Getenv(name))
+	value, set = lookup(name)
+	return strings.TrimSpace(value), set
 }
 
 // home returns ~/.ravi, or "" when the user has no home.
@@ -90,7 +96,8 @@ func sameDir(a, b string) bool {
 // the files anew at every call and writes nothing.
 //
 // Errors: [ErrNoCredentials]; a *[FileError] that is [ErrInvalidFile] or [ErrPermissions] for a
-// file that is there and cannot be used. Such a file is never skipped in favour of a later one.
+// file that is there and cannot be used, or [ErrConfigDir]; a *[ValueError] for a variable. Nothing
+// of these is ever skipped in favour of a later source.
 func (s Sources) Credentials() (*Credentials, error) {
 	return s.withBaseURL(s.find())
 }
@@ -108,28 +115,52 @@ func (s Sources) withBaseURL(c *Credentials, err error) (*Credentials, error) {
 	if c == nil {
 		return nil, ErrNoCredentials
 	}
-	c.BaseURL = s.env(EnvBaseURL)
+	if c.BaseURL, _ = s.env(EnvBaseURL); c.BaseURL != "" {
+		if err := CheckText(EnvBaseURL, c.BaseURL); err != nil {
+			return nil, err
+		}
+	}
 	return c, nil
 }
 
 func (s Sources) find() (*Credentials, error) {
-	if v := s.env(EnvAPIKey); v != "" {
-		return fromKey(v, EnvAPIKey), nil
-	}
-	if v := s.env(EnvAccessToken); v != "" {
-		if strings.HasPrefix(v, keyPrefix) {
-			return fromKey(v, EnvAccessToken), nil
+	var blank error // of a variable that is set and empty
+	for _, name := range []string{EnvAPIKey, EnvAccessToken} {
+		v, set := s.env(name)
+		if !set {
+			continue
 		}
-		return &Credentials{Scheme: SchemeToken, AccessToken: secret.New(v), Source: EnvAccessToken}, nil
+		if err := CheckToken(name, v); err != nil {
+			if v == "" {
+				blank = cmp.Or(blank, err)
+				continue
+			}
+			return nil, err
+		}
+		if name == EnvAPIKey || strings.HasPrefix(v, keyPrefix) {
+			return fromKey(v, name), nil
+		}
+		return &Credentials{Scheme: SchemeToken, AccessToken: secret.New(v), Source: name}, nil
 	}
-
-	dirs := []string{s.env(EnvConfigDir)}
-	if project := s.project(); s.TrustProject && dirs[0] == "" {
-		dirs = append(dirs, project)
-	} else if dirs[0] == "" {
+	dir, err := s.named()
+	if err != nil {
+		return nil, err
+	}
+	dirs := []string{s.home()}
+	if dir != "" {
+		c, _, err := s.fromNamed(dir)
+		if c != nil || err != nil {
+			return c, err
+		}
+	} else if project := s.project(); s.TrustProject {
+		dirs = []string{project, s.home()}
+	} else {
 		s.warnOfProject(project)
 	}
-	for _, dir := range append(dirs, s.home()) {
+	if blank != nil {
+		return nil, blank
+	}
+	for _, dir := range dirs {
 		if dir == "" {
 			continue
 		}
@@ -139,6 +170,59 @@ func (s Sources) find() (*Credentials, error) {
 		}
 	}
 	return nil, nil
+}
+
+// named returns the directory of RAVI_CONFIG_DIR, "" when the variable is not set.
+func (s Sources) named() (string, error) {
+	dir, set := s.env(EnvConfigDir)
+	if !set {
+		return "", nil
+	}
+	if err := CheckText(EnvConfigDir, dir); err != nil {
+		return "", err
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", badConfigDir(dir, "does not exist", err)
+	case err != nil:
+		return "", badConfigDir(dir, "cannot be read", err)
+	case !info.IsDir():
+		return "", badConfigDir(dir, "is no folder", nil)
+	}
+	return dir, nil
+}
+
+func badConfigDir(dir, what string, cause error) error {
+	return &FileError{Path: dir, Kind: ErrConfigDir, Cause: cause,
+		Reason: "named by RAVI_CONFIG_DIR, " + what + "; wanted is a folder with auth.json or config.json that holds a credential, or config.json that names an identity"}
+}
+
+// fromNamed returns what the directory of RAVI_CONFIG_DIR says, and fails where it says nothing.
+func (s Sources) fromNamed(dir string) (*Credentials, IdentityRef, error) {
+	ref, err := s.identityIn(dir)
+	if err != nil {
+		return nil, ref, err
+	}
+	c, err := s.fromDir(dir)
+	if c == nil && err == nil && ref == (IdentityRef{}) {
+		err = badConfigDir(dir, "has no file that counts", nil)
+	}
+	return c, ref, err
+}
+
+// LoginDir returns the directory that a login is kept in: that of RAVI_CONFIG_DIR, which need not
+// exist, else ~/.ravi.
+//
+// Errors: a *[ValueError] for the variable, or that there is no home directory.
+func (s Sources) LoginDir() (string, error) {
+	if dir, set := s.env(EnvConfigDir); set {
+		return dir, CheckText(EnvConfigDir, dir)
+	}
+	if dir := s.home(); dir != "" {
+		return dir, nil
+	}
+	return "", errors.New("there is no home directory; set RAVI_CONFIG_DIR")
 }
 
 func fromKey(v, source string) *Credentials {
@@ -222,13 +306,17 @@ func combine(conf, auth content) *Credentials {
 	return c
 }
 
-// describe shortens a path below the home directory for display.
+// describe shortens a path below the home directory for display, and says which variable led to it.
 func (s Sources) describe(path string) string {
 	home := strings.TrimSuffix(s.home(), DirName)
+	shown := path
 	if rest, ok := strings.CutPrefix(path, home); ok && home != "" {
-		return filepath.Join("~", rest)
+		shown = filepath.Join("~", rest)
 	}
-	return path
+	if dir, _ := s.env(EnvConfigDir); dir != "" && filepath.Dir(path) == filepath.Clean(dir) {
+		shown += " (" + EnvConfigDir + ")"
+	}
+	return shown
 }
 
 func (s Sources) warnOfProject(dir string) {
@@ -249,24 +337,40 @@ func (s Sources) warnOfProject(dir string) {
 // zero IdentityRef and no error are returned. The files are read anew at every call.
 //
 // Errors: a *[FileError] that is [ErrInvalidFile] for a file that is there and cannot be read as
-// one; it is never skipped.
+// one, which is never skipped, or [ErrConfigDir]; a *[ValueError] for a RAVI_CONFIG_DIR or
+// RAVI_IDENTITY that is set and empty, because another identity would stand in for it.
 func (s Sources) Identity() (IdentityRef, error) {
-	dirs := []string{s.project(), s.home()}
-	if dir := s.env(EnvConfigDir); dir != "" {
-		dirs = []string{dir}
+	if v, set := s.env(EnvIdentity); set && v == "" {
+		return IdentityRef{}, CheckText(EnvIdentity, v)
 	}
-	for _, dir := range dirs {
+	dir, err := s.named()
+	if err != nil {
+		return IdentityRef{}, err
+	}
+	if dir != "" {
+		ref, err := s.identityIn(dir)
+		if err == nil && ref == (IdentityRef{}) {
+			_, _, err = s.fromNamed(dir)
+		}
+		return ref, err
+	}
+	for _, dir := range []string{s.project(), s.home()} {
 		if dir == "" {
 			continue
 		}
-		path := filepath.Join(dir, ConfigFileName)
-		c, _, err := readFile(path)
-		if err != nil {
-			return IdentityRef{}, err
-		}
-		if c.IdentityUUID != "" || c.IdentityName != "" {
-			return IdentityRef{UUID: c.IdentityUUID, Name: c.IdentityName, Path: path}, nil
+		ref, err := s.identityIn(dir)
+		if err != nil || ref != (IdentityRef{}) {
+			return ref, err
 		}
 	}
 	return IdentityRef{}, nil
+}
+
+func (s Sources) identityIn(dir string) (IdentityRef, error) {
+	path := filepath.Join(dir, ConfigFileName)
+	c, _, err := readFile(path)
+	if err != nil || c.IdentityUUID == "" && c.IdentityName == "" {
+		return IdentityRef{}, err
+	}
+	return IdentityRef{UUID: c.IdentityUUID, Name: c.IdentityName, Path: path, Source: s.describe(path)}, nil
 }

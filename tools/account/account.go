@@ -26,6 +26,7 @@ type GetAccountResult struct {
 	OK         bool              `json:"ok" jsonschema_description:"Whether nothing is wrong."`
 	Version    string            `json:"server_version,omitempty"`
 	Scheme     string            `json:"scheme" jsonschema:"enum=token,enum=key,enum=none" jsonschema_description:"How this server authenticates with Ravi."`
+	From       string            `json:"account_from,omitempty" jsonschema_description:"The variable or file that says which account it is."`
 	BaseURL    string            `json:"base_url,omitempty"`
 	Owner      string            `json:"owner,omitempty" jsonschema_description:"The address of the person whose account it is. Not to be used for filling forms."`
 	Encryption string            `json:"encryption" jsonschema:"enum=none,enum=open,enum=locked,enum=unknown" jsonschema_description:"none: nothing is end-to-end encrypted. open: this server has the keys. locked: it has not, and cannot read encrypted values."`
@@ -33,6 +34,7 @@ type GetAccountResult struct {
 	Identities int               `json:"identities" jsonschema_description:"How many identities you may use."`
 	Identity   *tool.IdentityRef `json:"identity,omitempty" jsonschema_description:"The identity that a call without the argument means now."`
 	ResolvedBy session.By        `json:"resolved_by,omitempty" jsonschema_description:"What determined it."`
+	IdentityBy string            `json:"identity_from,omitempty" jsonschema_description:"The variable, file or other setting it came from."`
 	Problems   []Problem         `json:"problems"`
 }
 
@@ -60,7 +62,7 @@ func (h *handlers) getAccount(ctx context.Context, call tool.Call, p tool.Identi
 		r.problem("credential", err)
 		return r, nil
 	}
-	r.Scheme, r.BaseURL = string(client.Scheme()), client.Origin()
+	r.Scheme, r.From, r.BaseURL = string(client.Scheme()), client.Source(), client.Origin()
 	try := func(part string, find func(context.Context) error) {
 		limited, cancel := context.WithTimeout(ctx, partTime)
 		defer cancel()
@@ -89,7 +91,7 @@ func (h *handlers) getAccount(ctx context.Context, call tool.Call, p tool.Identi
 		resolved, err := h.Resolver.Resolve(ctx, call.Call, session.Query{Argument: p.Identity})
 		if err == nil {
 			identity := tool.Ref(resolved.Identity)
-			r.Identity, r.ResolvedBy = &identity, resolved.By
+			r.Identity, r.ResolvedBy, r.IdentityBy = &identity, resolved.By, h.settingOf(resolved.By, client)
 		}
 		return err
 	})
@@ -104,6 +106,24 @@ func (h *handlers) getAccount(ctx context.Context, call tool.Call, p tool.Identi
 	}
 	r.OK = len(r.Problems) == 0
 	return r, nil
+}
+
+// settingOf says which setting named the identity of a call, "" where the call or its session did.
+func (h *handlers) settingOf(by session.By, client *ravi.Client) string {
+	switch by {
+	case session.ByHeader:
+		return "X-Ravi-Identity"
+	case session.ByServer:
+		return h.Resolver.IdentitySource
+	case session.ByCallerDefault:
+		return "default_identity"
+	case session.ByConfigFile:
+		ref, _ := h.Resolver.ConfigFile()
+		return ref.Source
+	case session.ByCredential:
+		return client.Source()
+	}
+	return ""
 }
 
 func encryptionOf(ctx context.Context, client *ravi.Client) (string, error) {

@@ -18,6 +18,8 @@ var injected = map[string]string{
 	"toolCallId":        "n8n, MCP Client Tool",
 	"task_progress":     "Cline: the list of what is done",
 	"wait_for_previous": "Gemini CLI: the order of calls",
+	"random_string":     "Cursor: stands in for the arguments of a tool that has none",
+	"_meta":             "LangChain MCP adapters: the request's _meta, among the arguments",
 	"kind":              "OpenHands: the class of its action",
 	"safety_risk":       "OpenHands, earlier name of security_risk",
 	"security_risk":     "OpenHands: what the model thinks of the call",

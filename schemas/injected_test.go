@@ -18,6 +18,8 @@ func TestInjectedArgumentsAreDropped(t *testing.T) {
 		{args: `"task_progress":"- [x] open the page\n- [ ] wait for the code"`},
 		// Gemini CLI 0.40
 		{args: `"wait_for_previous":true`},
+		// Cursor, and what LangChain's adapters pass on
+		{args: `"random_string":"dummy","_meta":{"correlationId":"abc-123"}`},
 		// OpenHands
 		{args: `"kind":"MCPToolAction","security_risk":"LOW"`},
 		{args: `"chatInput":"half \ud800","toolCallId":1e999999`},

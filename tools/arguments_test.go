@@ -35,6 +35,7 @@ func TestInjectedArgumentsLeaveNoTrace(t *testing.T) {
 		body := refused(t, a.callRaw("get_secret", `{"identity":"`+name+`","name":"API_KEY","userId":"CANARY-b1",`+n8n+`}`))
 		assert.Equal(t, fault.InvalidArgument, body.Code)
 		assert.Equal(t, "unknown argument `userId`; known arguments: `identity`, `name`, `reveal`.", body.Message)
+		assert.Contains(t, a.prompt("sign_up", map[string]string{"service": "nimbus.example", "sessionId": "CANARY-c1"}), "nimbus.example")
 		assert.NotContains(t, a.wire.String(), "CANARY")
 	}
 	audit, err := os.ReadFile(path)
@@ -42,6 +43,17 @@ func TestInjectedArgumentsLeaveNoTrace(t *testing.T) {
 	assert.Contains(t, string(audit), "set_secret")
 	assert.NotContains(t, string(audit), "CANARY")
 	assert.NotContains(t, h.log.String(), "CANARY")
+}
+
+// An approval is for the call that was asked about, whatever id the host gives its repetition.
+func TestApprovalOutlivesInjectedArguments(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
+	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "victim"})
+	a := canAsk["modern"](h, local(), yes)
+	r := a.call("delete_identity", args{"identity": "victim", "toolCallId": "call_1"})
+	require.Equal(t, "input_required", r.ResultType)
+	ok[map[string]any](t, a.retry("delete_identity", args{"identity": "victim", "toolCallId": "call_2"}, r.RequestState, yes))
+	assert.Empty(t, h.names())
 }
 
 // However backup codes come, each is stored on its own, or none is.

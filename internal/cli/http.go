@@ -125,7 +125,7 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer shared.close()
-	if f.sealer, err = f.seal(); err != nil {
+	if f.sealer, err = f.seal(f.sealKeyFile, log); err != nil {
 		return err
 	}
 	certificate, err := f.certificate(log)

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -195,7 +196,7 @@ func readPrivate(path string) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular() || info.Size() > 64<<10:
 		return nil, fmt.Errorf("%s is no small file", path)
-	case info.Mode().Perm()&0o077 != 0:
+	case info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows": // which has no such modes
 		return nil, fmt.Errorf("%s may be read by others; run: chmod 600 %s", path, path)
 	}
 	return os.ReadFile(path)

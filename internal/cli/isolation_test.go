@@ -142,7 +142,7 @@ func TestTwoConfigurationsOnOneMachine(t *testing.T) {
 			require.NoError(t, err)
 
 			for i, dir := range n.dirs {
-				env := []string{"HOME=" + n.home, "PATH=" + os.Getenv("PATH"), "RAVI_CONFIG_DIR=" + dir, "RAVI_BASE_URL=" + n.ravi.URL}
+				env := []string{"HOME=" + n.home, "XDG_STATE_HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "RAVI_CONFIG_DIR=" + dir, "RAVI_BASE_URL=" + n.ravi.URL}
 				n.servers[i] = harness.StartStdio(t, env, "stdio")
 			}
 			var g errgroup.Group

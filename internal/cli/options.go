@@ -93,7 +93,7 @@ func (o *options) stateFolder() (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", errors.New("there is no home directory; give --state-dir or --seal-key-file")
+		return "", errors.New("there is no home directory; give --state-dir")
 	}
 	return filepath.Join(home, ".local", "state", "ravi-mcp"), nil
 }

@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, "home")
 			env.Setenv("HOME", home)
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state")) // what a server keeps of its own
 			program, err := exec.LookPath("ravi-mcp")
 			if err != nil {
 				return err
@@ -158,7 +159,7 @@ func mcpCommand(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.Command(filepath.Join(ts.Getenv("BIN"), "ravi-mcp"), args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Stderr = ts.Stderr()
-	for _, name := range []string{"PATH", "HOME", "RAVI_API_KEY", "RAVI_ACCESS_TOKEN", "RAVI_CONFIG_DIR", "RAVI_BASE_URL", "RAVI_IDENTITY"} {
+	for _, name := range []string{"PATH", "HOME", "XDG_STATE_HOME", "RAVI_API_KEY", "RAVI_ACCESS_TOKEN", "RAVI_CONFIG_DIR", "RAVI_BASE_URL", "RAVI_IDENTITY"} {
 		if v := ts.Getenv(name); v != "" {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}

@@ -47,6 +47,9 @@ func serveStdio(ctx context.Context, o options, s streams) error {
 	if !o.sandbox { // the variable names an identity of the real Ravi
 		o.takeIdentity()
 	}
+	if o.sealer, err = o.seal("", log); err != nil {
+		return err
+	}
 	app, err := newApp(o, log, s.err)
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -12,32 +11,39 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"ravi-mcp/internal/token"
 )
 
 // sealKeyName is the file in the state directory that holds the key which was made here.
 const sealKeyName = "seal.key"
 
-// seal returns the sealer of cursors: with the operator's key, else with the one in the state
-// directory. An embedded Ravi that keeps nothing needs no key that outlives the process.
-func (f *httpFlags) seal() (*token.Sealer, error) {
+// errNoState says that nothing can be kept in the state directory.
+var errNoState = errors.New("nothing can be kept in the state directory")
+
+// seal returns the sealer of cursors: with the operator's key, in keyFile or RAVI_MCP_SEAL_KEY,
+// else with the one in the state directory, so that cursors live on in the process that comes next.
+// Where none can be kept there, they end with this process. An embedded Ravi that keeps nothing
+// needs no key that outlives it.
+func (o *options) seal(keyFile string, log zerolog.Logger) (*token.Sealer, error) {
 	text, source := os.Getenv("RAVI_MCP_SEAL_KEY"), "RAVI_MCP_SEAL_KEY"
 	switch {
-	case f.sealKeyFile != "":
-		data, err := readPrivate(f.sealKeyFile)
+	case keyFile != "":
+		data, err := readPrivate(keyFile)
 		if err != nil {
 			return nil, fmt.Errorf("--seal-key-file: %w", err)
 		}
 		text, source = string(data), "--seal-key-file"
 	case strings.TrimSpace(text) != "":
-	case f.sandbox && f.embedded.data == "" && f.stateDir == "":
+	case o.sandbox && o.embedded.data == "" && o.stateDir == "":
 		return token.Random(), nil
 	default:
-		dir, err := f.stateFolder()
-		if err != nil {
-			return nil, err
+		data, err := o.ownSealKey()
+		if errors.Is(err, errNoState) {
+			log.Warn().Err(err).Msg("cursors end with this process")
+			return token.Random(), nil
 		}
-		data, err := ownSealKey(dir)
 		if err != nil {
 			return nil, err
 		}
@@ -70,31 +76,40 @@ func sealKey(text string) []byte {
 	return nil
 }
 
-// ownSealKey reads the key in the state directory, or makes it there. Of two processes that make it
-// at the same time, one wins and both use that one's.
-func ownSealKey(dir string) ([]byte, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("--state-dir: %w", err)
+// ownSealKey reads the key in the state directory, or makes it there. Of processes that make it at
+// the same time one wins, and all use that one's. The error is errNoState where it can neither be
+// read nor made.
+func (o *options) ownSealKey() ([]byte, error) {
+	dir, err := o.stateFolder()
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoState, err)
 	}
 	path := filepath.Join(dir, sealKeyName)
-	data, err := readPrivate(path)
-	if !errors.Is(err, fs.ErrNotExist) {
+	if data, err := readPrivate(path); !errors.Is(err, fs.ErrNotExist) {
 		return data, err
 	}
+	if err := makeSealKey(dir, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%w: %w", errNoState, err)
+	}
+	return readPrivate(path)
+}
+
+// makeSealKey makes a key in its file, which appears whole, and fails with fs.ErrExist if it is
+// there.
+func makeSealKey(dir, path string) error {
 	key := make([]byte, token.KeySize)
 	_, _ = rand.Read(key) // never fails (crypto/rand)
 	temporary, err := os.CreateTemp(dir, ".seal-*")
 	if err != nil {
-		return nil, fmt.Errorf("--state-dir: %w", err)
+		return err
 	}
 	defer os.Remove(temporary.Name())
 	_, err = fmt.Fprintln(temporary, base64.StdEncoding.EncodeToString(key))
 	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
-		return nil, fmt.Errorf("--state-dir: %w", err)
+		return err
 	}
-	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("--state-dir: %w", err)
-	}
-	data, err = readPrivate(path)
-	return bytes.TrimSpace(data), err
+	return os.Link(temporary.Name(), path)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/sandbox"
+	"ravi-mcp/schemas"
 )
 
 // callRaw calls a tool with arguments as they stand on the wire.
@@ -44,6 +46,67 @@ func TestInjectedArgumentsLeaveNoTrace(t *testing.T) {
 	assert.NotContains(t, string(audit), "CANARY")
 	assert.NotContains(t, h.log.String(), "CANARY")
 }
+
+// Every argument of every tool, as hosts send it: an optional one that is no free text may be "" or
+// null, a list may be its JSON text, and a text with several elements is no element.
+func TestEveryToolTakesWhatHostsSend(t *testing.T) {
+	a := newSystem(t, sandbox.Config{}).everything().connect(local())
+	lists, empty := 0, 0
+	for _, d := range definitions(t, a) {
+		input, err := schemas.Compile(d.InputSchema)
+		require.NoError(t, err)
+		var schema struct {
+			Required   []string
+			Properties map[string]struct {
+				Type, Pattern string
+				Enum          []any
+			}
+		}
+		require.NoError(t, json.Unmarshal(d.InputSchema, &schema))
+		taken := func(argument string, value any) string {
+			given := minimal(d)
+			if _, answers := given["message_id"]; answers {
+				given["message_id"] = "email:1" // fits every tool that takes one
+			}
+			delete(given, argument)
+			if value != absent {
+				given[argument] = value
+			}
+			raw, err := json.Marshal(given)
+			require.NoError(t, err)
+			out, problems, err := input.Arguments(raw)
+			require.NoError(t, err)
+			if len(problems) > 0 {
+				return "refused"
+			}
+			return string(out)
+		}
+		for argument, p := range schema.Properties {
+			of := d.Name + " " + argument
+			if slices.Contains(schema.Required, argument) {
+				continue
+			}
+			assert.Equal(t, taken(argument, absent), taken(argument, nil), of)
+			if p.Type != "string" || p.Enum != nil || p.Pattern != "" {
+				empty++
+				assert.Equal(t, taken(argument, absent), taken(argument, ""), of)
+			}
+			if p.Type == "array" {
+				lists++
+				assert.NotEqual(t, "refused", taken(argument, []string{"one-", "two-"}), of)
+				assert.Equal(t, taken(argument, []string{"one-", "two-"}), taken(argument, `["one-","two-"]`), of)
+				for _, several := range []string{"one-,two-", "one- two-", "one-\ntwo-", "one-;two-"} {
+					assert.Equal(t, "refused", taken(argument, several), of)
+				}
+			}
+		}
+	}
+	assert.GreaterOrEqual(t, lists, 7)
+	assert.Greater(t, empty, 40)
+}
+
+// absent is the value of an argument that is not given.
+var absent = new(int)
 
 // An approval is for the call that was asked about, whatever id the host gives its repetition.
 func TestApprovalOutlivesInjectedArguments(t *testing.T) {
@@ -95,7 +158,7 @@ func TestBackupCodesAreNeverStoredAsOne(t *testing.T) {
 // Every text and every list of texts that a tool takes is refused with half of a surrogate pair in
 // it, on every way into the server.
 func TestHalfOfACharacterIsStoredNowhere(t *testing.T) {
-	h := newSystem(t, sandbox.Config{})
+	h := newSystem(t, sandbox.Config{}).everything()
 	h.worker("half")
 	for name, a := range map[string]*agent{"session": h.connect(local()), "modern": h.connectModern(local())} {
 		checked := 0
@@ -124,7 +187,7 @@ func TestHalfOfACharacterIsStoredNowhere(t *testing.T) {
 				checked++
 			}
 		}
-		assert.Greater(t, checked, 50)
+		assert.Greater(t, checked, 100)
 		assert.NotContains(t, a.wire.String(), "CANARY")
 	}
 	a := h.connect(local())

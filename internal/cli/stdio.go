@@ -2,8 +2,12 @@ package cli
 
 import (
 	"context"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"ravi-mcp/internal/server/stdio"
@@ -65,7 +69,37 @@ func serveStdio(ctx context.Context, o options, s streams) error {
 		MCP: app.mcp.Server, Dispatcher: app.mcp.Dispatcher, In: s.in, Out: s.out, Log: log,
 		DrainTimeout: o.maxWait + 10*time.Second,
 		Context:      stdio.Local(caller),
+		Shared:       o.shared, OnShared: app.deps.Leases.Keep,
 	}
+	if o.shared {
+		app.deps.Leases.Keep()
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go watchParent(ctx, os.Getppid(), log, stop)
 	log.Info().Str("version", version()).Bool("sandbox", o.sandbox).Msg("serving on stdio")
 	return transport.Serve(ctx)
+}
+
+// watchParent ends the server when the process that started it is gone. Its end closes the input as
+// a rule, but not if another process has the pipe open too. A server under nohup is meant to live
+// on, and one whose parent is process 1 from the start has none to watch.
+func watchParent(ctx context.Context, parent int, log zerolog.Logger, end func()) {
+	if parent <= 1 || signal.Ignored(syscall.SIGHUP) {
+		return
+	}
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		if os.Getppid() != parent {
+			log.Info().Msg("the process that started this one is gone")
+			end()
+			return
+		}
+	}
 }

@@ -87,6 +87,7 @@ func (b *journals) created(r record) {
 	defer b.mu.Unlock()
 	e := b.all[r.ID]
 	e.UUID, e.Expires, e.busy = r.UUID, r.Expires, false
+	e.Persistent = e.Persistent || b.m.keep.Load()
 	b.note(e, true)
 	b.wakeUp()
 }
@@ -100,7 +101,24 @@ func (b *journals) failed(id string, refused bool) {
 		b.drop(e)
 		return
 	}
+	if b.m.keep.Load() && !e.Persistent {
+		e.Persistent = true
+		b.note(e, false)
+	}
 	b.wakeUp()
+}
+
+// keepOwn makes the leases that this process made persistent. Those that are being created become
+// so when that ends.
+func (b *journals) keepOwn() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.all {
+		if !e.orphan && !e.busy && !e.Persistent {
+			e.Persistent = true
+			b.note(e, true)
+		}
+	}
 }
 
 func (b *journals) claim(credential, name string) error {

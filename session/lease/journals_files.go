@@ -87,6 +87,9 @@ func (b *journals) giveBack() {
 		return
 	}
 	for _, j := range b.held {
+		if j == b.own {
+			continue
+		}
 		var mine []*lease
 		busy, persistent := false, len(j.left) > 0
 		for _, e := range b.all {

@@ -87,6 +87,7 @@ type Manager struct {
 	journals  *journals // one of them
 	addresses addressSupport
 	ending    atomic.Bool
+	keep      atomic.Bool
 	ctx       context.Context // of what Start begins
 	stop      context.CancelFunc
 	running   sync.WaitGroup
@@ -123,7 +124,7 @@ func (m *Manager) Begin(client *ravi.Client, caller, name string, ttl time.Durat
 	credential := m.credential(client)
 	supported, _ := m.addresses.of(credential)
 	r := record{
-		ID: session.NewID(), Name: name, Known: known, Credential: credential, Caller: caller, Persistent: m.Persistent,
+		ID: session.NewID(), Name: name, Known: known, Credential: credential, Caller: caller, Persistent: m.Persistent || m.keep.Load(),
 		Intended: m.now(), TTL: ttl, Address: newAddress(name), ByAddress: supported,
 	}
 	if ravis, ok := client.Scope("").ServerTime(); ok {
@@ -188,6 +189,16 @@ func (m *Manager) Forget(uuid string) {
 func (m *Manager) Start() {
 	for _, b := range m.backends() {
 		m.running.Go(func() { b.run(m.ctx) })
+	}
+}
+
+// Keep makes the leases of this process, those to come as well, outlive it, as if they were
+// Persistent: only their time ends them, in this process or in a later one. What earlier processes
+// left is not touched.
+func (m *Manager) Keep() {
+	if m != nil && !m.keep.Swap(true) {
+		m.backends()
+		m.journals.keepOwn()
 	}
 }
 

@@ -136,6 +136,10 @@ func Parse(raw []byte) (Envelope, *Error) {
 	return env, nil
 }
 
+// TrimBOM returns a message without the byte order mark that some clients begin their text with.
+// RFC 8259 section 8.1 allows to ignore it; Parse does not.
+func TrimBOM(raw []byte) []byte { return bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")) }
+
 // validate looks at the members of a message that is well-formed JSON with the right names, and
 // notes the first flaw.
 func (s *scanner) validate() {

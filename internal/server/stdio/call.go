@@ -13,6 +13,7 @@ import (
 
 	"ravi-mcp/internal/server"
 	"ravi-mcp/internal/server/jsonrpc"
+	"ravi-mcp/session"
 )
 
 // call is one request of the client, from its arrival to its answer.
@@ -151,6 +152,10 @@ func (c *call) context() context.Context {
 	}
 	if c.conn.context != nil {
 		ctx = c.conn.context(ctx)
+	}
+	if call, ok := session.CallFrom(ctx); ok && !call.Shared && c.conn.shared.Load() {
+		call.Shared = true
+		ctx = session.WithCall(ctx, call)
 	}
 	return ctx
 }

@@ -32,6 +32,9 @@ type Conn struct {
 	gate          *gate
 	session       *connSession
 	questions     questions
+	onShared      func()
+	shared        atomic.Bool
+	initialized   bool         // of the reading goroutine
 	work          chan *call   // to a free worker
 	free          atomic.Int32 // workers without a call
 
@@ -52,12 +55,14 @@ func (s *Server) Open(ctx context.Context) (*Conn, error) {
 		log:           s.Log,
 		context:       s.Context,
 		noElicitation: s.NoElicitation,
+		onShared:      s.OnShared,
 		maxLine:       cmp.Or(max(s.MaxLine, 0), defaultMaxLine),
 		out:           newOutbox(s.Out),
 		gate:          newGate(cmp.Or(max(s.MaxConcurrent, 0), defaultMaxConcurrent)),
 		calls:         make(map[string]*call),
 		work:          make(chan *call),
 	}
+	c.shared.Store(s.Shared)
 	c.base, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	c.session = &connSession{id: "stdio-" + rand.Text()}
 	c.session.feed.send = func(n mcp.JSONRPCNotification) {

@@ -74,7 +74,7 @@ func (c *Conn) response(env jsonrpc.Envelope, raw []byte) {
 
 // ShowsForms reports whether the client declared forms, and takes requests of the server at all.
 func (c *call) ShowsForms(ctx context.Context) bool {
-	return !c.conn.noElicitation && (c.modern || c.key != "") && server.DeclaresForms(ctx)
+	return !c.conn.noElicitation && !c.conn.shared.Load() && (c.modern || c.key != "") && server.DeclaresForms(ctx)
 }
 
 // Elicit asks the client for input on behalf of the call, and waits for the answer as long as ctx

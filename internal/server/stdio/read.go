@@ -56,8 +56,11 @@ func (l *lines) next() ([]byte, error) {
 // goroutine that may outlive Serve, blocked in a Read; it then throws away what it reads.
 func (c *Conn) read(in io.Reader) error {
 	input := lines{r: bufio.NewReaderSize(in, 64<<10), max: c.maxLine}
-	for {
+	for first := true; ; first = false {
 		line, err := input.next()
+		if first {
+			line = jsonrpc.TrimBOM(line)
+		}
 		switch {
 		case c.stopped():
 			return nil
@@ -92,7 +95,11 @@ func (c *Conn) Dispatch(env jsonrpc.Envelope, line []byte) {
 	case env.IsResponse:
 		c.response(env, line)
 	case env.Method == string(mcp.MethodNotificationCancelled):
-		c.cancelled(env)
+		if !c.shared.Load() { // the id in it may be the one that another client's request has here
+			c.cancelled(env)
+		}
+	case !env.IsNotification && env.Method == string(mcp.MethodInitialize):
+		c.initialize(env, line)
 	case env.IsNotification, inOrder(env.Method):
 		c.inline(env, line)
 	default:
@@ -100,27 +107,41 @@ func (c *Conn) Dispatch(env jsonrpc.Envelope, line []byte) {
 	}
 }
 
-// inOrder reports whether a request is handled before the next message is read: those that later
-// ones build on, and ping, which thereby never waits. None of them does anything slow.
+// initialize handles the request that begins a session, before the next message is read. A second
+// one comes from another client, as far as can be told from here.
+func (c *Conn) initialize(env jsonrpc.Envelope, line []byte) {
+	if c.initialized && !c.shared.Swap(true) {
+		c.log.Info().Msg("initialized a second time: several clients share this server, so it remembers nothing for them")
+		c.questions.end()
+		if c.onShared != nil {
+			c.onShared()
+		}
+	}
+	c.initialized = c.inline(env, line) || c.initialized
+}
+
+// inOrder reports whether a request is handled before the next message is read: one that later ones
+// build on, and ping, which thereby never waits. Neither does anything slow.
 func inOrder(method string) bool {
 	switch mcp.MCPMethod(method) {
-	case mcp.MethodInitialize, mcp.MethodPing, mcp.MethodSetLogLevel:
+	case mcp.MethodPing, mcp.MethodSetLogLevel:
 		return true
 	}
 	return false
 }
 
-// inline handles a message at once. Its answer goes out as the reading goroutine's own, which waits
-// last.
-func (c *Conn) inline(env jsonrpc.Envelope, line []byte) {
+// inline handles a message at once, and reports whether it was answered with a result. The answer
+// goes out as the reading goroutine's own, which waits last.
+func (c *Conn) inline(env jsonrpc.Envelope, line []byte) (succeeded bool) {
 	call := c.newCall(env, line)
 	defer call.cancel(nil)
 	body, isError := call.run()
 	call.session.feed.close()
 	if body == nil || env.IsNotification || !c.out.end(call) {
-		return
+		return false
 	}
 	c.out.reply(jsonrpc.Open, call.env.ID, memberOf(isError), body, jsonrpc.Close)
+	return !isError
 }
 
 // refuse answers a message that is not taken; a nil id is answered as null.

@@ -52,6 +52,12 @@ const (
 // reaches sessions up to 2025-11-25 only; an MCP that is served this way must not advertise
 // listChanged, or never change its lists.
 //
+// A pool or gateway may put several clients behind one pair of streams: it forwards the initialize
+// of each, rewrites the ids of requests but not those in notifications/cancelled, and sends to all
+// what has no id of a request. With the second initialize, or Shared, the client is shared for
+// good: its calls are marked so (session.Call.Shared), cancellations are accepted without effect,
+// and no client is asked anything; open questions end as impossible.
+//
 // A request's notifications are written before its answer, and none after it. A cancelled request
 // is not answered, queued or running. Only the writing goroutine waits for a slow client: 1 MiB of
 // output is kept for it, then finished requests wait with their answers, and at 4 MiB the reading
@@ -76,6 +82,11 @@ type Server struct {
 	// NoElicitation says that the client takes no request of the server, so that it is never asked
 	// anything.
 	NoElicitation bool
+	// Shared says from the start that several clients are behind these streams.
+	Shared bool
+	// OnShared, if set, is called once, by the reading goroutine, when a client is shared from its
+	// second initialize on. It must not block.
+	OnShared func()
 	// DrainTimeout is how long the requests in flight get to finish after the end of input (default
 	// 60 s, which is longer than the longest wait). After it they are cancelled.
 	DrainTimeout time.Duration
@@ -85,11 +96,11 @@ type Server struct {
 	Context func(context.Context) context.Context
 }
 
-// Serve serves until the input ends and everything is answered, or ctx is cancelled; both are
-// orderly and return nil. When ctx is cancelled no message is read any more, the requests in flight
-// are cancelled with cause ErrShuttingDown, and have 2 s to answer. It returns an error when In
-// cannot be read, or Out cannot be written or is not read any more; then all requests are
-// cancelled.
+// Serve serves until the input ends and everything is answered, or no client can read the answers
+// any more, or ctx is cancelled; these are orderly and return nil. When ctx is cancelled no message
+// is read any more, the requests in flight are cancelled with cause ErrShuttingDown, and have 2 s
+// to answer. It returns an error when In cannot be read, or Out cannot be written or is not read
+// any more; then all requests are cancelled.
 //
 // After Serve nothing of it runs, with three exceptions that no one can end from outside: a handler
 // that ignores its context, a Read that In cannot interrupt, and a Write likewise. To end the Read,
@@ -106,7 +117,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	select {
 	case err = <-ended:
 		reading = false
+		watching, stop := context.WithCancel(ctx)
+		go c.watchOutput(watching, s.Out)
 		c.drain(ctx, cmp.Or(max(s.DrainTimeout, 0), defaultDrain))
+		stop()
 	case <-ctx.Done():
 	case <-c.out.failed:
 	}

@@ -41,7 +41,7 @@ func BadMessages() []BadMessage {
 		{"short escape", `{"jsonrpc":"2.0","id":1,"method":"\u12"}`, parse, ""},
 		{"control character in a string", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\tb\"}", parse, ""},
 		{"not UTF-8", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", parse, ""},
-		{"a byte order mark", "\ufeff" + Ping, parse, ""},
+		{"two byte order marks", "\ufeff\ufeff" + Ping, parse, ""},
 		{"UTF-16", "{\x00\"\x00", parse, ""},
 		{"broken in params, after a flaw", `{"METHOD":1,"params":{"a":tru}}`, parse, ""},
 

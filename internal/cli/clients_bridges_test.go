@@ -74,6 +74,8 @@ func TestMCPorter(t *testing.T) {
 			run := runClient(t, flow.home, flow.env, node, program,
 				"--config", file, "call", "ravi."+tool, "--args", encode(arguments), "--output", "json")
 			require.Zero(t, run.code, "%s%s", run.out, run.err)
+			// It prints the log of a server that ends with an exit code other than 0.
+			require.True(t, json.Valid([]byte(run.out)), run.out)
 			return json.RawMessage(run.out)
 		}
 	}

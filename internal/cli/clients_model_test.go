@@ -42,7 +42,8 @@ func signUpsByModel(t *testing.T, configure func(t *testing.T, flow signUp, mode
 	play := func(t *testing.T, flow signUp) {
 		m := newScriptedModel(t)
 		command, env := configure(t, flow, m.url)
-		cmd := harness.Command(t, append(env, flow.env...))
+		// opencode leaves a library in the folder for temporary files.
+		cmd := harness.Command(t, append(append(flow.env, "TMPDIR="+flow.home), env...))
 		cmd.Path, cmd.Args = command[0], command
 		cmd.Dir = filepath.Join(flow.home, "project")
 		require.NoError(t, os.MkdirAll(cmd.Dir, 0o700))

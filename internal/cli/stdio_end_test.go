@@ -22,8 +22,10 @@ func TestOpenWaitEndsWithBothPipes(t *testing.T) {
 	w, _ := waiting(t)
 	began := time.Now()
 	require.NoError(t, w.StopReading())
-	_, err := w.Close()
+	code, err := w.Close()
 	require.NoError(t, err)
+	assert.Zero(t, code, "it is an orderly end: %s", w.Log())
+	assert.NotContains(t, w.Log(), "internal", "and nothing failed")
 	assert.Less(t, time.Since(began), harness.Prompt, "the wait alone takes 50 s")
 }
 

@@ -261,5 +261,8 @@ func (c *Conn) flush() error {
 	}
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
+	if errors.Is(c.out.err, errOutputClosed) {
+		return nil // a client that closes both streams has left, and nothing failed
+	}
 	return c.out.err
 }

@@ -42,6 +42,28 @@ func TestPipedCallsAreAllAnswered(t *testing.T) {
 	}
 }
 
+// A client that has all its answers and closes both pipes at once, as mcporter does, is served to
+// an orderly end.
+func TestBothPipesClosedAtOnceIsOrderly(t *testing.T) {
+	mcp := tools()
+	for round := range 200 {
+		in, feed, err := os.Pipe()
+		require.NoError(t, err)
+		answers, out, err := os.Pipe()
+		require.NoError(t, err)
+		served := make(chan error, 1)
+		go func() { served <- (&stdio.Server{MCP: mcp, In: in, Out: out}).Serve(t.Context()) }()
+		_, err = io.WriteString(feed, call("1", "echo", `{}`)+"\n")
+		require.NoError(t, err)
+		_, err = answers.Read(make([]byte, 4096))
+		require.NoError(t, err)
+		require.NoError(t, answers.Close())
+		require.NoError(t, feed.Close())
+		require.NoError(t, <-served, "round %d", round)
+		require.NoError(t, errors.Join(in.Close(), out.Close()))
+	}
+}
+
 // At the end of input, calls that run and calls that still queue are finished.
 func TestEndOfInputDrainsRunningCalls(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,7 @@ package stdio
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"syscall"
 	"time"
@@ -11,7 +11,8 @@ import (
 // watchEvery is how often the output is looked at once the input has ended.
 const watchEvery = 100 * time.Millisecond
 
-var errOutputClosed = errors.New("server: the client has closed both streams")
+// errOutputClosed wraps context.Canceled, so that a call that it ends counts as cancelled.
+var errOutputClosed = fmt.Errorf("server: the client has closed both streams: %w", context.Canceled)
 
 // watchOutput ends the requests in flight when the client, whose input has ended, does not have the
 // other end of the output open either: their answers could reach no client. It returns with ctx.

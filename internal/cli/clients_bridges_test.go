@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -93,8 +94,9 @@ func TestMCPorter(t *testing.T) {
 	})
 }
 
-// startSupergateway serves a server of stdio over HTTP, and returns its URL without a path.
-func startSupergateway(t *testing.T, flow signUp, arguments ...string) string {
+// startSupergateway serves a server of stdio over HTTP. It returns its URL without a path, and its
+// log of all messages.
+func startSupergateway(t *testing.T, flow signUp, arguments ...string) (url string, log *harness.Output) {
 	t.Helper()
 	gateway, node := clientFile(t, "supergateway", "dist", "index.js"), harness.FindClients(t).Node
 	port := ports.Free(t)
@@ -104,14 +106,14 @@ func startSupergateway(t *testing.T, flow signUp, arguments ...string) string {
 	cmd := harness.Command(t, flow.env)
 	cmd.Path = node
 	cmd.Args = append([]string{node, gateway, "--port", port, "--stdio", "exec " + harness.Binary(t) + " stdio"}, arguments...)
-	var out harness.Output
-	cmd.Stdout = &out
+	log = &harness.Output{}
+	cmd.Stdout = log
 	_, err := cmd.StdinPipe() // it ends with its input
 	require.NoError(t, err)
 	p := harness.Start(t, cmd)
 	t.Cleanup(func() { p.Stop(t) })
-	harness.Eventually(t, func() bool { return strings.Contains(out.String(), "Listening on port") }, p)
-	return "http://127.0.0.1:" + port
+	harness.Eventually(t, func() bool { return strings.Contains(log.String(), "Listening on port") }, p)
+	return "http://127.0.0.1:" + port, log
 }
 
 // dialGo connects mcp-go's client with protocol 2025-11-25.
@@ -150,7 +152,7 @@ func callGo(t *testing.T, client *mcpclient.Client, tool string, arguments args)
 func TestSupergatewayOneChildForAll(t *testing.T) {
 	t.Parallel()
 	flow := embedded(t)
-	url := startSupergateway(t, flow)
+	url, log := startSupergateway(t, flow)
 	dial := func() *mcpclient.Client {
 		wire, err := transport.NewSSE(url + "/sse")
 		require.NoError(t, err)
@@ -171,6 +173,28 @@ func TestSupergatewayOneChildForAll(t *testing.T) {
 	flow.play(t, "second", throughGo(t, second))
 	required(second)
 	required(first)
+
+	// Clients take the same numbers as ids. Where the second one's are ahead, it can still cancel
+	// what the first one waits for.
+	for range 20 {
+		required(second)
+	}
+	waited := make(chan string, 1)
+	go func() {
+		result, err := callGo(t, first, "wait_for_otp", args{"identity": "first", "timeout_seconds": 40})
+		waited <- fmt.Sprint(encode(result), err)
+	}()
+	waits := func() int { return strings.Count(log.String(), `"name":"wait_for_otp"`) }
+	harness.Eventually(t, func() bool { return waits() == 3 })
+	for id := range 50 {
+		cancel := mcp.JSONRPCNotification{JSONRPC: "2.0"}
+		cancel.Method = "notifications/cancelled"
+		cancel.Params.AdditionalFields = map[string]any{"requestId": id}
+		require.NoError(t, second.GetTransport().SendNotification(t.Context(), cancel))
+	}
+	required(second) // the server has read the cancellations
+	flow.deliver(t, "first@in.ravi.app")
+	assert.Contains(t, <-waited, `"status":"found"`)
 }
 
 // supergateway serves streamable HTTP with a child for every session, or for every request.
@@ -180,7 +204,7 @@ func TestSupergatewayOwnChildren(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			flow := embedded(t)
-			url := startSupergateway(t, flow, append(arguments, "--outputTransport", "streamableHttp")...)
+			url, _ := startSupergateway(t, flow, append(arguments, "--outputTransport", "streamableHttp")...)
 			for _, agent := range []string{"first", "second"} {
 				wire, err := transport.NewStreamableHTTP(url + "/mcp")
 				require.NoError(t, err)

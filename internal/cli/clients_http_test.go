@@ -82,8 +82,7 @@ func (s signUp) play(t *testing.T, name string, call story) {
 		Address, Cursor string
 	}
 	require.NoError(t, json.Unmarshal(call("create_identity", args{"name": name}), &created))
-	post(t, s.sandbox+"/email", "Content-Type", "application/json",
-		fmt.Sprintf(`{"to":%q,"from":"no-reply@example.com","subject":"Sign up","text":"Your code is 271828"}`, created.Address))
+	s.deliver(t, created.Address)
 	var waited struct{ Status, Code string }
 	require.NoError(t, json.Unmarshal(call("wait_for_otp", args{"cursor": created.Cursor, "timeout_seconds": 40}), &waited))
 	assert.Equal(t, "271828", waited.Code)
@@ -92,6 +91,13 @@ func (s signUp) play(t *testing.T, name string, call story) {
 	var kept struct{ Credential struct{ Password string } }
 	require.NoError(t, json.Unmarshal(call("get_credential", args{"identity": who, "domain": "example.com"}), &kept))
 	assert.Equal(t, "correct horse", kept.Credential.Password)
+}
+
+// deliver has a site send its code.
+func (s signUp) deliver(t *testing.T, address string) {
+	t.Helper()
+	post(t, s.sandbox+"/email", "Content-Type", "application/json",
+		fmt.Sprintf(`{"to":%q,"from":"no-reply@example.com","subject":"Sign up","text":"Your code is 271828"}`, address))
 }
 
 func TestTypeScriptSDKsOverHTTP(t *testing.T) {

@@ -97,6 +97,25 @@ func TestOpenCode(t *testing.T) {
 	})
 }
 
+func TestClaudeCodeSignUp(t *testing.T) {
+	t.Parallel()
+	signUpsByModel(t, func(t *testing.T, flow signUp, model string) (command, env []string) {
+		server := args{"command": harness.Binary(t), "args": []string{"stdio"}, "env": flow.account}
+		if flow.url != "" {
+			server = args{"type": "http", "url": flow.url + "/mcp", "headers": args{"Authorization": flow.authorization()}}
+		}
+		writeHome(t, flow, "mcp.json", encode(args{"mcpServers": args{"ravi": server}}))
+		claude := clientFile(t, ".bin", "claude")
+		return []string{
+				claude, "--print", "--model", "model", "--strict-mcp-config", "--mcp-config", filepath.Join(flow.home, "mcp.json"),
+				"--allowedTools", "mcp__ravi", "--", "sign up",
+			}, []string{
+				"ANTHROPIC_BASE_URL=" + model, "ANTHROPIC_API_KEY=none", "ENABLE_TOOL_SEARCH=false",
+				"DISABLE_AUTOUPDATER=1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+			}
+	})
+}
+
 func TestCodex(t *testing.T) {
 	t.Parallel()
 	signUpsByModel(t, func(t *testing.T, flow signUp, model string) (command, env []string) {

@@ -17,8 +17,8 @@ import (
 )
 
 // scriptedModel stands in for the language model of a client: it serves OpenAI's chat completions
-// and responses and Gemini's generateContent on loopback, and has the client make the calls that a
-// test makes of it.
+// and responses, Anthropic's messages and Gemini's generateContent on loopback, and has the client
+// make the calls that a test makes of it.
 type scriptedModel struct {
 	url    string
 	client *harness.Process // set before the first call
@@ -95,7 +95,7 @@ func findResult(text string) json.RawMessage {
 // modelRequest holds what the three dialects ask, as far as it matters here.
 type modelRequest struct {
 	Tools    []json.RawMessage
-	Messages []struct { // chat completions
+	Messages []struct { // chat completions, and Anthropic's messages
 		Role    string
 		Content json.RawMessage
 	}
@@ -111,8 +111,18 @@ type modelRequest struct {
 // toolResults returns what the client has shown of its calls so far.
 func (r modelRequest) toolResults() (results []string) {
 	for _, m := range r.Messages {
+		var blocks []struct {
+			Type    string
+			Content json.RawMessage
+		}
 		if m.Role == "tool" {
 			results = append(results, string(m.Content))
+		} else if json.Unmarshal(m.Content, &blocks) == nil {
+			for _, b := range blocks {
+				if b.Type == "tool_result" {
+					results = append(results, string(b.Content))
+				}
+			}
 		}
 	}
 	for _, item := range r.Input {
@@ -135,6 +145,8 @@ func (m *scriptedModel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/chat/completions"):
 		answer = chatCompletion
+	case strings.HasSuffix(r.URL.Path, "/messages"):
+		answer = anthropicMessage
 	case strings.HasSuffix(r.URL.Path, "/responses"):
 		answer = openAIResponse
 	case strings.HasSuffix(r.URL.Path, ":streamGenerateContent"):
@@ -157,6 +169,11 @@ func (m *scriptedModel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	for _, event := range answer(name, arguments, len(results)) {
+		var named struct{ Type string }
+		_ = json.Unmarshal([]byte(event), &named) // "[DONE]" is no JSON
+		if named.Type != "" {
+			_, _ = fmt.Fprintf(w, "event: %s\n", named.Type)
+		}
 		_, _ = fmt.Fprintf(w, "data: %s\n\n", event)
 	}
 }
@@ -222,6 +239,26 @@ func openAIResponse(name string, arguments []byte, turn int) []string {
 		encode(args{"type": "response.created", "response": args{"id": "r"}}),
 		encode(args{"type": "response.output_item.done", "output_index": 0, "item": item}),
 		encode(args{"type": "response.completed", "response": response}),
+	}
+}
+
+// anthropicMessage is the same in Anthropic's messages.
+func anthropicMessage(name string, arguments []byte, turn int) []string {
+	block, delta, reason := args{"type": "text", "text": ""}, args{"type": "text_delta", "text": "Done."}, "end_turn"
+	if name != "" {
+		block = args{"type": "tool_use", "id": fmt.Sprintf("toolu_%d", turn), "name": name, "input": args{}}
+		delta, reason = args{"type": "input_json_delta", "partial_json": string(arguments)}, "tool_use"
+	}
+	usage := args{"input_tokens": 1, "output_tokens": 1}
+	return []string{
+		encode(args{"type": "message_start", "message": args{
+			"id": fmt.Sprintf("msg_%d", turn), "type": "message", "role": "assistant", "model": "model", "content": []args{}, "usage": usage,
+		}}),
+		encode(args{"type": "content_block_start", "index": 0, "content_block": block}),
+		encode(args{"type": "content_block_delta", "index": 0, "delta": delta}),
+		encode(args{"type": "content_block_stop", "index": 0}),
+		encode(args{"type": "message_delta", "delta": args{"stop_reason": reason}, "usage": usage}),
+		encode(args{"type": "message_stop"}),
 	}
 }
 

@@ -70,6 +70,7 @@ func TestEphemeralIdentityOverHTTPEndsByTTLOnly(t *testing.T) {
 
 				beside := harness.StartStdio(t, env, "stdio")
 				harness.Must[args](t, beside, "create_identity", args{"name": "mine", "ephemeral": true})
+				harness.Must[args](t, beside, "get_identity", args{}) // so it is not a process for one call
 				require.NoError(t, first.Signal(end))
 				<-first.Ended
 				_, err = beside.Close()

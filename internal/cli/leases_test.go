@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -65,8 +66,10 @@ func TestNextStartReapsOnlyAKilledServersLeases(t *testing.T) {
 	ravi, env, journals := leaseEnvironment(t)
 	living := harness.StartStdio(t, env, "stdio")
 	harness.Must[args](t, living, "create_identity", args{"name": "living", "ephemeral": true})
+	harness.Must[args](t, living, "get_identity", args{})
 	doomed := harness.StartStdio(t, env, "stdio")
 	harness.Must[args](t, doomed, "create_identity", args{"name": "doomed", "ephemeral": true})
+	harness.Must[args](t, doomed, "get_identity", args{})
 	doomed.Kill(t)
 	assert.Equal(t, []string{"kept", "living", "doomed"}, identityNames(ravi))
 	for _, path := range journals() {
@@ -88,12 +91,45 @@ func TestNextStartReapsOnlyAKilledServersLeases(t *testing.T) {
 	assert.Empty(t, journals())
 }
 
+// A harness that starts a process for every call has its identity in the next, until its time ends
+// it: then whichever process comes deletes it.
+func TestEphemeralIdentityOutlivesAProcessOfOneCall(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(t *testing.T, w *harness.Stdio) error{
+		"end of input": func(_ *testing.T, w *harness.Stdio) error { return w.In.Close() },
+		"SIGTERM":      func(_ *testing.T, w *harness.Stdio) error { return w.Signal(syscall.SIGTERM) },
+		"SIGKILL":      func(_ *testing.T, w *harness.Stdio) error { return w.Signal(syscall.SIGKILL) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ravi, env, journals := leaseEnvironment(t)
+			once := func(tool string, arguments args) {
+				w := harness.StartStdio(t, env, "stdio")
+				harness.Must[args](t, w, tool, arguments)
+				require.NoError(t, end(t, w))
+				_, err := w.Wait()
+				require.NoError(t, err)
+			}
+			once("create_identity", args{"name": "task", "ephemeral": true})
+			once("get_identity", args{"identity": "task"})
+			once("watch_inbox", args{"identity": "task"})
+			assert.Equal(t, []string{"kept", "task"}, identityNames(ravi))
+
+			age(t, journals(), 2*time.Hour)
+			harness.StartStdio(t, env, "stdio")
+			harness.Eventually(t, func() bool { return len(identityNames(ravi)) == 1 && len(journals()) == 0 })
+			assert.Equal(t, []string{"kept"}, identityNames(ravi))
+		})
+	}
+}
+
 // What cannot be deleted at the end, because Ravi is down, is deleted by the next start.
 func TestNextStartRetriesAFailedDeletion(t *testing.T) {
 	t.Parallel()
 	ravi, env, journals := leaseEnvironment(t)
 	w := harness.StartStdio(t, env, "stdio")
 	harness.Must[args](t, w, "create_identity", args{"name": "task", "ephemeral": true})
+	harness.Must[args](t, w, "get_identity", args{})
 	ravi.Server.Faults().Add(sandbox.Fault{Method: "DELETE", Status: 500, Count: -1})
 	code, err := w.Close()
 	require.NoError(t, err)

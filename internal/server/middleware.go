@@ -100,6 +100,16 @@ func identify(log zerolog.Logger, metrics *Metrics) middleware {
 	}
 }
 
+// countCalls tells the leases of ephemeral identities that a call has come.
+func countCalls(deps *tool.Deps) middleware {
+	return func(next handler) handler {
+		return func(ctx context.Context, r *request) (tool.Result, error) {
+			deps.Leases.Called()
+			return next(ctx, r)
+		}
+	}
+}
+
 // codeOf says in one word how a call ended: "ok", "input_required" where a person is asked, or the
 // code of its error.
 func codeOf(result tool.Result, err error) string {

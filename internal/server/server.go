@@ -186,7 +186,7 @@ func newToolHandler(t tool.Tool, cfg Config) *toolHandler {
 // resources, prompts and completions.
 func withMiddleware(cfg Config, h handler) handler {
 	trail := auditor{audit: cfg.Audit, deps: cfg.Deps, log: cfg.Log}
-	return chain(h, identify(cfg.Log, cfg.Metrics), cfg.Tracer.span, trail.after, shapeErrors(cfg.Deps), recoverPanics(cfg.Log), checkArguments,
+	return chain(h, identify(cfg.Log, cfg.Metrics), countCalls(cfg.Deps), cfg.Tracer.span, trail.after, shapeErrors(cfg.Deps), recoverPanics(cfg.Log), checkArguments,
 		decide(cfg.Policies, confirmer{sealer: cfg.Deps.Seals(), store: cfg.Deps.Store}), trail.before, limitReveals(cfg.Reveals, cfg.Deps), bound)
 }
 

@@ -21,13 +21,14 @@ type journals struct {
 	disk   disk
 	wake   chan struct{} // signalled when something may be due earlier
 	count  atomic.Int64  // of all; spares calls that use no lease the lock
-	missed atomic.Bool   // another process holds a journal that may be for this one to take over
+	missed atomic.Bool   // a journal that this process does not hold may have a lease that its calls use
 
 	mu     sync.Mutex
 	all    map[string]*lease // by id
 	own    *journal          // where new leases go
 	held   map[string]*journal
 	uses   map[use]time.Time // of identities whose lease may be in a missed journal
+	left   bool              // a journal of another process had leases that its time ends
 	scanAt time.Time         // when to look for journals of dead processes again
 	closed bool
 }
@@ -51,6 +52,7 @@ func newJournals(m *Manager) *journals {
 	if b.disk == nil {
 		b.disk = osDisk{}
 	}
+	b.missed.Store(m.Dir != "" && !m.Persistent) // until the first scan says what there is
 	return b
 }
 
@@ -87,7 +89,7 @@ func (b *journals) created(r record) {
 	defer b.mu.Unlock()
 	e := b.all[r.ID]
 	e.UUID, e.Expires, e.busy = r.UUID, r.Expires, false
-	e.Persistent = e.Persistent || b.m.keep.Load()
+	e.Persistent = b.m.outlives()
 	b.note(e, true)
 	b.wakeUp()
 }
@@ -101,23 +103,27 @@ func (b *journals) failed(id string, refused bool) {
 		b.drop(e)
 		return
 	}
-	if b.m.keep.Load() && !e.Persistent {
-		e.Persistent = true
-		b.note(e, false)
-	}
+	b.mark(e)
 	b.wakeUp()
 }
 
-// keepOwn makes the leases that this process made persistent. Those that are being created become
-// so when that ends.
-func (b *journals) keepOwn() {
+// remark notes of the leases that this process made whether they outlive it, which has changed. For
+// those that are being created that is done when it ends.
+func (b *journals) remark() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range b.all {
-		if !e.orphan && !e.busy && !e.Persistent {
-			e.Persistent = true
-			b.note(e, true)
+		if !e.orphan && !e.busy {
+			b.mark(e)
 		}
+	}
+}
+
+// mark notes whether a lease outlives its process. The caller holds mu.
+func (b *journals) mark(e *lease) {
+	if e.Persistent != b.m.outlives() {
+		e.Persistent = !e.Persistent
+		b.note(e, e.Persistent)
 	}
 }
 
@@ -154,7 +160,7 @@ func (b *journals) used(u use) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.missed.Load() && len(b.uses) < maxPendingUses {
-		b.uses[u] = b.m.now() // for when the journal that has its lease can be taken over
+		b.uses[u] = b.m.now() // for when the journal that has its lease can be had
 	}
 	for _, e := range b.all {
 		if e.UUID != u.uuid || e.Caller != u.caller || e.busy {

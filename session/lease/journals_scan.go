@@ -50,12 +50,14 @@ func (b *journals) scan(now bool) {
 	}
 	sweepLocks(b.disk, b.m.Dir)
 	missed := false
+	b.left = false
 	for _, path := range paths {
 		if b.held[path] == nil && !b.take(path, credentials) {
 			missed = true
 		}
 	}
-	if b.missed.Store(missed && b.m.Persistent); b.missed.Load() {
+	b.missed.Store(missed || b.left)
+	if missed && b.m.Persistent {
 		b.scanLater(b.m.now().Add(scanMissed))
 	}
 	maps.DeleteFunc(b.uses, func(_ use, at time.Time) bool { return b.m.now().Sub(at) > pendingUseLife })
@@ -102,8 +104,10 @@ func (b *journals) inherit(j *journal, r record, credentials map[string]bool) {
 	e := &lease{record: r, journal: j, orphan: true}
 	if r.Persistent && !b.m.Persistent {
 		// Its server may be starting again, and its callers still use it.
+		b.renew(e)
 		if at := b.dueAt(e); at.After(b.m.now()) {
-			j.left = append(j.left, r)
+			b.left = true
+			j.left = append(j.left, e.record)
 			b.scanLater(at)
 			return
 		}
@@ -112,11 +116,41 @@ func (b *journals) inherit(j *journal, r record, credentials map[string]bool) {
 		j.live--
 		return
 	}
-	if at, ok := b.uses[use{r.Caller, r.UUID}]; ok && r.UUID != "" && at.Before(b.dueAt(e)) && at.Add(r.TTL).After(r.Expires) {
-		e.Expires = at.Add(r.TTL)
+	b.renew(e)
+	b.add(e)
+}
+
+// renew notes a use of the identity while its lease could not be had. The caller holds mu.
+func (b *journals) renew(e *lease) {
+	at, ok := b.uses[use{e.Caller, e.UUID}]
+	if ok && e.UUID != "" && at.Before(b.dueAt(e)) && at.Add(e.TTL).After(e.Expires) {
+		e.Expires = at.Add(e.TTL)
 		b.note(e, false)
 	}
-	b.add(e)
+}
+
+// renewLeft notes, at the end of a process, what its calls used of the identities that others left
+// to their time. The caller holds mu.
+func (b *journals) renewLeft() {
+	if len(b.uses) == 0 {
+		return
+	}
+	paths, _ := journalsIn(b.m.Dir)
+	for _, path := range paths {
+		if b.held[path] != nil {
+			continue
+		}
+		j, records, _ := takeJournal(b.disk, path)
+		if j == nil {
+			continue
+		}
+		for _, r := range records {
+			if r.Persistent && !r.Gone {
+				b.renew(&lease{record: r, journal: j, orphan: true})
+			}
+		}
+		_ = j.close()
+	}
 }
 
 // scanLater makes the next scan not later than at. The caller holds mu.

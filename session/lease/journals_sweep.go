@@ -27,6 +27,7 @@ func (b *journals) end(ctx context.Context) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.renewLeft()
 	left := 0
 	for _, e := range b.all {
 		if !e.Persistent {

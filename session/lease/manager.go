@@ -32,7 +32,7 @@ var ErrEnded = errors.New("lease: the server is ending")
 var ErrNameInFlight = errors.New("lease: another server is creating an identity of that name")
 
 // A Manager deletes ephemeral identities: when they were not used for their time to live, and,
-// unless Persistent, at End at the latest.
+// unless they outlive the process (Persistent, Keep, Called), at End at the latest.
 //
 // Only what a call of this server created is ever deleted. Before a creation is sent, its intent is
 // on the disk, in a journal that belongs to this process by a file lock. What a killed process
@@ -88,6 +88,7 @@ type Manager struct {
 	addresses addressSupport
 	ending    atomic.Bool
 	keep      atomic.Bool
+	calls     atomic.Int64
 	ctx       context.Context // of what Start begins
 	stop      context.CancelFunc
 	running   sync.WaitGroup
@@ -124,7 +125,7 @@ func (m *Manager) Begin(client *ravi.Client, caller, name string, ttl time.Durat
 	credential := m.credential(client)
 	supported, _ := m.addresses.of(credential)
 	r := record{
-		ID: session.NewID(), Name: name, Known: known, Credential: credential, Caller: caller, Persistent: m.Persistent || m.keep.Load(),
+		ID: session.NewID(), Name: name, Known: known, Credential: credential, Caller: caller, Persistent: m.outlives(),
 		Intended: m.now(), TTL: ttl, Address: newAddress(name), ByAddress: supported,
 	}
 	if ravis, ok := client.Scope("").ServerTime(); ok {
@@ -198,9 +199,23 @@ func (m *Manager) Start() {
 func (m *Manager) Keep() {
 	if m != nil && !m.keep.Swap(true) {
 		m.backends()
-		m.journals.keepOwn()
+		m.journals.remark()
 	}
 }
+
+// Called counts a call of a client. A lease made by the only call of its process outlives that, as
+// after Keep: a harness that starts a process for every call is about to use the identity in the
+// next. The second call shows that the process is there for longer. Call it before the call is
+// handled.
+func (m *Manager) Called() {
+	if m != nil && m.calls.Add(1) == 2 {
+		m.backends()
+		m.journals.remark()
+	}
+}
+
+// outlives reports whether the leases of this process are to outlive it, as far as is known now.
+func (m *Manager) outlives() bool { return m.Persistent || m.keep.Load() || m.calls.Load() == 1 }
 
 // End stops what Start began, and gives the journals back. Unless the leases are Persistent, it
 // deletes their identities, as far as ctx allows; what is left stays in the journal for the next

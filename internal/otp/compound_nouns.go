@@ -16,6 +16,9 @@ func (p *page) otherKindOfCode(h hit) bool {
 	if word != "code" && word != "pin" && word != "passcode" || p.aboutSignIn {
 		return false
 	}
+	if p.openLabel(h) {
+		return false
+	}
 	if p.codeFor(h) {
 		return true
 	}
@@ -144,4 +147,29 @@ func (p *page) codeFor(h hit) bool {
 		return false
 	}
 	return p.hitAt(at).class&(clCodeName|clCodeNoun|clCodeVerb) == 0
+}
+
+// openLabel reports "your NOUN code" and a line that begins "NOUN code:" before six digits, where
+// the noun is no word of the lexicon: the name of a sender in lower case.
+func (p *page) openLabel(h hit) bool {
+	at := h.end
+	for n := 0; n < 4 && at < len(p.form) && !isDigit(p.form[at]) && p.form[at] != '\n'; n++ {
+		at++
+	}
+	end := at
+	for end < len(p.form) && isDigit(p.form[end]) {
+		end++
+	}
+	if end-at != 6 || h.start < 2 || p.form[h.start-1] != ' ' {
+		return false
+	}
+	start := h.start - 1
+	for start > 0 && isLetter(p.form[start-1]) {
+		start--
+	}
+	if p.hitAt(start).end > start {
+		return false
+	}
+	const your = "your "
+	return start == 0 || start == len(your) && string(p.fold[:start]) == your
 }

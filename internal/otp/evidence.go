@@ -238,7 +238,7 @@ func (p *page) labelsNextNumber(h hit) bool {
 // expires reports whether the words at h say that the candidate no longer works: in its own
 // sentence, or in the next one without a condition and without naming an older code.
 func (p *page) expires(c *candidate, h hit, r relation, first int) bool {
-	if r.numbers > 0 || r.sentences > 1 || r.dist > 60 {
+	if r.numbers > 0 || r.sentences > 1 || r.dist > 60 || p.expiresLater(h) {
 		return false
 	}
 	for k := first; k < len(p.cues) && p.cues[k].start < h.start; k++ {

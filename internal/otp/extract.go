@@ -12,6 +12,9 @@ func Extract(m Message, c Context) Verdict {
 		v = Verdict{Code: code, Display: code, OriginHost: host, Confidence: 1, Kind: KindCode,
 			Reason: "the last line binds this code to " + host}
 		v.Candidates = []Candidate{{Code: code, Display: code, Reason: v.Reason, Confidence: 1}}
+	} else if returned(m.From) {
+		v.Reason = "a mail system returned this message"
+		return v
 	} else {
 		e.decide(&v)
 	}

@@ -124,7 +124,7 @@ func (w *walker) onStart(z *html.Tokenizer) {
 	st := a.style
 	l.pre = l.pre || t.is(tagPre) || st.pre
 	l.skip = l.skip || t.is(tagSkip)
-	l.hidden = l.hidden || st.hidden || a.hidden || w.hiddenByCSS(&a)
+	l.hidden = l.hidden || st.hidden || st.msoHidden && a.href == "" || a.hidden || w.hiddenByCSS(&a)
 	for _, property := range [...]sight{st.font, st.visibility} {
 		if property != sightUnset {
 			l.unseen = property == sightNone

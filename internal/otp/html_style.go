@@ -35,6 +35,7 @@ const (
 // style is what an inline style means to a reader.
 type style struct {
 	hidden     bool
+	msoHidden  bool // in Outlook, which is shown another form of the same button
 	visibility sight
 	font       sight // font size
 	display    display
@@ -63,7 +64,7 @@ func parseStyle(css string) style {
 				s.visibility = sightNone
 			}
 		case "mso-hide":
-			s.hidden = s.hidden || val == "all"
+			s.msoHidden = val == "all"
 		case "opacity":
 			if n, ok := number(val); ok && n == 0 {
 				s.hidden = true

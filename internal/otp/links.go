@@ -128,8 +128,11 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 	l.rateWords(a, in, hasCode, label, context, wide)
 	l.rateURL(a, in, hasCode, label, u)
 	noVerb := label&clLinkVerb == 0
-	l.excluded = label&clLinkOther != 0 || u.other && (noVerb || u.neverActs || a.bare && !u.acts) ||
+	l.excluded = label&clLinkOther != 0 || u.other && (noVerb || u.neverActs) ||
 		noVerb && context&(clLinkOther|clCodeEntryPage) != 0
+	if u.other && a.bare && !u.acts {
+		l.add(-7, "") // a veto in the plain part that an HTML button outweighs
+	}
 	if context&clLinkOther != 0 && !noVerb {
 		l.add(-7, "")
 	}

@@ -34,16 +34,21 @@ func (p *page) noOtherLabel(c *candidate) bool {
 // receiptWords name a value that the bank gives the shop, when the message is about a payment that
 // was made, and one that the reader gives when it asks.
 var receiptWords = []string{"approval", "authorizati", "authorisati", "auth code", "autorizaci", "autorizaca",
-	"autorisation", "autorizzazion", "autorizad", "aprobad", "aprovad", "approved", "autorise", "approuve"}
+	"autorisation", "autorizzazion", "autorizad", "aprobad", "aprovad", "approved", "autorise", "approuve",
+	"autorisier", "autoryzac", "autoriza", "авториз", "otorisasi", "autorisatie", "godkann", "授权", "授權", "승인"}
 
 func hasStem(word string, stems []string) bool {
 	return slices.ContainsFunc(stems, func(stem string) bool { return strings.HasPrefix(word, stem) })
 }
 
+func hasPart(word string, parts []string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(word, part) })
+}
+
 // onReceipt reports whether h is "approval code" and the like at a plain number in a message that
 // states an amount and asks for nothing.
 func (p *page) onReceipt(h hit, c *candidate) bool {
-	return p.receipt && c.shape != shapeGrouped && hasStem(p.word(h), receiptWords)
+	return p.receipt && c.shape != shapeGrouped && hasPart(p.word(h), receiptWords)
 }
 
 // readReceipt notes whether the page states an amount and neither asks for anything nor says how
@@ -56,7 +61,7 @@ func (p *page) readReceipt() {
 		return
 	}
 	asks := func(h hit) bool {
-		return h.class&clCodeName != 0 || h.class&clCodeVerb != 0 && !hasStem(p.word(h), receiptWords)
+		return h.class&(clCodeName|clCodeVerb) != 0 && !hasPart(p.word(h), receiptWords)
 	}
 	p.receipt = (p.receipt || hasClass(p.hits, clMoney)) && !hasClass(p.cues, clCodeHint) &&
 		!slices.ContainsFunc(p.hits, asks) && !p.saysHowLong()

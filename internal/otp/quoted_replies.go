@@ -154,8 +154,35 @@ func (p *page) hasDigit(ln [2]int) bool { return slices.ContainsFunc(p.form[ln[0
 // endsWrote reports whether a line ends with a word for "wrote" and a colon, and either looks dated
 // or stands in a reply.
 func (p *page) endsWrote(ln [2]int, kind threadKind) bool {
-	return ln[1]-ln[0] >= 4 && p.endsInColon(ln) && (kind == threadReply || p.hasDigit(ln)) &&
+	return ln[1]-ln[0] >= 4 && p.endsInColon(ln) && (kind == threadReply || p.namesWriter(ln)) &&
 		p.classesIn(ln[0], ln[1])&clAttribution != 0
+}
+
+// namesWriter reports a line with an address, with a year and a clock time, or above a marked
+// quotation. A number alone is in "enter this within 5 minutes:" too.
+func (p *page) namesWriter(ln [2]int) bool {
+	line := p.form[ln[0]:ln[1]]
+	if !slices.ContainsFunc(line, isDigit) {
+		return false
+	}
+	next := ln[1]
+	for next < len(p.form) && p.form[next] == '\n' {
+		next++
+	}
+	if slices.Contains(line, '@') || next < len(p.form) && quoteMarks(p.form[next:next+1]) > 0 {
+		return true
+	}
+	year, clock := false, false
+	for i := 0; i+3 < len(line); i++ {
+		year = year || yearLike(string(line[i:i+4])) && !slices.ContainsFunc(line[i:i+4], isNoDigit)
+		clock = clock || isClock(line[i:])
+	}
+	return year && clock
+}
+
+// isClock reports digits, a colon and two digits: the "2:30" of a clock time.
+func isClock(s []rune) bool {
+	return len(s) >= 4 && isDigit(s[0]) && s[1] == ':' && isDigit(s[2]) && isDigit(s[3])
 }
 
 func (p *page) endsInColon(ln [2]int) bool {
@@ -198,4 +225,11 @@ func (p *page) startsHeader(ln [2]int) bool {
 		}
 	}
 	return false
+}
+
+// returned reports whether a mail system sent the message to say that another was not delivered:
+// what it holds is old.
+func returned(from string) bool {
+	from = strings.ToLower(from)
+	return strings.Contains(from, "mailer-daemon@") || strings.Contains(from, "postmaster@")
 }

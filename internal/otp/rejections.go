@@ -12,6 +12,8 @@ func (p *page) reject(c *candidate) {
 	before, at := p.before(c.start)
 	after, _ := p.after(c.end)
 	switch {
+	case p.kind == pageSubject && c.shape == shapePrefix && len(c.code) < 6 && p.form[c.start] >= 'A' && p.form[c.start+1] != '-':
+		c.rejected = "the key of a ticket"
 	case p.plusBefore(c.start):
 		c.rejected = "a telephone number"
 	case p.afterMask(c, before, at):

@@ -23,6 +23,9 @@ const (
 	clExpired
 	clOutdated
 	clCondition
+	clLater
+	clAgo
+	clUsed
 	clHandover
 	clOrLink
 	clLinkVerb
@@ -63,6 +66,9 @@ var sections = map[string]class{
 	"expired":           clExpired,
 	"outdated":          clOutdated,
 	"condition":         clCondition,
+	"later":             clLater,
+	"ago":               clAgo,
+	"used":              clUsed,
 	"handover":          clHandover,
 	"or-link":           clOrLink,
 	"link-verb":         clLinkVerb,

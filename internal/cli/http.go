@@ -174,7 +174,7 @@ func (f *httpFlags) assemble(app *app, access access, shared *sharedStore, addr 
 	web := &mcphttp.Server{
 		MCP: app.mcp.Server, Dispatcher: app.mcp.Dispatcher, Sessions: sessions, Anyone: access.anyone,
 		CrossOrigins: f.allowOrigins, NoSSE: f.noSSE, TLS: f.cert != "" || f.behindProxy,
-		OAuth: access.oauth(),
+		OAuth: access.oauth(), Public: access.public,
 		Ready: func(ctx context.Context) error {
 			if err := access.issuerReady(); err != nil {
 				return err

@@ -74,7 +74,7 @@ func (a access) oauth() *mcphttp.OAuth {
 	if a.issuer == nil {
 		return nil
 	}
-	return &mcphttp.OAuth{Issuer: a.issuer.URL(), Public: a.public}
+	return &mcphttp.OAuth{Issuer: a.issuer.URL()}
 }
 
 // issuerReady says whether tokens of the issuer can be verified.

@@ -10,49 +10,34 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"ravi-mcp/internal/server/jsonrpc"
 )
 
 // contentType refuses everything but JSON: a web page can send other types to any server without
-// asking it first.
+// asking it first. Clients that merge two settings of theirs send the type twice.
 func contentType(r *http.Request) *refusal {
-	if r.Header["Content-Encoding"] != nil {
-		return refuseEncoding
-	}
-	given := r.Header["Content-Type"]
-	if len(given) != 1 {
-		return refuseType
-	}
-	if given[0] == "application/json" {
-		return nil
-	}
-	media, params, err := mime.ParseMediaType(given[0])
-	if charset := params["charset"]; err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return refuseType
-	}
-	return nil
-}
-
-// accepts reports whether the client takes answers of this type, such as "application/json". No
-// Accept at all takes everything.
-func accepts(r *http.Request, media string) bool {
-	values := r.Header["Accept"]
-	if len(values) == 0 {
-		return true
-	}
-	group, _, _ := strings.Cut(media, "/")
-	for _, value := range values {
-		for one := range strings.SplitSeq(value, ",") {
-			name, params, _ := strings.Cut(one, ";")
-			if strings.ReplaceAll(params, " ", "") == "q=0" {
-				continue
-			}
-			switch strings.ToLower(strings.TrimSpace(name)) {
-			case media, group + "/*", "*/*":
-				return true
-			}
+	for _, coding := range r.Header["Content-Encoding"] {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return refuseEncoding
 		}
 	}
-	return false
+	given := r.Header["Content-Type"]
+	if len(given) == 1 && given[0] == valueJSON[0] {
+		return nil
+	}
+	if len(given) == 0 {
+		return refuseType
+	}
+	for one := range strings.SplitSeq(strings.Join(given, ","), ",") {
+		media, params, err := mime.ParseMediaType(one)
+		charset := strings.ToLower(params["charset"])
+		if err != nil || media != valueJSON[0] || charset != "" && charset != "utf-8" && charset != "utf8" {
+			return refuseType
+		}
+	}
+	r.Header["Content-Type"] = valueJSON // mcp-go looks again, and knows one spelling
+	return nil
 }
 
 // body reads the whole body, which must come in time and be no longer than MaxBody. Memory grows
@@ -79,7 +64,7 @@ func (s *httpServer) body(w http.ResponseWriter, r *http.Request, f *inflight) (
 	case errors.Is(err, io.EOF):
 		_ = control.SetReadDeadline(time.Time{})
 		delete(w.Header(), "Connection")
-		return buffer.Bytes(), nil
+		return jsonrpc.TrimBOM(buffer.Bytes()), nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, refuseSlow
 	}

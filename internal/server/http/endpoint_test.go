@@ -171,6 +171,7 @@ type agent struct {
 	token   string
 	session string
 	modern  bool
+	host    string // "": that of the URL
 	header  http.Header
 	next    int
 	client  *http.Client
@@ -224,6 +225,7 @@ func (a *agent) request(ctx context.Context, method, path, body string) *http.Re
 		r.Header.Set("Mcp-Protocol-Version", "2025-11-25")
 	}
 	maps.Copy(r.Header, a.header)
+	r.Host = a.host
 	return r
 }
 

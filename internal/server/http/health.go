@@ -51,7 +51,7 @@ func (s *httpServer) isReady() error {
 	if !s.ready.at.IsZero() && time.Since(s.ready.at) < readyFor {
 		return s.ready.err
 	}
-	ctx, cancel := context.WithTimeout(s.base, readyTimeout)
+	ctx, cancel := context.WithTimeout(s.context, readyTimeout)
 	defer cancel()
 	err := s.Ready(ctx)
 	if err != nil && s.ready.err == nil {

@@ -23,6 +23,7 @@ type inflight struct {
 	message message
 	// stream marks a request that is there to listen, and ends at once when the server does.
 	stream   bool
+	form     answerForm
 	until    time.Time // when the caller's token ends; zero: never
 	cancel   context.CancelCauseFunc
 	response *response

@@ -3,8 +3,6 @@ package http
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -13,10 +11,6 @@ import (
 type OAuth struct {
 	// Issuer is the authorization server.
 	Issuer string
-	// Public are the URLs under which clients reach the endpoint, without /mcp. A client that uses
-	// none of them is told of the resource under the Host that it uses, which must be an allowed
-	// one like any other.
-	Public []*url.URL
 }
 
 // oauthMetadata is the document of RFC 9728 section 2, as far as it applies.
@@ -27,29 +21,14 @@ type oauthMetadata struct {
 	Name     string   `json:"resource_name"`
 }
 
-// publicBase is where a client reaches the endpoint: origin, and the path that a proxy puts in
-// front of it.
-func (s *httpServer) publicBase(r *http.Request) (origin, path string) {
-	host := strings.ToLower(r.Host)
-	for _, u := range s.OAuth.Public {
-		if hosts, _ := PublicNames(u); slices.Contains(hosts, host) {
-			return u.Scheme + "://" + strings.ToLower(u.Host), strings.TrimSuffix(u.EscapedPath(), "/")
-		}
-	}
-	if s.TLS {
-		return "https://" + host, ""
-	}
-	return "http://" + host, ""
-}
-
 // serveMetadata serves the metadata of /mcp and /sse, each at the place that RFC 9728 section 3.1
 // gives it, and those of /mcp at the root too, where clients look that do not know the way.
 func (s *httpServer) serveMetadata(w http.ResponseWriter, r *http.Request) *refusal {
 	if s.OAuth == nil {
 		return refusePath
 	}
-	origin, path := s.publicBase(r)
-	endpoint := strings.TrimPrefix(strings.TrimPrefix(r.URL.EscapedPath(), pathMetadata), path)
+	at := s.base(r)
+	endpoint := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, pathMetadata), at.prefix)
 	switch {
 	case endpoint == "":
 		endpoint = pathMCP
@@ -60,7 +39,7 @@ func (s *httpServer) serveMetadata(w http.ResponseWriter, r *http.Request) *refu
 		return refused
 	}
 	body, _ := json.Marshal(oauthMetadata{ // strings always can be
-		Resource: origin + path + endpoint, Servers: []string{s.OAuth.Issuer}, Methods: []string{"header"}, Name: "ravi-mcp",
+		Resource: at.origin + at.prefix + endpoint, Servers: []string{s.OAuth.Issuer}, Methods: []string{"header"}, Name: "ravi-mcp",
 	})
 	w.Header()["Content-Type"] = valueJSON
 	_, _ = w.Write(append(body, '\n'))
@@ -77,8 +56,8 @@ func (s *httpServer) challenge(r *http.Request, invalidToken bool) string {
 	if r.URL.Path != pathMCP {
 		endpoint = pathSSE
 	}
-	origin, path := s.publicBase(r)
-	challenge := `Bearer resource_metadata="` + origin + pathMetadata + path + endpoint + `"`
+	at := s.base(r)
+	challenge := `Bearer resource_metadata="` + at.origin + pathMetadata + at.prefix + endpoint + `"`
 	if invalidToken {
 		challenge += `, error="invalid_token"`
 	}

@@ -26,10 +26,9 @@ func TestChallengeNamesTheOAuthMetadata(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) {
 		e.Callers = loadCallers(t, twoCallers())
-		e.OAuth = &mcphttp.OAuth{Issuer: "https://login.test/realm", Public: []*url.URL{
-			publicURL(t, "https://mcp.example.com"), publicURL(t, "https://Other.example.com:8443/ravi/"),
-		}}
-		for _, u := range e.OAuth.Public {
+		e.OAuth = &mcphttp.OAuth{Issuer: "https://login.test/realm"}
+		e.Public = []*url.URL{publicURL(t, "https://mcp.example.com"), publicURL(t, "https://Other.example.com:8443/ravi/")}
+		for _, u := range e.Public {
 			hosts, origins := mcphttp.PublicNames(u)
 			e.Hosts, e.Origins = append(e.Hosts, hosts...), append(e.Origins, origins...)
 		}
@@ -47,6 +46,7 @@ func TestChallengeNamesTheOAuthMetadata(t *testing.T) {
 		{"MCP.example.com:443", "/sse", "https://mcp.example.com/.well-known/oauth-protected-resource/sse", "https://mcp.example.com/sse"},
 		{"mcp.example.com", "/message", "https://mcp.example.com/.well-known/oauth-protected-resource/sse", "https://mcp.example.com/sse"},
 		{"other.example.com:8443", "/mcp", "https://other.example.com:8443/.well-known/oauth-protected-resource/ravi/mcp", "https://other.example.com:8443/ravi/mcp"},
+		{"other.example.com:8443", "/ravi/sse/", "https://other.example.com:8443/.well-known/oauth-protected-resource/ravi/sse", "https://other.example.com:8443/ravi/sse"},
 	} {
 		refused := ask(c.host, http.MethodGet, c.path, nil)
 		require.Equal(t, http.StatusUnauthorized, refused.status)

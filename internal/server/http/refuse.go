@@ -60,7 +60,7 @@ var (
 	refuseQuery    = &refusal{status: http.StatusBadRequest, message: "a credential never belongs into a URL; send it as Authorization: Bearer"}
 	refusePath     = &refusal{status: http.StatusNotFound, message: "there is nothing here; MCP is at /mcp"}
 	refuseIdentity = &refusal{status: http.StatusBadRequest, message: "X-Ravi-Identity must be one uuid, name or address"}
-	refuseAccept   = &refusal{status: http.StatusNotAcceptable, message: "Accept must allow application/json and text/event-stream"}
+	refuseAccept   = &refusal{status: http.StatusNotAcceptable, message: "this is an event stream: Accept must allow text/event-stream"}
 )
 
 // By its caller. Whose a token might be is never said.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"sync"
@@ -44,9 +45,8 @@ func newResponse(w http.ResponseWriter, f *inflight) *response {
 // Header, WriteHeader, Write, Flush and CanStream are what mcp-go writes the response with.
 func (res *response) Header() http.Header { return res.header }
 
-// CanStream reports that the response may become a stream: clients that would not take one are
-// refused before.
-func (res *response) CanStream() bool { return true }
+// CanStream reports whether the response may become a stream.
+func (res *response) CanStream() bool { return res.request.form != jsonForm }
 
 func (res *response) WriteHeader(status int) {
 	res.mu.Lock()
@@ -76,6 +76,12 @@ func (res *response) events() bool {
 	return len(v) == 1 && v[0] == valueEvents[0]
 }
 
+// eventsOnly reports whether an answer that mcp-go writes as JSON has to go out as an event.
+// Errors of HTTP and acknowledgements are none.
+func (res *response) eventsOnly() bool {
+	return res.request.form == eventForm && res.status == http.StatusOK && !res.events()
+}
+
 // head sends the head of the response. The caller holds mu.
 func (res *response) head() {
 	if !res.sent && res.begun != nil {
@@ -92,7 +98,7 @@ func (res *response) head() {
 		}
 		h[name] = values
 	}
-	if res.stream = res.stream || res.events(); res.stream {
+	if res.stream = res.stream || res.events() || res.eventsOnly(); res.stream {
 		h["Content-Type"] = valueEvents
 		h["X-Accel-Buffering"] = valueUnbuffered
 	}
@@ -142,6 +148,9 @@ func (res *response) result(body []byte) {
 	switch {
 	case res.err != nil:
 	case res.sent:
+		res.last(message)
+	case res.request.form == eventForm:
+		res.head()
 		res.last(message)
 	default:
 		res.sent, res.ended = true, true
@@ -198,6 +207,8 @@ func succeeded(message []byte) bool {
 	return json.Unmarshal(message, &body) == nil && len(body.Result) > 0
 }
 
+var errNoStream = errors.New("server: the client takes no event stream")
+
 // send sends a notification on the response, or, with an id, a request to the client.
 func (res *response) send(ctx context.Context, id, method string, params any) error {
 	body, err := jsonrpc.Marshal(params)
@@ -223,6 +234,8 @@ func (res *response) send(ctx context.Context, id, method string, params any) er
 		return server.ErrAnswered
 	case res.err != nil:
 		return res.err
+	case !res.CanStream():
+		return errNoStream
 	}
 	if !res.sent {
 		res.stream = true

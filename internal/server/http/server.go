@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -119,6 +120,10 @@ type Server struct {
 	// Origins are the values of Origin that are allowed besides a missing one. Pages of
 	// CrossOrigins are told so (CORS); those of Origins are the endpoint's own.
 	Origins, CrossOrigins []string
+	// Public are the URLs under which clients reach the endpoint through a proxy, without /mcp; their
+	// paths are in the URLs that clients are told. A client that uses none of their hosts is told of
+	// the Host that it uses, which must be an allowed one like any other.
+	Public []*url.URL
 	// NoSSE leaves out /sse and /message.
 	NoSSE bool
 	// TLS says that clients speak TLS, to this server or to a proxy before it.
@@ -150,6 +155,7 @@ type httpServer struct {
 	*Server
 	mcp         *mcpserver.StreamableHTTPServer
 	origins     originPolicy
+	bases       map[string]base
 	largeBodies *semaphore.Weighted
 	open        atomic.Int64
 	running     atomic.Int64
@@ -158,15 +164,15 @@ type httpServer struct {
 	sse         sync.Map // session id -> *sseConn
 	ready       readiness
 	questions   questions
-	base        context.Context // of all requests
+	context     context.Context // of all requests
 	stop        context.CancelCauseFunc
 }
 
 // start returns the server at work, which it makes at the first call.
 func (h *Server) start() *httpServer {
 	h.once.Do(func() {
-		s := &httpServer{Server: h, origins: newOriginPolicy(h), largeBodies: semaphore.NewWeighted(maxLargeBodies), questions: questions{process: rand.Text() + "."}}
-		s.base, s.stop = context.WithCancelCause(context.Background())
+		s := &httpServer{Server: h, origins: newOriginPolicy(h), bases: newBases(h.Public), largeBodies: semaphore.NewWeighted(maxLargeBodies), questions: questions{process: rand.Text() + "."}}
+		s.context, s.stop = context.WithCancelCause(context.Background())
 		s.mcp = mcpserver.NewStreamableHTTPServer(h.MCP,
 			mcpserver.WithSessionIdManagerResolver(idResolver{}),
 			mcpserver.WithStreamableHTTPLogger(slog.New(slog.DiscardHandler)))
@@ -194,7 +200,7 @@ func (h *Server) Serve(ctx context.Context, l net.Listener, tls *tls.Config) err
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          log.New(connectionLog{h.Log}, "", 0),
-		BaseContext:       func(net.Listener) context.Context { return s.base },
+		BaseContext:       func(net.Listener) context.Context { return s.context },
 	}
 	failed := make(chan error, 1)
 	go func() {

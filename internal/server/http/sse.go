@@ -31,7 +31,7 @@ func (s *httpServer) serveSSE(w http.ResponseWriter, r *http.Request, f *infligh
 	if refused := allow(r, http.MethodGet); refused != nil {
 		return refused
 	}
-	if !accepts(r, "text/event-stream") {
+	if !accepts(r).allowed {
 		return refuseAccept
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
@@ -51,14 +51,14 @@ func (s *httpServer) serveSSE(w http.ResponseWriter, r *http.Request, f *infligh
 	}
 	expiry := expireAt(f.until, cancel)
 	defer expiry.stop()
-	if err := s.stream(ctx, w, f, expiry); err != nil {
+	if err := s.stream(ctx, w, r, f, expiry); err != nil {
 		s.Log.Debug().Err(err).Msg("an SSE stream ended")
 	}
 	return nil
 }
 
 // stream runs the connection until the client goes, the session ends or the server does.
-func (s *httpServer) stream(ctx context.Context, w http.ResponseWriter, f *inflight, expiry *tokenExpiry) error {
+func (s *httpServer) stream(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight, expiry *tokenExpiry) error {
 	out := &eventWriter{response: newResponse(w, f)}
 	out.response.stream = true
 	transport := stdio.Server{MCP: s.MCP, Dispatcher: s.Dispatcher, Out: out, Log: s.Log, MaxConcurrent: sseRunning, NoElicitation: true, Context: stdio.InSession(f.call)}
@@ -70,7 +70,9 @@ func (s *httpServer) stream(ctx context.Context, w http.ResponseWriter, f *infli
 	// It takes messages before the client learns where to post them.
 	s.sse.Store(f.call.Session, &sseConn{caller: f.caller.name, conn: c, expiry: expiry})
 	defer s.sse.Delete(f.call.Session)
-	out.endpoint(pathMessage + "?sessionId=" + url.QueryEscape(f.call.Session))
+	// A path from the root, which all clients resolve alike: some do so against the URL of the stream,
+	// others against the origin that they are configured with.
+	out.endpoint(s.base(r).prefix + pathMessage + "?sessionId=" + url.QueryEscape(f.call.Session))
 	end := out.response.keepAlive(ctx, c.Fail)
 	defer end()
 	defer out.close()

@@ -34,10 +34,15 @@ type eventStream struct {
 
 // stream opens one; the agent's posts go to the endpoint that it names.
 func (a *agent) stream() *eventStream {
+	a.e.t.Helper()
+	return a.streamAt("/sse")
+}
+
+func (a *agent) streamAt(path string) *eventStream {
 	t := a.e.t
 	t.Helper()
 	ctx, leave := context.WithCancel(context.Background())
-	response, err := a.client.Do(a.request(ctx, http.MethodGet, "/sse", ""))
+	response, err := a.client.Do(a.request(ctx, http.MethodGet, path, ""))
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		leave()

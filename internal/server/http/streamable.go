@@ -58,9 +58,8 @@ func (s *httpServer) post(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if refused := contentType(r); refused != nil {
 		return refused
 	}
-	if !accepts(r, "application/json") || !accepts(r, "text/event-stream") {
-		return refuseAccept
-	}
+	accepted := accepts(r)
+	f.form = accepted.answerForm()
 	if refused := f.start(); refused != nil {
 		return refused
 	}
@@ -68,8 +67,19 @@ func (s *httpServer) post(ctx context.Context, w http.ResponseWriter, r *http.Re
 		return refused
 	}
 	m := &f.message
-	m.modern = modern || mcp.IsModernProtocol(m.env.ProtocolVersion)
-	f.stream = m.modern && m.is(mcp.MethodSubscriptionsListen)
+	m.modern = isModern(r.Header, m.env)
+	if !m.modern && modern {
+		delete(r.Header, mcp.HeaderProtocolVersion) // mcp-go would go by it
+	}
+	if f.stream = m.modern && m.is(mcp.MethodSubscriptionsListen); f.stream {
+		if !accepted.allowed {
+			return refuseAccept.of(m.env.ID)
+		}
+		f.form = anyForm
+	}
+	if f.form == jsonForm {
+		m.env.ProgressToken = nil
+	}
 	if m.modern {
 		f.register()
 	} else {
@@ -79,6 +89,21 @@ func (s *httpServer) post(ctx context.Context, w http.ResponseWriter, r *http.Re
 		defer s.Sessions.Leave(f.caller.name, f.call.Session)
 	}
 	return s.dispatch(ctx, w, r, f).of(m.env.ID)
+}
+
+// isModern decides which protocol a message is of: by what it says itself, and else by the header.
+// An initialize negotiates the revision in its body, whatever the client hopes for in the header;
+// and there are clients that go on to name the one that they asked for in the header of a session.
+func isModern(h http.Header, env jsonrpc.Envelope) bool {
+	version := h.Get(mcp.HeaderProtocolVersion)
+	switch {
+	case mcp.IsModernProtocol(env.ProtocolVersion):
+		return true
+	case env.Method == string(mcp.MethodInitialize) && !env.IsNotification,
+		env.ProtocolVersion == "" && h.Get(headerSession) != "" && mcp.IsValidProtocolVersion(version):
+		return false
+	}
+	return mcp.IsModernProtocol(version)
 }
 
 func (s *httpServer) read(w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
@@ -232,7 +257,7 @@ func unanswered(ctx context.Context) *refusal {
 // listen serves the stream of a session. This server sends nothing on it but comments, and
 // questions of mcp-go that belong to no request.
 func (s *httpServer) listen(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight) *refusal {
-	if !accepts(r, "text/event-stream") {
+	if !accepts(r).allowed {
 		return refuseAccept
 	}
 	f.stream = true

@@ -46,8 +46,10 @@ func (f *httpFlags) check(log zerolog.Logger) (access, error) {
 	}
 	for _, text := range f.allowOrigins {
 		u, err := url.Parse(text)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.String() != u.Scheme+"://"+u.Host {
-			return access{}, wrongUsage("--allow-origin: want scheme and host only, such as https://app.example.com")
+		// A page of a file is "null" or "file://", as is any other.
+		if err != nil || u.Scheme == "" || u.Scheme == "file" || u.Host == "" || strings.Contains(u.Host, "*") || text != u.Scheme+"://"+u.Host {
+			return access{}, wrongUsage("--allow-origin: want scheme and host only, as the client sends them: https://app.example.com, " +
+				"or of an extension or desktop shell chrome-extension://ID, vscode-file://vscode-app, tauri://localhost; never null or file://")
 		}
 	}
 	if (f.cert == "") != (f.key == "") {

@@ -19,10 +19,10 @@ const (
 	eventForm
 )
 
-// answerForm returns what the client takes. MCP has clients name both types; those that do not
-// know event streams leave theirs out, or send no Accept or "*/*" as their HTTP library does, and
-// some know nothing else. No message is refused for its Accept: a server may disregard it
-// (RFC 9110 section 12.5.1).
+// answerForm returns what the client takes. MCP has clients name both types; those that do not know
+// event streams leave theirs out, or send no Accept or "*/*" as their HTTP library does, and some
+// know nothing else. No message is refused for its Accept: a server may disregard it (RFC 9110
+// section 12.5.1).
 func (a acceptance) answerForm() answerForm {
 	switch {
 	case !a.named:

@@ -328,8 +328,8 @@ func TestMissingCapabilityIsNamed(t *testing.T) {
 // addresses.
 func TestForwardedHeadersDoNotChangeTheCaller(t *testing.T) {
 	t.Parallel()
-	e := serve(t, func(e *endpoint) { e.Limits.Rate = 2 })
-	a := e.agent("")
+	e := serve(t, func(e *endpoint) { e.Limits.Rate, e.Callers = 2, loadCallers(t, twoCallers()) })
+	a := e.agent(aliceToken)
 	limited := 0
 	for i := range 20 {
 		r := a.request(t.Context(), "DELETE", "/mcp", "")
@@ -385,5 +385,54 @@ func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 		"DELETE /mcp HTTP/1.1\r\nHost: %s\r\nContent-Length: 1000000000000\r\n\r\n": 401,
 	} {
 		assert.Equal(t, status, e.raw(fmt.Sprintf(head, e.addr)), head)
+	}
+}
+
+// Where no token is needed there is one caller, which a proxy would make of the whole world.
+func TestProxyWithoutTokensIsRefused(t *testing.T) {
+	t.Parallel()
+	e, withTokens := serve(t, nil), guarded(t)
+	for _, header := range []string{
+		"Forwarded: for=192.0.2.1", "Via: 1.1 caddy", "X-Forwarded-For: 192.0.2.1", "x-forwarded-host: mcp.example.com", "X-Forwarded-Proto: https",
+		"X-Real-IP: 192.0.2.1", "CF-Connecting-IP: 192.0.2.1", "True-Client-IP: 192.0.2.1",
+	} {
+		for _, path := range []string{"/mcp", "/sse", "/message?sessionId=x"} {
+			head := "POST " + path + " HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n" + header + "\r\nHost: "
+			assert.Equal(t, 403, e.raw(head+e.addr+"\r\n\r\n"), "%s %s", path, header)
+			assert.Equal(t, 401, withTokens.raw(head+withTokens.addr+"\r\n\r\n"), "%s %s", path, header)
+		}
+	}
+	// As nginx sends it with a bare proxy_pass.
+	bare := "POST /mcp HTTP/1.0\r\nHost: " + e.addr + "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+	assert.Equal(t, 403, e.raw(bare))
+	assert.Equal(t, 200, e.raw(strings.Replace(bare, "POST /mcp", "GET /healthz", 1)), "health checks are no callers")
+	a := e.agent("")
+	r := a.request(t.Context(), "POST", "/mcp", "{}")
+	r.Header.Set("X-Forwarded-For", "192.0.2.1")
+	assert.Contains(t, a.do(r).body, "--behind-tls-proxy")
+}
+
+func TestShellOriginIsComparedLiterally(t *testing.T) {
+	t.Parallel()
+	allowed := []string{
+		"chrome-extension://abcdefghijklmnopabcdefghijklmnop", "moz-extension://0f6a1c2e-1b2c-4d5e-8f90-a1b2c3d4e5f6", "vscode-file://vscode-app",
+		"safari-web-extension://AB12CD34-0000-4000-8000-ABCDEF012345", "tauri://localhost", "app://-", "capacitor://localhost", "https://App.example.com",
+	}
+	e := serve(t, func(e *endpoint) { e.CrossOrigins = allowed })
+	ask := func(origin string) reply {
+		a := e.agent("")
+		r := a.request(t.Context(), "GET", "/healthz", "")
+		r.Header.Set("Origin", origin)
+		return a.do(r)
+	}
+	for _, origin := range append([]string{"https://app.example.com"}, allowed...) {
+		got := ask(origin)
+		assert.Equal(t, http.StatusOK, got.status, origin)
+		assert.Equal(t, origin, got.header.Get("Access-Control-Allow-Origin"))
+	}
+	for _, origin := range []string{
+		"null", "file://", "chrome-extension://bbcdefghijklmnopabcdefghijklmnop", "safari-web-extension://ab12cd34-0000-4000-8000-abcdef012345", "tauri://localhost.evil.example",
+	} {
+		assert.Equal(t, http.StatusForbidden, ask(origin).status, origin)
 	}
 }

@@ -1,6 +1,7 @@
 package http_test
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -43,7 +44,7 @@ func TestHeadersChangeNeitherCallerNorRights(t *testing.T) {
 			return ravi.New(ravi.Config{BaseURL: "https://ravi.test", Transport: observed,
 				Credentials: config.Credentials{Scheme: config.SchemeToken, AccessToken: secret.New(e.ravi.Account.AccessToken)}})
 		}
-		e.Anyone = &session.Caller{Name: session.LocalCaller, Rights: session.Rights{Identities: []string{"mine-*"}, ReadOnly: true}}
+		e.Callers = loadCallers(t, fmt.Sprintf("[[caller]]\nname = \"alice\"\ntoken_sha256 = %q\nidentities = [\"mine-*\"]\nread_only = true\n", session.HashToken(aliceToken)))
 	})
 	_, err = e.ravi.Server.CreateIdentity(e.ravi.Account.Email, sandbox.NewIdentity{Name: "mine-1"})
 	require.NoError(t, err)
@@ -60,7 +61,7 @@ func TestHeadersChangeNeitherCallerNorRights(t *testing.T) {
 		"X-Http-Method-Override": "DELETE", "X-Ravi-Caller": "admin", "X-Ravi-Read-Only": "false", "X-Ravi-Reveal": "allow",
 		"X-Ravi-Toolsets": "default,mail", "X-Ravi-Allow-Identities": "*", "X-Ravi-Delete": "allow",
 	} {
-		for _, a := range []*agent{e.open(""), e.newest("")} {
+		for _, a := range []*agent{e.open(aliceToken), e.newest(aliceToken)} {
 			a.header.Set(name, value)
 			listed := a.call("list_identities", `{}`)
 			assert.Contains(t, string(listed.StructuredContent), "mine-1", name)

@@ -165,7 +165,7 @@ func reportsOnce(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResul
 	return mcp.NewToolResultText("done"), nil
 }
 
-// What public clients and what stands between send, and nobody has to refuse.
+// What public clients and programs between them and the server send, and nothing is to refuse.
 func TestHarmlessOddityIsServed(t *testing.T) {
 	t.Parallel()
 	e := serve(t, nil)

@@ -20,12 +20,21 @@ func newOriginPolicy(h *Server) originPolicy {
 		m := make(map[string]bool)
 		for _, list := range lists {
 			for _, v := range list {
-				m[strings.ToLower(v)] = true
+				m[canonical(v)] = true
 			}
 		}
 		return m
 	}
 	return originPolicy{hosts: set(h.Hosts), origins: set(h.Origins, h.CrossOrigins), cross: set(h.CrossOrigins)}
+}
+
+// canonical returns an origin as it is compared. Those of web pages are written in lower case
+// (RFC 6454 section 6.2); what an extension or a desktop shell calls its own is compared as it is.
+func canonical(origin string) string {
+	if lower := strings.ToLower(origin); strings.HasPrefix(lower, "http://") || strings.HasPrefix(lower, "https://") {
+		return lower
+	}
+	return origin
 }
 
 // check looks at Host, Origin and the query; nil lets the request pass.
@@ -35,7 +44,7 @@ func (p *originPolicy) check(r *http.Request) *refusal {
 		return refuseHost
 	}
 	if origins := r.Header["Origin"]; len(origins) > 0 {
-		if len(origins) > 1 || !p.origins[strings.ToLower(origins[0])] {
+		if len(origins) > 1 || !p.origins[canonical(origins[0])] {
 			return refuseOrigin
 		}
 	} else if from := r.Header.Get("Sec-Fetch-Site"); from != "" && from != "same-origin" && from != "none" {
@@ -47,6 +56,15 @@ func (p *originPolicy) check(r *http.Request) *refusal {
 		return refuseQuery
 	}
 	return nil
+}
+
+// forwarding are the headers that proxies and tunnels add to what they forward.
+var forwarding = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Cf-Connecting-Ip", "True-Client-Ip"}
+
+// forwarded reports whether a request shows that a proxy stands in front. nginx adds nothing unless
+// it is told to, but speaks HTTP/1.0, as no MCP client does.
+func forwarded(r *http.Request) bool {
+	return !r.ProtoAtLeast(1, 1) || slices.ContainsFunc(forwarding, func(name string) bool { return r.Header[name] != nil })
 }
 
 // credentialNames are the query parameters that credentials are passed with by mistake.
@@ -74,7 +92,7 @@ func (p *originPolicy) crossOrigin(w http.ResponseWriter, r *http.Request) bool 
 	h := w.Header()
 	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
-	if !p.cross[strings.ToLower(origin)] {
+	if !p.cross[canonical(origin)] {
 		return false
 	}
 	h.Set("Access-Control-Allow-Origin", origin)

@@ -55,9 +55,11 @@ func (refused *refusal) closing() *refusal {
 
 // By what the head of a request says.
 var (
-	refuseHost     = &refusal{status: http.StatusForbidden, message: "this Host is not served here; the operator adds it with --public-url"}
-	refuseOrigin   = &refusal{status: http.StatusForbidden, message: "pages of this Origin may not use this server; the operator allows one with --allow-origin"}
-	refuseQuery    = &refusal{status: http.StatusBadRequest, message: "a credential never belongs into a URL; send it as Authorization: Bearer"}
+	refuseHost   = &refusal{status: http.StatusForbidden, message: "this Host is not served here; the operator adds it with --public-url"}
+	refuseOrigin = &refusal{status: http.StatusForbidden, message: "pages of this Origin may not use this server; the operator allows one with --allow-origin"}
+	refuseQuery  = &refusal{status: http.StatusBadRequest, message: "a credential never belongs into a URL; send it as Authorization: Bearer"}
+	refuseProxy  = &refusal{status: http.StatusForbidden, message: "this comes through a proxy, and without tokens everybody behind it would be the one caller of this server; " +
+		"the operator gives it callers (--callers or RAVI_MCP_TOKEN), --behind-tls-proxy and --public-url"}
 	refusePath     = &refusal{status: http.StatusNotFound, message: "there is nothing here; MCP is at /mcp"}
 	refuseIdentity = &refusal{status: http.StatusBadRequest, message: "X-Ravi-Identity must be one uuid, name or address"}
 	refuseAccept   = &refusal{status: http.StatusNotAcceptable, message: "this is an event stream: Accept must allow text/event-stream"}

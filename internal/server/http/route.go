@@ -33,9 +33,9 @@ func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// route returns the path that a request asks for, without the prefix of the public URL, which a proxy
-// may have taken off or not, and without a slash at its end. Nothing is redirected: clients lose the
-// body, or their token, on the way.
+// route returns the path that a request asks for, without the prefix of the public URL, which a
+// proxy may have taken off or not, and without a slash at its end. Nothing is redirected: clients
+// lose the body, or their token, on the way.
 func (s *httpServer) route(r *http.Request) string {
 	path := r.URL.Path
 	if len(s.bases) > 0 {
@@ -108,6 +108,9 @@ func (s *httpServer) serve(w http.ResponseWriter, r *http.Request) *refusal {
 func (s *httpServer) serveProtocol(w http.ResponseWriter, r *http.Request) *refusal {
 	if s.ending.Load() {
 		return refuseEnding.closing()
+	}
+	if s.Callers == nil && forwarded(r) {
+		return refuseProxy
 	}
 	f, refused := s.identify(r)
 	if refused != nil {

@@ -120,9 +120,9 @@ type Server struct {
 	// Origins are the values of Origin that are allowed besides a missing one. Pages of
 	// CrossOrigins are told so (CORS); those of Origins are the endpoint's own.
 	Origins, CrossOrigins []string
-	// Public are the URLs under which clients reach the endpoint through a proxy, without /mcp; their
-	// paths are in the URLs that clients are told. A client that uses none of their hosts is told of
-	// the Host that it uses, which must be an allowed one like any other.
+	// Public are the URLs under which clients reach the endpoint through a proxy, without /mcp;
+	// their paths are in the URLs that clients are told. A client that uses none of their hosts is
+	// told of the Host that it uses, which must be an allowed one like any other.
 	Public []*url.URL
 	// NoSSE leaves out /sse and /message.
 	NoSSE bool

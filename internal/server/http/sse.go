@@ -70,8 +70,8 @@ func (s *httpServer) stream(ctx context.Context, w http.ResponseWriter, r *http.
 	// It takes messages before the client learns where to post them.
 	s.sse.Store(f.call.Session, &sseConn{caller: f.caller.name, conn: c, expiry: expiry})
 	defer s.sse.Delete(f.call.Session)
-	// A path from the root, which all clients resolve alike: some do so against the URL of the stream,
-	// others against the origin that they are configured with.
+	// A path from the root, which all clients resolve alike: some do so against the URL of the
+	// stream, others against the origin that they are configured with.
 	out.endpoint(s.base(r).prefix + pathMessage + "?sessionId=" + url.QueryEscape(f.call.Session))
 	end := out.response.keepAlive(ctx, c.Fail)
 	defer end()

@@ -57,25 +57,31 @@ func (m *Memory) Known(_ context.Context, key Key) (Known, error) {
 }
 
 // Learn implements Store.
-func (m *Memory) Learn(_ context.Context, key Key, identities ...string) (Known, error) {
+func (m *Memory) Learn(_ context.Context, key Key, identity, configured string) (Known, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.session(key)
-	for _, identity := range identities {
-		if slices.Contains(s.named, identity) {
-			continue
-		}
-		s.named = append(s.named, identity)
-		switch {
-		case s.known.Several:
-		case s.known.Identity == "":
-			s.known.Identity = identity
-		default:
-			s.known.Identity, s.known.Several = "", true
-		}
+	if s.known.none() {
+		s.learn(s.known.Default)
+		s.learn(configured)
 	}
+	s.learn(identity)
 	s.named = s.named[max(0, len(s.named)-MaxNamed):]
 	return s.known, nil
+}
+
+func (s *memorySession) learn(identity string) {
+	if identity == "" || slices.Contains(s.named, identity) {
+		return
+	}
+	s.named = append(s.named, identity)
+	switch {
+	case s.known.Several:
+	case s.known.Identity == "":
+		s.known.Identity = identity
+	default:
+		s.known.Identity, s.known.Several = "", true
+	}
 }
 
 // Unlearn implements Store.
@@ -99,11 +105,14 @@ func (s *memorySession) unlearn(identity string) {
 }
 
 // LearnDefault implements Store.
-func (m *Memory) LearnDefault(_ context.Context, key Key, identity string) error {
+func (m *Memory) LearnDefault(_ context.Context, key Key, identity string) (Known, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.session(key).known.Default = identity
-	return nil
+	s := m.session(key)
+	if s.known.none() {
+		s.known.Default = identity
+	}
+	return s.known, nil
 }
 
 // KnownIdentities implements Store.

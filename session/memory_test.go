@@ -32,7 +32,7 @@ func TestCallersWithOneSessionIDShareNothing(t *testing.T) {
 
 func learn(t *testing.T, s session.Store, key session.Key, identity string) {
 	t.Helper()
-	_, err := s.Learn(t.Context(), key, identity)
+	_, err := s.Learn(t.Context(), key, identity, "")
 	require.NoError(t, err)
 }
 

@@ -87,8 +87,12 @@ func (r *Resolver) Resolve(ctx context.Context, call Call, q Query) (Resolved, e
 		return Resolved{}, explain(err, by)
 	}
 	if by.configured() && call.Session != "" && chosen.learned != identity.UUID {
-		if err := r.Store.LearnDefault(ctx, call.Key(), identity.UUID); err != nil {
+		known, err := r.Store.LearnDefault(ctx, call.Key(), identity.UUID)
+		if err != nil {
 			return Resolved{}, err
+		}
+		if !known.none() { // another call was faster
+			return r.Resolve(ctx, call, q)
 		}
 	}
 	if q.CursorIdentity != "" && q.Argument != "" && identity.UUID != q.CursorIdentity {

@@ -38,6 +38,9 @@ type Known struct {
 	Default string
 }
 
+// none reports whether the session knows no identity, so that the operator's applies.
+func (k Known) none() bool { return k.Identity == "" && !k.Several }
+
 // Store keeps what outlives a call: which identities a session knows, the session's own cursors,
 // the ids of what its waits have found, and which caller created which identity. It holds no
 // credential, no message and no value of a vault.
@@ -47,14 +50,17 @@ type Known struct {
 type Store interface {
 	// Known returns what the session knows of identities.
 	Known(ctx context.Context, key Key) (Known, error)
-	// Learn adds identities to those that the session knows, in this order, and returns what it
-	// knows then. From its second identity on the session has several, for good.
-	Learn(ctx context.Context, key Key, identities ...string) (Known, error)
+	// Learn adds an identity to those that the session knows, and returns what it knows then. To a
+	// session that knew none so far, the identity of LearnDefault and configured, another one that
+	// the operator has set, become known before it; "" is none. From its second identity on the
+	// session has several, for good.
+	Learn(ctx context.Context, key Key, identity, configured string) (Known, error)
 	// Unlearn drops an identity that does not exist any more from those the session knows. One that
 	// had several keeps having several.
 	Unlearn(ctx context.Context, key Key, identity string) error
-	// LearnDefault notes that a call of the session went to the identity that the operator has set.
-	LearnDefault(ctx context.Context, key Key, identity string) error
+	// LearnDefault notes that a call of the session goes to the identity that the operator has set,
+	// unless the session knows another one by now, and returns what it knows.
+	LearnDefault(ctx context.Context, key Key, identity string) (Known, error)
 	// KnownIdentities returns the identities that the session knows, the one learned first at the
 	// front: the youngest MaxNamed of them.
 	KnownIdentities(ctx context.Context, key Key) ([]string, error)

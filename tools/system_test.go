@@ -82,6 +82,8 @@ type agent struct {
 	modern bool
 	// capabilities are what the client declares, as JSON.
 	capabilities string
+	// session is the id of a session that others connect to as well; "" is one of its own.
+	session string
 	// person answers the questions of a server, in protocols where it asks; an empty answer is
 	// none.
 	person func(question json.RawMessage) string
@@ -122,7 +124,11 @@ func (h *system) connectAs(caller *session.Caller, a *agent) *agent {
 	ctx, stop := context.WithCancel(context.Background())
 	a.t, a.in, a.stop = h.t, feed, stop
 	a.served, a.answers = make(chan error, 1), map[string]chan json.RawMessage{}
-	transport := stdio.Server{MCP: s.Server, Dispatcher: s.Dispatcher, In: in, Out: out, Log: zerolog.New(&h.log), Context: stdio.Local(caller)}
+	context := stdio.Local(caller)
+	if a.session != "" {
+		context = stdio.InSession(session.Call{Caller: caller, Shared: caller.Shared, Session: a.session})
+	}
+	transport := stdio.Server{MCP: s.Server, Dispatcher: s.Dispatcher, In: in, Out: out, Log: zerolog.New(&h.log), Context: context}
 	go func() {
 		a.served <- transport.Serve(ctx)
 		_ = out.Close()

@@ -36,12 +36,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func everything(ctx context.Context, s *redisstore.Store, t *redisstore.Sessions) map[string]error {
 	key := session.Key{Caller: "alice", Session: "1"}
 	errs := map[string]error{
-		"unlearn": s.Unlearn(ctx, key, "x"), "learn default": s.LearnDefault(ctx, key, "x"), "forget": s.ForgetIdentity(ctx, "y"), "end": s.EndSession(ctx, key),
+		"unlearn": s.Unlearn(ctx, key, "x"), "forget": s.ForgetIdentity(ctx, "y"), "end": s.EndSession(ctx, key),
 		"record": s.RecordCreated(ctx, "alice", "x"), "ping": s.Ping(ctx),
 	}
 	_, errs["known"] = s.Known(ctx, key)
 	_, errs["known identities"] = s.KnownIdentities(ctx, key)
-	_, errs["learn"] = s.Learn(ctx, key, "x")
+	_, errs["learn"] = s.Learn(ctx, key, "x", "")
+	_, errs["learn default"] = s.LearnDefault(ctx, key, "x")
 	_, errs["cursor"] = s.Cursor(ctx, key, "x")
 	_, errs["swap"] = s.SwapCursor(ctx, key, "x", "", "c")
 	_, errs["created by"] = s.CreatedBy(ctx, "alice", "x")

@@ -42,9 +42,14 @@ local function name(identity)
   end
 end
 if only then name(only) end -- an earlier version kept no list
-for i = 6, #ARGV do
-  local identity = ARGV[i]
-  if only and only ~= identity then
+local identities = {ARGV[6]}
+if not only and not several then
+  identities = {redis.call('HGET', KEYS[1], 'default') or '', ARGV[7], ARGV[6]}
+end
+for _, identity in ipairs(identities) do
+  if identity == '' then
+    -- none
+  elseif only and only ~= identity then
     redis.call('HDEL', KEYS[1], 'identity')
     redis.call('HSET', KEYS[1], 'several', 1)
     only, several = nil, true
@@ -52,8 +57,10 @@ for i = 6, #ARGV do
     redis.call('HSET', KEYS[1], 'identity', identity)
     only = identity
   end
-  name(identity)
-  keep(h, identity, life)
+  if identity ~= '' then
+    name(identity)
+    keep(h, identity, life)
+  end
 end
 redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -most - 1)
 return {only or '', several and '1' or '', redis.call('HGET', KEYS[1], 'default') or ''}
@@ -61,9 +68,13 @@ return {only or '', several and '1' or '', redis.call('HGET', KEYS[1], 'default'
 
 var learnDefaultScript = newScript(statePrelude + `
 local h, life, identity = ARGV[3], tonumber(ARGV[4]), ARGV[5]
-redis.call('HSET', KEYS[1], 'default', identity)
-keep(h, identity, life)
-return 1
+local state = redis.call('HMGET', KEYS[1], 'identity', 'several', 'default')
+if not state[1] and not state[2] then
+  redis.call('HSET', KEYS[1], 'default', identity)
+  keep(h, identity, life)
+  state[3] = identity
+end
+return state
 `)
 
 // unlearn is what a script of states does when an identity is gone.
@@ -131,13 +142,9 @@ func known(fields ...any) (k session.Known) {
 }
 
 // Learn implements session.Store.
-func (s *Store) Learn(ctx context.Context, key session.Key, identities ...string) (session.Known, error) {
+func (s *Store) Learn(ctx context.Context, key session.Key, identity, configured string) (session.Known, error) {
 	h := sessionHash(key)
-	args := []any{h, stateLife.Milliseconds(), session.MaxNamed}
-	for _, identity := range identities {
-		args = append(args, identity)
-	}
-	result, err := s.run(ctx, learnScript, []string{s.key("state", h), s.key("named", h)}, args...)
+	result, err := s.run(ctx, learnScript, []string{s.key("state", h), s.key("named", h)}, h, stateLife.Milliseconds(), session.MaxNamed, identity, configured)
 	if err != nil {
 		return session.Known{}, err
 	}
@@ -152,10 +159,14 @@ func (s *Store) Unlearn(ctx context.Context, key session.Key, identity string) e
 }
 
 // LearnDefault implements session.Store.
-func (s *Store) LearnDefault(ctx context.Context, key session.Key, identity string) error {
+func (s *Store) LearnDefault(ctx context.Context, key session.Key, identity string) (session.Known, error) {
 	h := sessionHash(key)
-	_, err := s.run(ctx, learnDefaultScript, []string{s.key("state", h)}, h, stateLife.Milliseconds(), identity)
-	return err
+	result, err := s.run(ctx, learnDefaultScript, []string{s.key("state", h)}, h, stateLife.Milliseconds(), identity)
+	if err != nil {
+		return session.Known{}, err
+	}
+	fields, _ := result.([]any)
+	return known(fields...), nil
 }
 
 // KnownIdentities implements session.Store.

@@ -134,12 +134,18 @@ func checkStore(t *rapid.T, fresh func(func() time.Time) session.Store) {
 	identity := rapid.SampledFrom([]string{"x", "y", "z"})
 	t.Repeat(map[string]func(*rapid.T){
 		"learn": func(t *rapid.T) {
-			k, ids := key.Draw(t, "key"), rapid.SliceOfN(identity, 1, 2).Draw(t, "identities")
+			k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
+			configured := rapid.OneOf(rapid.Just(""), identity).Draw(t, "configured")
 			m := state(k)
-			for _, i := range ids {
-				m.learn(i)
+			if len(m.named) == 0 && !m.several {
+				for _, usual := range []string{m.usual, configured} {
+					if usual != "" {
+						m.learn(usual)
+					}
+				}
 			}
-			got, err := store.Learn(ctx, k, ids...)
+			m.learn(i)
+			got, err := store.Learn(ctx, k, i, configured)
 			require.NoError(t, err)
 			require.Equal(t, m.known(), got)
 		},
@@ -150,8 +156,12 @@ func checkStore(t *rapid.T, fresh func(func() time.Time) session.Store) {
 		},
 		"learn default": func(t *rapid.T) {
 			k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
-			require.NoError(t, store.LearnDefault(ctx, k, i))
-			state(k).usual = i
+			got, err := store.LearnDefault(ctx, k, i)
+			require.NoError(t, err)
+			if m := state(k); len(m.named) == 0 && !m.several {
+				m.usual = i
+			}
+			require.Equal(t, state(k).known(), got)
 		},
 		"swap cursor": func(t *rapid.T) {
 			k, i, c := key.Draw(t, "key"), identity.Draw(t, "identity"), rapid.StringN(1, 3, -1).Draw(t, "cursor")
@@ -273,7 +283,7 @@ func TestOnlyOneUseIsTheFirst(t *testing.T) {
 			wg.Go(func() {
 				did, err := store.UseOnce(t.Context(), "k", time.Minute)
 				count(&marks, did, err)
-				known, err := store.Learn(t.Context(), key, fmt.Sprint(i))
+				known, err := store.Learn(t.Context(), key, fmt.Sprint(i), "")
 				count(&lone, known.Identity != "", err)
 				did, err = store.SwapCursor(t.Context(), key, "x", "", fmt.Sprint("from ", i))
 				count(&swaps, did, err)
@@ -286,7 +296,7 @@ func TestOnlyOneUseIsTheFirst(t *testing.T) {
 
 func learn(t testing.TB, s session.Store, key session.Key, identity string) {
 	t.Helper()
-	_, err := s.Learn(t.Context(), key, identity)
+	_, err := s.Learn(t.Context(), key, identity, "")
 	require.NoError(t, err)
 }
 

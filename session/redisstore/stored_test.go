@@ -94,7 +94,8 @@ func TestStoredNamesStay(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, sessions.Note(ctx, "alice", id, "word"))
 	key := session.Key{Caller: "alice", Session: id}
-	require.NoError(t, s.LearnDefault(ctx, key, "u"))
+	_, err = s.LearnDefault(ctx, key, "u")
+	require.NoError(t, err)
 	learn(t, s, key, "u")
 	_, err = s.SwapCursor(ctx, key, "u", "", "cursor")
 	require.NoError(t, err)

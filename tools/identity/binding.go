@@ -39,7 +39,7 @@ func (h *handlers) configured(ctx context.Context, call tool.Call) (string, erro
 }
 
 // takeUp has the session know the identity, and keeps the cursor as the session's own. configured
-// is the one that calls of this session mean unless they name another, "" for none.
+// is the operator's that counts beside it even if no call of the session went there, "" for none.
 func (h *handlers) takeUp(ctx context.Context, call tool.Call, target inbox.Target, cursor, configured string) (binding, error) {
 	if call.Session == "" {
 		return binding{Hint: noSession}, nil
@@ -49,18 +49,17 @@ func (h *handlers) takeUp(ctx context.Context, call tool.Call, target inbox.Targ
 		return binding{}, err
 	}
 	// What was deleted elsewhere does not count as another identity.
-	if known.Identity != "" && known.Identity != target.Identity {
-		if _, err := h.Resolver.Lookup(ctx, call.Call, known.Identity); fault.Has(err, fault.IdentityNotFound) {
-			if err := h.Store.Unlearn(ctx, call.Key(), known.Identity); err != nil {
+	for _, before := range []string{known.Identity, known.Default} {
+		if before == "" || before == target.Identity {
+			continue
+		}
+		if _, err := h.Resolver.Lookup(ctx, call.Call, before); fault.Has(err, fault.IdentityNotFound) {
+			if err := h.Store.Unlearn(ctx, call.Key(), before); err != nil {
 				return binding{}, err
 			}
 		}
 	}
-	learn := []string{target.Identity}
-	if configured != "" {
-		learn = []string{configured, target.Identity}
-	}
-	if known, err = h.Store.Learn(ctx, call.Key(), learn...); err != nil {
+	if known, err = h.Store.Learn(ctx, call.Key(), target.Identity, configured); err != nil {
 		return binding{}, err
 	}
 	switch {
@@ -70,21 +69,4 @@ func (h *handlers) takeUp(ctx context.Context, call tool.Call, target inbox.Targ
 		return binding{Hint: severalHint}, h.KeepCursor(ctx, call, target, cursor)
 	}
 	return binding{Bound: true}, h.KeepCursor(ctx, call, target, cursor)
-}
-
-// used returns the identity of the operator that calls of this session went to already, if it still
-// exists.
-func (h *handlers) used(ctx context.Context, call tool.Call) (string, error) {
-	if call.Session == "" {
-		return "", nil
-	}
-	known, err := h.Store.Known(ctx, call.Key())
-	if err != nil || known.Default == "" {
-		return "", err
-	}
-	_, err = h.Resolver.Lookup(ctx, call.Call, known.Default)
-	if fault.Has(err, fault.IdentityNotFound) {
-		return "", nil
-	}
-	return known.Default, err
 }

@@ -59,11 +59,7 @@ func (h *handlers) useIdentity(ctx context.Context, call tool.Call, p useIdentit
 	if err != nil {
 		return useIdentityResult{}, tool.WaitFault(err)
 	}
-	configured, err := h.used(ctx, call)
-	if err != nil {
-		return useIdentityResult{}, err
-	}
-	bound, err := h.takeUp(ctx, call, target, cursor, configured)
+	bound, err := h.takeUp(ctx, call, target, cursor, "")
 	if err != nil {
 		return useIdentityResult{}, err
 	}

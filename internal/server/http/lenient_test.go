@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -181,5 +182,40 @@ func TestHarmlessOddityIsServed(t *testing.T) {
 	} {
 		status := e.raw(message)
 		assert.Contains(t, []int{http.StatusOK, http.StatusContinue}, status, name)
+	}
+}
+
+// The id in a cancellation of one agent behind a gateway may be that of another's call.
+func TestSharedSessionIgnoresCancellation(t *testing.T) {
+	t.Parallel()
+	for _, shared := range []bool{true, false} {
+		started, finish := make(chan struct{}), make(chan struct{})
+		e := serve(t, func(e *endpoint) {
+			s := mcpserver.NewMCPServer("test", "1", mcpserver.WithToolCapabilities(false))
+			s.AddTool(mcp.NewTool("work"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+				close(started)
+				select {
+				case <-finish:
+					return mcp.NewToolResultText("done"), nil
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
+			})
+			e.MCP, e.Anyone.Shared = s, shared
+		})
+		a := e.open("")
+		body, answered := a.message("work", `{}`, ""), make(chan reply)
+		go func() { answered <- a.post(body) }()
+		<-started
+		assert.Equal(t, http.StatusAccepted, a.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`).status)
+		var got reply
+		if !shared {
+			got = <-answered // cancelled
+		}
+		close(finish)
+		if shared {
+			got = <-answered
+		}
+		assert.Equal(t, shared, strings.Contains(got.body, "done"), "%v: %s", shared, got.body)
 	}
 }

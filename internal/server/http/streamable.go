@@ -155,7 +155,8 @@ func (s *httpServer) dispatch(ctx context.Context, w http.ResponseWriter, r *htt
 		// mcp-go finds a running call by its id alone where there is no session, so it would end
 		// another client's. Over HTTP a client of 2026-07-28 cancels by closing the connection
 		// (docs/mcp-go.md#trap-2).
-		if m.modern {
+		// In a session that several agents share, the id may be another's.
+		if m.modern || f.call.Shared {
 			w.WriteHeader(http.StatusAccepted)
 			return nil
 		}

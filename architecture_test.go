@@ -53,7 +53,7 @@ var allowedImports = map[string][]string{
 	"sandbox":                  {},
 	"internal/test/bench":      {},
 	"internal/test/bench/bare": {},
-	"internal/test/soak":       {"sandbox", "ravi", "ravi/config", "ravi/secret"},
+	"internal/test/soak":       {"internal/test/harness", "sandbox", "ravi", "ravi/config", "ravi/secret"},
 	"tools/account":            family(),
 	"tools/identity":           family("internal/inbox", "internal/token", "session/lease"),
 	"tools/mail":               family("internal/otp", "ravi/config", "tools/otpauth"),

@@ -65,6 +65,7 @@ func TestAnEphemeralIdentityLivesAsLongAsItIsUsed(t *testing.T) {
 			args args
 		}{
 			{"list_messages", nil}, {"get_identity", args{"identity": "task"}}, {"use_identity", args{"identity": me.Identity.UUID}},
+			{"create_identity", args{"name": "task", "if_exists": "reuse"}},
 			{"wait_for_otp", args{"cursor": me.Cursor, "timeout_seconds": 1}},
 		} {
 			time.Sleep(9 * time.Minute)

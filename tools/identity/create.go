@@ -124,6 +124,7 @@ func (h *handlers) introduce(ctx context.Context, call tool.Call, identity ravi.
 }
 
 func (h *handlers) adopt(ctx context.Context, call tool.Call, identity ravi.Identity, configured string) (createIdentityResult, error) {
+	h.Leases.Used(call.Caller.Name, identity.UUID)
 	target, err := h.Target(call, identity)
 	if err != nil {
 		return createIdentityResult{}, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,10 @@ const (
 	overStdio = "stdio"
 	overHTTP  = "http"
 	overSSE   = "sse"
+	// Several clients of one session, which a server cannot tell apart.
+	inPool    = "pool"    // behind one stdio process, each with an initialize of its own
+	asHelpers = "helpers" // of one client, over one stdio process or HTTP session
+	atGateway = "gateway" // of one HTTP session whose caller is marked as shared
 )
 
 // patience is how long a client waits for any answer.
@@ -33,8 +38,9 @@ type actor struct {
 	web       *web // of a client over HTTP
 
 	identities []*identity
-	bound      *identity // by the session
-	unsure     bool      // a call was lost that may have bound the session
+	state      *sessionModel
+	mates      []string  // prefixes of the clients that the session also belongs to
+	patterns   []string  // prefixes that the rights of its caller name
 	doubt      bool      // a call was lost that may have made or deleted an identity
 	home       *identity // what the client's configuration names
 	homeBy     string    // resolved_by of a call that means home
@@ -97,10 +103,12 @@ var actions = []struct {
 	{3, "list credentials", (*actor).listCredentials},
 	{3, "delete credential", (*actor).deleteCredential},
 	{4, "many at once", (*actor).manyAtOnce},
+	{2, "cancel", (*actor).cancel},
 	{12, "steal", (*actor).steal},
 }
 
 func (a *actor) act(ctx context.Context) (string, error) {
+	a.letGo()
 	if len(a.identities) == 0 {
 		return "create", a.create(ctx)
 	}
@@ -125,6 +133,9 @@ func (a *actor) call(ctx context.Context, means *identity, tool string, argument
 	defer cancel()
 	if means != nil {
 		defer a.run.book.done(a.run.book.begin(means.uuid, tool))
+		if means.ephemeral && tool != "create_identity" {
+			defer func() { means.used = time.Now() }()
+		}
 	}
 	o, err := a.wire.call(ctx, tool, arguments)
 	if err != nil {
@@ -140,23 +151,12 @@ func (a *actor) sees(tool, text string) error {
 		allowed = a.caller.Name + "-"
 	}
 	for _, word := range a.run.words.FindAllString(text, -1) {
-		if !strings.HasPrefix(word, allowed) {
+		mine := func(prefix string) bool { return strings.HasPrefix(word, prefix) }
+		if !mine(allowed) && !slices.ContainsFunc(a.mates, mine) && !slices.Contains(a.patterns, word) {
 			return fmt.Errorf("%s shows %q, which is another client's: %s", tool, word, text)
 		}
 	}
 	return nil
-}
-
-// implicit is the identity of calls that name none, and the rule that makes it so.
-func (a *actor) implicit() (*identity, string) {
-	switch {
-	case a.unsure:
-		return nil, ""
-	case !a.modern && a.bound != nil:
-		return a.bound, "session"
-	default:
-		return a.home, a.homeBy
-	}
 }
 
 // about is what results say about the identity they are for.
@@ -172,16 +172,29 @@ type about struct {
 // checks that the result is about it.
 func (a *actor) on(ctx context.Context, i *identity, tool string, arguments map[string]any) (outcome, error) {
 	by := "argument"
+	a.state.mu.RLock()
 	if implicit, rule := a.implicit(); implicit == i && a.rng.IntN(3) > 0 {
 		by = rule
+		defer a.state.mu.RUnlock()
 	} else {
+		a.state.mu.RUnlock()
 		arguments["identity"] = a.nameOf(i)
 	}
 	o, err := a.call(ctx, i, tool, arguments)
+	a.goes(by, err)
 	if err != nil || o.failed {
 		return o, err
 	}
 	return o, check(o, i, by)
+}
+
+// goes notes by which rule a call found its identity. A client with a home shares its session with
+// none.
+func (a *actor) goes(by string, err error) {
+	if by != "argument" && by != "cursor" && by != "session" {
+		a.state.went = true
+		a.state.unsure = a.state.unsure || isLost(err) && !a.modern
+	}
 }
 
 func (a *actor) nameOf(i *identity) string {

@@ -16,6 +16,8 @@ import (
 type Caller struct {
 	Name  string
 	Token string // Bearer token; "" where the server wants none
+	// Shared says that the server knows of several clients behind this caller: a gateway.
+	Shared bool
 }
 
 // Config says what to soak. Ravi, Account, Callers, and URL or Stdio are needed.
@@ -34,15 +36,16 @@ type Config struct {
 	// account in it, whose token must not expire.
 	Ravi    *sandbox.Server
 	Account *sandbox.Account
-	// Callers must be at least two. Clients are spread over them.
+	// Callers must be at least two that are not shared. Clients are spread over them.
 	Callers []Caller
 	// URL is the endpoint's, without a path; "" to leave out HTTP. With NoSSE only streamable HTTP
 	// is used.
 	URL   string
 	NoSSE bool
-	// Stdio starts a server for a client of its own, that may use the identities whose names begin
-	// with prefix, and whose configuration names the identity home. Nil to leave out stdio.
-	Stdio func(prefix string, home sandbox.IdentityInfo) (io.ReadWriteCloser, error)
+	// Stdio starts a server for clients that may use the identities whose names begin with one of
+	// prefixes, joined by commas, and whose configuration names the identity home, or none if that
+	// has no uuid. Nil to leave out stdio.
+	Stdio func(prefixes string, home sandbox.IdentityInfo) (io.ReadWriteCloser, error)
 	// Replicas says that several servers share the work. One may then list identities as they were
 	// up to 30 s ago.
 	Replicas bool
@@ -51,6 +54,9 @@ type Config struct {
 	// that is busy enough sees as well, what they did is then unknown, and everything else holds as
 	// ever.
 	Faults bool
+	// Rest, if it is not nil, is called when the clients have made their calls. It ends the faults and
+	// returns when all servers answer, so that they can delete ephemeral identities.
+	Rest func()
 	// Log gets a line now and then; may be nil.
 	Log func(format string, args ...any)
 }
@@ -66,7 +72,9 @@ type Report struct {
 	// Requests that reached Ravi: for no identity, proved by the mark they carry, by the time of
 	// the call that meant their identity, and by a wait for it that was not long ago.
 	Account, Marked, Timed, Watched int
-	Duration                        time.Duration
+	// Expired are those that ended ephemeral identities.
+	Expired  int
+	Duration time.Duration
 	// Failures are the crossings and other things that must not be.
 	Failures []string
 }
@@ -96,8 +104,8 @@ func (r *Report) String() string {
 	for _, kind := range slices.Sorted(maps.Keys(r.Refused)) {
 		fmt.Fprintf(&b, " %s %d,", kind, r.Refused[kind])
 	}
-	fmt.Fprintf(&b, "\ncodes returned: %d\nrequests to Ravi: %d by mark, %d by time, %d by watch, %d of the account\n",
-		r.Codes, r.Marked, r.Timed, r.Watched, r.Account)
+	fmt.Fprintf(&b, "\ncodes returned: %d\nrequests to Ravi: %d by mark, %d by time, %d by watch, %d at the end of ephemeral identities, %d of the account\n",
+		r.Codes, r.Marked, r.Timed, r.Watched, r.Expired, r.Account)
 	fmt.Fprintf(&b, "crossings and other failures: %d\n", len(r.Failures))
 	for _, f := range r.Failures {
 		b.WriteString("  " + f + "\n")

@@ -19,6 +19,12 @@
 // call that meant this identity and can need such a request. In the end the vaults hold what the
 // clients believe, and nothing else.
 //
+// Clients also share a session, four at a time, as a server cannot tell them apart: behind one
+// stdio process that multiplexes them, as helpers of one client, and as users of a gateway. Each
+// knows which identity it means; whether a call may leave it out is what sessionModel says. Some
+// cancel calls under ids that other clients' requests have at the server. Every fourth identity is
+// ephemeral, and none may be left after its time, which the run waits for.
+//
 // What a client does depends on the seed and its number alone. Run serves tests only: it needs the
 // sandbox that the server under test uses as its Ravi.
 package soak

@@ -23,6 +23,7 @@ type web struct {
 	lossy     bool // connections may break
 	modern    bool
 	id        string // of the session
+	guest     bool   // another client closes it
 	requested string // X-Ravi-Identity
 	next      atomic.Int64
 }
@@ -92,7 +93,7 @@ func newHTTP(ctx context.Context, w *web) (wire, error) {
 	if w.modern {
 		return w, nil
 	}
-	r, err := w.request(ctx, http.MethodPost, "/mcp", "", initialize)
+	r, err := w.request(ctx, http.MethodPost, "/mcp", "", initialize(0))
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func (w *web) callIn(ctx context.Context, session, requested, tool string, argum
 // close ends the session, which must then be gone.
 func (w *web) close() error {
 	defer w.client.CloseIdleConnections()
-	if w.id == "" {
+	if w.id == "" || w.guest {
 		return nil
 	}
 	for _, want := range []int{http.StatusOK, http.StatusNotFound} {

@@ -2,14 +2,20 @@ package soak
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // mostIdentities is how many identities a client has at a time.
 const mostIdentities = 3
+
+// An ephemeral identity lives for ttl without a call for it; a client uses it for briefUse.
+const (
+	ttl      = time.Minute
+	briefUse = 20 * time.Second
+)
 
 // described is what results say about an identity besides its name.
 type described struct {
@@ -19,17 +25,27 @@ type described struct {
 	Created bool   `json:"created"`
 	Bound   bool   `json:"bound"`
 	Cursor  string `json:"cursor"`
+
+	Ephemeral bool `json:"ephemeral"`
 }
 
 func (a *actor) create(ctx context.Context) error {
 	if len(a.identities) >= mostIdentities {
 		return a.createAgain(ctx)
 	}
+	return a.alone(func() error { return a.createOne(ctx) })
+}
+
+func (a *actor) createOne(ctx context.Context) error {
 	name := fmt.Sprintf("%s%d", a.prefix, a.step)
-	o, err := a.call(ctx, nil, "create_identity", map[string]any{"name": name})
-	if errors.Is(err, errLost) {
+	arguments := map[string]any{"name": name}
+	ephemeral := a.rng.IntN(4) == 0
+	if ephemeral {
+		arguments["ephemeral"], arguments["ttl_minutes"] = true, 1
+	}
+	o, err := a.call(ctx, nil, "create_identity", arguments)
+	if isLost(err) {
 		a.perhaps(name)
-		a.unsure = a.unsure || !a.modern && a.bound == nil
 	}
 	if err != nil {
 		return err
@@ -39,19 +55,17 @@ func (a *actor) create(ctx context.Context) error {
 		return err
 	}
 	i := newIdentity(got.Identity.UUID, name, got.Address, got.Phone)
+	i.ephemeral, i.used = ephemeral, time.Now()
 	i.cursors = []cursor{{token: got.Cursor}}
-	a.run.book.own(i.uuid, a.prefix)
-	if got.Identity.Name != name || got.ResolvedBy != "created" || !got.Created || got.Cursor == "" {
+	a.run.book.own(i.uuid, a.prefix, ephemeral)
+	if got.Identity.Name != name || got.ResolvedBy != "created" || !got.Created || got.Cursor == "" || got.Ephemeral != ephemeral {
 		return fmt.Errorf("created is something else: %s", o.text)
 	}
-	if free := !a.modern && a.bound == nil; !a.unsure && got.Bound != free {
-		return fmt.Errorf("bound is %t, want %t: %s", got.Bound, free, o.text)
-	}
-	if got.Bound {
-		a.bound, a.unsure = i, false
+	if !a.learns(i, true, got.Bound) {
+		return fmt.Errorf("bound is %t: %s", got.Bound, o.text)
 	}
 	a.identities = append(a.identities, i)
-	if a.transport == overHTTP && a.home == nil && a.number%3 == 0 {
+	if a.transport == overHTTP && a.home == nil && a.number%3 == 0 && !ephemeral {
 		a.home, a.homeBy, a.web.requested = i, "header", i.uuid
 	}
 	return nil
@@ -60,51 +74,39 @@ func (a *actor) create(ctx context.Context) error {
 // createAgain creates what exists: reused if it is asked for, a conflict otherwise.
 func (a *actor) createAgain(ctx context.Context) error {
 	i := a.any()
-	arguments := map[string]any{"name": i.name}
-	reuse := a.rng.IntN(2) == 0
-	if reuse {
-		arguments["if_exists"] = "reuse"
+	if a.rng.IntN(2) == 0 {
+		return a.alone(func() error {
+			return a.takeUp(ctx, i, true, "create_identity", map[string]any{"name": i.name, "if_exists": "reuse"})
+		})
 	}
-	listed := len(i.delivered)
-	o, err := a.call(ctx, i, "create_identity", arguments)
+	o, err := a.call(ctx, i, "create_identity", map[string]any{"name": i.name})
 	if err != nil {
-		a.unsure = a.unsure || reuse && !a.modern && a.bound == nil
 		return err
 	}
-	if !reuse {
-		if err := refused(o, "conflict"); err != nil || strings.Contains(o.text, i.uuid) {
-			return err
-		}
-		return fmt.Errorf("the conflict does not name %s: %s", i.uuid, o.text)
+	if err := refused(o, "conflict"); err != nil || strings.Contains(o.text, i.uuid) {
+		return err
 	}
-	got, err := into[described](o)
-	if err != nil || got.Created {
-		return fmt.Errorf("reuse: %s %w", o.text, err)
-	}
-	if got.Bound {
-		a.bound, a.unsure = i, false
-	}
-	i.cursors = append(i.cursors, cursor{token: got.Cursor, since: listed})
-	return check(o, i, "argument")
+	return fmt.Errorf("the conflict does not name %s: %s", i.uuid, o.text)
 }
 
 func (a *actor) use(ctx context.Context) error {
 	i := a.any()
+	return a.alone(func() error { return a.takeUp(ctx, i, false, "use_identity", map[string]any{"identity": a.nameOf(i)}) })
+}
+
+// takeUp has the session know an identity that exists.
+func (a *actor) takeUp(ctx context.Context, i *identity, created bool, tool string, arguments map[string]any) error {
 	listed := len(i.delivered)
-	o, err := a.call(ctx, i, "use_identity", map[string]any{"identity": a.nameOf(i)})
+	o, err := a.call(ctx, i, tool, arguments)
 	if err != nil {
-		a.unsure = a.unsure || !a.modern
 		return err
 	}
 	got, err := into[described](o)
-	if err != nil {
-		return err
+	if err != nil || got.Created {
+		return fmt.Errorf("%s: %s %w", tool, o.text, err)
 	}
-	if got.Bound == a.modern {
-		return fmt.Errorf("bound is %t", got.Bound)
-	}
-	if got.Bound {
-		a.bound, a.unsure = i, false
+	if !a.learns(i, created, got.Bound) {
+		return fmt.Errorf("bound is %t: %s", got.Bound, o.text)
 	}
 	i.cursors = append(i.cursors, cursor{token: got.Cursor, since: listed})
 	return check(o, i, "argument")
@@ -126,9 +128,12 @@ func (a *actor) getIdentity(ctx context.Context) error {
 // nameNone calls without a name where nothing else says which identity is meant: no identity is
 // ever guessed.
 func (a *actor) nameNone(ctx context.Context) error {
-	if i, _ := a.implicit(); i != nil || a.unsure {
+	a.state.mu.RLock()
+	if i, _ := a.implicit(); i != nil || a.state.unsure {
+		a.state.mu.RUnlock()
 		return a.getIdentity(ctx)
 	}
+	defer a.state.mu.RUnlock()
 	for _, tool := range []string{"get_identity", "list_secrets"} {
 		o, err := a.call(ctx, nil, tool, map[string]any{})
 		if err != nil {
@@ -170,19 +175,20 @@ func (a *actor) remove(ctx context.Context) error {
 	if i == a.home {
 		return nil
 	}
+	return a.alone(func() error { return a.removeOne(ctx, i) })
+}
+
+func (a *actor) removeOne(ctx context.Context, i *identity) error {
 	o, err := a.call(ctx, i, "delete_identity", map[string]any{"identity": a.nameOf(i)})
-	if err != nil && !errors.Is(err, errLost) {
+	if err != nil && !isLost(err) {
 		return err
 	}
 	a.identities = slices.DeleteFunc(a.identities, func(other *identity) bool { return other == i })
 	if err != nil {
 		a.perhaps(i.name)
-		a.unsure = a.unsure || a.bound == i
 		return err
 	}
-	if a.bound == i {
-		a.bound = nil
-	}
+	a.state.forget(i)
 	if got, err := into[struct{ Deleted bool }](o); err != nil || !got.Deleted {
 		return fmt.Errorf("not deleted: %s", o.text)
 	}
@@ -194,4 +200,21 @@ func (a *actor) remove(ctx context.Context) error {
 		return err
 	}
 	return refused(o, "identity_not_found")
+}
+
+// letGo forgets ephemeral identities that were not used for so long that they may be deleted soon.
+func (a *actor) letGo() {
+	a.identities = slices.DeleteFunc(a.identities, func(i *identity) bool {
+		if !i.ephemeral || time.Since(i.used) < briefUse {
+			return false
+		}
+		a.perhaps(i.name)
+		a.state.mu.Lock()
+		defer a.state.mu.Unlock()
+		if slices.Contains(a.state.known, i) { // when the session forgets it is not known
+			a.state.unsure = true
+			a.state.forget(i)
+		}
+		return true
+	})
 }

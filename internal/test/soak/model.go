@@ -17,6 +17,8 @@ const (
 // identity is what a client believes about one of its identities.
 type identity struct {
 	uuid, name, address, phone string
+	ephemeral                  bool
+	used                       time.Time // when the last call for an ephemeral one ended
 
 	secrets     map[string]*value // by name
 	credentials map[string]*credential
@@ -102,6 +104,7 @@ func (c cursor) past(i *identity, channel string, codes ...string) map[string]bo
 type span struct {
 	tool       string
 	start, end time.Time
+	perhaps    bool // it may have been cancelled before it began
 }
 
 // book is who may have caused which request to Ravi.
@@ -110,6 +113,7 @@ type book struct {
 	spans map[string][]*span // by uuid
 	marks map[string]string  // mark of a call -> uuid it meant
 	owner map[string]string  // uuid -> client
+	brief map[string]bool    // uuids of ephemeral identities
 }
 
 // begin notes a call that means an identity.
@@ -127,6 +131,13 @@ func (b *book) done(s *span) {
 	s.end = time.Now()
 }
 
+// endsIn sets how long a call may cause requests, if any, where its end is not seen.
+func (s *span) endsIn(b *book, d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.end, s.perhaps = s.start.Add(d), true
+}
+
 // mark notes that a call which sends mark to Ravi means an identity.
 func (b *book) mark(mark, uuid string) {
 	b.mu.Lock()
@@ -135,8 +146,8 @@ func (b *book) mark(mark, uuid string) {
 }
 
 // own notes whose an identity is.
-func (b *book) own(uuid, client string) {
+func (b *book) own(uuid, client string, ephemeral bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.owner[uuid] = client
+	b.owner[uuid], b.brief[uuid] = client, ephemeral
 }

@@ -86,6 +86,10 @@ func (r *run) collect() {
 func (r *run) judge() {
 	for _, q := range r.requests {
 		spans, mine := r.book.spans[q.identity], r.book.owner[q.identity] != ""
+		if r.expired(q, spans) {
+			r.report.Expired++
+			continue
+		}
 		if !mine {
 			continue // was there before, or its creation was lost
 		}
@@ -113,6 +117,45 @@ func (r *run) judge() {
 	}
 }
 
+// expired reports whether a request belongs to the end of an ephemeral identity, which was not used
+// for its time to live. A creation that found it there is no use of it.
+func (r *run) expired(q request, spans []*span) bool {
+	if !r.book.brief[q.identity] || !strings.HasPrefix(q.endpoint, "/api/identities/") {
+		return false
+	}
+	return !slices.ContainsFunc(spans, func(s *span) bool {
+		return s.tool != "create_identity" && !s.perhaps && !s.start.After(q.at) && q.at.Before(s.start.Add(ttl))
+	})
+}
+
+// awaitExpiry waits until the ephemeral identities of all processes are gone, but for those that
+// are deleted when their only client ends.
+func (r *run) awaitExpiry() {
+	lasting := map[string]bool{}
+	for _, a := range r.actors {
+		if a.transport == overStdio || a.transport == asHelpers && a.web == nil {
+			for _, i := range a.identities {
+				lasting[i.uuid] = true
+			}
+		}
+	}
+	for end := time.Now().Add(ttl + patience); ; time.Sleep(100 * time.Millisecond) {
+		var left []string
+		for _, info := range r.Ravi.Identities() {
+			if r.book.brief[info.UUID] && !lasting[info.UUID] {
+				left = append(left, info.Name)
+			}
+		}
+		switch {
+		case len(left) == 0:
+			return
+		case time.Now().After(end):
+			r.fail("ephemeral identities are left after their time: %v", left)
+			return
+		}
+	}
+}
+
 // audit compares what Ravi holds in the end with what the clients believe.
 func (r *run) audit(ctx context.Context) {
 	client, err := ravi.New(ravi.Config{BaseURL: "https://ravi.test", Transport: r.Ravi.RoundTripper(),
@@ -125,10 +168,16 @@ func (r *run) audit(ctx context.Context) {
 	believed := map[string]*identity{}
 	for _, a := range r.actors {
 		for _, i := range a.identities {
-			believed[i.uuid] = i
+			if !i.ephemeral {
+				believed[i.uuid] = i
+			}
 		}
 	}
 	for _, info := range r.Ravi.Identities() {
+		if r.book.brief[info.UUID] {
+			r.fail("the ephemeral identity %s is left", info.Name)
+			continue
+		}
 		if i := believed[info.UUID]; i != nil {
 			r.auditIdentity(ctx, client.Scope(info.UUID), i, info)
 			delete(believed, info.UUID)

@@ -190,9 +190,11 @@ func TestSoakOfReplicasThatAreKilled(t *testing.T) {
 			endRound()
 		}
 	}()
+	c.cfg.Rest = func() {
+		cancel()
+		<-done
+	}
 	report, err := soak.Run(t.Context(), c.cfg)
-	cancel()
-	<-done
 	require.NoError(t, err, "%s", c.races())
 	t.Logf("%d rounds of faults; %s", rounds, report)
 	c.end()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"regexp"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ const mostFailures = 20
 type run struct {
 	Config
 	actors []*actor
+	groups map[string]*group
 	words  *regexp.Regexp // names and values of clients, wherever they appear
 	book   book
 	lost   atomic.Int64
@@ -44,11 +44,11 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.Calls == 0 {
 		cfg.Calls = 3000
 	}
-	if len(cfg.Callers) < 2 || cfg.URL == "" && cfg.Stdio == nil {
+	if len((&run{Config: cfg}).callersBy(false)) < 2 || cfg.URL == "" && cfg.Stdio == nil {
 		return nil, errors.New("soak: two callers, and URL or Stdio, are needed")
 	}
-	r := &run{Config: cfg, maybe: map[string]bool{}, report: Report{Seed: cfg.Seed, Tools: map[string]map[string]int{}, Refused: map[string]int{}}}
-	r.book = book{spans: map[string][]*span{}, marks: map[string]string{}, owner: map[string]string{}}
+	r := &run{Config: cfg, groups: map[string]*group{}, maybe: map[string]bool{}, report: Report{Seed: cfg.Seed, Tools: map[string]map[string]int{}, Refused: map[string]int{}}}
+	r.book = book{spans: map[string][]*span{}, marks: map[string]string{}, owner: map[string]string{}, brief: map[string]bool{}}
 	names := make([]string, len(cfg.Callers))
 	for n, c := range cfg.Callers {
 		names[n] = regexp.QuoteMeta(c.Name)
@@ -76,6 +76,10 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		working.Go(func() { a.live(ctx, (cfg.Calls+cfg.Clients-1)/cfg.Clients) })
 	}
 	working.Wait()
+	if cfg.Rest != nil {
+		cfg.Rest()
+	}
+	r.awaitExpiry()
 	r.disconnect()
 	close(over)
 	watching.Wait()
@@ -87,22 +91,29 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	return &r.report, nil
 }
 
+func prefixOf(caller Caller, n int) string { return fmt.Sprintf("%s-c%03d-", caller.Name, n) }
+
 // connect makes and connects the n-th client.
 func (r *run) connect(ctx context.Context, n int) (*actor, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	a := &actor{run: r, number: n, caller: r.Callers[n%len(r.Callers)], modern: n/3%2 == 1, transport: r.transport(n)}
-	a.prefix = fmt.Sprintf("%s-c%03d-", a.caller.Name, n)
+	a := &actor{run: r, number: n, state: &sessionModel{}}
+	var members []int
+	a.transport, a.caller, members = r.place(n)
+	a.modern = len(members) == 1 && n/3%2 == 1
+	a.prefix = prefixOf(a.caller, n)
 	a.shown.Store(&handles{})
 	var err error
-	if a.transport == overStdio {
+	switch {
+	case len(members) > 1:
+		err = a.join(ctx, members)
+	case a.transport == overStdio:
 		err = a.connectStdio(ctx)
-		return a, err
-	}
-	a.web = &web{client: &http.Client{Transport: &http.Transport{}}, url: r.URL, token: a.caller.Token, modern: a.modern, lossy: r.Faults}
-	if a.transport == overSSE {
+	case a.transport == overSSE:
+		a.web = a.newWeb()
 		a.wire, err = newSSE(ctx, a.web)
-	} else {
+	default:
+		a.web = a.newWeb()
 		a.wire, err = newHTTP(ctx, a.web)
 	}
 	return a, err
@@ -115,25 +126,13 @@ func (a *actor) connectStdio(ctx context.Context) error {
 	}
 	a.home, a.homeBy = newIdentity(info.UUID, info.Name, info.Inbox, info.Phone), "config_file"
 	a.identities = []*identity{a.home}
-	a.run.book.own(info.UUID, a.prefix)
+	a.run.book.own(info.UUID, a.prefix, false)
 	conn, err := a.run.Stdio(a.prefix, info)
 	if err != nil {
 		return err
 	}
-	a.wire, err = newStdio(ctx, conn, a.modern)
+	a.wire, err = newStdio(ctx, conn, a.modern, nil)
 	return err
-}
-
-// transport spreads the clients over the transports: of ten, two use stdio, three SSE and five
-// streamable HTTP.
-func (r *run) transport(n int) string {
-	switch {
-	case r.Stdio != nil && (r.URL == "" || n%10 < 2):
-		return overStdio
-	case !r.NoSSE && n%10 >= 7:
-		return overSSE
-	}
-	return overHTTP
 }
 
 // disconnect ends the clients.

@@ -49,6 +49,11 @@ func TestSoakIsolation(t *testing.T) {
 		fmt.Fprintf(&file, "[[caller]]\nname = %q\ntoken_sha256 = %q\nidentities = [%q]\n", c.Name, session.HashToken(c.Token), c.Name+"-*")
 		cfg.Callers = append(cfg.Callers, c)
 	}
+	for n := range 2 {
+		c := soak.Caller{Name: fmt.Sprintf("gate%d", n), Token: fmt.Sprintf("rmcp_gate%d-0123456789-0123456789-0123456789", n), Shared: true}
+		fmt.Fprintf(&file, "[[caller]]\nname = %q\ntoken_sha256 = %q\nidentities = [%q]\nshared = true\n", c.Name, session.HashToken(c.Token), c.Name+"-*")
+		cfg.Callers = append(cfg.Callers, c)
+	}
 	cfg.URL = w.http(file.String()).URL
 	report, err := soak.Run(t.Context(), cfg)
 	require.NoError(t, err, "%s", w.races())
@@ -101,13 +106,16 @@ func (w *world) http(callers string, env ...string) *harness.HTTP {
 	return server
 }
 
-// stdio starts a server for one client, with a configuration folder of its own.
-func (w *world) stdio(prefix string, home sandbox.IdentityInfo) (io.ReadWriteCloser, error) {
+// stdio starts a server with a configuration folder of its own.
+func (w *world) stdio(prefixes string, home sandbox.IdentityInfo) (io.ReadWriteCloser, error) {
 	dir := w.t.TempDir()
 	for name, content := range map[string]map[string]any{
 		"auth.json":   {"access_token": w.ravi.Account.AccessToken},
 		"config.json": {"identity_uuid": home.UUID, "identity_name": home.Name},
 	} {
+		if name == "config.json" && home.UUID == "" {
+			continue
+		}
 		raw, err := json.Marshal(content)
 		if err != nil {
 			return nil, err
@@ -117,7 +125,7 @@ func (w *world) stdio(prefix string, home sandbox.IdentityInfo) (io.ReadWriteClo
 		}
 	}
 	p := harness.StartPiped(w.t, w.command([]string{"RAVI_CONFIG_DIR=" + dir},
-		"stdio", "--allow-identities", prefix+"*", "--max-reveals", "-1", "--max-creates", "-1", "--log-level", "warn"))
+		"stdio", "--allow-identities", strings.ReplaceAll(prefixes, ",", "*,")+"*", "--max-reveals", "-1", "--max-creates", "-1", "--log-level", "warn"))
 	w.add(p)
 	return &pipes{Writer: p.In, Reader: p.Out, p: p}, nil
 }

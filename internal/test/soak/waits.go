@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"ravi-mcp/sandbox"
 )
@@ -18,6 +19,8 @@ const (
 	// shortWait is how many seconds a client waits where nothing need come. On a busy machine it
 	// may end before the server could look, which is unavailable then.
 	shortWait = 2
+	// cancelledWait is how long a wait of a second that was cancelled may go on.
+	cancelledWait = 30 * time.Second
 )
 
 // code is the n-th code that is sent to the client; no other one is the same.
@@ -90,6 +93,10 @@ func (a *actor) wait(ctx context.Context) error {
 			return err
 		}
 		i.delivered = append(i.delivered, d)
+	}
+	if own {
+		a.state.mu.RLock() // so that it can leave the identity out
+		defer a.state.mu.RUnlock()
 	}
 	if own || slices.ContainsFunc(c.open(i, "any"), func(d delivery) bool { return d.channel != channel }) {
 		ask = channel // so that there is one sender, and one newest code
@@ -176,6 +183,7 @@ func (a *actor) waitFor(ctx context.Context, i *identity, c cursor, own bool, ar
 		by, arguments["identity"] = "argument", i.uuid
 	}
 	o, err := a.call(ctx, i, "wait_for_otp", arguments)
+	a.goes(by, err)
 	return o, by, err
 }
 

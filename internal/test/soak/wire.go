@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // The revisions of the protocol that clients speak.
@@ -21,6 +22,8 @@ const (
 // errLost says that the answer to a call is not known, because the server or what it needs was not
 // there.
 var errLost = errors.New("the call was lost")
+
+func isLost(err error) bool { return errors.Is(err, errLost) }
 
 // wire is a client's connection to the server. It may be used by several goroutines.
 type wire interface {
@@ -104,11 +107,12 @@ func toolCall(id int, modern bool, tool string, arguments map[string]any) []byte
 	return raw
 }
 
-var (
-	initialize = []byte(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"` + legacyProtocol +
-		`","capabilities":{},"clientInfo":{"name":"soak","version":"1"}}}`)
-	initialized = []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
-)
+func initialize(id int) []byte {
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"initialize","params":{"protocolVersion":"`+legacyProtocol+
+		`","capabilities":{},"clientInfo":{"name":"soak","version":"1"}}}`, id)
+}
+
+var initialized = []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
 
 // pipe is a client whose answers come on one stream, in any order: stdio and SSE.
 type pipe struct {
@@ -117,15 +121,17 @@ type pipe struct {
 	shut   func() error
 	id     string
 
+	ids  *atomic.Int64 // the last one
 	mu   sync.Mutex
-	next int
-	open map[int]chan answer
-	done chan struct{} // closed when the stream has ended
+	open map[int]chan answer // nil: the answer does not matter
+	done chan struct{}       // closed when the stream has ended
 	err  error
 }
 
 func newPipe(modern bool) *pipe {
-	return &pipe{modern: modern, open: map[int]chan answer{}, done: make(chan struct{})}
+	p := &pipe{modern: modern, ids: &atomic.Int64{}, open: map[int]chan answer{}, done: make(chan struct{})}
+	p.ids.Store(-1)
+	return p
 }
 
 // take gives a message from the stream to the call that waits for it.
@@ -140,11 +146,14 @@ func (p *pipe) take(raw []byte) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.open[id] == nil {
+	waiting, known := p.open[id]
+	if !known {
 		return fmt.Errorf("an answer to call %d, which is not open: %.200q", id, raw)
 	}
-	p.open[id] <- a
 	delete(p.open, id)
+	if waiting != nil {
+		waiting <- a
+	}
 	return nil
 }
 
@@ -159,11 +168,7 @@ func (p *pipe) end(err error) {
 // ask sends a message with a fresh id and waits for the answer to it.
 func (p *pipe) ask(ctx context.Context, message func(id int) []byte) (answer, error) {
 	ch := make(chan answer, 1)
-	p.mu.Lock()
-	id := p.next
-	p.next++
-	p.open[id] = ch
-	p.mu.Unlock()
+	id := p.register(ch)
 	if err := p.send(ctx, message(id)); err != nil {
 		return answer{}, err
 	}
@@ -179,13 +184,29 @@ func (p *pipe) ask(ctx context.Context, message func(id int) []byte) (answer, er
 	}
 }
 
+func (p *pipe) register(answered chan answer) int {
+	id := int(p.ids.Add(1))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open[id] = answered
+	return id
+}
+
+// abandon calls a tool and cancels that. Whether an answer comes does not matter.
+func (p *pipe) abandon(ctx context.Context, tool string, arguments map[string]any) error {
+	id := p.register(nil)
+	if err := p.send(ctx, toolCall(id, p.modern, tool, arguments)); err != nil {
+		return err
+	}
+	return p.send(ctx, fmt.Appendf(nil, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}`, id))
+}
+
 // greet opens a session, where the protocol has one.
 func (p *pipe) greet(ctx context.Context) error {
 	if p.modern {
-		p.next = 1
 		return nil
 	}
-	a, err := p.ask(ctx, func(int) []byte { return initialize })
+	a, err := p.ask(ctx, initialize)
 	if err != nil {
 		return fmt.Errorf("initialize: %w", err)
 	}
@@ -207,9 +228,13 @@ func (p *pipe) session() string { return p.id }
 
 func (p *pipe) close() error { return p.shut() }
 
-// newStdio is a client on a server of its own.
-func newStdio(ctx context.Context, conn io.ReadWriteCloser, modern bool) (wire, error) {
+// newStdio is a client of a server on a pair of streams. Its requests get the ids that follow,
+// those of a client of its own if that is nil.
+func newStdio(ctx context.Context, conn io.ReadWriteCloser, modern bool, ids *atomic.Int64) (wire, error) {
 	p := newPipe(modern)
+	if ids != nil {
+		p.ids = ids
+	}
 	var mu sync.Mutex
 	p.send = func(_ context.Context, message []byte) error {
 		mu.Lock()

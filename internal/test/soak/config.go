@@ -54,8 +54,8 @@ type Config struct {
 	// that is busy enough sees as well, what they did is then unknown, and everything else holds as
 	// ever.
 	Faults bool
-	// Rest, if it is not nil, is called when the clients have made their calls. It ends the faults and
-	// returns when all servers answer, so that they can delete ephemeral identities.
+	// Rest, if it is not nil, is called when the clients have made their calls. It ends the faults
+	// and returns when all servers answer, so that they can delete ephemeral identities.
 	Rest func()
 	// Log gets a line now and then; may be nil.
 	Log func(format string, args ...any)

@@ -2,6 +2,7 @@ package schemas_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -140,6 +141,9 @@ func TestListIsNeverOneElement(t *testing.T) {
 			require.NoError(t, err)
 			if len(problems) > 0 {
 				continue
+			}
+			if name == "joined" && slices.ContainsFunc(list, func(s string) bool { return strings.TrimSpace(s) == "" }) {
+				continue // what is left may be one word
 			}
 			var got struct{ Codes []string }
 			require.NoError(t, json.Unmarshal(out, &got))

@@ -53,6 +53,7 @@ func TestHTTPServerShutsDownInOrder(t *testing.T) {
 		strings.Replace(harness.ToolMessage(2, "wait_for_otp", `{"timeout_seconds":50}`), `"arguments"`, `"_meta":{"progressToken":1},"arguments"`, 1)))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "application/json, text/event-stream")
 	request.Header.Set("Mcp-Session-Id", session)
 	wait, err := http.DefaultClient.Do(request) // returns with the first progress
 	require.NoError(t, err)

@@ -67,7 +67,6 @@ func From(err error) *Error {
 		return own
 	}
 	var file *config.FileError
-	var value *config.ValueError
 	switch {
 	case errors.Is(err, config.ErrNoCredentials):
 		return New(NotAuthenticated, "This server has no Ravi credential.", credentialHint).WithCause(err)
@@ -78,7 +77,7 @@ func From(err error) *Error {
 	case errors.As(err, &file):
 		return New(InvalidConfig, sentence(file.Error()), "Correct the file at that place, or remove it, and call again.").WithCause(err)
 	}
-	if errors.As(err, &value) {
+	if value, ok := errors.AsType[*config.ValueError](err); ok {
 		return New(InvalidConfig, sentence(value.Error()),
 			"A person has to correct it where this server is configured (its environment, or the client's configuration) and start the server again.").WithCause(err)
 	}

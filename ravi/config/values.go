@@ -5,8 +5,8 @@ import (
 	"regexp"
 )
 
-// ErrInvalidValue: a setting holds what cannot have been meant. The error is a *ValueError, or a
-// *FileError for a field of a file.
+// ErrInvalidValue says that a setting holds what cannot have been meant. The error is a
+// *ValueError, or a *FileError for a field of a file.
 var ErrInvalidValue = errors.New("invalid value")
 
 // ValueError is a setting, such as an environment variable, whose value cannot have been meant. Its

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,6 +35,10 @@ func TestOpenWaitEndsWithBothPipes(t *testing.T) {
 // started it is gone, unless it is to survive that (nohup).
 func TestServerEndsWithItsParent(t *testing.T) {
 	t.Parallel()
+	// The tests may run under nohup themselves. What is caught here is not ignored in children.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 	for name, trap := range map[string]string{"plain": "", "nohup": `trap "" HUP; `} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

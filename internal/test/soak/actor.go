@@ -134,7 +134,7 @@ func (a *actor) call(ctx context.Context, means *identity, tool string, argument
 	if means != nil {
 		defer a.run.book.done(a.run.book.begin(means.uuid, tool))
 		if means.ephemeral && tool != "create_identity" {
-			defer func() { means.used = time.Now() }()
+			defer func() { means.used.Store(time.Now().UnixNano()) }()
 		}
 	}
 	o, err := a.wire.call(ctx, tool, arguments)

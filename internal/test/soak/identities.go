@@ -55,7 +55,8 @@ func (a *actor) createOne(ctx context.Context) error {
 		return err
 	}
 	i := newIdentity(got.Identity.UUID, name, got.Address, got.Phone)
-	i.ephemeral, i.used = ephemeral, time.Now()
+	i.ephemeral = ephemeral
+	i.used.Store(time.Now().UnixNano())
 	i.cursors = []cursor{{token: got.Cursor}}
 	a.run.book.own(i.uuid, a.prefix, ephemeral)
 	if got.Identity.Name != name || got.ResolvedBy != "created" || !got.Created || got.Cursor == "" || got.Ephemeral != ephemeral {
@@ -205,7 +206,7 @@ func (a *actor) removeOne(ctx context.Context, i *identity) error {
 // letGo forgets ephemeral identities that were not used for so long that they may be deleted soon.
 func (a *actor) letGo() {
 	a.identities = slices.DeleteFunc(a.identities, func(i *identity) bool {
-		if !i.ephemeral || time.Since(i.used) < briefUse {
+		if !i.ephemeral || time.Since(time.Unix(0, i.used.Load())) < briefUse {
 			return false
 		}
 		a.perhaps(i.name)

@@ -3,6 +3,7 @@ package soak
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,7 +19,7 @@ const (
 type identity struct {
 	uuid, name, address, phone string
 	ephemeral                  bool
-	used                       time.Time // when the last call for an ephemeral one ended
+	used                       atomic.Int64 // when the last call for an ephemeral one ended, in ns
 
 	secrets     map[string]*value // by name
 	credentials map[string]*credential

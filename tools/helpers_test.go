@@ -14,35 +14,15 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/test/harness"
-	"ravi-mcp/internal/test/redistest"
-	"ravi-mcp/ravi"
-	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/session"
-	"ravi-mcp/session/redisstore"
 )
 
 // SECURITY.md T10: helpers of one client, who share its session without telling who they are. In
-// any order of their calls, also at the same time, and through any replica, each call that names no
+// any order of their calls, also at the same time, each call that names no
 // identity leads to the only one that could be meant, or to identity_required.
 func TestHelpersNeverGetAnothersIdentity(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { checkHelpers(t, newSystem(t, sandbox.Config{})) })
-	t.Run("replicas", func(t *testing.T) {
-		store, err := redisstore.Open(redisstore.Config{URL: secret.New(redistest.Start(t).URL()), Timeout: time.Minute})
-		require.NoError(t, err)
-		t.Cleanup(func() { assert.NoError(t, store.Close()) })
-		one := newSystem(t, sandbox.Config{})
-		checkHelpers(t, one.replicate(store), one.replicate(store))
-	})
-}
-
-// replicate returns another server of the same Ravi, with a store that replicas share.
-func (h *system) replicate(store session.Store) *system {
-	h.t.Helper()
-	replica := &system{t: h.t, ravi: h.ravi, sealer: h.sealer}
-	replica.build(func() (*ravi.Client, error) { return replica.connectRavi(replica.credentials()) })
-	replica.deps.Store, replica.deps.Resolver.Store = store, store
-	return replica
 }
 
 const helperCount = 6

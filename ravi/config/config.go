@@ -118,7 +118,7 @@ type Credentials struct {
 	// BaseURL is RAVI_BASE_URL, or "".
 	BaseURL string
 	// Source says in words where the credential came from, e.g. "RAVI_API_KEY", "~/.ravi/auth.json"
-	// or "/work/a/auth.json (RAVI_CONFIG_DIR)".
+	// or "/etc/ravi/a/auth.json (RAVI_CONFIG_DIR)".
 	Source string
 }
 

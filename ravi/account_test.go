@@ -1,7 +1,6 @@
 package ravi_test
 
 import (
-	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,32 +135,4 @@ func TestSSOTokenNamesItsIdentity(t *testing.T) {
 	require.NoError(t, w.Server.SetPlan(w.Account.Email, false))
 	_, err = scope.SSOToken(t.Context())
 	require.ErrorIs(t, err, ravi.ErrSubscriptionRequired)
-}
-
-// The sandbox has no calls: the wire is checked against docs/ravi-api.md#calls.
-func TestCalls(t *testing.T) {
-	t.Parallel()
-	answers := map[string]string{
-		"POST /api/calls/start/":         `{"id":7,"uuid":"c-1","to_number":"+15550001111","status":"queued","direction":"outgoing","answered_at":null}`,
-		"GET /api/calls/":                `[{"id":7,"uuid":"c-1","ended_at":"2026-07-01T10:00:00Z"}]`,
-		"GET /api/calls/c-1/":            `{"id":7,"uuid":"c-1"}`,
-		"GET /api/calls/c-1/transcript/": `[{"id":1,"speaker":"agent","text":"Hello","is_final":true,"confidence":0.9,"sequence_number":1}]`,
-		"POST /api/calls/c-1/hangup/":    ``,
-	}
-	w := &wire{answer: func(r *http.Request) *http.Response { return respond(200, answers[r.Method+" "+r.URL.Path]) }}
-	scope := over(t, w).Scope("u")
-	made, err := scope.StartCall(t.Context(), "+15550001111")
-	require.NoError(t, err)
-	assert.Equal(t, ravi.Outgoing, made.Direction)
-	assert.True(t, made.Answered.IsZero())
-	all, err := scope.Calls(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, 2026, all[0].Ended.Year())
-	one, err := scope.Call(t.Context(), "c-1")
-	require.NoError(t, err)
-	assert.EqualValues(t, 7, one.ID)
-	said, err := scope.CallTranscript(t.Context(), "c-1")
-	require.NoError(t, err)
-	assert.Equal(t, "Hello", said[0].Text)
-	require.NoError(t, scope.HangUp(t.Context(), "c-1"))
 }

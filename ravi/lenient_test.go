@@ -80,7 +80,7 @@ var decoders = map[string]func([]byte) error{
 	"thread detail": into[EmailThreadDetail], "email": into[EmailMessage], "conversation": into[SMSConversation],
 	"conversation detail": into[SMSConversationDetail], "sms": into[SMSMessage], "password": into[wirePassword], "secret": into[wireSecret],
 	"contact": into[Contact], "user": into[User], "owner": into[Owner], "domain": into[Domain], "key": into[IdentityKey], "sso": into[SSOToken],
-	"device": into[DeviceCode], "login": into[Login], "call": into[Call], "utterance": into[Utterance], "sso identity": into[SSOIdentity], "refresh": into[refreshAnswer], "metadata": into[EncryptionMetadata], "presigned": into[Presigned],
+	"device": into[DeviceCode], "login": into[Login], "sso identity": into[SSOIdentity], "refresh": into[refreshAnswer], "metadata": into[EncryptionMetadata], "presigned": into[Presigned],
 	"list": func(data []byte) error { _, err := decodePage[EmailMessage](data); return err },
 	"error": func(data []byte) error {
 		fields, after, _ := readErrorBody(data)

@@ -29,9 +29,6 @@ type Completer func(ctx context.Context, call tool.Call, p CompleteParams) (Prop
 // maxProposals is how many values one answer may have (2025-11-25, completion).
 const maxProposals = 100
 
-// Summary implements Result.
-func (p Proposals) Summary() string { return strings.Join(p.Values, ", ") }
-
 func proposals(values []string) Proposals {
 	shown := values[:min(len(values), maxProposals)]
 	return Proposals{Values: append([]string{}, shown...), Total: len(values)}

@@ -39,9 +39,6 @@ type PromptText struct {
 	Text string `json:"text"`
 }
 
-// Summary implements Result.
-func (p PromptText) Summary() string { return p.Text }
-
 // AccessParams are the arguments of the prompts.
 type AccessParams struct {
 	Service  string `json:"service" jsonschema:"minLength=1,maxLength=253" jsonschema_description:"The site or app, best as a domain such as example.com."`

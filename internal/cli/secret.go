@@ -124,8 +124,32 @@ func (f *vaultFlags) store(ctx context.Context, s streams, tool, what string, ar
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(s.out, result.Summary())
+	stored, err := readStored(result)
+	if err != nil {
+		return err
+	}
+	verb := "Stored"
+	if stored.Replaced || stored.Created != nil && !*stored.Created {
+		verb = "Replaced"
+	}
+	fmt.Fprintf(s.out, "%s the %s for %s.\n", verb, field, stored.Credential.Domain+stored.Secret.Name)
 	return nil
+}
+
+// storedValue is what is read of the results of set_secret and save_credential.
+type storedValue struct {
+	Secret     struct{ Name string }
+	Credential struct{ Domain string }
+	Created    *bool // of a secret
+	Replaced   bool  // of a credential
+}
+
+func readStored(result tool.Result) (stored storedValue, err error) {
+	raw, err := json.Marshal(result)
+	if err == nil {
+		err = json.Unmarshal(raw, &stored)
+	}
+	return stored, err
 }
 
 // run calls a tool for the user of the command line.

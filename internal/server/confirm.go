@@ -43,9 +43,6 @@ type confirmer struct {
 // again (protocol 2026-07-28).
 type question struct{ *mcp.CallToolResult }
 
-// Summary implements tool.Result; a question has none.
-func (question) Summary() string { return "" }
-
 // ask returns nil, nil when a person said yes; a result that carries the question, for a client
 // that sends the call again with the answer; or why not. A client that cannot ask a person is never
 // asked, because it would not answer (docs/mcp-go.md#trap-9).

@@ -109,10 +109,8 @@ func (c DirectCall) Run(ctx context.Context) []byte {
 	if err != nil {
 		return c.dispatcher.failure(fault.From(err), c.modern)
 	}
-	body := make([]byte, 0, 2*len(done.structured)+len(done.structured)/4+len(done.summary)+len(c.dispatcher.modernTail)+128)
+	body := make([]byte, 0, 2*len(done.structured)+len(done.structured)/4+len(c.dispatcher.modernTail)+128)
 	body = append(body, `{"content":[{"type":"text","text":`...)
-	body = appendString(body, done.summary)
-	body = append(body, `},{"type":"text","text":`...)
 	body = appendString(body, done.structured)
 	body = append(body, `}],"structuredContent":`...)
 	body = append(body, done.structured...)

@@ -31,9 +31,13 @@ func (f *features) addPrompt(s *mcpserver.MCPServer, p tools.Prompt) {
 		if err != nil {
 			return nil, failed(ctx, err, mcp.INVALID_PARAMS, "")
 		}
+		text, ok := result.(tools.PromptText)
+		if !ok {
+			return nil, failed(ctx, errLostResult, mcp.INTERNAL_ERROR, "")
+		}
 		return &mcp.GetPromptResult{
 			Description: p.Description,
-			Messages:    []mcp.PromptMessage{mcp.NewPromptMessage(mcp.RoleUser, mcp.NewTextContent(result.Summary()))},
+			Messages:    []mcp.PromptMessage{mcp.NewPromptMessage(mcp.RoleUser, mcp.NewTextContent(text.Text))},
 		}, nil
 	})
 }

@@ -19,22 +19,24 @@ const errorMeta = "ravi-mcp/error"
 type encoded struct {
 	tool.Result
 	structured json.RawMessage
-	summary    string
 }
 
 func encodeResult(r tool.Result) (tool.Result, error) {
+	if r == nil {
+		return nil, errLostResult
+	}
 	structured, err := encode(r)
 	if err != nil {
 		return nil, err
 	}
-	return encoded{Result: r, structured: structured, summary: r.Summary()}, nil
+	return encoded{Result: r, structured: structured}, nil
 }
 
-// protocol is a result with structured content, a sentence for a person, and the same structure as
-// text for clients that know no structured content.
+// protocol is a result with structured content, and the same JSON as its one text block: clients
+// exist that show a model nothing but the first block.
 func (e encoded) protocol() *mcp.CallToolResult {
 	return &mcp.CallToolResult{
-		Content:           []mcp.Content{mcp.NewTextContent(e.summary), mcp.NewTextContent(string(e.structured))},
+		Content:           []mcp.Content{mcp.NewTextContent(string(e.structured))},
 		StructuredContent: e.structured,
 	}
 }

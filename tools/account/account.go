@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"ravi-mcp/internal/fault"
@@ -36,14 +35,6 @@ type GetAccountResult struct {
 	ResolvedBy session.By        `json:"resolved_by,omitempty" jsonschema_description:"What determined it."`
 	IdentityBy string            `json:"identity_from,omitempty" jsonschema_description:"The variable, file or other setting it came from."`
 	Problems   []Problem         `json:"problems"`
-}
-
-// Summary implements Result.
-func (r GetAccountResult) Summary() string {
-	if r.OK {
-		return fmt.Sprintf("Everything works: %s, %d identities.", r.BaseURL, r.Identities)
-	}
-	return fmt.Sprintf("%d problem(s); the first: %s", len(r.Problems), r.Problems[0].Message)
 }
 
 // problem notes why a part could not be found out.
@@ -161,8 +152,6 @@ type mailDomain struct {
 type listDomainsResult struct {
 	Domains []mailDomain `json:"domains"`
 }
-
-func (r listDomainsResult) Summary() string { return fmt.Sprintf("%d domain(s).", len(r.Domains)) }
 
 func (h *handlers) listDomains(ctx context.Context, call tool.Call, _ struct{}) (listDomainsResult, error) {
 	client, err := h.AccountOf(call.Call).Client()

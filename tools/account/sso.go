@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"ravi-mcp/tools/tool"
@@ -12,10 +11,6 @@ type getSSOTokenResult struct {
 	tool.ActedFor
 	Token     string    `json:"token" jsonschema_description:"Give it to the site that asks for it and to nobody else."`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-}
-
-func (r getSSOTokenResult) Summary() string {
-	return fmt.Sprintf("A sign-in token of %s, good for five minutes.", r.Identity.Name)
 }
 
 func showsSSOToken(tool.IdentityArgument) string {

@@ -14,13 +14,6 @@ type binding struct {
 	Hint  string `json:"hint,omitempty" jsonschema_description:"Why it is not bound, and what to pass from now on."`
 }
 
-func (b binding) advice() string {
-	if b.Bound {
-		return "This session now uses it."
-	}
-	return b.Hint
-}
-
 // The reasons for not being bound.
 const (
 	passIdentity = "Pass its uuid as `identity` in every call from now on"

@@ -59,25 +59,7 @@ type cleanupIdentitiesResult struct {
 	More             int              `json:"more,omitempty" jsonschema_description:"How many more fit, beyond what one cleanup deletes."`
 	Token            string           `json:"token,omitempty" jsonschema_description:"Pass this, and nothing else, to delete what is listed, or what is left of it. It works once."`
 	ExpiresInSeconds int              `json:"expires_in_seconds,omitempty"`
-}
-
-func (r cleanupIdentitiesResult) Summary() string {
-	if r.DryRun {
-		if len(r.Candidates) == 0 {
-			return "No identity fits; there is nothing to delete."
-		}
-		return fmt.Sprintf("%d identities would be deleted for ever. Nothing was deleted yet: call again with the token.", len(r.Candidates))
-	}
-	done := 0
-	for _, o := range r.Outcomes {
-		if o.Status == cleanupDeleted || o.Status == cleanupGone {
-			done++
-		}
-	}
-	if r.Token != "" {
-		return fmt.Sprintf("%d of %d identities are gone; call again with the token for the rest.", done, len(r.Outcomes))
-	}
-	return fmt.Sprintf("%d of %d identities are gone.", done, len(r.Outcomes))
+	Hint             string           `json:"hint,omitempty"`
 }
 
 // cleanupPlan is what the token of a dry run holds.
@@ -134,6 +116,9 @@ func (h *handlers) cleanupIdentities(ctx context.Context, call tool.Call, p clea
 		plan.Identities = append(plan.Identities, i.UUID)
 	}
 	r.Token, r.ExpiresInSeconds, err = h.sealPlan(call, plan)
+	if r.Token != "" {
+		r.Hint = "Nothing was deleted yet: call again with the token alone to delete the candidates."
+	}
 	return r, err
 }
 
@@ -235,5 +220,8 @@ func (h *handlers) cleanUp(ctx context.Context, call tool.Call, tok string) (non
 	}
 	r := cleanupIdentitiesResult{Outcomes: work.outcomes}
 	r.Token, r.ExpiresInSeconds, err = h.sealPlan(call, cleanupPlan{Prefixes: plan.Prefixes, Identities: work.left})
+	if r.Token != "" {
+		r.Hint = "Call again with the token alone for the rest."
+	}
 	return r, err
 }

@@ -27,14 +27,6 @@ type createIdentityResult struct {
 	lifetime
 }
 
-func (r createIdentityResult) Summary() string {
-	verb := "Created"
-	if !r.Created {
-		verb = "Reused"
-	}
-	return fmt.Sprintf("%s identity %s (%s), reached at %s. %s", verb, r.Identity.Name, r.Identity.UUID, r.Reach(), r.binding.advice()+r.lifetime.advice())
-}
-
 func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p createIdentityParams) (none createIdentityResult, err error) {
 	if err := checkNewName(call, p.Name); err != nil {
 		return none, err

@@ -25,13 +25,6 @@ type lifetime struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero" jsonschema_description:"When an ephemeral identity is deleted if it is not used until then; every call for it puts this off."`
 }
 
-func (l lifetime) advice() string {
-	if !l.Ephemeral {
-		return ""
-	}
-	return fmt.Sprintf(" It is deleted at %s, or later if it is used.", l.ExpiresAt.UTC().Format(time.RFC3339))
-}
-
 const defaultTTL = time.Hour
 
 // ttl is never shorter than the longest wait, so that none outlives its identity.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"ravi-mcp/internal/fault"
@@ -16,10 +15,6 @@ import (
 type getIdentityResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
-}
-
-func (r getIdentityResult) Summary() string {
-	return fmt.Sprintf("Identity %s (%s), reached at %s.", r.Identity.Name, r.Identity.UUID, r.Reach())
 }
 
 func (h *handlers) getIdentity(ctx context.Context, call tool.Call, p tool.IdentityArgument) (getIdentityResult, error) {
@@ -39,10 +34,6 @@ type useIdentityResult struct {
 	tool.IdentityDetails
 	binding
 	Cursor string `json:"cursor" jsonschema_description:"Armed now: pass it to wait_for_otp after triggering the message."`
-}
-
-func (r useIdentityResult) Summary() string {
-	return fmt.Sprintf("Identity %s (%s), reached at %s. %s", r.Identity.Name, r.Identity.UUID, r.Reach(), r.advice())
 }
 
 func (h *handlers) useIdentity(ctx context.Context, call tool.Call, p useIdentityParams) (useIdentityResult, error) {
@@ -76,10 +67,6 @@ type deleteIdentityParams struct {
 type deleteIdentityResult struct {
 	tool.ActedFor
 	Deleted bool `json:"deleted"`
-}
-
-func (r deleteIdentityResult) Summary() string {
-	return fmt.Sprintf("Deleted identity %s (%s) with its address, phone number and vaults.", r.Identity.Name, r.Identity.UUID)
 }
 
 // decideDelete asks for a decision about every identity that this caller did not create.
@@ -132,13 +119,7 @@ type listedIdentity struct {
 type listIdentitiesResult struct {
 	Identities []listedIdentity `json:"identities"`
 	Total      int              `json:"total" jsonschema_description:"How many match, including those beyond the limit."`
-}
-
-func (r listIdentitiesResult) Summary() string {
-	if r.Total == 0 {
-		return "No identities. create_identity makes one."
-	}
-	return fmt.Sprintf("%d of %d identities.", len(r.Identities), r.Total)
+	Hint       string           `json:"hint,omitempty"`
 }
 
 func (h *handlers) listIdentities(ctx context.Context, call tool.Call, p listIdentitiesParams) (listIdentitiesResult, error) {
@@ -155,6 +136,9 @@ func (h *handlers) listIdentities(ctx context.Context, call tool.Call, p listIde
 		if len(r.Identities) < cmp.Or(p.Limit, 100) {
 			r.Identities = append(r.Identities, listedIdentity{IdentityRef: tool.Ref(i), IdentityDetails: tool.Details(i)})
 		}
+	}
+	if r.Total == 0 {
+		r.Hint = "There is none yet; create_identity makes one."
 	}
 	return r, nil
 }

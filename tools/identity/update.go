@@ -22,13 +22,6 @@ type updateIdentityResult struct {
 	Changed bool `json:"changed" jsonschema_description:"False when it had that name already."`
 }
 
-func (r updateIdentityResult) Summary() string {
-	if !r.Changed {
-		return fmt.Sprintf("Identity %s has the name %s already.", r.Identity.UUID, r.Identity.Name)
-	}
-	return fmt.Sprintf("Identity %s is now called %s.", r.Identity.UUID, r.Identity.Name)
-}
-
 func (h *handlers) updateIdentity(ctx context.Context, call tool.Call, p updateIdentityParams) (none updateIdentityResult, err error) {
 	if err := checkNewName(call, p.Name); err != nil {
 		return none, err
@@ -73,10 +66,6 @@ type provisionPhoneParams struct {
 type provisionPhoneResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
-}
-
-func (r provisionPhoneResult) Summary() string {
-	return fmt.Sprintf("Identity %s now has the phone number %s.", r.Identity.Name, r.Phone)
 }
 
 func (h *handlers) provisionPhone(ctx context.Context, call tool.Call, p provisionPhoneParams) (none provisionPhoneResult, err error) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -60,10 +59,6 @@ type findContactResult struct {
 	Total    int       `json:"total" jsonschema_description:"How many match, including those beyond the limit."`
 }
 
-func (r findContactResult) Summary() string {
-	return fmt.Sprintf("%d of %d contact(s) of %s.", len(r.Contacts), r.Total, r.Identity.Name)
-}
-
 func (h *handlers) findContact(ctx context.Context, call tool.Call, p findContactParams) (none findContactResult, err error) {
 	query := strings.TrimSpace(p.Query)
 	if exact := p.Email != "" || p.Phone != ""; exact == (query != "") {
@@ -113,10 +108,6 @@ type deleteContactResult struct {
 	tool.ActedFor
 	Deleted bool   `json:"deleted"`
 	ID      string `json:"id"`
-}
-
-func (r deleteContactResult) Summary() string {
-	return fmt.Sprintf("Deleted the contact %s of %s.", r.ID, r.Identity.Name)
 }
 
 func (h *handlers) deleteContact(ctx context.Context, call tool.Call, p deleteContactParams) (none deleteContactResult, err error) {

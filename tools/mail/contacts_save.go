@@ -51,13 +51,6 @@ type saveContactResult struct {
 	Contact contact `json:"contact"`
 }
 
-func (r saveContactResult) Summary() string {
-	if r.Created {
-		return fmt.Sprintf("Created the contact %s of %s.", r.Contact.ID, r.Identity.Name)
-	}
-	return fmt.Sprintf("Changed the contact %s of %s.", r.Contact.ID, r.Identity.Name)
-}
-
 // decideSaveContact asks for a decision about a new recipient: otherwise a model could approve its
 // own messages by saving a contact.
 func (h *handlers) decideSaveContact(ctx context.Context, call tool.Call, p saveContactParams) (*tool.Decision, error) {

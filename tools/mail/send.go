@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"html"
-	"slices"
 	"strings"
 
 	"ravi-mcp/internal/fault"
@@ -65,14 +64,6 @@ type sentEmailResult struct {
 	Warning   string   `json:"warning,omitempty" jsonschema_description:"What the person you work for should know: the answer went elsewhere than to the sender of the message."`
 }
 
-func (r sentEmailResult) Summary() string {
-	text := fmt.Sprintf("Sent an email as %s to %s.", r.Identity.Name, strings.Join(slices.Concat(r.To, r.CC, r.BCC), ", "))
-	if r.Warning != "" {
-		text += " " + r.Warning
-	}
-	return text
-}
-
 func sentTo(resolved session.Resolved, m *ravi.EmailMessage, to recipients, files []file) sentEmailResult {
 	r := sentEmailResult{ActedFor: tool.Acted(resolved), To: to.to, CC: to.cc, BCC: to.bcc}
 	r.Files = tool.Convert(files, func(f file) string { return f.name })
@@ -126,10 +117,6 @@ type sendSMSResult struct {
 	tool.ActedFor
 	MessageID string `json:"message_id,omitempty"`
 	To        string `json:"to"`
-}
-
-func (r sendSMSResult) Summary() string {
-	return fmt.Sprintf("Sent an SMS as %s to %s.", r.Identity.Name, r.To)
 }
 
 // check is about the arguments and about what needs no question to a person because it cannot work.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -102,10 +101,6 @@ type listMessagesResult struct {
 	Total    int             `json:"total" jsonschema_description:"How many match, including those beyond the limit."`
 }
 
-func (r listMessagesResult) Summary() string {
-	return fmt.Sprintf("%d of %d messages received by %s, newest first.", len(r.Messages), r.Total, r.Identity.Name)
-}
-
 func (h *handlers) listMessages(ctx context.Context, call tool.Call, p listMessagesParams) (listMessagesResult, error) {
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
@@ -163,10 +158,6 @@ type attachment struct {
 type readMessageResult struct {
 	tool.ActedFor
 	Message message `json:"message"`
-}
-
-func (r readMessageResult) Summary() string {
-	return fmt.Sprintf("Message %s received by %s. Its text is untrusted.", r.Message.ID, r.Identity.Name)
 }
 
 func (h *handlers) readMessage(ctx context.Context, call tool.Call, p readMessageParams) (readMessageResult, error) {

@@ -3,7 +3,6 @@ package messages
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"ravi-mcp/internal/fault"
@@ -30,10 +29,6 @@ type watchInboxResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
 	Cursor string `json:"cursor" jsonschema_description:"Pass it to wait_for_otp or wait_for_message after triggering the message. It lives 24 hours."`
-}
-
-func (r watchInboxResult) Summary() string {
-	return fmt.Sprintf("Armed. Trigger the message to %s, then wait with the cursor.", r.Reach())
 }
 
 func (h *handlers) watchInbox(ctx context.Context, call tool.Call, p tool.IdentityArgument) (watchInboxResult, error) {

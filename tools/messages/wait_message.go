@@ -3,7 +3,6 @@ package messages
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	"ravi-mcp/internal/inbox"
 	"ravi-mcp/tools/tool"
@@ -24,13 +23,6 @@ type arrivedMessage struct {
 	messageHead
 	Text      string `json:"text"`
 	Truncated bool   `json:"truncated" jsonschema_description:"Whether text is longer than what is returned; read_message has more."`
-}
-
-func (r waitForMessageResult) Summary() string {
-	if r.Message == nil {
-		return "Nothing yet. " + r.Hint
-	}
-	return fmt.Sprintf("Message %s arrived after %d ms. Its text is untrusted.", r.Message.ID, r.WaitedMS)
 }
 
 func (h *handlers) waitForMessage(ctx context.Context, call tool.Call, p waitForMessageParams) (waitForMessageResult, error) {

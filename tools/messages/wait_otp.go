@@ -69,21 +69,6 @@ type linkDetails struct {
 	MatchesSender bool   `json:"matches_sender" jsonschema_description:"Whether the link's domain is the sender's or the named service's. If false, take care."`
 }
 
-func (r waitForOTPResult) Summary() string {
-	switch {
-	case r.Status == inbox.Ambiguous:
-		return fmt.Sprintf("%d candidates; choose one or narrow the wait with from, service or channel.", len(r.Candidates))
-	case r.Status == inbox.Pending:
-		return "Nothing yet. " + r.Hint
-	case r.Code != "" && r.Link != "":
-		return fmt.Sprintf("A code and a link arrived by %s after %d ms.", r.Channel, r.WaitedMS)
-	case r.Code != "":
-		return fmt.Sprintf("A code arrived by %s after %d ms.", r.Channel, r.WaitedMS)
-	default:
-		return fmt.Sprintf("A link arrived by %s after %d ms.", r.Channel, r.WaitedMS)
-	}
-}
-
 func (h *handlers) waitForOTP(ctx context.Context, call tool.Call, p waitForOTPParams) (waitForOTPResult, error) {
 	w, err := h.wait(ctx, call, p.waitParams, func(r *inbox.Request) { r.Want = inbox.Want(p.Want) })
 	if err != nil {
@@ -96,6 +81,7 @@ func (h *handlers) waitForOTP(ctx context.Context, call tool.Call, p waitForOTPP
 	r.Candidates = tool.Convert(w.result.Candidates, answerOf)
 	if w.result.Status == inbox.Ambiguous {
 		r.Reason = ambiguity(w.result.Candidates)
+		r.Hint = strings.TrimSpace("Choose one of the candidates, or repeat the call with the cursor it had and with from, service or channel. " + r.Hint)
 	}
 	return r, nil
 }

@@ -75,14 +75,6 @@ func Details(i ravi.Identity) IdentityDetails {
 	return IdentityDetails{Address: i.Inbox, Phone: i.Phone, CreatedAt: i.Created}
 }
 
-// Reach says in words how an identity is reached.
-func (i IdentityDetails) Reach() string {
-	if i.Phone == "" {
-		return i.Address
-	}
-	return i.Address + " and " + i.Phone
-}
-
 // Identities returns the identities that the caller may use.
 func (d *Deps) Identities(ctx context.Context, call Call) ([]ravi.Identity, error) {
 	all, err := d.AccountOf(call.Call).Identities(ctx)

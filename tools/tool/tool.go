@@ -117,12 +117,9 @@ type Call struct {
 	Decided *Decision
 }
 
-// Result is the structured result of a tool.
-type Result interface {
-	// Summary is the result in a sentence or two for a person. It holds words chosen here, ids,
-	// addresses and names, and never text of a message.
-	Summary() string
-}
+// Result is the structured result of a tool: a struct that its output schema describes. What a
+// model should do next and cannot see in the other fields stands in one named hint.
+type Result any
 
 // Option says of a tool what only some tools need.
 type Option func(*Tool)
@@ -131,7 +128,7 @@ type Option func(*Tool)
 func Waits(t *Tool) { t.Waits = true }
 
 // Define makes a Tool of a handler; its schemas come from P and R. In adds the toolset.
-func Define[P any, R Result](name, title string, hints Hints, description string, handle func(context.Context, Call, P) (R, error), options ...Option) Tool {
+func Define[P, R any](name, title string, hints Hints, description string, handle func(context.Context, Call, P) (R, error), options ...Option) Tool {
 	t := Tool{Name: name, Title: title, Description: description, Hints: hints, Input: schemas.Input[P](), Output: schemas.Output[R]()}
 	t.Run = func(ctx context.Context, call Call, args json.RawMessage) (Result, error) {
 		p, err := Decode[P](args)

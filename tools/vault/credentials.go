@@ -118,10 +118,6 @@ type listCredentialsResult struct {
 	Credentials []credentialRef `json:"credentials"`
 }
 
-func (r listCredentialsResult) Summary() string {
-	return fmt.Sprintf("%d credential(s) of %s.", len(r.Credentials), r.Identity.Name)
-}
-
 func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p tool.IdentityArgument) (listCredentialsResult, error) {
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
@@ -41,10 +40,6 @@ type updateCredentialResult struct {
 	Generated  bool          `json:"generated"`
 	TOTPMoved  bool          `json:"totp_moved" jsonschema_description:"Whether the TOTP seed or backup codes of the account went along with its new domain or username."`
 	Password   string        `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
-}
-
-func (r updateCredentialResult) Summary() string {
-	return fmt.Sprintf("Changed %s of the credential for %s (id %s).", strings.Join(r.Changed, ", "), r.Credential.Domain, r.Credential.ID)
 }
 
 // update checks the new values and returns what is to be written.
@@ -181,10 +176,6 @@ type deleteCredentialResult struct {
 	tool.ActedFor
 	Deleted     credentialRef `json:"deleted"`
 	TOTPDeleted bool          `json:"totp_deleted"`
-}
-
-func (r deleteCredentialResult) Summary() string {
-	return fmt.Sprintf("Deleted the credential for %s (id %s).", r.Deleted.Domain, r.Deleted.ID)
 }
 
 func (h *handlers) deleteCredential(ctx context.Context, call tool.Call, p deleteCredentialParams) (r deleteCredentialResult, err error) {

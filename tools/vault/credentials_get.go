@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"fmt"
 
 	"ravi-mcp/tools/tool"
 )
@@ -41,6 +40,7 @@ type getCredentialResult struct {
 	Revealed   bool             `json:"revealed" jsonschema_description:"Whether password and notes are part of this result."`
 	Credential *credential      `json:"credential,omitempty"`
 	Candidates []credentialRef  `json:"candidates,omitempty" jsonschema_description:"When the domain has several accounts: call again with one of their ids."`
+	Hint       string           `json:"hint,omitempty"`
 }
 
 // credential is a credential with its password, if that was to be revealed.
@@ -48,17 +48,6 @@ type credential struct {
 	credentialRef
 	Password string `json:"password,omitempty"`
 	Notes    string `json:"notes,omitempty"`
-}
-
-func (r getCredentialResult) Summary() string {
-	switch {
-	case r.Status == credentialAmbiguous:
-		return fmt.Sprintf("%d accounts fit; call again with one of their ids.", len(r.Candidates))
-	case !r.Revealed:
-		return fmt.Sprintf("There is a credential for %s; its password is not shown.", r.Credential.Domain)
-	default:
-		return fmt.Sprintf("The credential for %s.", r.Credential.Domain)
-	}
 }
 
 func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCredentialParams) (none getCredentialResult, err error) {
@@ -77,6 +66,7 @@ func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCrede
 		if len(entries) > 1 {
 			return getCredentialResult{
 				ActedFor: tool.Acted(resolved), Status: credentialAmbiguous, Candidates: tool.Convert(entries, refOfCredential),
+				Hint: "Several accounts fit: call again with the id of the one you mean.",
 			}, nil
 		}
 		if !p.wanted() {

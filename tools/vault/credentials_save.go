@@ -38,14 +38,6 @@ type saveCredentialResult struct {
 	Password   string        `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
 }
 
-func (r saveCredentialResult) Summary() string {
-	verb := "Saved"
-	if r.Replaced {
-		verb = "Replaced"
-	}
-	return fmt.Sprintf("%s the credential for %s (id %s).", verb, r.Credential.Domain, r.Credential.ID)
-}
-
 func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCredentialParams) (none saveCredentialResult, err error) {
 	domain, err := tool.RegistrableDomain("domain", p.Domain)
 	if err := cmp.Or(err, tool.CheckLine("username", p.Username), tool.CheckText("notes", p.Notes)); err != nil {

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -29,10 +28,6 @@ type exportSecretsResult struct {
 	File     string   `json:"file" jsonschema_description:"In the folder that the operator chose; readable by the owner only."`
 	Names    []string `json:"names" jsonschema_description:"The variables in the file."`
 	Replaced bool     `json:"replaced"`
-}
-
-func (r exportSecretsResult) Summary() string {
-	return fmt.Sprintf("Wrote %s to the file %s.", strings.Join(r.Names, ", "), r.File)
 }
 
 type variable struct {

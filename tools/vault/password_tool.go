@@ -3,7 +3,6 @@ package vault
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/session"
@@ -31,10 +30,6 @@ type generatePasswordResult struct {
 	ResolvedBy session.By        `json:"resolved_by,omitempty"`
 	Password   string            `json:"password" jsonschema_description:"Stored nowhere; pass it to save_credential."`
 	Source     passwordSource    `json:"source" jsonschema:"enum=local,enum=ravi"`
-}
-
-func (r generatePasswordResult) Summary() string {
-	return fmt.Sprintf("A new password of %d characters, stored nowhere.", len([]rune(r.Password)))
 }
 
 func (h *handlers) generatePassword(ctx context.Context, call tool.Call, p generatePasswordParams) (none generatePasswordResult, err error) {

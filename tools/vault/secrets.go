@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -69,13 +68,6 @@ type setSecretResult struct {
 	Created bool      `json:"created" jsonschema_description:"False when an existing value was replaced."`
 }
 
-func (r setSecretResult) Summary() string {
-	if r.Created {
-		return fmt.Sprintf("Stored the secret %s.", r.Secret.Name)
-	}
-	return fmt.Sprintf("Replaced the value of the secret %s.", r.Secret.Name)
-}
-
 func (h *handlers) setSecret(ctx context.Context, call tool.Call, p setSecretParams) (setSecretResult, error) {
 	name, err := cleanSecretName(p.Name)
 	if err := cmp.Or(err, tool.CheckText("value", p.Value), tool.CheckText("notes", p.Notes)); err != nil {
@@ -111,13 +103,6 @@ type getSecretResult struct {
 	Revealed bool      `json:"revealed" jsonschema_description:"Whether value and notes are part of this result."`
 	Value    string    `json:"value,omitempty"`
 	Notes    string    `json:"notes,omitempty"`
-}
-
-func (r getSecretResult) Summary() string {
-	if !r.Revealed {
-		return fmt.Sprintf("There is a secret %s; its value is not shown.", r.Secret.Name)
-	}
-	return fmt.Sprintf("The secret %s.", r.Secret.Name)
 }
 
 func (h *handlers) getSecret(ctx context.Context, call tool.Call, p getSecretParams) (none getSecretResult, err error) {
@@ -174,8 +159,6 @@ type deleteSecretResult struct {
 	Deleted string `json:"deleted" jsonschema_description:"The name of the secret that is gone."`
 }
 
-func (r deleteSecretResult) Summary() string { return fmt.Sprintf("Deleted the secret %s.", r.Deleted) }
-
 func (h *handlers) deleteSecret(ctx context.Context, call tool.Call, p deleteSecretParams) (deleteSecretResult, error) {
 	name, err := cleanSecretName(p.Name)
 	if err != nil {
@@ -191,10 +174,6 @@ func (h *handlers) deleteSecret(ctx context.Context, call tool.Call, p deleteSec
 type listSecretsResult struct {
 	tool.ActedFor
 	Secrets []secretRef `json:"secrets"`
-}
-
-func (r listSecretsResult) Summary() string {
-	return fmt.Sprintf("%d secret(s) of %s.", len(r.Secrets), r.Identity.Name)
 }
 
 func (h *handlers) listSecrets(ctx context.Context, call tool.Call, p tool.IdentityArgument) (listSecretsResult, error) {

@@ -251,6 +251,7 @@ type totpOutcome struct {
 	Domain     string           `json:"domain"`
 	Username   string           `json:"username,omitempty"`
 	Candidates []totpAccount    `json:"candidates,omitempty" jsonschema_description:"When the domain has several accounts: call again with one of their usernames."`
+	Hint       string           `json:"hint,omitempty"`
 }
 
 // outcome fills what does not depend on the code. With several entries it is the whole result.
@@ -260,7 +261,7 @@ func (l totpLookup) outcome(found []totpEntry) totpOutcome {
 		o.Username = found[0].Username
 		return o
 	}
-	o.Status = credentialAmbiguous
+	o.Status, o.Hint = credentialAmbiguous, "Several accounts fit: call again with the username of the one you mean."
 	o.Candidates = tool.Convert(found, func(e totpEntry) totpAccount { return e.totpAccount })
 	return o
 }

@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
@@ -15,13 +14,6 @@ type useBackupCodeResult struct {
 	totpOutcome
 	Code      string `json:"code,omitempty" jsonschema_description:"As it is to be typed. It is no longer stored."`
 	Remaining int    `json:"remaining" jsonschema_description:"How many unused codes are left."`
-}
-
-func (r useBackupCodeResult) Summary() string {
-	if r.Status == credentialAmbiguous {
-		return fmt.Sprintf("%d accounts have backup codes for %s; call again with one of their usernames.", len(r.Candidates), r.Domain)
-	}
-	return fmt.Sprintf("A backup code for %s; %d left.", r.Domain, r.Remaining)
 }
 
 func showsBackupCode(p totpArguments) string {

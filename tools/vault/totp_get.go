@@ -26,13 +26,6 @@ type getTOTPResult struct {
 	WaitedMS    int64  `json:"waited_ms,omitempty" jsonschema_description:"How long this call waited for the code to become valid."`
 }
 
-func (r getTOTPResult) Summary() string {
-	if r.Status == credentialAmbiguous {
-		return fmt.Sprintf("%d accounts have a TOTP seed for %s; call again with one of their usernames.", len(r.Candidates), r.Domain)
-	}
-	return fmt.Sprintf("A code for %s, valid for %d s.", r.Domain, r.SecondsLeft)
-}
-
 func showsCode(p totpArguments) string {
 	return "a current authenticator code for " + tool.Shown(p.Domain)
 }

@@ -45,13 +45,6 @@ type setTOTPResult struct {
 	BackupCodes int    `json:"backup_codes" jsonschema_description:"How many backup codes were stored by this call."`
 }
 
-func (r setTOTPResult) Summary() string {
-	if r.Digits == 0 {
-		return fmt.Sprintf("Stored %d backup codes for %s.", r.BackupCodes, r.Domain)
-	}
-	return fmt.Sprintf("get_totp can give codes for %s now; %d backup codes were stored.", r.Domain, r.BackupCodes)
-}
-
 // authenticator returns what the arguments describe; nil when there are only backup codes.
 func (p setTOTPParams) authenticator(domain string) (*otpauth.Authenticator, error) {
 	given := 0

@@ -131,10 +131,14 @@ func (a *Account) Identities(ctx context.Context) ([]ravi.Identity, error) {
 }
 
 // lookup returns the identities that ref, a uuid, an address or a name, can mean among those that
-// allowed accepts. What the cached list does not have is looked up at Ravi, and so is what it has
-// but allowed refuses: how long the answer takes must not differ between the two.
-func (a *Account) lookup(ctx context.Context, ref string, allowed func(ravi.Identity) bool) ([]ravi.Identity, error) {
+// the judge of a list accepts. What the cached list does not have is looked up at Ravi, and so is
+// what it has but the judge refuses: how long the answer takes must not differ between the two.
+func (a *Account) lookup(ctx context.Context, ref string, judge func(*directory) (func(ravi.Identity) bool, error)) ([]ravi.Identity, error) {
 	d, fresh, err := a.directory(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	allowed, err := judge(d)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +147,9 @@ func (a *Account) lookup(ctx context.Context, ref string, allowed func(ravi.Iden
 		return found, nil
 	}
 	if d, _, err = a.directory(ctx, true); err != nil {
+		return nil, err
+	}
+	if allowed, err = judge(d); err != nil {
 		return nil, err
 	}
 	return d.find(ref, allowed), nil

@@ -37,6 +37,9 @@ type Rights struct {
 	// fits none does not exist for the caller. Nil allows every identity; an empty, non-nil list
 	// allows none.
 	Identities []string
+	// Own adds the identities that the caller created itself, as the store has recorded, and its
+	// default identity. With Own and no pattern, nothing else exists for it.
+	Own bool
 	// Toolsets are the toolsets whose tools exist for the caller. Nil means all that the server
 	// has; an empty, non-nil list means none.
 	Toolsets []string
@@ -49,7 +52,8 @@ func (r Rights) AllowsTool(toolset string, writes bool) bool {
 	return !(writes && r.ReadOnly) && (r.Toolsets == nil || slices.Contains(r.Toolsets, toolset))
 }
 
-// ParsePatterns reads a comma-separated list of name patterns, as given to --allow-identities.
+// ParsePatterns reads a comma-separated list of name patterns, as given to --allow-identities;
+// Own may be among them (Rights.Allow).
 // Spaces around a pattern are dropped. An empty list or a malformed pattern is an error, so that a
 // typing mistake cannot open everything.
 func ParsePatterns(list string) ([]string, error) {
@@ -70,7 +74,7 @@ func ParsePatterns(list string) ([]string, error) {
 	return patterns, nil
 }
 
-// AllowsName reports whether the caller may use, or create, an identity of that name. Matching is
+// AllowsName reports whether an identity of that name is within the caller's patterns. Matching is
 // case-sensitive, as names are at Ravi.
 func (r Rights) AllowsName(name string) bool {
 	if r.Identities == nil {

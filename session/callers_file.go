@@ -56,7 +56,8 @@ func ValidCallerName(name string) bool { return isCallerName(name) && name != Lo
 //	name              what it is called, in logs and state; letters, digits, ".", "_" and "-"
 //	token_sha256      SHA-256 of the token, in hexadecimal (`ravi-mcp token new NAME` prints it)
 //	oidc_subject      instead of it: the subject (sub) that the issuer's tokens name
-//	identities        name patterns of the identities that exist for this caller; "*" is all of them
+//	identities        name patterns of the identities that exist for this caller; "*" is all of
+//	                  them, "own" those that it created itself, and its default_identity
 //	default_identity  the identity of a call that names none (may be missing)
 //	ravi_config_dir   the folder with the credential of this caller's Ravi account (missing: the server's own account)
 //	toolsets          the toolsets that exist for this caller (missing: all that the server has)
@@ -160,12 +161,14 @@ func (e callerEntry) caller(toolsets []string) (*Caller, knownBy, error) {
 	if err != nil {
 		return fail("%w", err)
 	}
-	rights := Rights{Identities: []string{}, ReadOnly: e.ReadOnly, Policies: policies}
+	rights := Rights{ReadOnly: e.ReadOnly, Policies: policies}
 	for _, p := range *e.Identities {
 		if _, err := path.Match(p, ""); err != nil || p == "" || strings.TrimSpace(p) != p {
 			return fail("identities: %q is not a pattern", p)
 		}
-		rights.Identities = append(rights.Identities, p)
+	}
+	if rights.Allow(*e.Identities); !rights.AllowsDefault(e.DefaultIdentity) {
+		return fail("default_identity: %q fits none of identities", e.DefaultIdentity)
 	}
 	if e.Toolsets != nil {
 		rights.Toolsets = []string{}

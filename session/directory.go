@@ -34,6 +34,21 @@ func newDirectory(list []ravi.Identity, at time.Time) *directory {
 	return d
 }
 
+// about returns what ref can mean for any caller.
+func (d *directory) about(ref string) (found []ravi.Identity) {
+	folded := strings.ToLower(ref)
+	if i, ok := d.byUUID[folded]; ok {
+		found = append(found, d.all[i])
+	}
+	if i, ok := d.byAddress[folded]; ok {
+		found = append(found, d.all[i])
+	}
+	for _, i := range d.byName[ref] {
+		found = append(found, d.all[i])
+	}
+	return found
+}
+
 // find returns what ref can mean among the identities that allowed accepts: the one with that uuid,
 // else the one with that address, else all with that name. Uuids and addresses match in any case,
 // names exactly.

@@ -17,14 +17,18 @@ const (
 )
 
 // Memory is a Store in this process. The zero value is ready for use. It is lost with the process,
-// which is right for stdio and for a single HTTP server.
+// which is right for stdio and for a single HTTP server, except for who created what: that is in
+// Files.
 type Memory struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Files keeps the records of owners; nil keeps them in memory, where no identity outlives it.
+	Files *OwnerFiles
 
 	mu       sync.Mutex
 	sessions map[Key]*memorySession
 	created  map[creation]time.Time
+	owned    map[string]string    // identity -> caller
 	used     map[string]time.Time // key -> when the mark expires
 	swept    time.Time            // when expired marks were last dropped
 }
@@ -183,6 +187,43 @@ func (m *Memory) CreatedBy(_ context.Context, caller, identity string) (bool, er
 	return ok && timeBy(m.Now).Sub(at) < CreatedFor, nil
 }
 
+// RecordOwner implements Store.
+func (m *Memory) RecordOwner(_ context.Context, caller, identity string) error {
+	if m.Files != nil {
+		return m.Files.record(caller, identity)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch OfCaller(m.owned[identity], caller) {
+	case OwnerSelf:
+		return nil
+	case OwnerOther:
+		return ErrOtherOwner
+	}
+	if len(m.owned) >= MaxOwners {
+		return ErrTooManyOwners
+	}
+	if m.owned == nil {
+		m.owned = make(map[string]string)
+	}
+	m.owned[identity] = caller
+	return nil
+}
+
+// Owners implements Store.
+func (m *Memory) Owners(_ context.Context, caller string, identities []string) ([]Owner, error) {
+	if m.Files != nil {
+		return m.Files.owners(caller, identities)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := make([]Owner, len(identities))
+	for i, identity := range identities {
+		found[i] = OfCaller(m.owned[identity], caller)
+	}
+	return found, nil
+}
+
 // UseOnce implements Store.
 func (m *Memory) UseOnce(_ context.Context, key string, ttl time.Duration) (bool, error) {
 	m.mu.Lock()
@@ -217,6 +258,10 @@ func (m *Memory) ForgetIdentity(_ context.Context, identity string) error {
 		delete(s.cursors, identity)
 	}
 	maps.DeleteFunc(m.created, func(c creation, _ time.Time) bool { return c.identity == identity })
+	delete(m.owned, identity)
+	if m.Files != nil {
+		return m.Files.forget(identity)
+	}
 	return nil
 }
 

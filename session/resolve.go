@@ -110,7 +110,13 @@ func (r *Resolver) Resolve(ctx context.Context, call Call, q Query) (Resolved, e
 
 // Lookup returns the one identity that ref names and the caller may use.
 func (r *Resolver) Lookup(ctx context.Context, call Call, ref string) (ravi.Identity, error) {
-	found, err := r.Accounts.Of(call.Caller, r.Account).lookup(ctx, ref, func(i ravi.Identity) bool { return call.Caller.Rights.AllowsName(i.Name) })
+	found, err := r.Accounts.Of(call.Caller, r.Account).lookup(ctx, ref, func(d *directory) (func(ravi.Identity) bool, error) {
+		var among []ravi.Identity
+		if call.Caller.Rights.Own {
+			among = d.about(ref)
+		}
+		return r.judge(ctx, call.Caller, among)
+	})
 	if err != nil {
 		return ravi.Identity{}, err
 	}

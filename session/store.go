@@ -7,7 +7,7 @@ import (
 
 // What every Store, and every table of sessions, agrees on.
 const (
-	// CreatedFor is how long the creator of an identity is remembered.
+	// CreatedFor is how long a creator may delete an identity without asking (RecordCreated).
 	CreatedFor = 30 * 24 * time.Hour
 	// MaxCursors bounds the cursors of one session; the one set longest ago goes first.
 	MaxCursors = 256
@@ -78,6 +78,12 @@ type Store interface {
 	RecordCreated(ctx context.Context, caller, identity string) error
 	// CreatedBy reports whether the caller is recorded as its creator.
 	CreatedBy(ctx context.Context, caller, identity string) (bool, error)
+
+	// RecordOwner keeps, for as long as the identity exists, that the caller created it. It is
+	// durable when it returns. Errors: ErrOtherOwner, ErrTooManyOwners.
+	RecordOwner(ctx context.Context, caller, identity string) error
+	// Owners returns for each of the identities who is recorded as its creator, in one read.
+	Owners(ctx context.Context, caller string, identities []string) ([]Owner, error)
 
 	// UseOnce marks key as used for ttl and reports whether this was its first use. Of any number
 	// of callers exactly one is the first. A store that cannot keep the mark returns an error and

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"ravi-mcp/session"
 	"ravi-mcp/tools/tool"
 )
 
@@ -43,7 +44,7 @@ func Resources() []Resource {
 			before, after, _ := strings.Cut(inboxURI, "{uuid}")
 			uuid, rest := strings.CutPrefix(uri, before)
 			uuid, end := strings.CutSuffix(uuid, after)
-			if !rest || !end || !tool.LooksLikeUUID(uuid) {
+			if !rest || !end || !session.LooksLikeUUID(uuid) {
 				return nil, false
 			}
 			args, err := json.Marshal(tool.IdentityArgument{Identity: uuid})

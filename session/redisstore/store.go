@@ -115,6 +115,7 @@ for _, h in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   redis.call('ZREM', prefix .. 'order:' .. h, identity)
 end
 redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('HDEL', KEYS[3], identity)
 return 1
 `)
 
@@ -204,7 +205,7 @@ func (s *Store) SwapCursor(ctx context.Context, key session.Key, identity, old, 
 
 // ForgetIdentity implements session.Store.
 func (s *Store) ForgetIdentity(ctx context.Context, identity string) error {
-	_, err := s.run(ctx, forgetScript, []string{s.key("about", identity), s.key("made", identity)}, identity)
+	_, err := s.run(ctx, forgetScript, []string{s.key("about", identity), s.key("made", identity), s.owners()}, identity)
 	return err
 }
 

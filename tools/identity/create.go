@@ -78,7 +78,7 @@ func checkNewName(call tool.Call, name string) error {
 	if strings.TrimSpace(name) != name {
 		return fault.New(fault.InvalidArgument, "`name` must not begin or end with a space.", "Send the name without the spaces.")
 	}
-	if tool.LooksLikeUUID(name) {
+	if session.LooksLikeUUID(name) {
 		return fault.New(fault.InvalidArgument, "`name` must not look like a uuid.", "Choose a speaking name such as worker-42.")
 	}
 	if !call.Caller.Rights.AllowsName(name) {

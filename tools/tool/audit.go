@@ -27,7 +27,7 @@ var references = []struct {
 	isID     bool
 }{
 	{"message_id", regexp.MustCompile(`^(sms|email):[0-9]{1,19}$`).MatchString, true},
-	{"id", LooksLikeUUID, true},
+	{"id", session.LooksLikeUUID, true},
 	{"domain", looksLikeDomain, false},
 	{"name", looksLikeName, false},
 }
@@ -102,9 +102,3 @@ func hashed(argument, value string) string {
 	mac.Write([]byte(value))
 	return argument + "#" + hex.EncodeToString(mac.Sum(nil)[:6])
 }
-
-// uuidShape is a uuid as Ravi writes one, and in the other common spellings.
-var uuidShape = regexp.MustCompile(`(?i)^\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}?$`)
-
-// LooksLikeUUID reports whether a text would be taken for the uuid of an identity.
-func LooksLikeUUID(s string) bool { return uuidShape.MatchString(s) }

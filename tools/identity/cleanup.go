@@ -98,14 +98,14 @@ func (h *handlers) cleanupIdentities(ctx context.Context, call tool.Call, p clea
 		age = time.Duration(*p.MinAgeMinutes) * time.Minute
 	}
 	h.AccountOf(call.Call).Forget()
-	all, err := h.AccountOf(call.Call).Identities(ctx)
+	mine, err := h.Identities(ctx, call)
 	if err != nil {
 		return cleanupIdentitiesResult{}, err
 	}
 	r := cleanupIdentitiesResult{DryRun: true}
-	for _, i := range all {
+	for _, i := range mine {
 		// An identity of unknown age is left alone.
-		if !plan.means(call, i) || i.Created.IsZero() || h.Time().Sub(i.Created) < age {
+		if !plan.means(i) || i.Created.IsZero() || h.Time().Sub(i.Created) < age {
 			continue
 		}
 		if len(r.Candidates) == maxCleanup {
@@ -122,10 +122,9 @@ func (h *handlers) cleanupIdentities(ctx context.Context, call tool.Call, p clea
 	return r, err
 }
 
-// means reports whether an identity is one that the plan may delete for this caller.
-func (p cleanupPlan) means(call tool.Call, i ravi.Identity) bool {
-	return call.Caller.Rights.AllowsName(i.Name) &&
-		slices.ContainsFunc(p.Prefixes, func(prefix string) bool { return strings.HasPrefix(i.Name, prefix) })
+// means reports whether an identity has a name that the plan deletes.
+func (p cleanupPlan) means(i ravi.Identity) bool {
+	return slices.ContainsFunc(p.Prefixes, func(prefix string) bool { return strings.HasPrefix(i.Name, prefix) })
 }
 
 func (h *handlers) sealPlan(call tool.Call, plan cleanupPlan) (tok string, seconds int, err error) {
@@ -199,6 +198,10 @@ func (h *handlers) cleanUp(ctx context.Context, call tool.Call, tok string) (non
 	if err != nil {
 		return none, err // the token is good for another try
 	}
+	mine, err := h.Resolver.Allowed(ctx, call.Caller, all)
+	if err != nil {
+		return none, err
+	}
 	first, err := h.Store.UseOnce(ctx, fmt.Sprintf("cleanup %x", plan.Once), cleanupLife)
 	if err != nil {
 		return none, fault.New(fault.Unavailable, "The use of the token could not be recorded, so nothing was deleted.", "Call again in a moment.").WithCause(err)
@@ -207,7 +210,7 @@ func (h *handlers) cleanUp(ctx context.Context, call tool.Call, tok string) (non
 		return none, errPlan
 	}
 	defer h.AccountOf(call.Call).Forget()
-	work := cleanup{handlers: h, call: call, client: client, plan: plan}
+	work := cleanup{handlers: h, call: call, client: client, plan: plan, mine: mine}
 	for _, uuid := range plan.Identities {
 		i := slices.IndexFunc(all, func(i ravi.Identity) bool { return i.UUID == uuid })
 		if i < 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ravi-mcp/internal/fault"
@@ -17,6 +18,7 @@ type cleanup struct {
 	call     tool.Call
 	client   *ravi.Client
 	plan     cleanupPlan
+	mine     []ravi.Identity // those that exist for the caller
 	outcomes []cleanupOutcome
 	left     []string // uuids that are to be tried again
 	deleted  int
@@ -32,7 +34,7 @@ func (c *cleanup) note(i tool.IdentityRef, status cleanupStatus, code fault.Code
 // delete deletes one identity, if it still is what the dry run listed. It fails only where going on
 // makes no sense and nothing was deleted yet.
 func (c *cleanup) delete(ctx context.Context, i ravi.Identity) error {
-	if !c.plan.means(c.call, i) {
+	if !c.plan.means(i) || !slices.ContainsFunc(c.mine, func(m ravi.Identity) bool { return m.UUID == i.UUID }) {
 		c.note(tool.Ref(i), cleanupKept, "")
 		return nil
 	}

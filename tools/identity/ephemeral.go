@@ -73,21 +73,25 @@ func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *rav
 	if err := h.claim(client, p.Name); err != nil {
 		return nil, lifetime{}, err
 	}
-	n := ravi.NewIdentity{Name: p.Name, ProvisionPhone: p.ProvisionPhone, Known: []string{}}
+	known := []string{}
 	all, err := h.AccountOf(call.Call).Identities(ctx)
 	if err != nil {
 		return nil, lifetime{}, err
 	}
 	for _, i := range all {
 		if i.Name == p.Name {
-			n.Known = append(n.Known, i.UUID)
+			known = append(known, i.UUID)
 		}
+	}
+	n := ravi.NewIdentity{Name: p.Name, ProvisionPhone: p.ProvisionPhone, Known: known}
+	if call.Caller.Rights.Own {
+		n.Known = nil // a name does not tell whose it is: an unanswered creation is never guessed
 	}
 	if !p.Ephemeral {
 		created, err := client.CreateIdentity(ctx, n)
-		return created, lifetime{}, unanswered(err)
+		return created, lifetime{}, unanswered(call, err)
 	}
-	intent, err := h.Leases.Begin(client, call.Caller.Name, p.Name, h.ttl(p.ephemeralParams), n.Known)
+	intent, err := h.Leases.Begin(client, call.Caller.Name, p.Name, h.ttl(p.ephemeralParams), known)
 	if fault.Has(err, fault.Unavailable) {
 		return nil, lifetime{}, err
 	}
@@ -103,16 +107,20 @@ func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *rav
 	}
 	if err != nil {
 		intent.Failed(err)
-		return nil, lifetime{}, unanswered(err)
+		return nil, lifetime{}, unanswered(call, err)
 	}
 	return created, lifetime{Ephemeral: true, ExpiresAt: intent.Created(*created)}, nil
 }
 
 // unanswered says what to look at after a creation whose outcome is unknown.
-func unanswered(err error) error {
+func unanswered(call tool.Call, err error) error {
 	var lost *ravi.Error
 	if !errors.As(err, &lost) || !lost.Unanswered() {
 		return err
+	}
+	if call.Caller.Rights.Own {
+		return fault.New(fault.Unavailable, "Ravi's answer was lost, so it is not certain whether the identity was created. If it was, it does not exist for this client.",
+			"Call again for another one. A person may have to delete the first.").WithCause(err)
 	}
 	return fault.New(fault.Unavailable, "Ravi's answer was lost, so it is not certain whether the identity was created.",
 		"Wait two minutes and call list_identities. If an identity of that name was created just now, and by nobody else, pass its uuid as `identity`; if there is none, call again.").WithCause(err)

@@ -34,6 +34,13 @@ func (h *handlers) updateIdentity(ctx context.Context, call tool.Call, p updateI
 	if identity.Name == p.Name {
 		return r, nil
 	}
+	renamed := identity
+	renamed.Name = p.Name
+	if still, err := h.Resolver.Allowed(ctx, call.Caller, []ravi.Identity{renamed}); err != nil {
+		return none, err
+	} else if len(still) == 0 {
+		return none, nameForbidden(call)
+	}
 	client, err := h.AccountOf(call.Call).Client()
 	if err != nil {
 		return none, err

@@ -2,7 +2,6 @@ package tool
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"ravi-mcp/ravi"
@@ -81,6 +80,5 @@ func (d *Deps) Identities(ctx context.Context, call Call) ([]ravi.Identity, erro
 	if err != nil {
 		return nil, err
 	}
-	barred := func(i ravi.Identity) bool { return !call.Caller.Rights.AllowsName(i.Name) }
-	return slices.DeleteFunc(slices.Clone(all), barred), nil
+	return d.Resolver.Allowed(ctx, call.Caller, all)
 }

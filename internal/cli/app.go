@@ -50,7 +50,7 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 		return nil, err
 	}
 	if a.store = o.store; a.store == nil {
-		a.store = &session.Memory{}
+		a.store = o.memory()
 	}
 	if o.sealer == nil {
 		o.sealer = token.Random()

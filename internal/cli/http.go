@@ -31,7 +31,7 @@ On loopback no token is needed, and everybody on the machine is the one caller
   name = "alice"
   token_sha256 = "..."            # ravi-mcp token new alice
   # oidc_subject = "..."          # instead of it: the sub of alice's access tokens
-  identities = ["alice-*"]        # required; "*" is every identity
+  identities = ["alice-*"]        # required; "*" is every identity, "own" what alice created
   default_identity = "alice-main" # the rest may be missing
   toolsets = ["identity", "inbox"]
   read_only = true

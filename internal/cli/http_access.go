@@ -95,8 +95,8 @@ func (f *httpFlags) loadCallers() (*session.Callers, *session.Caller, error) {
 		switch {
 		case token != "":
 			return nil, nil, usageError{errors.New("--callers and a single token (RAVI_MCP_TOKEN, --token-file) exclude each other")}
-		case f.identity != "" || f.allow != "":
-			return nil, nil, usageError{errors.New("with --callers, identities are set per caller: default_identity and identities in the file")}
+		case f.identity != "" || f.allow != "" || f.callerName != "":
+			return nil, nil, usageError{errors.New("with --callers, name and identities are set per caller: name, default_identity and identities in the file")}
 		case f.shared:
 			return nil, nil, usageError{errors.New("with --callers, shared is set per caller: shared = true in the file")}
 		}
@@ -108,11 +108,14 @@ func (f *httpFlags) loadCallers() (*session.Callers, *session.Caller, error) {
 		return callers, nil, err
 	}
 	f.takeIdentity()
-	caller, err := f.caller()
+	unnamed := session.LocalCaller
+	if token != "" {
+		unnamed = session.RemoteCaller
+	}
+	caller, err := f.caller(unnamed)
 	if err != nil || token == "" {
 		return nil, caller, err
 	}
-	caller.Name = session.RemoteCaller
 	callers, err := session.SingleCaller(token, caller)
 	return callers, nil, err
 }

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"ravi-mcp/session"
 )
 
 const installHelp = `Register this program with an MCP client, by an entry in the client's own
@@ -25,14 +29,16 @@ configuration file:
 What else is in the file stays as it is. The old file is kept beside it, and the
 new one replaces it in one step. What stands after -- becomes flags of
 "ravi-mcp stdio". No credential is ever written: servers find it by themselves,
-see "ravi-mcp login".
+see "ravi-mcp login". With --allow-identities own the entry gets a --caller of its
+own, so that no other client can use what this one creates.
 
 To register it for yourself in Claude Code, in all projects:
   claude mcp add --scope user ravi -- ravi-mcp stdio`
 
 const installExample = `  ravi-mcp install --client claude-desktop
   ravi-mcp install --client claude-code --dry-run
-  ravi-mcp install --client claude-desktop -- --identity research-agent --read-only`
+  ravi-mcp install --client claude-desktop -- --identity research-agent --read-only
+  ravi-mcp install --client claude-desktop -- --allow-identities own`
 
 type install struct {
 	client, scope, name string
@@ -68,7 +74,7 @@ func newInstall(s streams) *cobra.Command {
 
 func (i install) check() error {
 	serverName := regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-	credential := regexp.MustCompile(`(?i)(ravi_(mgmt|id)|rmcp|rvt)_|eyJ[A-Za-z0-9_-]+\.`)
+	credential := regexp.MustCompile(credentialForm)
 	switch {
 	case i.client != "claude-code" && i.client != "claude-desktop":
 		return wrongUsage("--client: want claude-code or claude-desktop")
@@ -127,6 +133,7 @@ func (i install) run() error {
 	if err != nil {
 		return err
 	}
+	i.flags = i.named(path)
 	command, err := i.command()
 	if err != nil {
 		return err
@@ -158,6 +165,19 @@ func (i install) run() error {
 	}
 	fmt.Fprintf(out, "start the client anew; \"ravi-mcp doctor\" says whether the server will find its credential\n")
 	return nil
+}
+
+// named returns the flags with a name for the client, if it may use what it created itself: one
+// that is the same at every start, and no other registration's.
+func (i install) named(path string) []string {
+	stdio := newStdio(i.streams)
+	_ = stdio.ParseFlags(i.flags) // check has seen them
+	patterns, _ := session.ParsePatterns(stdio.Flag("allow-identities").Value.String())
+	if !slices.Contains(patterns, session.Own) || stdio.Flag("caller").Changed {
+		return i.flags
+	}
+	sum := sha256.Sum256([]byte(path + "\x00" + i.name))
+	return append(slices.Clone(i.flags), "--caller", i.client+"-"+hex.EncodeToString(sum[:4]))
 }
 
 // entry is what is written, indented for reading.

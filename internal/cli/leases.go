@@ -33,7 +33,7 @@ func (o *options) lease(a *app, log zerolog.Logger) {
 	if replicas = replicas && !o.sandbox; replicas { // an embedded Ravi is no other replica's
 		leases.Registry, leases.Sealer = registry, o.sealer
 	}
-	if !o.sandbox || o.embedded.data != "" {
+	if o.persistent() {
 		dir, err := o.stateFolder()
 		switch {
 		case err == nil:

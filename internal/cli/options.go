@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -32,6 +34,7 @@ type options struct {
 	identity     string
 	identityFrom string // the flag or the variable
 	allow        string
+	callerName   string
 	restricted   func() bool // whether --allow-identities was given, even if empty
 	readOnly     bool
 	shared       bool
@@ -51,8 +54,9 @@ func (o *options) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.sandbox, "sandbox", false, "use an embedded Ravi instead of the real one: no account, no network")
 	addSandboxData(flags, &o.embedded.era, &o.embedded.data, "sandbox-")
 	flags.Var((*textFlag)(&o.identity), "identity", "identity to use when a call names none: uuid, name or address (or RAVI_IDENTITY)")
-	flags.StringVar(&o.allow, "allow-identities", "", "comma-separated name patterns, such as 'research-*': the only identities that exist for the client")
+	flags.StringVar(&o.allow, "allow-identities", "", "comma-separated name patterns, such as 'research-*', or 'own' for what the client created itself and --identity: nothing else exists for it")
 	o.restricted = func() bool { return flags.Changed("allow-identities") }
+	flags.StringVar(&o.callerName, "caller", "", "name of the client, by which it is known again after a restart (default local, or remote with a token)")
 	flags.BoolVar(&o.shared, "shared", false, "several agents use this server as one client, behind a pool or a gateway: nothing is remembered for a session, and every call says which identity it means")
 	flags.BoolVar(&o.readOnly, "read-only", false, "leave out every tool that writes")
 	flags.BoolVar(&o.trustProject, "trust-project-credentials", false, "also take a credential from .ravi/ in the working directory")
@@ -98,18 +102,60 @@ func (o *options) stateFolder() (string, error) {
 	return filepath.Join(home, ".local", "state", "ravi-mcp"), nil
 }
 
-// caller returns the one caller of a server without callers file.
-func (o *options) caller() (*session.Caller, error) {
-	c := &session.Caller{Name: session.LocalCaller, Shared: o.shared}
+// caller returns the one caller of a server without callers file. Its name, without --caller, is
+// unnamed.
+func (o *options) caller(unnamed string) (*session.Caller, error) {
+	c := &session.Caller{Name: cmp.Or(o.callerName, unnamed), Shared: o.shared}
+	if o.callerName != "" && !session.ValidCallerName(o.callerName) {
+		return nil, wrongUsage("--caller: want up to 64 letters, digits, \".\", \"_\" and \"-\", and not \"local\"")
+	}
 	if o.restricted() {
 		patterns, err := session.ParsePatterns(o.allow)
 		if err != nil {
 			return nil, wrongUsage("--allow-identities: %w", err)
 		}
-		c.Rights.Identities = patterns
+		c.Rights.Allow(patterns)
+	}
+	if !c.Rights.AllowsDefault(o.identity) {
+		return nil, wrongUsage("%s: %s fits none of --allow-identities: %s", cmp.Or(o.identityFrom, "--identity"), printable(o.identity), o.allow)
 	}
 	return c, nil
 }
+
+// printable returns a name for an error message, unless it could be a credential.
+func printable(name string) string {
+	if regexp.MustCompile(credentialForm).MatchString(name) {
+		return "its value"
+	}
+	return fmt.Sprintf("%q", name)
+}
+
+// checkOwn refuses `own` for a client that could not be told from others of this machine.
+func (o *options) checkOwn(c *session.Caller) error {
+	if c.Rights.Own && o.callerName == "" && o.stateDir == "" && o.persistent() {
+		return wrongUsage("--allow-identities own: say who this client is by --caller NAME, another one for each client, or by a --state-dir of its own; " +
+			"else all clients of this machine would be one")
+	}
+	return nil
+}
+
+// persistent reports whether identities outlive the process.
+func (o *options) persistent() bool { return !o.sandbox || o.embedded.data != "" }
+
+// memory is the store of a process by itself.
+func (o *options) memory() session.Store {
+	if !o.persistent() {
+		return &session.Memory{}
+	}
+	files := &session.OwnerFiles{}
+	if dir, err := o.stateFolder(); err == nil {
+		files.Dir = filepath.Join(dir, ownerFolder)
+	}
+	return &session.Memory{Files: files}
+}
+
+// ownerFolder is the folder in the state directory of who created which identity.
+const ownerFolder = "owners"
 
 // control are the flags by which an operator decides what a model may do.
 type control struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ravi-mcp/internal/server/stdio"
+	"ravi-mcp/session"
 )
 
 const stdioHelp = `Serve one MCP client over stdin and stdout. This is the command to register in
@@ -28,7 +29,8 @@ identity. No shared file is ever written.`
 
 const stdioExample = `  claude mcp add ravi -- ravi-mcp stdio
   ravi-mcp stdio --sandbox
-  ravi-mcp stdio --identity research-agent --allow-identities 'research-*'`
+  ravi-mcp stdio --identity research-agent --allow-identities 'research-*'
+  ravi-mcp stdio --caller coder --allow-identities own`
 
 func newStdio(s streams) *cobra.Command {
 	var o options
@@ -51,6 +53,13 @@ func serveStdio(ctx context.Context, o options, s streams) error {
 	if !o.sandbox { // the variable names an identity of the real Ravi
 		o.takeIdentity()
 	}
+	caller, err := o.caller(session.LocalCaller)
+	if err == nil {
+		err = o.checkOwn(caller)
+	}
+	if err != nil {
+		return err
+	}
 	if o.sealer, err = o.seal("", log); err != nil {
 		return err
 	}
@@ -61,10 +70,6 @@ func serveStdio(ctx context.Context, o options, s streams) error {
 	defer app.close()
 	app.startLeases()
 
-	caller, err := o.caller()
-	if err != nil {
-		return err
-	}
 	transport := stdio.Server{
 		MCP: app.mcp.Server, Dispatcher: app.mcp.Dispatcher, In: s.in, Out: s.out, Log: log,
 		DrainTimeout: o.maxWait + 10*time.Second,

@@ -35,7 +35,7 @@ func newToken(s streams) *cobra.Command {
 		},
 		RunE: func(_ *cobra.Command, args []string) error { return makeToken(s, args[0], identities) },
 	}
-	add.Flags().StringVar(&identities, "identities", "", "comma-separated name patterns of the identities that exist for the caller (default NAME-*)")
+	add.Flags().StringVar(&identities, "identities", "", "comma-separated name patterns of the identities that exist for the caller, or own for those that it creates itself (default NAME-*)")
 	return group("token", "Make tokens for the callers of an HTTP server", add)
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // usageError is a command line that makes no sense. Its text repeats no value of that command line
-// (patterns of --allow-identities aside): it could be a credential in the wrong place, and stderr
+// (names and patterns of identities aside): it could be a credential in the wrong place, and stderr
 // may end up in a log.
 type usageError struct{ err error }
 
@@ -27,6 +27,7 @@ func wrongUsage(format string, args ...any) error { return usageError{fmt.Errorf
 const (
 	credentialName = `(?i)key|token|secret|password|credential|auth`
 	storeName      = `(?i)store|redis`
+	credentialForm = `(?i)(ravi_(mgmt|id)|rmcp|rvt)_|eyJ[A-Za-z0-9_-]+\.`
 )
 
 func (e usageError) hint(cmd *cobra.Command) string {

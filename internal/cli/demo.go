@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,7 +17,8 @@ const demoHelp = `Show what ravi-mcp does, on this machine alone: an embedded Ra
 two agents at the same time, each an MCP client with a server process of its
 own, go through the four steps of every sign-up: get an identity, trigger a code
 and wait for it, keep the credential, read it back. Then each shows that it
-cannot see the other. Passwords are masked; the codes are made up.`
+cannot see the other, because of --allow-identities own; the commands of both
+servers are shown. Passwords are masked; the codes are made up.`
 
 func newDemo(s streams) *cobra.Command {
 	return &cobra.Command{
@@ -39,7 +42,11 @@ func demo(ctx context.Context, s streams) error {
 		return fmt.Errorf("start the embedded Ravi: %w", err)
 	}
 	defer ravi.close()
-	p.printf("embedded Ravi at %s; each agent runs 'ravi-mcp stdio' as its own process\n", ravi.url)
+	state, err := os.MkdirTemp("", "ravi-mcp-demo-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the servers' state: %w", err)
+	}
+	defer os.RemoveAll(state)
 
 	agents := []*agent{
 		{name: "agent-amber", domain: "nimbus.example", code: "804 213", link: "https://nimbus.example/verify?token=Zk3v9QpW7xTn", color: cyan},
@@ -47,7 +54,15 @@ func demo(ctx context.Context, s streams) error {
 	}
 	g, running := errgroup.WithContext(ctx)
 	for _, a := range agents {
-		a.printer, a.ravi = p, ravi
+		a.printer, a.ravi, a.state = p, ravi, state
+	}
+	p.printf("Both have the same Ravi account, and each starts a server process of its own:\n\n")
+	p.printf("  export %s\n", strings.Join(agents[0].env(), " "))
+	for _, a := range agents {
+		p.printf("  ravi-mcp %s\n", strings.Join(a.flags(), " "))
+	}
+	p.printf("\n--allow-identities own lets each use what it created itself, and nothing else.\n\n")
+	for _, a := range agents {
 		g.Go(func() error {
 			if err := a.start(running); err != nil {
 				return err

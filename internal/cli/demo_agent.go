@@ -15,6 +15,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"ravi-mcp/sandbox"
+	"ravi-mcp/session"
 )
 
 // agent is one of the demo: an MCP client with a server process of its own.
@@ -24,6 +25,7 @@ type agent struct {
 
 	printer *printer
 	ravi    *embedded
+	state   string // folder for the state of the servers
 	client  *client.Client
 
 	uuid, address string
@@ -36,17 +38,13 @@ func (a *agent) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	env := []string{
-		"HOME=" + os.DevNull, "PATH=" + os.Getenv("PATH"),
-		"RAVI_BASE_URL=" + a.ravi.url, "RAVI_ACCESS_TOKEN=" + a.ravi.account.AccessToken,
-	}
+	env := append(a.env(), "HOME="+os.DevNull, "PATH="+os.Getenv("PATH"))
 	command := func(ctx context.Context, name string, _ []string, args []string) (*exec.Cmd, error) {
 		cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // name is this program
 		cmd.Env = env
 		return cmd, nil
 	}
-	a.client, err = client.NewStdioMCPClientWithOptions(self, nil,
-		[]string{"stdio", "--log-level", "off", "--allow-identities", a.name + "*"}, transport.WithCommandFunc(command))
+	a.client, err = client.NewStdioMCPClientWithOptions(self, nil, a.flags(), transport.WithCommandFunc(command))
 	if err != nil {
 		return fmt.Errorf("start the server of %s: %w", a.name, err)
 	}
@@ -57,6 +55,15 @@ func (a *agent) start(ctx context.Context) error {
 		return fmt.Errorf("connect %s: %w", a.name, err)
 	}
 	return nil
+}
+
+// flags are those of the server, env what it finds in its environment besides HOME and PATH.
+func (a *agent) flags() []string {
+	return []string{"stdio", "--allow-identities", session.Own, "--caller", a.name, "--state-dir", a.state, "--log-level", "off"}
+}
+
+func (a *agent) env() []string {
+	return []string{"RAVI_BASE_URL=" + a.ravi.url, accountEnv(a.ravi.account)}
 }
 
 func (a *agent) stop() {
@@ -146,7 +153,7 @@ func (a *agent) mail(to, from, subject, text, html string) error {
 }
 
 // checkIsolation shows that the inbox holds only the agent's own messages and that the other's
-// identity does not exist for it.
+// identity does not exist for it: neither in its list nor by uuid.
 func (a *agent) checkIsolation(ctx context.Context, other *agent) error {
 	var mine struct{ Total int }
 	if err := a.call(ctx, &mine, "list_messages", args{"identity": a.uuid, "limit": 1}); err != nil {
@@ -154,6 +161,13 @@ func (a *agent) checkIsolation(ctx context.Context, other *agent) error {
 	}
 	if mine.Total != 4 {
 		return fmt.Errorf("%s sees %d messages, want its own 4", a.name, mine.Total)
+	}
+	var known struct{ Total int }
+	if err := a.call(ctx, &known, "list_identities", args{}); err != nil {
+		return err
+	}
+	if known.Total != 1 {
+		return fmt.Errorf("%s sees %d identities, want its own only", a.name, known.Total)
 	}
 	err := a.call(ctx, nil, "list_messages", args{"identity": other.uuid})
 	var refused *refusal

@@ -87,7 +87,7 @@ func newHTTP(s streams) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.addr, "addr", "127.0.0.1:8787", "address to listen on (port 0: a free one)")
+	flags.StringVar(&f.addr, "addr", "localhost:8787", "address to listen on; localhost is 127.0.0.1 and ::1, an IP address that one alone (port 0: a free one)")
 	flags.StringArrayVar(&f.publicURLs, "public-url", nil, "URL under which clients reach the server; its host is allowed as Host and Origin (repeatable)")
 	flags.StringArrayVar(&f.allowOrigins, "allow-origin", nil, "origin of web pages that may use the server, such as https://app.example.com (repeatable)")
 	flags.StringVar(&f.callers, "callers", "", "file with the callers, their tokens and rights")
@@ -99,7 +99,7 @@ func newHTTP(s streams) *cobra.Command {
 	flags.BoolVar(&f.noSSE, "no-sse", false, "leave out /sse and /message")
 	flags.StringVar(&f.sealKeyFile, "seal-key-file", "", "file with the key that seals cursors (or RAVI_MCP_SEAL_KEY)")
 	flags.StringVar(&f.storeFile, "session-store-file", "", "file with the URL of the Redis that replicas share, redis:// or rediss:// (or RAVI_MCP_SESSION_STORE)")
-	flags.StringVar(&f.metricsAddr, "metrics-addr", "", "address of a second listener with Prometheus metrics at /metrics, such as 127.0.0.1:9464 (default: none)")
+	flags.StringVar(&f.metricsAddr, "metrics-addr", "", "address of a second listener with Prometheus metrics at /metrics, such as localhost:9464 (default: none)")
 	flags.IntVar(&f.sessions, "max-sessions", session.DefaultPerCaller, "sessions of one caller; beyond it the one left alone for longest goes")
 	flags.DurationVar(&f.idle, "session-idle", session.DefaultIdle, "time after which a session without a request ends (a session ends after 24h in any case)")
 	flags.IntVar(&f.limits.CallsPerCaller, "max-calls", mcphttp.DefaultCallsPerCaller, "calls of one caller that run at a time, waits not counted; beyond it 429")
@@ -132,12 +132,12 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	scrapes, err := f.listenMetrics()
+	scrapes, err := f.listenMetrics(log)
 	if err != nil {
 		return err
 	}
+	defer closeAll(scrapes)
 	if scrapes != nil {
-		defer scrapes.Close()
 		f.metrics = server.NewMetrics(version())
 	}
 	app, err := newApp(f.options, log, s.err)
@@ -148,12 +148,12 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 	app.connectAccounts(access.callers)
 	app.startLeases()
 
-	l, err := net.Listen("tcp", f.addr)
+	ls, err := listen(f.addr, log)
 	if err != nil {
-		return err
+		return fmt.Errorf("listen for --addr: %w", err)
 	}
-	defer l.Close()
-	web, sessions := f.assemble(app, access, shared, l.Addr(), log)
+	defer closeAll(ls)
+	web, sessions := f.assemble(app, access, shared, ls[0].Addr(), log)
 	f.addGauges(web, sessions)
 	ctx, cancel := context.WithCancel(ctx)
 	defer serveMetrics(ctx, scrapes, f.metrics, log)()
@@ -161,12 +161,12 @@ func (f *httpFlags) run(ctx context.Context, s streams) error {
 	go sessions.Run(ctx)
 	startIssuer(ctx, access.issuer)
 	watchCallers(ctx, access.callers, sessions, web, log)
-	f.announce(s, l.Addr(), access, certificate)
+	f.announce(s, ls, access, certificate)
 	shared.announce(s)
 	if scrapes != nil {
-		fmt.Fprintf(s.err, "metrics at http://%s%s\n", scrapes.Addr(), metricsPath)
+		fmt.Fprintf(s.err, "metrics at %s\n", urls("http", scrapes, metricsPath))
 	}
-	return web.Serve(ctx, l, certificate)
+	return web.Serve(ctx, ls, certificate)
 }
 
 func (f *httpFlags) assemble(app *app, access access, shared *sharedStore, addr net.Addr, log zerolog.Logger) (*mcphttp.Server, sessionTable) {
@@ -229,12 +229,12 @@ func watchCallers(ctx context.Context, callers *session.Callers, sessions sessio
 }
 
 // announce says on stderr where the server is and who may use it.
-func (f *httpFlags) announce(s streams, addr net.Addr, access access, certificate *tls.Config) {
+func (f *httpFlags) announce(s streams, ls []net.Listener, access access, certificate *tls.Config) {
 	scheme := "http"
 	if certificate != nil {
 		scheme = "https"
 	}
-	fmt.Fprintf(s.err, "MCP endpoint at %s://%s/mcp\n", scheme, addr)
+	fmt.Fprintf(s.err, "MCP endpoint at %s\n", urls(scheme, ls, "/mcp"))
 	switch {
 	case access.callers == nil:
 		fmt.Fprintf(s.err, "no token is needed: everybody on this machine is the one caller %q\n", session.LocalCaller)

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -27,7 +27,7 @@ and hands out credentials; keep it on loopback.`
 
 const sandboxExample = `  ravi-mcp sandbox
   ravi-mcp sandbox --era keys --data ./ravi-data
-  ravi-mcp sandbox --smtp-addr 127.0.0.1:2525 --faults faults.json`
+  ravi-mcp sandbox --smtp-addr localhost:2525 --faults faults.json`
 
 type sandboxFlags struct {
 	addr, admin, smtp string
@@ -44,8 +44,8 @@ func newSandbox(s streams) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.addr, "addr", "127.0.0.1:8788", "address of Ravi's API (port 0: a free one)")
-	flags.StringVar(&f.admin, "admin-addr", "127.0.0.1:8789", "address of the admin listener")
+	flags.StringVar(&f.addr, "addr", "localhost:8788", "address of Ravi's API; localhost is 127.0.0.1 and ::1, an IP address that one alone (port 0: a free one)")
+	flags.StringVar(&f.admin, "admin-addr", "localhost:8789", "address of the admin listener")
 	flags.StringVar(&f.smtp, "smtp-addr", "", "address on which to accept mail by SMTP (default: none)")
 	addSandboxData(flags, &f.era, &f.data, "")
 	flags.StringVar(&f.faults, "faults", "", "file with a plan of faults (a JSON array)")
@@ -91,13 +91,15 @@ func (f sandboxFlags) run(ctx context.Context, s streams) error {
 	fmt.Fprintf(s.out, "RAVI_BASE_URL=%s\n%s\n", api, accountEnv(account))
 	fmt.Fprintf(s.err, "Ravi's API at %s, admin at %s. %s", api, admin, deliveryHint(admin))
 	if f.smtp != "" {
-		l, err := net.Listen("tcp", f.smtp)
+		ls, err := listen(f.smtp, zerolog.Nop())
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(s.err, "SMTP at %s\n", l.Addr())
-		go func() { _ = server.ServeSMTP(l) }()
-		defer l.Close()
+		defer closeAll(ls)
+		for _, l := range ls {
+			fmt.Fprintf(s.err, "SMTP at %s\n", l.Addr())
+			go func() { _ = server.ServeSMTP(l) }()
+		}
 	}
 	<-ctx.Done()
 	return nil
@@ -124,20 +126,22 @@ func parseEra(v string) (sandbox.Era, error) {
 // listeners are HTTP servers on addresses of their own.
 type listeners struct{ servers []*http.Server }
 
-// serve serves h on addr and returns its origin.
+// serve serves h on addr and returns its origin, the first if addr is localhost.
 func (l *listeners) serve(addr string, h http.Handler) (string, error) {
-	socket, err := net.Listen("tcp", addr)
+	sockets, err := listen(addr, zerolog.Nop())
 	if err != nil {
 		return "", err
 	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	l.servers = append(l.servers, server)
-	go func() {
-		if err := server.Serve(socket); !errors.Is(err, http.ErrServerClosed) {
-			_ = socket.Close()
-		}
-	}()
-	return "http://" + socket.Addr().String(), nil
+	for _, socket := range sockets {
+		go func() {
+			if err := server.Serve(socket); !errors.Is(err, http.ErrServerClosed) {
+				_ = socket.Close()
+			}
+		}()
+	}
+	return "http://" + sockets[0].Addr().String(), nil
 }
 
 func (l *listeners) close() {

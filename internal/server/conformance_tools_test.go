@@ -64,7 +64,7 @@ func conformant(t *testing.T) string {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- endpoint.Serve(ctx, l, nil) }()
+	go func() { ended <- endpoint.Serve(ctx, []net.Listener{l}, nil) }()
 	t.Cleanup(func() {
 		stop()
 		require.NoError(t, <-ended)

@@ -146,7 +146,7 @@ func serveOn(t testing.TB, l net.Listener, dial dialFunc, tracer *server.Tracer,
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
-	go func() { e.ended <- e.Serve(ctx, l, nil) }()
+	go func() { e.ended <- e.Serve(ctx, []net.Listener{l}, nil) }()
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
 		stop()

@@ -185,13 +185,13 @@ func (h *Server) start() *httpServer {
 // have http.LocalAddrContextKey, as those of net/http do.
 func (h *Server) Handler() http.Handler { return h.start() }
 
-// Serve serves the connections of l until ctx is cancelled, or l fails. With tls set, clients speak
-// TLS.
+// Serve serves the connections of ls, at least one, until ctx is cancelled, or one of them fails.
+// With tls set, clients speak TLS.
 //
 // When ctx is cancelled, no further call is taken (503), event streams end, waits end as pending
 // with their cursor, and what still runs gets 6 s to answer. Then Serve returns nil; nothing of it
 // runs any more.
-func (h *Server) Serve(ctx context.Context, l net.Listener, tls *tls.Config) error {
+func (h *Server) Serve(ctx context.Context, ls []net.Listener, tls *tls.Config) error {
 	s := h.start()
 	web := &http.Server{
 		Handler:           s,
@@ -202,14 +202,16 @@ func (h *Server) Serve(ctx context.Context, l net.Listener, tls *tls.Config) err
 		ErrorLog:          log.New(connectionLog{h.Log}, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return s.context },
 	}
-	failed := make(chan error, 1)
-	go func() {
-		if tls != nil {
-			failed <- web.ServeTLS(l, "", "")
-			return
-		}
-		failed <- web.Serve(l)
-	}()
+	failed := make(chan error, len(ls))
+	for _, l := range ls {
+		go func() {
+			if tls != nil {
+				failed <- web.ServeTLS(l, "", "")
+				return
+			}
+			failed <- web.Serve(l)
+		}()
+	}
 	select {
 	case err := <-failed:
 		s.end()
@@ -229,8 +231,10 @@ func (h *Server) Serve(ctx context.Context, l net.Listener, tls *tls.Config) err
 		_ = web.Close()
 		s.quiet(grace)
 	}
-	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("server: serve HTTP: %w", err)
+	for range ls {
+		if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("server: serve HTTP: %w", err)
+		}
 	}
 	return nil
 }

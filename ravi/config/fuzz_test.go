@@ -11,7 +11,8 @@ import (
 )
 
 var fileSeeds = []string{`{}`, `{"access_token":"a","refresh_token":"r","expires_at":"2026-01-01T00:00:00Z"}`, `{"management_key":"ravi_mgmt_x"}`,
-	`{"bound_access_token":"b"}`, `[]`, `null`, ` null `, `{"access_token":1}`, "\xff", `{"identity_uuid":"u"`, "", `{"a":1}{"b":2}`}
+	`{"bound_access_token":"b"}`, `[]`, `null`, ` null `, `{"access_token":1}`, "\xff", `{"identity_uuid":"u"`, "", `{"a":1}{"b":2}`, `{"bound_access_token":"x"}`,
+	`{"access_token":"a","identity_name":"${NAME}"}`}
 
 // Whatever config.json and auth.json contain: a result, or a documented error.
 func FuzzFiles(f *testing.F) {

@@ -77,6 +77,9 @@ func UpdateTokens(ctx context.Context, path string, fn func(cur Credentials) (To
 	if err := f.private(); err != nil {
 		return err
 	}
+	if err := cur.checkValues(path); err != nil {
+		return err
+	}
 	names := fieldsOf(path)
 	next, err := fn(cur.credentials(names, path))
 	if err != nil || next.Access.Empty() {

@@ -24,7 +24,7 @@ func pair(access, refresh string) config.Tokens {
 
 func TestUpdateReplacesOnlyTokens(t *testing.T) {
 	t.Parallel()
-	path := newMachine(t).inHome("auth.json", `{"access_token": "a1", "refresh_token": "r1", "expires_at": "2026-01-01T00:00:00Z", "private_key": "<k>", "future": {"x": [1, 2]}}`)
+	path := newMachine(t).inHome("auth.json", `{"access_token": "a1", "refresh_token": "r1", "expires_at": "2026-01-01T00:00:00Z", "private_key": "k<&>", "future": {"x": [1, 2]}}`)
 	next := pair("a2", "r2")
 	next.ExpiresAt = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	err := config.UpdateTokens(t.Context(), path, func(cur config.Credentials) (config.Tokens, error) {
@@ -33,7 +33,7 @@ func TestUpdateReplacesOnlyTokens(t *testing.T) {
 		return next, nil
 	})
 	require.NoError(t, err)
-	assert.JSONEq(t, `{"access_token": "a2", "refresh_token": "r2", "expires_at": "2026-05-01T12:00:00Z", "private_key": "<k>", "future": {"x": [1, 2]}}`, read(t, path))
+	assert.JSONEq(t, `{"access_token": "a2", "refresh_token": "r2", "expires_at": "2026-05-01T12:00:00Z", "private_key": "k<&>", "future": {"x": [1, 2]}}`, read(t, path))
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())

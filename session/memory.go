@@ -61,10 +61,13 @@ func (m *Memory) Known(_ context.Context, key Key) (Known, error) {
 }
 
 // Learn implements Store.
-func (m *Memory) Learn(_ context.Context, key Key, identity, configured string) (Known, error) {
+func (m *Memory) Learn(_ context.Context, key Key, identity, configured string, gone ...string) (Known, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.session(key)
+	for _, g := range gone {
+		s.unlearn(g)
+	}
 	if s.known.none() {
 		s.learn(s.known.Default)
 		s.learn(configured)
@@ -86,16 +89,6 @@ func (s *memorySession) learn(identity string) {
 	default:
 		s.known.Identity, s.known.Several = "", true
 	}
-}
-
-// Unlearn implements Store.
-func (m *Memory) Unlearn(_ context.Context, key Key, identity string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if s := m.sessions[key]; s != nil {
-		s.unlearn(identity)
-	}
-	return nil
 }
 
 func (s *memorySession) unlearn(identity string) {

@@ -50,14 +50,12 @@ func (k Known) none() bool { return k.Identity == "" && !k.Several }
 type Store interface {
 	// Known returns what the session knows of identities.
 	Known(ctx context.Context, key Key) (Known, error)
-	// Learn adds an identity to those that the session knows, and returns what it knows then. To a
-	// session that knew none so far, the identity of LearnDefault and configured, another one that
-	// the operator has set, become known before it; "" is none. From its second identity on the
-	// session has several, for good.
-	Learn(ctx context.Context, key Key, identity, configured string) (Known, error)
-	// Unlearn drops an identity that does not exist any more from those the session knows. One that
-	// had several keeps having several.
-	Unlearn(ctx context.Context, key Key, identity string) error
+	// Learn adds an identity to those that the session knows, and returns what it knows then. Those
+	// in gone, which do not exist any more, it drops in the same step: no call may see the session
+	// between the two, as it would take the operator's identity. To a session that knows none then,
+	// the identity of LearnDefault and configured, another one that the operator has set, become
+	// known first; "" is none. From its second identity on the session has several, for good.
+	Learn(ctx context.Context, key Key, identity, configured string, gone ...string) (Known, error)
 	// LearnDefault notes that a call of the session goes to the identity that the operator has set,
 	// unless the session knows another one by now, and returns what it knows.
 	LearnDefault(ctx context.Context, key Key, identity string) (Known, error)

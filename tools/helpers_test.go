@@ -14,15 +14,35 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/test/harness"
+	"ravi-mcp/internal/test/redistest"
+	"ravi-mcp/ravi"
+	"ravi-mcp/ravi/secret"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/session"
+	"ravi-mcp/session/redisstore"
 )
 
 // SECURITY.md T10: helpers of one client, who share its session without telling who they are. In
-// any order of their calls, also at the same time, each call that names no
+// any order of their calls, also at the same time, and through any replica, each call that names no
 // identity leads to the only one that could be meant, or to identity_required.
 func TestHelpersNeverGetAnothersIdentity(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { checkHelpers(t, newSystem(t, sandbox.Config{})) })
+	t.Run("replicas", func(t *testing.T) {
+		store, err := redisstore.Open(redisstore.Config{URL: secret.New(redistest.Start(t).URL()), Timeout: time.Minute})
+		require.NoError(t, err)
+		t.Cleanup(func() { assert.NoError(t, store.Close()) })
+		one := newSystem(t, sandbox.Config{})
+		checkHelpers(t, one.replicate(store), one.replicate(store))
+	})
+}
+
+// replicate returns another server of the same Ravi, with a store that replicas share.
+func (h *system) replicate(store session.Store) *system {
+	h.t.Helper()
+	replica := &system{t: h.t, ravi: h.ravi, sealer: h.sealer}
+	replica.build(func() (*ravi.Client, error) { return replica.connectRavi(replica.credentials()) })
+	replica.deps.Store, replica.deps.Resolver.Store = store, store
+	return replica
 }
 
 const helperCount = 6
@@ -58,17 +78,15 @@ func checkHelpers(t *testing.T, replicas ...*system) {
 		}
 		defer func() { serial = w.serial }()
 		w.start(rt)
-		actions := map[string]func(*rapid.T){
+		rt.Repeat(map[string]func(*rapid.T){
 			"call":             w.alone,
 			"call again":       w.alone, // more often than the others
 			"calls at once":    w.together,
+			"wait":             w.wait,
+			"send a code":      w.send,
 			"delete":           w.delete,
 			"delete elsewhere": w.deleteElsewhere,
-		}
-		if len(replicas) == 1 { // waits belong to one process
-			actions["wait"], actions["send a code"] = w.wait, w.send
-		}
-		rt.Repeat(actions)
+		})
 		w.audit(rt, auditor)
 	})
 }
@@ -175,17 +193,20 @@ func (w *helpers) together(rt *rapid.T) {
 
 var uuids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
+// candidatesOf returns the uuids in the text of an error, sorted.
+func candidatesOf(text string) []string {
+	return slices.Sorted(slices.Values(uuids.FindAllString(text, -1)))
+}
+
 // read returns what a call led to.
 func (w *helpers) read(rt *rapid.T, c helperCall, answer json.RawMessage) outcome {
 	r := parse(w.agents[0].t, answer)
 	if r.IsError {
 		body := refused(w.agents[0].t, r)
-		candidates := uuids.FindAllString(body.Message+body.Hint, -1)
 		if body.Code != fault.IdentityRequired {
-			candidates = nil
+			return outcome{Code: body.Code}
 		}
-		slices.Sort(candidates)
-		return outcome{Code: body.Code, Candidates: candidates}
+		return outcome{Code: body.Code, Candidates: candidatesOf(body.Message + body.Hint)}
 	}
 	result := ok[created](w.agents[0].t, r)
 	if result.Created && c.Tool == "create_identity" {

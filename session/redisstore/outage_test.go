@@ -36,7 +36,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func everything(ctx context.Context, s *redisstore.Store, t *redisstore.Sessions) map[string]error {
 	key := session.Key{Caller: "alice", Session: "1"}
 	errs := map[string]error{
-		"unlearn": s.Unlearn(ctx, key, "x"), "forget": s.ForgetIdentity(ctx, "y"), "end": s.EndSession(ctx, key),
+		"forget": s.ForgetIdentity(ctx, "y"), "end": s.EndSession(ctx, key),
 		"record": s.RecordCreated(ctx, "alice", "x"), "ping": s.Ping(ctx),
 	}
 	_, errs["known"] = s.Known(ctx, key)
@@ -120,7 +120,7 @@ func TestCancelledCallIsNoOutage(t *testing.T) {
 	s := open(t, redis, func(c *redisstore.Config) { c.Log = zerolog.New(&log) })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, s.Unlearn(ctx, session.Key{}, "x"), context.Canceled)
+	require.ErrorIs(t, s.EndSession(ctx, session.Key{}), context.Canceled)
 	unlock, err := s.Lock(t.Context(), "one", time.Minute)
 	require.NoError(t, err)
 	waiting, end := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -31,9 +31,21 @@ local function keep(h, identity, life)
 end
 `
 
+// unlearn is what a script of states does when an identity is gone.
+const unlearn = `
+local function unlearn(h, identity)
+  local state = prefix .. 'state:' .. h
+  for _, field in ipairs({'identity', 'default'}) do
+    if redis.call('HGET', state, field) == identity then redis.call('HDEL', state, field) end
+  end
+  redis.call('ZREM', prefix .. 'named:' .. h, identity)
+end
+`
+
 // A state has the identity that a session knows as long as it is the only one.
-var learnScript = newScript(statePrelude + `
+var learnScript = newScript(statePrelude + unlearn + `
 local h, life, most = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+for i = 8, #ARGV do unlearn(h, ARGV[i]) end
 local only = redis.call('HGET', KEYS[1], 'identity')
 local several = redis.call('HEXISTS', KEYS[1], 'several') == 1
 local function name(identity)
@@ -75,22 +87,6 @@ if not state[1] and not state[2] then
   state[3] = identity
 end
 return state
-`)
-
-// unlearn is what a script of states does when an identity is gone.
-const unlearn = `
-local function unlearn(h, identity)
-  local state = prefix .. 'state:' .. h
-  for _, field in ipairs({'identity', 'default'}) do
-    if redis.call('HGET', state, field) == identity then redis.call('HDEL', state, field) end
-  end
-  redis.call('ZREM', prefix .. 'named:' .. h, identity)
-end
-`
-
-var unlearnScript = newScript(unlearn + `
-unlearn(ARGV[3], ARGV[4])
-return 1
 `)
 
 var swapScript = newScript(statePrelude + `
@@ -143,20 +139,18 @@ func known(fields ...any) (k session.Known) {
 }
 
 // Learn implements session.Store.
-func (s *Store) Learn(ctx context.Context, key session.Key, identity, configured string) (session.Known, error) {
+func (s *Store) Learn(ctx context.Context, key session.Key, identity, configured string, gone ...string) (session.Known, error) {
 	h := sessionHash(key)
-	result, err := s.run(ctx, learnScript, []string{s.key("state", h), s.key("named", h)}, h, stateLife.Milliseconds(), session.MaxNamed, identity, configured)
+	args := []any{h, stateLife.Milliseconds(), session.MaxNamed, identity, configured}
+	for _, g := range gone {
+		args = append(args, g)
+	}
+	result, err := s.run(ctx, learnScript, []string{s.key("state", h), s.key("named", h)}, args...)
 	if err != nil {
 		return session.Known{}, err
 	}
 	fields, _ := result.([]any)
 	return known(fields...), nil
-}
-
-// Unlearn implements session.Store.
-func (s *Store) Unlearn(ctx context.Context, key session.Key, identity string) error {
-	_, err := s.run(ctx, unlearnScript, nil, sessionHash(key), identity)
-	return err
 }
 
 // LearnDefault implements session.Store.

@@ -136,7 +136,11 @@ func checkStore(t *rapid.T, fresh func(func() time.Time) session.Store) {
 		"learn": func(t *rapid.T) {
 			k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
 			configured := rapid.OneOf(rapid.Just(""), identity).Draw(t, "configured")
+			gone := rapid.SliceOfN(identity, 0, 2).Draw(t, "gone")
 			m := state(k)
+			for _, g := range gone {
+				m.unlearn(g)
+			}
 			if len(m.named) == 0 && !m.several {
 				for _, usual := range []string{m.usual, configured} {
 					if usual != "" {
@@ -145,14 +149,9 @@ func checkStore(t *rapid.T, fresh func(func() time.Time) session.Store) {
 				}
 			}
 			m.learn(i)
-			got, err := store.Learn(ctx, k, i, configured)
+			got, err := store.Learn(ctx, k, i, configured, gone...)
 			require.NoError(t, err)
 			require.Equal(t, m.known(), got)
-		},
-		"unlearn": func(t *rapid.T) {
-			k, i := key.Draw(t, "key"), identity.Draw(t, "identity")
-			require.NoError(t, store.Unlearn(ctx, k, i))
-			state(k).unlearn(i)
 		},
 		"learn default": func(t *rapid.T) {
 			k, i := key.Draw(t, "key"), identity.Draw(t, "identity")

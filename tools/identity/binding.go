@@ -42,17 +42,16 @@ func (h *handlers) takeUp(ctx context.Context, call tool.Call, target inbox.Targ
 		return binding{}, err
 	}
 	// What was deleted elsewhere does not count as another identity.
+	var gone []string
 	for _, before := range []string{known.Identity, known.Default} {
 		if before == "" || before == target.Identity {
 			continue
 		}
 		if _, err := h.Resolver.Lookup(ctx, call.Call, before); fault.Has(err, fault.IdentityNotFound) {
-			if err := h.Store.Unlearn(ctx, call.Key(), before); err != nil {
-				return binding{}, err
-			}
+			gone = append(gone, before)
 		}
 	}
-	if known, err = h.Store.Learn(ctx, call.Key(), target.Identity, configured); err != nil {
+	if known, err = h.Store.Learn(ctx, call.Key(), target.Identity, configured, gone...); err != nil {
 		return binding{}, err
 	}
 	switch {

@@ -297,7 +297,7 @@ func (w *helpers) sendTo(rt *rapid.T, identity string) {
 				w.sendOnce(identity)
 			case answer := <-wait.answer:
 				found := ok[waited](w.agents[0].t, parse(w.agents[0].t, answer))
-				require.Equal(rt, []string{"found", identity}, []string{found.Status, found.Identity.UUID})
+				require.Equal(rt, []string{"found", identity}, []string{found.Status, found.Identity.UUID}, "%s", answer)
 				require.Contains(rt, w.codes[identity], found.Code)
 				return true
 			}

@@ -115,8 +115,6 @@ func minimal(d definition) args {
 		arguments["domain"] = "example.com"
 	case "update_credential":
 		arguments["domain"], arguments["new_username"] = "example.com", "bob"
-	case "generate_password":
-		arguments["source"] = "ravi"
 	case "set_totp":
 		arguments["seed"] = "JBSWY3DPEHPK3PXP"
 	}

@@ -22,6 +22,9 @@ func TestMissingCredentialErrorsSayHowToProvideOne(t *testing.T) {
 	h.build(func() (*ravi.Client, error) { return nil, config.ErrNoCredentials })
 	a := h.connect(local())
 	for _, d := range definitions(t, a) {
+		if d.Name == "generate_password" { // asks Ravi nothing
+			continue
+		}
 		body := refused(t, a.call(d.Name, minimal(d)))
 		assert.Equal(t, fault.NotAuthenticated, body.Code, d.Name)
 		for _, way := range []string{"RAVI_API_KEY", "RAVI_ACCESS_TOKEN", "RAVI_CONFIG_DIR", "--sandbox"} {

@@ -28,7 +28,6 @@ func TestAReadOnlyServerSendsNothingButGET(t *testing.T) {
 		calls["wait_for_otp"] = args{"cursor": me.Cursor}
 		calls["wait_for_message"] = args{"cursor": me.Cursor}
 		calls["read_message"] = args{"identity": "x", "message_id": message}
-		calls["generate_password"] = args{"identity": "x", "source": "ravi"}
 		listed := map[string]bool{}
 		for _, d := range definitions(t, reader) {
 			listed[d.Name] = true

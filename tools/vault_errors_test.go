@@ -42,7 +42,6 @@ func vaultCalls(t *testing.T, a *agent) []vaultCall {
 		{"update_credential", args{"domain": "shop.example", "new_notes": "n"}, "PATCH", onePassword},
 		{"update_credential", args{"domain": "shop.example", "new_username": "eve"}, "GET", secrets},
 		{"delete_credential", id, "DELETE", onePassword},
-		{"generate_password", args{"source": "ravi"}, "GET", "/api/passwords/generate-password/"},
 		{"set_totp", args{"domain": "new.example", "seed": "KRSXG5CTMVRXEZLU"}, "POST", secrets},
 		{"set_totp", args{"domain": "new.example", "backup_codes": codes(2)}, "POST", secrets},
 		{"get_totp", args{"domain": "shop.example"}, "GET", secrets},

@@ -35,74 +35,80 @@ func (p updateCredentialParams) shows() string {
 
 type updateCredentialResult struct {
 	tool.ActedFor
-	Credential credentialRef `json:"credential"`
-	Changed    []string      `json:"changed" jsonschema_description:"The fields that were written: domain, username, password, notes."`
-	Generated  bool          `json:"generated"`
-	TOTPMoved  bool          `json:"totp_moved" jsonschema_description:"Whether the TOTP seed or backup codes of the account went along with its new domain or username."`
-	Password   string        `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
+	Credential credentialRef  `json:"credential"`
+	Changed    []string       `json:"changed" jsonschema_description:"The fields that were written: domain, username, password, notes."`
+	Generated  *passwordShape `json:"generated,omitempty" jsonschema_description:"Only of a generated password."`
+	TOTPMoved  bool           `json:"totp_moved" jsonschema_description:"Whether the TOTP seed or backup codes of the account went along with its new domain or username."`
+	Password   string         `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
 }
 
 // update checks the new values and returns what is to be written.
-func (p updateCredentialParams) update() (u ravi.PasswordUpdate, changed []string, err error) {
+func (p updateCredentialParams) update() (u ravi.PasswordUpdate, shape *passwordShape, changed []string, err error) {
 	if p.NewDomain != nil {
 		domain, err := tool.RegistrableDomain("new_domain", *p.NewDomain)
 		if err != nil {
-			return u, nil, err
+			return u, nil, nil, err
 		}
 		u.Domain, changed = &domain, append(changed, "domain")
 	}
 	if p.NewUsername != nil {
 		if err := tool.CheckLine("new_username", *p.NewUsername); err != nil {
-			return u, nil, err
+			return u, nil, nil, err
 		}
 		u.Username, changed = p.NewUsername, append(changed, "username")
 	}
-	if p.NewPassword != nil || p.GeneratePassword {
-		password, err := p.password()
-		if err != nil {
-			return u, nil, err
-		}
-		u.Password, changed = &password, append(changed, "password")
+	password, shape, err := p.password()
+	if err != nil {
+		return u, nil, nil, err
+	}
+	if password != nil {
+		u.Password, changed = password, append(changed, "password")
 	}
 	if p.NewNotes != nil {
 		if err := tool.CheckText("new_notes", *p.NewNotes); err != nil {
-			return u, nil, err
+			return u, nil, nil, err
 		}
 		notes := secret.New(*p.NewNotes)
 		u.Notes, changed = &notes, append(changed, "notes")
 	}
 	if len(changed) == 0 {
-		return u, nil, fault.New(fault.InvalidArgument, "There is nothing to change.",
+		return u, nil, nil, fault.New(fault.InvalidArgument, "There is nothing to change.",
 			"Pass at least one of new_domain, new_username, new_password, generate_password, new_notes.")
 	}
-	return u, changed, nil
+	return u, shape, changed, nil
 }
 
-func (p updateCredentialParams) password() (secret.Secret, error) {
+// password returns the new password, nil for none, and the shape of a generated one.
+func (p updateCredentialParams) password() (*secret.Secret, *passwordShape, error) {
 	given := ""
-	if p.NewPassword != nil {
+	switch {
+	case p.NewPassword != nil && p.GeneratePassword:
+		return nil, nil, fault.New(fault.InvalidArgument, "Give either `new_password` or `generate_password`.", "Leave one of them out.")
+	case p.NewPassword != nil:
 		given = *p.NewPassword
+	case !p.GeneratePassword && p.characterRules != (characterRules{}):
+		return nil, nil, fault.New(fault.InvalidArgument, "Rules for a generated password have no effect without `generate_password`.", "Set generate_password, or leave out the rules.")
+	case !p.GeneratePassword:
+		return nil, nil, nil
 	}
-	if given != "" && p.GeneratePassword {
-		return secret.Secret{}, fault.New(fault.InvalidArgument, "Give either `new_password` or `generate_password`.", "Leave one of them out.")
-	}
-	return choosePassword("new_password", given, p.GenerateLength, p.characterRules)
+	password, shape, err := choosePassword("new_password", given, p.GenerateLength, p.characterRules)
+	return &password, shape, err
 }
 
 func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p updateCredentialParams) (r updateCredentialResult, err error) {
-	update, changed, err := p.update()
+	update, shape, changed, err := p.update()
 	if err := cmp.Or(p.check(), err); err != nil {
 		return r, err
 	}
 	err = h.changeOne(ctx, call, p.Identity, p.credentialChoice, func(resolved session.Resolved, scope *ravi.Scope, entry ravi.PasswordEntry) (err error) {
-		r = updateCredentialResult{ActedFor: tool.Acted(resolved), Changed: changed, Generated: p.GeneratePassword}
+		r = updateCredentialResult{ActedFor: tool.Acted(resolved), Changed: changed, Generated: shape}
 		if r.TOTPMoved, err = h.rename(ctx, resolved.Identity.UUID, scope, entry, update); err != nil {
 			return err
 		}
 		r.Credential, err = changeCredential(ctx, scope, entry, update)
 		return err
 	})
-	if err == nil && r.Generated && p.Show {
+	if err == nil && shape != nil && p.Show {
 		r.Password = update.Password.Reveal()
 	}
 	return r, err

@@ -32,10 +32,10 @@ func (p saveCredentialParams) shows() string {
 
 type saveCredentialResult struct {
 	tool.ActedFor
-	Credential credentialRef `json:"credential"`
-	Generated  bool          `json:"generated"`
-	Replaced   bool          `json:"replaced"`
-	Password   string        `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
+	Credential credentialRef  `json:"credential"`
+	Generated  *passwordShape `json:"generated,omitempty" jsonschema_description:"Only of a generated password."`
+	Replaced   bool           `json:"replaced"`
+	Password   string         `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
 }
 
 func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCredentialParams) (none saveCredentialResult, err error) {
@@ -43,7 +43,7 @@ func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCre
 	if err := cmp.Or(err, tool.CheckLine("username", p.Username), tool.CheckText("notes", p.Notes)); err != nil {
 		return none, err
 	}
-	password, err := choosePassword("password", p.Password, p.GenerateLength, p.characterRules)
+	password, shape, err := choosePassword("password", p.Password, p.GenerateLength, p.characterRules)
 	if err != nil {
 		return none, err
 	}
@@ -56,7 +56,7 @@ func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCre
 	if err != nil {
 		return none, err
 	}
-	r := saveCredentialResult{ActedFor: tool.Acted(resolved), Generated: p.Password == "", Replaced: existing != nil}
+	r := saveCredentialResult{ActedFor: tool.Acted(resolved), Generated: shape, Replaced: existing != nil}
 	if r.Replaced {
 		update := ravi.PasswordUpdate{Password: &password}
 		if p.Notes != "" {
@@ -74,7 +74,7 @@ func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCre
 	if err != nil {
 		return none, err
 	}
-	if r.Generated && p.Show {
+	if shape != nil && p.Show {
 		r.Password = password.Reveal()
 	}
 	return r, nil

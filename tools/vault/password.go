@@ -7,9 +7,9 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"unicode"
 
 	"ravi-mcp/internal/fault"
-	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/secret"
 	"ravi-mcp/tools/tool"
 )
@@ -23,69 +23,91 @@ const (
 	lowerLetters = "abcdefghijklmnopqrstuvwxyz"
 	upperLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	digits       = "0123456789"
-	// special holds signs that common sign-up forms accept and no shell, URL or JSON writer has to
-	// escape.
+	// special holds symbols that common sign-up forms accept and no shell, URL or JSON writer has
+	// to escape. The description of allowed_symbols names them.
 	special = "-_.!@*+="
 )
 
 // characterRules are the arguments that say what a generated password is made of; without any, of
-// letters, digits and signs.
+// letters, digits and symbols.
 type characterRules struct {
-	NoUppercase       bool   `json:"no_uppercase,omitempty" jsonschema_description:"Leave A to Z out of a generated password."`
-	NoLowercase       bool   `json:"no_lowercase,omitempty" jsonschema_description:"Leave a to z out of a generated password."`
-	NoDigits          bool   `json:"no_digits,omitempty" jsonschema_description:"Leave 0 to 9 out of a generated password."`
-	NoSpecial         bool   `json:"no_special,omitempty" jsonschema_description:"Leave signs such as - and @ out of a generated password."`
-	ExcludeCharacters string `json:"exclude_characters,omitempty" jsonschema:"maxLength=64" jsonschema_description:"Single characters that the site does not take, written together."`
+	NoUppercase       bool   `json:"no_uppercase,omitempty" jsonschema_description:"Leave out A to Z."`
+	NoLowercase       bool   `json:"no_lowercase,omitempty" jsonschema_description:"Leave out a to z."`
+	NoDigits          bool   `json:"no_digits,omitempty" jsonschema_description:"Leave out 0 to 9."`
+	NoSpecial         bool   `json:"no_special,omitempty" jsonschema_description:"Leave out symbols."`
+	AllowedSymbols    string `json:"allowed_symbols,omitempty" jsonschema:"maxLength=64" jsonschema_description:"The symbols that the site takes, such as -_! (default -_.!@*+=)."`
+	ExcludeCharacters string `json:"exclude_characters,omitempty" jsonschema:"maxLength=64" jsonschema_description:"Single characters that the site does not take."`
 }
 
-// classes returns what is left of each class of characters. A class of which nothing is left is
-// dropped, as Ravi's generator does.
-func (r characterRules) classes() ([]string, error) {
-	var out []string
+// passwordShape says in a result what a generated password is made of, without showing it.
+type passwordShape struct {
+	Length  int      `json:"length"`
+	Classes []string `json:"classes" jsonschema_description:"Each occurs: lowercase, uppercase, digits, symbols."`
+
+	alphabets []string // of the classes, in the same order
+}
+
+// shape returns what the rules leave of each class of characters, for a password of that length (24
+// for 0). A class of which nothing is left is dropped.
+func (r characterRules) shape(length int) (*passwordShape, error) {
+	if err := r.checkSymbols(); err != nil {
+		return nil, err
+	}
+	shape := passwordShape{Length: cmp.Or(length, defaultPasswordLength)}
 	count := 0
 	for _, class := range []struct {
+		name       string
 		off        bool
 		characters string
-	}{{r.NoLowercase, lowerLetters}, {r.NoUppercase, upperLetters}, {r.NoDigits, digits}, {r.NoSpecial, special}} {
-		left := strings.Map(func(c rune) rune {
-			if class.off || strings.ContainsRune(r.ExcludeCharacters, c) {
-				return -1
+	}{
+		{"lowercase", r.NoLowercase, lowerLetters}, {"uppercase", r.NoUppercase, upperLetters}, {"digits", r.NoDigits, digits},
+		{"symbols", r.NoSpecial, cmp.Or(r.AllowedSymbols, special)},
+	} {
+		left := ""
+		for _, c := range class.characters {
+			if !class.off && !strings.ContainsRune(r.ExcludeCharacters+left, c) {
+				left += string(c)
 			}
-			return c
-		}, class.characters)
+		}
 		if left != "" {
-			out = append(out, left)
+			shape.Classes = append(shape.Classes, class.name)
+			shape.alphabets = append(shape.alphabets, left)
 			count += len(left)
 		}
 	}
 	if count < fewestCharacters {
 		return nil, fault.New(fault.InvalidArgument,
-			fmt.Sprintf("The rules leave fewer than %d characters to choose from (`no_uppercase`, `no_lowercase`, `no_digits`, `no_special`, `exclude_characters`).", fewestCharacters),
+			fmt.Sprintf("The rules leave fewer than %d characters to choose from (`no_uppercase`, `no_lowercase`, `no_digits`, `no_special`, `allowed_symbols`, `exclude_characters`).", fewestCharacters),
 			"Allow more characters, or choose a password yourself.")
 	}
-	return out, nil
+	return &shape, nil
 }
 
-func (r characterRules) forRavi(length int) ravi.PasswordRules {
-	return ravi.PasswordRules{
-		Length: length, NoUppercase: r.NoUppercase, NoLowercase: r.NoLowercase, NoDigits: r.NoDigits, NoSpecial: r.NoSpecial,
-		Exclude: r.ExcludeCharacters,
+// checkSymbols refuses what is no symbol: a letter, digit or space among them would end up in
+// passwords of a site that does not take it.
+func (r characterRules) checkSymbols() error {
+	noSymbol := func(c rune) bool { return c > unicode.MaxASCII || !unicode.IsPunct(c) && !unicode.IsSymbol(c) }
+	switch {
+	case r.NoSpecial && r.AllowedSymbols != "":
+		return fault.New(fault.InvalidArgument, "`allowed_symbols` has no effect beside `no_special`.", "Leave one of them out.")
+	case strings.ContainsFunc(r.AllowedSymbols, noSymbol):
+		return fault.New(fault.InvalidArgument, "`allowed_symbols` must hold ASCII symbols only.",
+			"Pass the symbols alone, written together, as in -_!; letters and digits are left out with no_uppercase, no_lowercase and no_digits.")
 	}
+	return nil
 }
 
-// generatePassword returns a random password of that length (24 for 0) with at least one character
-// of each class. All such passwords are equally likely: whole candidates are drawn uniformly and
-// those without a class are rejected.
-func generatePassword(length int, classes []string) secret.Secret {
-	length = cmp.Or(length, defaultPasswordLength)
-	alphabet := strings.Join(classes, "")
+// generate returns a random password with at least one character of each class. All such passwords
+// are equally likely: whole candidates are drawn uniformly and those without a class are rejected.
+func (s *passwordShape) generate() secret.Secret {
+	alphabet := strings.Join(s.alphabets, "")
 	for {
-		candidate := make([]byte, length)
+		candidate := make([]byte, s.Length)
 		for i := range candidate {
 			candidate[i] = alphabet[randomIndex(len(alphabet))]
 		}
 		lacks := func(class string) bool { return !strings.ContainsAny(string(candidate), class) }
-		if !slices.ContainsFunc(classes, lacks) {
+		if !slices.ContainsFunc(s.alphabets, lacks) {
 			return secret.New(string(candidate))
 		}
 	}
@@ -100,19 +122,19 @@ func randomIndex(n int) int {
 	return int(i.Int64())
 }
 
-// choosePassword returns the password that was given as field, or for "" a generated one. Rules
-// beside a given password would have no effect, which the caller has to know.
-func choosePassword(field, given string, length int, rules characterRules) (secret.Secret, error) {
+// choosePassword returns the password that was given as field, or for "" a generated one with its
+// shape. Rules beside a given password would have no effect, which the caller has to know.
+func choosePassword(field, given string, length int, rules characterRules) (secret.Secret, *passwordShape, error) {
 	if given == "" {
-		classes, err := rules.classes()
+		shape, err := rules.shape(length)
 		if err != nil {
-			return secret.Secret{}, err
+			return secret.Secret{}, nil, err
 		}
-		return generatePassword(length, classes), nil
+		return shape.generate(), shape, nil
 	}
 	if rules != (characterRules{}) {
-		return secret.Secret{}, fault.New(fault.InvalidArgument, fmt.Sprintf("Rules for a generated password have no effect beside `%s`.", field),
+		return secret.Secret{}, nil, fault.New(fault.InvalidArgument, fmt.Sprintf("Rules for a generated password have no effect beside `%s`.", field),
 			fmt.Sprintf("Leave out `%s` to have a password generated, or leave out the rules.", field))
 	}
-	return secret.New(given), tool.CheckLine(field, given)
+	return secret.New(given), nil, tool.CheckLine(field, given)
 }

@@ -30,7 +30,7 @@ var layers = []string{
 	"tools",
 	"tools/account", "tools/identity", "tools/mail", "tools/messages", "tools/vault", "tools/otpauth", "tools/tool",
 	"schemas", "internal/test/redistest", "session/redisstore", "session/lease",
-	"session", "internal/inbox", "internal/otp/fit", "internal/otp", "internal/fault", "ravi",
+	"session", "internal/inbox", "internal/otp/fit", "internal/otp/corpus", "internal/otp", "internal/fault", "ravi",
 	"ravi/seal", "ravi/config", "ravi/secret", "internal/token", "internal/otlphttp", "internal/issuer", "internal/test/issuertest", "sandbox/sandboxtest", "sandbox", "internal/test/ports",
 }
 
@@ -41,7 +41,8 @@ var allowedImports = map[string][]string{
 	"ravi/seal":                {"ravi/secret"},
 	"ravi/config":              {"ravi/secret"},
 	"internal/otp":             {},
-	"internal/otp/fit":         {"internal/otp"},
+	"internal/otp/corpus":      {"internal/otp"},
+	"internal/otp/fit":         {"internal/otp", "internal/otp/corpus"},
 	"internal/server/jsonrpc":  {},
 	"internal/server/stdio":    {"internal/server", "internal/server/jsonrpc", "session"},
 	"internal/server/http":     {"internal/server", "internal/server/jsonrpc", "internal/server/stdio", "session", "internal/fault"},

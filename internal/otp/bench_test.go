@@ -13,9 +13,9 @@ import (
 
 func BenchmarkSMS(b *testing.B) {
 	var all []otp.Message
-	for _, c := range readCases(b, "sample.jsonl") {
+	for _, c := range readCases(b, "sample") {
 		if c.Channel == "sms" {
-			all = append(all, c.message())
+			all = append(all, c.Message())
 		}
 	}
 	otp.Extract(all[0], otp.Context{}) // build the word tables

@@ -39,7 +39,7 @@ type candidate struct {
 	direct    bool // a word for a code stands directly at it
 	score     float64
 	rejected  string // why it can be no code, "" if it can
-	notes     []string
+	found     []finding
 }
 
 // maxTokens bounds the tokens read of one page.

@@ -5,29 +5,65 @@ import (
 	"strings"
 )
 
+// mention is the word that says most for a candidate, of those of its kind.
+type mention struct {
+	finding
+	points float64
+	where  place
+	kind   wordKind
+}
+
 // evidence is what the words around a candidate say.
 type evidence struct {
-	label        float64 // best word that names a code
-	strong       bool    // that word can mean nothing else
-	booking      bool    // it may name a booking too
+	weights      *Points
+	label        mention // best word that names a code
+	verb         mention // best verb
+	booking      bool    // the label may name a booking too
 	labelDirect  bool    // it stands directly at the candidate
-	verb         float64 // best verb
-	verbDirect   bool    // that verb stands directly at the candidate
+	verbDirect   bool    // a verb stands directly at the candidate
 	verbSpecific bool    // it is one of signing in or verifying
-	otherNumber  float64 // points against, from labels of other numbers
-	otherTopic   float64
+	other        feature // what labels of other numbers say against it, if otherSaid
+	otherSaid    bool
+	topic        feature // what words of other topics say against it, if topicSaid
+	topicSaid    bool
 	besideLink   bool
 	expired      bool
 	outdated     bool
-	otherLabel   bool
 	handover     bool // it is for a driver, a courier, a shop
 }
 
+// strong reports whether the label can mean nothing but a verification code.
+func (e *evidence) strong() bool { return e.label.points > 0 && e.label.kind == wordName }
+
+// raise takes a word into account and reports whether it says more than what was there.
+func (m *mention) raise(w *Points, kind wordKind, where place, share float64) bool {
+	f := finding{kind.at(where), share}
+	points := w[f.feature] * share
+	if points <= m.points {
+		return false
+	}
+	*m = mention{f, points, where, kind}
+	return true
+}
+
+// against notes a feature of another number if it says more than what was there.
+func (e *evidence) against(f feature) {
+	if !e.otherSaid || e.weights[f] < e.weights[e.other] {
+		e.other, e.otherSaid = f, true
+	}
+}
+
+func (e *evidence) addTopic(f feature) {
+	if !e.topicSaid || e.weights[f] < e.weights[e.topic] {
+		e.topic, e.topicSaid = f, true
+	}
+}
+
 // evidenceFor reads the words left and right of a candidate.
-func (p *page) evidenceFor(c *candidate) evidence {
-	e := evidence{besideLink: p.orLink(c.end)}
-	p.readLabels(c, &e)
-	p.readCues(c, &e)
+func (s *scoring) evidenceFor(c *candidate) evidence {
+	e := evidence{weights: s.weights, besideLink: c.page.orLink(c.end)}
+	c.page.readLabels(c, &e)
+	c.page.readCues(c, &e)
 	return e
 }
 
@@ -38,23 +74,21 @@ func (p *page) readLabels(c *candidate, e *evidence) {
 	for k := first - 1; k >= 0 && first-k <= 16 && c.start-p.hits[k].end <= reachLeft; k-- {
 		h := p.hits[k]
 		r := p.relate(c, h, introduced)
-		w := p.labelWeight(h, r, c)
 		switch {
 		case h.class&clCodeNoun != 0 && c.shape != shapeGrouped && p.otherKindOfCode(h) || h.class&(clCodeNoun|clCodeVerb) != 0 && p.onReceipt(h, c):
 			if r.sentences == 0 && r.numbers == 0 {
-				e.otherNumber = max(e.otherNumber, 3)
-				e.otherLabel = true
+				e.against(featOtherKind)
 			}
 		case h.class&(clCodeName|clCodeNoun) != 0:
-			e.addLabel(h, r, w)
+			e.addLabel(c, h, r)
 			codeLabel = codeLabel || r.sentences == 0 && r.numbers == 0
 		case h.class&clOtherNumber != 0 && p.brandCode(h):
 			h.class = clCodeNoun
-			e.addLabel(h, r, w)
+			e.addLabel(c, h, r)
 		case h.class&clOtherNumber != 0 && !p.senderTag(h):
 			p.addOtherNumber(e, h, r, c, codeLabel, p.codeBefore(h))
 		case h.class&clCodeVerb != 0:
-			e.verb = max(e.verb, worthCodeVerb*w)
+			e.verb.raise(e.weights, wordVerb, r.place(c), p.share(c, h, r))
 			e.verbDirect = e.verbDirect || r.introduced || r.adjacent
 			e.verbSpecific = e.verbSpecific || (r.introduced || r.adjacent) && !generalVerbs[p.word(h)]
 			codeLabel = codeLabel || r.sentences == 0 && r.numbers == 0 && (r.adjacent || r.introduced)
@@ -66,17 +100,16 @@ func (p *page) readLabels(c *candidate, e *evidence) {
 			continue
 		}
 		r := p.relate(c, h, false)
-		w := p.labelWeight(h, r, c)
 		switch {
 		case h.class&(clCodeName|clCodeNoun) != 0:
-			e.addLabel(h, r, w*0.95)
+			e.addLabel(c, h, r)
 		case h.class&clOtherNumber != 0 && p.brandCode(h):
 			h.class = clCodeNoun
-			e.addLabel(h, r, w*0.95)
+			e.addLabel(c, h, r)
 		case h.class&clOtherNumber != 0 && r.adjacent && r.numbers == 0 && p.refersBack(c.end, h) && !p.labelsNextNumber(h):
-			e.otherNumber = max(e.otherNumber, 5)
+			e.against(featOtherBehind)
 		case h.class&clCodeVerb != 0:
-			e.verb = max(e.verb, worthCodeVerb*w)
+			e.verb.raise(e.weights, wordVerb, r.place(c), p.share(c, h, r))
 		}
 	}
 }
@@ -95,7 +128,7 @@ func (p *page) readCues(c *candidate, e *evidence) {
 		r := p.relate(c, h, false)
 		e.handover = e.handover || h.class&clHandover != 0 && r.sentences <= 1
 		if h.class&clOtherTopic != 0 && !p.brandCode(h) {
-			e.addOtherTopic(r)
+			e.addTopic(r.topic())
 		}
 		if h.class&clOutdated != 0 && r.sentences == 0 && r.numbers == 0 && r.dist <= 30 && !p.hasComma(h.end, c.start) {
 			e.outdated = true
@@ -109,7 +142,7 @@ func (p *page) readCues(c *candidate, e *evidence) {
 		r := p.relate(c, h, false)
 		e.handover = e.handover || h.class&clHandover != 0 && r.sentences <= 2 && r.numbers == 0
 		if h.class&clOtherTopic != 0 {
-			e.addOtherTopic(r)
+			e.addTopic(r.topic())
 		}
 		if h.class&clOrLink != 0 && r.dist <= 3 {
 			e.besideLink = true
@@ -120,14 +153,12 @@ func (p *page) readCues(c *candidate, e *evidence) {
 	}
 }
 
-func (e *evidence) addLabel(h hit, r relation, w float64) {
-	worth := worthCodeNoun
+func (e *evidence) addLabel(c *candidate, h hit, r relation) {
+	kind := wordNoun
 	if h.class&clCodeName != 0 {
-		worth = worthCodeName
+		kind = wordName
 	}
-	if worth*w > e.label {
-		e.label = worth * w
-		e.strong = h.class&clCodeName != 0
+	if e.label.raise(e.weights, kind, r.place(c), c.page.share(c, h, r)) {
 		e.booking = h.class&clBooking != 0
 		e.labelDirect = r.introduced || r.adjacent
 	}
@@ -138,17 +169,15 @@ func (p *page) addOtherNumber(e *evidence, h hit, r relation, c *candidate, code
 	case r.sentences > 0 && !(r.adjacent && r.lines == 1 && p.isHeading(h)) || r.numbers > 0 || codeNearer:
 		return
 	case r.adjacent && codeBefore:
-		e.otherNumber = max(e.otherNumber, 1.5) // "code for order: 482033"
+		e.against(featOtherHead) // "code for order: 482033"
 	case r.adjacent && p.afterWithWord(c):
-		e.otherNumber = max(e.otherNumber, 1) // "Set up this phone with 77093"
+		e.against(featOtherMeans) // "Set up this phone with 77093"
 	case r.adjacent:
-		e.otherNumber = max(e.otherNumber, 9)
-		e.otherLabel = true
+		e.against(featOtherAt)
 	case r.introduced && !codeBefore && r.dist <= 22 && !p.afterWithWord(c):
-		e.otherNumber = max(e.otherNumber, 4)
-		e.otherLabel = true
+		e.against(featOtherIntroduced)
 	case r.dist <= 25 && !codeBefore && !p.afterWithWord(c):
-		e.otherNumber = max(e.otherNumber, 2)
+		e.against(featOtherNear)
 	}
 }
 
@@ -174,14 +203,6 @@ func (p *page) codeBefore(h hit) bool {
 		}
 	}
 	return false
-}
-
-func (e *evidence) addOtherTopic(r relation) {
-	worth := 3.0
-	if r.sentences == 0 {
-		worth = 4.5
-	}
-	e.otherTopic = max(e.otherTopic, worth)
 }
 
 func (p *page) hasComma(from, to int) bool {
@@ -210,12 +231,24 @@ func (p *page) assignLabels(found []*candidate) {
 	}
 }
 
-// labelWeight is what is left of a label's worth; little if it belongs to another candidate.
-func (p *page) labelWeight(h hit, r relation, c *candidate) float64 {
-	if owner := p.labelOwners[h.start]; owner != nil && owner != c {
-		return r.weight(c) * 0.3
+// share is what is left of a word's worth where other numbers or much text stand between, or where
+// it belongs to another candidate.
+func (p *page) share(c *candidate, h hit, r relation) float64 {
+	share := 1.0
+	if r.dist > 60 && !r.introduced {
+		share = 0.85
 	}
-	return r.weight(c)
+	for range min(r.numbers, 3) {
+		if r.introduced {
+			share *= 0.7 // "Confirm card 4418 with 551209"
+		} else {
+			share *= 0.5
+		}
+	}
+	if owner := p.labelOwners[h.start]; owner != nil && owner != c {
+		share *= 0.3
+	}
+	return share
 }
 
 // refersBack reports whether a label behind a number speaks of it: a word such as "is" stands

@@ -3,8 +3,8 @@ package otp
 import "slices"
 
 // expiresLater reports whether what h says of a code is still to come or no statement about it: a
-// duration or "after" goes with it ("invalid after 12:30", "expires in 5 minutes"), a question
-// ends it, or it speaks of codes at large ("Expired codes can't be used").
+// duration or "after" goes with it ("invalid after 12:30", "expires in 5 minutes"), a question ends
+// it, or it speaks of codes at large ("Expired codes can't be used").
 func (p *page) expiresLater(h hit) bool {
 	seg := p.segs[p.segOf(h.start)]
 	if mark := p.form[max(seg.end-1, seg.start)]; mark == '?' || mark == '？' || mark == '؟' {

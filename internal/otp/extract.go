@@ -4,8 +4,11 @@ import "slices"
 
 // Extract finds the code and the link in one message. It is deterministic, reads at most [MaxInput]
 // bytes of each part, and is safe for concurrent use.
-func Extract(m Message, c Context) Verdict {
-	e := newExtraction(m)
+func Extract(m Message, c Context) Verdict { return fitted().Extract(m, c) }
+
+// Extract is [Extract] with other weights.
+func (w *Weights) Extract(m Message, c Context) Verdict {
+	e := newExtraction(&w.Points, m)
 	defer e.release()
 	v := Verdict{Kind: KindNone}
 	if host, code, ok := originBound(m); ok {
@@ -24,6 +27,7 @@ func Extract(m Message, c Context) Verdict {
 
 // extraction is the state of one call.
 type extraction struct {
+	weights      *Points
 	pages        []*page
 	jsonLD       []string
 	thread       threadKind
@@ -31,8 +35,8 @@ type extraction struct {
 	smsRetriever bool // made for SMS Retriever: nothing but codes is
 }
 
-func newExtraction(m Message) *extraction {
-	e := &extraction{sms: m.Channel == SMS}
+func newExtraction(w *Points, m Message) *extraction {
+	e := &extraction{weights: w, sms: m.Channel == SMS}
 	subject, _ := capBytes(m.Subject, 2<<10)
 	e.thread, subject = subjectThread(subject)
 	text := m.Text
@@ -94,20 +98,15 @@ func (e *extraction) release() {
 
 // decide scores all candidates and fills in the code part of the verdict.
 func (e *extraction) decide(v *Verdict) {
-	s := e.scoring()
-	for _, c := range s.candidates {
-		if c.rejected == "" {
-			s.rate(c)
-		}
-	}
-	values := rank(s.candidates)
+	s := e.rated()
+	values := s.rank()
 	for _, val := range values[:min(len(values), MaxCandidates)] {
 		if val.score < 0 {
 			break // has the shape, and nothing else
 		}
-		v.Candidates = append(v.Candidates, val.public())
+		v.Candidates = append(v.Candidates, s.public(val))
 	}
-	if len(values) == 0 || values[0].score < threshold {
+	if len(values) == 0 || values[0].score < CodeThreshold {
 		v.Reason = noneReason(s.candidates)
 		return
 	}
@@ -121,38 +120,48 @@ func (e *extraction) decide(v *Verdict) {
 	}
 	v.Kind = KindCode
 	v.Code, v.Display = top.code, top.best.display()
-	v.Reason = top.best.reason()
+	v.Reason = v.Candidates[0].Reason
+}
+
+// rated is scoring with the features of all candidates.
+func (e *extraction) rated() *scoring {
+	s := e.scoring()
+	for _, c := range s.candidates {
+		if c.rejected == "" {
+			s.rate(c)
+		}
+	}
+	return s
 }
 
 // scoring collects the candidates of all pages and what the message as a whole says.
 func (e *extraction) scoring() *scoring {
-	s := &scoring{sms: e.sms, smsRetriever: e.smsRetriever, noOtherNumber: true}
+	s := &scoring{weights: e.weights, sms: e.sms, smsRetriever: e.smsRetriever, noOtherNumber: true}
 	for _, p := range e.pages {
-		weight := 0.35
+		where := placeElsewhere
 		if p.kind == pageSubject {
-			weight = 0.45
+			where = placeSubject
 		}
 		for _, h := range p.hits {
 			switch {
 			case h.class&clCodeName != 0:
-				s.global.label = max(s.global.label, worthCodeName*weight)
+				s.label.raise(s.weights, wordName, where, 1)
 			case h.class&clCodeNoun != 0:
-				s.global.label = max(s.global.label, worthCodeNoun*weight)
+				s.label.raise(s.weights, wordNoun, where, 1)
 			case h.class&clCodeVerb != 0:
-				s.global.verb = max(s.global.verb, worthCodeVerb*weight)
+				s.verb.raise(s.weights, wordVerb, where, 1)
 			}
 		}
 		s.hint = s.hint || hasClass(p.cues, clCodeHint)
 		s.noOtherNumber = s.noOtherNumber && !hasClass(p.hits, clMoney) &&
 			!hasClass(p.cues, clOtherTopic|clExpired|clOutdated)
-		if p.kind == pageSubject && hasClass(p.cues, clOtherTopic) {
-			s.global.otherTopic = 1.5
-		}
+		s.topic = s.topic || p.kind == pageSubject && hasClass(p.cues, clOtherTopic)
 		if p.kind == pageSubject && e.thread == threadReply {
 			continue // the subject of a reply is older than the reply
 		}
 		found := p.candidates()
 		dropLists(found)
+		dropWords(found)
 		p.assignLabels(found)
 		s.candidates = append(s.candidates, found...)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/otp"
+	"ravi-mcp/internal/otp/corpus"
 )
 
 // hasInvisible reports runes that must never leave the package.
@@ -57,17 +58,17 @@ func checkVerdict(t *testing.T, v otp.Verdict) {
 	}
 }
 
-func seed(f *testing.F, add func(sampleCase)) {
-	for _, c := range readCases(f, "sample.jsonl") {
+func seed(f *testing.F, add func(corpus.Case)) {
+	for _, c := range readCases(f, "sample") {
 		add(c)
 	}
-	for _, c := range readCases(f, "hostile.jsonl") {
+	for _, c := range readCases(f, "hostile") {
 		add(c)
 	}
 }
 
 func FuzzExtract(f *testing.F) {
-	seed(f, func(c sampleCase) { f.Add(c.Channel, c.From, c.Subject, c.Text, c.HTML) })
+	seed(f, func(c corpus.Case) { f.Add(c.Channel, c.From, c.Subject, c.Text, c.HTML) })
 	f.Fuzz(func(t *testing.T, channel, from, subject, text, html string) {
 		m := otp.Message{Channel: otp.Channel(channel), From: from, Subject: subject, Text: text, HTML: html}
 		v := otp.Extract(m, otp.Context{Service: from})
@@ -77,7 +78,7 @@ func FuzzExtract(f *testing.F) {
 }
 
 func FuzzHTML(f *testing.F) {
-	seed(f, func(c sampleCase) { f.Add(c.HTML) })
+	seed(f, func(c corpus.Case) { f.Add(c.HTML) })
 	f.Fuzz(func(t *testing.T, html string) {
 		text, _ := otp.Text(html, 0)
 		require.False(t, hasInvisible(text), "%q", text)
@@ -91,7 +92,7 @@ func FuzzHTML(f *testing.F) {
 }
 
 func FuzzClean(f *testing.F) {
-	seed(f, func(c sampleCase) { f.Add(c.Text) })
+	seed(f, func(c corpus.Case) { f.Add(c.Text) })
 	f.Add("&#x200b;&amp;#8238;\u202e")
 	f.Fuzz(func(t *testing.T, s string) {
 		text, _ := otp.Clean(s, 0)

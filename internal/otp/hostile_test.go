@@ -15,17 +15,17 @@ import (
 // want_link hold as in the other files.
 func TestHostileMessages(t *testing.T) {
 	t.Parallel()
-	all := readCases(t, "hostile.jsonl")
+	all := readCases(t, "hostile")
 	require.GreaterOrEqual(t, len(all), 40)
 	for _, c := range all {
-		v := otp.Extract(c.message(), otp.Context{})
+		v := otp.Extract(c.Message(), otp.Context{})
 		checkVerdict(t, v)
 		link := ""
 		if v.Link != nil {
 			link = v.Link.URL
 		}
-		assert.Equal(t, str(c.WantCode), v.Code, "%s %s %+v", c.ID, c.Notes, v)
-		assert.Equal(t, str(c.WantLink), link, "%s %s", c.ID, c.Notes)
+		assert.Equal(t, c.WantCode, v.Code, "%s %s %+v", c.ID, c.Notes, v)
+		assert.Equal(t, c.WantLink, link, "%s %s", c.ID, c.Notes)
 		for _, word := range []string{"SYSTEM", "ignore", "instruction", "evil", "Assistant"} {
 			assert.NotContains(t, v.Reason, word, c.ID)
 			for _, cand := range v.Candidates {

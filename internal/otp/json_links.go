@@ -26,8 +26,7 @@ func (e *extraction) jsonLinks() []*linkCandidate {
 			url = cmp.Or(url, handlerURL)
 			if url != "" && readURL(url).token > 0 && !readURL(url).other {
 				name, _ := obj["name"].(string)
-				out = append(out, &linkCandidate{url: url, label: name, score: linkThreshold,
-					notes: []string{"a one-click confirmation in the data of the mail"}})
+				out = append(out, &linkCandidate{url: url, label: name, score: LinkThreshold})
 			}
 		})
 	}

@@ -11,13 +11,13 @@ import (
 )
 
 // newLink fills in what can be said about a chosen URL.
-func newLink(l *linkCandidate, m Message, c Context) *Link {
+func newLink(w *Points, l *linkCandidate, m Message, c Context) *Link {
 	out := &Link{URL: stripInvisible(l.url), Label: cleanLine(l.label, 80), Confidence: linkConfidence(l.score)}
 	out.Unwrapped = unwrap(out.URL)
 	out.Host, out.Punycode = hostOf(cmp.Or(out.Unwrapped, out.URL))
 	out.Domain = registrable(cmp.Or(out.Punycode, out.Host))
 	out.MatchesSender = matches(out.Domain, m.From, c.Service)
-	out.Reason = cmp.Or(strings.Join(l.notes, "; "), "the only link that acts")
+	out.Reason = w.reasonOf(l.found, true, "the only link that acts")
 	return out
 }
 

@@ -5,14 +5,15 @@ import (
 	"unicode/utf8"
 )
 
-const linkThreshold = 6.0
+// LinkThreshold is how many points a URL wins with.
+const LinkThreshold = 6.0
 
 // linkCandidate is one URL with all places that show it.
 type linkCandidate struct {
 	url      string
 	label    string
 	score    float64
-	notes    []string
+	found    []finding
 	excluded bool
 }
 
@@ -22,7 +23,7 @@ func (e *extraction) finishLink(v *Verdict, m Message, c Context) {
 	if best == nil {
 		return
 	}
-	v.Link = newLink(best, m, c)
+	v.Link = newLink(e.weights, best, m, c)
 	switch v.Kind {
 	case KindNone:
 		v.Kind, v.Confidence, v.Reason = KindLink, v.Link.Confidence, v.Link.Reason
@@ -32,6 +33,17 @@ func (e *extraction) finishLink(v *Verdict, m Message, c Context) {
 }
 
 func (e *extraction) bestLink(hasCode bool) *linkCandidate {
+	var best *linkCandidate
+	for _, l := range e.links(hasCode) {
+		if !l.excluded && l.score >= LinkThreshold && (best == nil || l.score > best.score) {
+			best = l
+		}
+	}
+	return best
+}
+
+// links rates all URLs of the message.
+func (e *extraction) links(hasCode bool) []*linkCandidate {
 	intent := e.linkIntent()
 	byURL := make(map[string]*linkCandidate)
 	var order []*linkCandidate
@@ -42,9 +54,9 @@ func (e *extraction) bestLink(hasCode bool) *linkCandidate {
 				a.start < len(p.form) && p.form[a.start] == '\n' && p.flags[a.start]&flagMasked != 0 {
 				continue
 			}
-			l := p.rateLink(a, intent, hasCode)
+			l := p.rateLink(e.weights, a, intent, hasCode)
 			if known := byURL[a.url]; known != nil {
-				known.merge(l)
+				known.merge(e.weights, l)
 				continue
 			}
 			byURL[a.url] = l
@@ -56,28 +68,22 @@ func (e *extraction) bestLink(hasCode bool) *linkCandidate {
 			order = append(order, l)
 		}
 	}
-	var best *linkCandidate
-	for _, l := range order {
-		if !l.excluded && l.score >= linkThreshold && (best == nil || l.score > best.score) {
-			best = l
-		}
-	}
-	return best
+	return order
 }
 
 func isHTTP(url string) bool {
 	return len(url) > 8 && (strings.EqualFold(url[:7], "http://") || strings.EqualFold(url[:8], "https://"))
 }
 
-func (l *linkCandidate) merge(o *linkCandidate) {
+func (l *linkCandidate) merge(w *Points, o *linkCandidate) {
 	l.excluded = l.excluded || o.excluded
 	if o.score > l.score {
-		l.score, l.notes = o.score, o.notes
+		l.score, l.found = o.score, o.found
 		if o.label != "" {
 			l.label = o.label
 		}
 	}
-	l.score += 0.5
+	l.add(w, featRepeated)
 }
 
 // intent is what the message as a whole is about.
@@ -112,7 +118,7 @@ func (e *extraction) linkIntent() intent {
 }
 
 // rateLink scores one place of a URL.
-func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
+func (p *page) rateLink(w *Points, a *anchor, in intent, hasCode bool) *linkCandidate {
 	l := &linkCandidate{url: a.url}
 	label, context := p.linkWords(a, l)
 	wide := p.wordsBefore(a, in)
@@ -125,16 +131,16 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 		l.excluded = label&clLinkOther != 0
 		return l // "click here" alone may lead anywhere
 	}
-	l.rateWords(a, in, hasCode, label, context, wide)
-	l.rateURL(a, in, hasCode, label, u)
+	l.rateWords(w, a, in, hasCode, label, context, wide)
+	l.rateURL(w, a, in, hasCode, label, u)
 	noVerb := label&clLinkVerb == 0
 	l.excluded = label&clLinkOther != 0 || u.other && (noVerb || u.neverActs) ||
 		noVerb && context&(clLinkOther|clCodeEntryPage) != 0
 	if u.other && a.bare && !u.acts {
-		l.add(-7, "") // a veto in the plain part that an HTML button outweighs
+		l.add(w, featRefused) // a veto in the plain part that an HTML button outweighs
 	}
 	if context&clLinkOther != 0 && !noVerb {
-		l.add(-7, "")
+		l.add(w, featRefused)
 	}
 	if in.eventReply && utf8.RuneCountInString(l.label) <= 14 {
 		l.excluded = true // the answer to an invitation to an event
@@ -142,73 +148,71 @@ func (p *page) rateLink(a *anchor, in intent, hasCode bool) *linkCandidate {
 	return l
 }
 
-func (l *linkCandidate) add(points float64, note string) {
-	l.score += points
-	if note != "" {
-		l.notes = append(l.notes, note)
-	}
+func (l *linkCandidate) add(w *Points, f feature) {
+	l.score += w[f]
+	l.found = append(l.found, finding{f, 1})
 }
 
 // rateWords scores what the label, the words around it, and those before the only link say.
-func (l *linkCandidate) rateWords(a *anchor, in intent, hasCode bool, label, context, wide class) {
+func (l *linkCandidate) rateWords(w *Points, a *anchor, in intent, hasCode bool, label, context, wide class) {
 	switch {
 	case label&clLinkVerb != 0:
-		l.add(6, "its label says to verify, confirm, activate, reset, accept or approve")
+		l.add(w, featLinkVerb)
 	case label&clLinkSignIn != 0:
-		l.add(4, "its label says to sign in")
+		l.add(w, featLinkSignIn)
 	case label&clLinkClick != 0:
-		l.add(2, "")
+		l.add(w, featLinkClick)
 	}
 	if label&(clLinkVerb|clLinkSignIn) == 0 {
 		switch {
 		case context&clLinkVerb != 0:
-			l.add(3, "the words around it say to verify or confirm")
+			l.add(w, featAroundVerb)
 		case context&clLinkSignIn != 0:
-			l.add(2.5, "the words around it speak of signing in")
+			l.add(w, featAroundSignIn)
 		case wide&(clLinkVerb|clLinkSignIn) != 0:
-			l.add(2.5, "the words before it speak of verifying or signing in")
+			l.add(w, featBeforeLink)
 		}
 		if label&(clLinkClick|clLinkOther) == 0 && a.button && in.buttons == 1 {
-			l.add(2, "the only button")
+			l.add(w, featOnlyButton)
 		}
 	}
 	if label&clLinkVerb == 0 && context&clOrLink != 0 && hasCode {
-		points := 2.0
 		if label&clLinkClick == 0 {
-			points = 4 // "or open" is both
+			l.add(w, featOrOpen) // both
+		} else {
+			l.add(w, featOrClick)
 		}
-		l.add(points, "offered instead of the code")
 	}
 	if in.verb || in.signin {
-		l.add(1.5, "")
+		l.add(w, featLinkSubject)
 	}
 	if hasCode {
-		l.add(0.5, "")
+		l.add(w, featLinkBesideCode)
 	}
 }
 
 // rateURL scores the URL itself and how the link is shown.
-func (l *linkCandidate) rateURL(a *anchor, in intent, hasCode bool, label class, u urlFacts) {
+func (l *linkCandidate) rateURL(w *Points, a *anchor, in intent, hasCode bool, label class, u urlFacts) {
 	if u.acts {
-		l.add(1.5, "its path names the action")
+		l.add(w, featPathActs)
 	}
 	switch {
 	case u.token >= 2:
-		l.add(2.5, "it carries a token")
+		l.add(w, featToken)
 	case u.token == 1:
-		l.add(1.5, "it carries an identifier")
+		l.add(w, featIdentifier)
 	default:
-		l.add(-4, "")
+		l.add(w, featNoToken)
 	}
 	if a.button {
-		l.add(0.5, "")
+		l.add(w, featButton)
 	}
 	if in.links == 1 {
-		l.add(0.5, "")
+		l.add(w, featOnlyLink)
 		if in.sms && hasCode && label&(clLinkClick|clOrLink) != 0 {
-			l.add(1, "the only link beside a code")
+			l.add(w, featOnlyLinkCode)
 		}
 	}
 }
 
-func linkConfidence(score float64) float64 { return sigmoid((score - linkThreshold + 0.8) * 0.7) }
+func linkConfidence(score float64) float64 { return sigmoid((score - LinkThreshold + 0.8) * 0.7) }

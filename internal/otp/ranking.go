@@ -12,7 +12,8 @@ type value struct {
 	code  string
 	best  *candidate
 	score float64
-	kinds uint8 // of pages that show it, one bit each
+	found []finding // of the best place, and what several places say together
+	kinds uint8     // of pages that show it, one bit each
 }
 
 // dropLists rejects candidates of one shape that stand alone on four or more lines in a row:
@@ -32,14 +33,39 @@ func dropLists(found []*candidate) {
 	}
 }
 
+// dropWords rejects words in capitals that stand in the line of a value with digits, or next to it:
+// "OTP ICICI 482913".
+func dropWords(found []*candidate) {
+	beside := func(c, o *candidate) bool {
+		return o.shape < shapeLetters && o.rejected == "" && withinLines(o.page.form[min(c.end, o.end):max(c.start, o.start)])
+	}
+	for i, c := range found {
+		if c.shape == shapeLetters && c.sep == 0 &&
+			(i > 0 && beside(c, found[i-1]) || i+1 < len(found) && beside(c, found[i+1])) {
+			c.rejected = "a word beside a number"
+		}
+	}
+}
+
+// withinLines reports whether at most one line ends in a text.
+func withinLines(text []rune) bool {
+	lines := 0
+	for _, r := range text {
+		if r == '\n' {
+			lines++
+		}
+	}
+	return lines <= 1
+}
+
 const textAndHTML uint8 = 1<<pageText | 1<<pageHTML
 
 // rank sums the places of each value and sorts the values.
-func rank(found []*candidate) []*value {
+func (s *scoring) rank() []*value {
 	byCode := make(map[string]*value)
 	var out []*value
 	expired := make(map[string]bool)
-	for _, c := range found {
+	for _, c := range s.candidates {
 		if c.rejected != "" {
 			expired[c.code] = expired[c.code] || c.rejected == rejectedExpired
 			continue
@@ -58,25 +84,27 @@ func rank(found []*candidate) []*value {
 	out = slices.DeleteFunc(out, func(v *value) bool { return expired[v.code] })
 	visible := false // a value that is seen is plausible
 	for _, val := range out {
+		val.found = slices.Clip(val.best.found)
 		if val.kinds&(1<<pageSubject) != 0 && val.kinds != 1<<pageSubject {
-			val.score += 1.5
+			val.found = append(val.found, finding{featSubjectToo, 1})
 		}
 		if val.kinds&textAndHTML == textAndHTML {
-			val.score += 0.3
+			val.found = append(val.found, finding{featBothParts, 1})
 		}
-		visible = visible || val.best.page.kind != pageHidden && val.score >= threshold
+		val.score = s.weights.sum(val.found)
+		visible = visible || val.best.page.kind != pageHidden && val.score >= CodeThreshold
 	}
 	for _, val := range out {
 		if visible && val.kinds == 1<<pageHidden {
-			val.score = min(val.score, threshold) - 3
+			val.score = min(val.score, CodeThreshold) - 3
 		}
 	}
 	slices.SortStableFunc(out, func(a, b *value) int { return cmp.Compare(b.score, a.score) })
 	return out
 }
 
-// confidence maps a score to 0..1, with 0.5 at the threshold.
-func confidence(score float64) float64 { return sigmoid((score - threshold) * 0.75) }
+// confidence maps a score to 0..1, with 0.5 at CodeThreshold.
+func confidence(score float64) float64 { return sigmoid((score - CodeThreshold) * 0.75) }
 
 // sigmoid maps the distance to a threshold to 0..0.99, with two decimals.
 func sigmoid(x float64) float64 {
@@ -89,6 +117,6 @@ func (v *value) rivals(top *value) bool {
 	if top.best.direct && v.best.direct {
 		room = marginLabelled
 	}
-	return v.score >= threshold && top.score-v.score < room &&
+	return v.score >= CodeThreshold && top.score-v.score < room &&
 		!strings.Contains(top.code, v.code) && !strings.Contains(v.code, top.code)
 }

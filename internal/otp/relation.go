@@ -56,44 +56,36 @@ func (p *page) relate(c *candidate, h hit, introduced bool) relation {
 	return r
 }
 
-// weight is what distance leaves of a word's worth.
-func (r relation) weight(c *candidate) float64 {
-	w := 0.35
+// place is where the word stands.
+func (r relation) place(c *candidate) place {
 	switch {
 	case r.adjacent && r.left:
-		w = 1.15
+		return placeBefore
 	case r.adjacent:
-		w = 1.05
+		return placeBehind
 	case r.sentences == 0 && r.left && r.introduced:
-		w = 1
+		return placeIntroduced
 	case r.sentences == 0 && r.left:
-		w = 0.85
+		return placeLeft
 	case r.sentences == 0 && c.start == 0 && c.page.kind == pageText:
-		w = 1.02 // the message opens with it
+		return placeOpens
 	case r.sentences == 0 && c.startsSentence():
-		w = 0.9 // "449018 lets you sign in"
+		return placeStarts // "449018 lets you sign in"
 	case r.sentences == 0:
-		w = 0.8
+		return placeRight
 	case r.sentences == 1 && (c.alone || c.isFirstSentence() || r.left && r.lines <= 1 && c.startsSentence()):
-		w = 0.75
-	case r.sentences == 1:
-		w = 0.5
-	case r.sentences == 2 && c.alone:
-		w = 0.55
-	case r.sentences == 2:
-		w = 0.4
+		return placeNext
+	case r.sentences == 1, r.sentences == 2 && c.alone:
+		return placeNear
 	}
-	if r.dist > 60 && !r.introduced {
-		w *= 0.85
+	return placeElsewhere
+}
+
+func (r relation) topic() feature {
+	if r.sentences == 0 {
+		return featTopicSentence
 	}
-	for range min(r.numbers, 3) {
-		if r.introduced {
-			w *= 0.7 // "Confirm card 4418 with 551209"
-		} else {
-			w *= 0.5
-		}
-	}
-	return w
+	return featTopicNear
 }
 
 // startsSentence reports whether the candidate is the first word of its sentence. A sender's name

@@ -1,31 +1,32 @@
 package otp
 
 import (
-	"cmp"
 	"slices"
 	"unicode"
 )
 
-// What a word is worth as evidence, before distance. A value wins with threshold points, and when
-// it is margin points ahead of the next.
-const (
-	worthCodeName = 6.0
-	worthCodeNoun = 4.5
-	worthCodeVerb = 3.5
+// CodeThreshold is how many points a value wins with.
+const CodeThreshold = 4.5
 
-	threshold = 4.5
-	margin    = 0.9
+const (
+	margin = 0.9 // points that it is ahead of the next different one then
 	// marginLabelled is for two values that both stand at a word for a code.
 	marginLabelled = 1.8
 
 	reachLeft  = 260 // runes looked at around a candidate
 	reachRight = 160
 	reachTopic = 240
+
+	shareSecond = 0.4 // of the worth of a verb beside a label
+	shareStrong = 0.35
+	shareHalf   = 0.5
 )
 
 // scoring holds what is known of the whole message.
 type scoring struct {
-	global        evidence // from subject and other pages
+	weights       *Points
+	label, verb   mention // the best of subject and other pages
+	topic         bool    // the subject speaks of something else
 	hint          bool
 	sms           bool
 	smsRetriever  bool // made for SMS Retriever
@@ -33,136 +34,129 @@ type scoring struct {
 	candidates    []*candidate
 }
 
-// rate scores one candidate.
+// rate finds the features of one candidate.
 func (s *scoring) rate(c *candidate) {
 	p := c.page
-	e := p.evidenceFor(c)
+	e := s.evidenceFor(c)
 	if e.outdated || e.expired {
 		c.rejected = rejectedExpired
 	}
+	if e.label.points == 0 {
+		e.label = s.label
+	}
+	if e.verb.points == 0 {
+		e.verb = s.verb
+	}
 	introduced := p.introduced(c)
-	score := shapePrior(c)
-	label, verb := cmp.Or(e.label, s.global.label), cmp.Or(e.verb, s.global.verb)
-	if label >= verb {
-		score += label + 0.4*verb
+	c.readShape()
+	if e.label.points >= e.verb.points {
+		c.addMention(e.label, 1)
+		c.addMention(e.verb, shareSecond)
 	} else {
-		score += verb + 0.5*label
+		c.addMention(e.verb, 1)
+		c.addMention(e.label, shareHalf)
 	}
-	switch {
-	case c.alone:
-		score += 1.5
-	case c.isFirstSentence():
-		score++
+	c.add(featAlone, c.alone)
+	c.add(featFirst, !c.alone && c.isFirstSentence())
+	c.add(featEmphasised, c.emph)
+	c.add(featBracketed, c.bracketed)
+	c.add(featIntroduced, introduced)
+	c.add(featMeans, introduced && e.verbDirect && p.afterWithWord(c)) // "Confirm the change with 77093"
+	c.add(featOrLink, e.besideLink)
+	c.add(featHint, s.hint)
+	c.add(featHintAlone, s.hint && e.label.points == 0 && e.verb.points == 0 && c.shape <= shapeGrouped) // "551904. Do not share."
+	s.loneNumber(c, &e)
+	c.add(featKeyed, c.end < len(p.form) && (p.form[c.end] == '#' || p.form[c.end] == '*' && !c.bracketed))
+	s.otherTopic(c, &e)
+	if e.otherSaid {
+		c.add(e.other, true)
 	}
-	if c.emph {
-		score++
-	}
-	if c.bracketed {
-		score += 0.5
-	}
-	if introduced {
-		score += 0.7
-		if e.verbDirect && p.afterWithWord(c) {
-			score += 0.5 // "Confirm the change with 77093"
-		}
-	}
-	if e.besideLink {
-		score += 3
-	}
-	if s.hint {
-		score += 0.5
-		if label == 0 && verb == 0 && c.shape <= shapeGrouped {
-			score += 1.5 // "551904. Do not share."
-		}
-	}
-	score += s.loneNumber(c, max(label, verb))
-	if c.end < len(p.form) && (p.form[c.end] == '#' || p.form[c.end] == '*' && !c.bracketed) {
-		score -= 6 // dialled or keyed in at a door
-	}
-	score = s.minusOtherTopic(score, c, e)
-	score -= e.otherNumber
-	if yearLike(c.code) && c.shape == shapeDigits && !e.labelDirect &&
-		!(e.verbDirect && introduced) && !c.alone && !c.named(e) {
-		score -= 2.5
-	}
-	if dateLike(c) {
-		score -= 3
-	}
-	if p.kind == pageHidden {
-		score -= 1.5
-	}
-	if c.beforeNumber() {
-		score -= 2
-	}
-	if c.afterPrefix && !(e.strong && e.labelDirect) {
-		score -= 9
-	}
-	if needsLabel(c) && !s.inCodePosition(c, e, introduced) {
-		score -= 4
-	}
+	c.add(featYear, yearLike(c.code) && c.shape == shapeDigits && !e.labelDirect &&
+		!(e.verbDirect && introduced) && !c.alone && !c.named(&e))
+	c.add(featDate, dateLike(c))
+	c.add(featHidden, p.kind == pageHidden)
+	c.add(featBeforeNumber, c.beforeNumber())
+	c.add(featAfterPrefix, c.afterPrefix && !(e.strong() && e.labelDirect))
+	c.add(featNoPosition, needsLabel(c) && !s.inCodePosition(c, &e, introduced))
 	c.direct = e.labelDirect
-	c.score = score
-	c.note(e, introduced)
+	c.score = s.weights.sum(c.found)
 }
 
-// minusOtherTopic takes off what speaks of something else: a parcel, a booking.
-func (s *scoring) minusOtherTopic(score float64, c *candidate, e evidence) float64 {
-	topic := e.otherTopic
-	if s.global.otherTopic > 0 && !e.strong {
-		topic = max(topic, s.global.otherTopic)
+func (c *candidate) add(f feature, said bool) {
+	if said {
+		c.found = append(c.found, finding{f, 1})
+	}
+}
+
+func (c *candidate) addMention(m mention, share float64) {
+	if m.points > 0 {
+		c.found = append(c.found, finding{m.feature, m.share * share})
+	}
+}
+
+// otherTopic notes what speaks of something else: a parcel, a booking.
+func (s *scoring) otherTopic(c *candidate, e *evidence) {
+	if s.topic && !e.strong() {
+		e.addTopic(featTopicSubject)
 	}
 	switch {
-	case e.booking && c.shape >= shapeMixed && c.sep == 0 && topic > 0:
-		score -= 3 // "Confirmation code QX7T2P" of a ticket
-	case e.strong && e.labelDirect:
-		topic *= 0.35
+	case e.handover:
+		c.add(featHandover, true)
+	case !e.topicSaid:
+	case e.booking && c.shape >= shapeMixed && c.sep == 0:
+		c.add(featBooking, true) // "Confirmation code QX7T2P" of a ticket
+		c.add(e.topic, true)
+	case e.strong() && e.labelDirect:
+		c.found = append(c.found, finding{e.topic, shareStrong})
 	case e.verbSpecific && c.page.afterWithWord(c):
-		topic *= 0.5 // "Verify with 77093 first"
+		c.found = append(c.found, finding{e.topic, shareHalf}) // "Verify with 77093 first"
+	default:
+		c.add(e.topic, true)
 	}
-	if e.handover {
-		topic = max(e.otherTopic, 8)
-	}
-	return score - topic
 }
 
-// loneNumber returns points for the one number of a text message in which nothing speaks of another
-// kind of number: "Larch: 771823", "(Larch) 771 823 - for you". score is what the words say for it
-// already.
-func (s *scoring) loneNumber(c *candidate, score float64) float64 {
-	if !s.sms || c.page.kind != pageText || c.shape > shapeGrouped {
-		return 0
+// loneNumber notes the one number of a text message in which nothing speaks of another kind of
+// number: "Larch: 771823", "(Larch) 771 823 - for you".
+func (s *scoring) loneNumber(c *candidate, e *evidence) {
+	p := c.page
+	if !s.sms || p.kind != pageText || c.shape > shapeGrouped {
+		return
 	}
 	if s.smsRetriever {
-		return 3.5
+		c.add(featRetriever, true)
+		return
 	}
-	rest := len(c.page.form) - (c.end - c.start)
-	if score > 4 || !s.noOtherNumber || c.unequal || rest > 80 || !c.page.noOtherLabel(c) {
-		return 0
+	rest := len(p.form) - (c.end - c.start)
+	clear := e.label.points > 0 && (e.label.where < placeLeft || e.label.where == placeOpens || e.strong() && e.label.where <= placeNext)
+	if clear || e.verb.points > 0 && e.verb.where == placeBefore || !s.noOtherNumber || c.unequal || rest > 80 || !p.noOtherLabel(c) {
+		return
 	}
 	rival := func(o *candidate) bool { return o.code != c.code && o.shape < shapeLetters }
-	if slices.ContainsFunc(s.candidates, rival) || c.page.atHost(c) {
-		return 0
+	if slices.ContainsFunc(s.candidates, rival) || p.atHost(c) {
+		return
 	}
+	near := e.label.points > 0 && e.label.where <= placeNext || e.verb.points > 0 && e.verb.where <= placeNext ||
+		e.strong() && e.label.where != placeElsewhere
 	placed := c.startsSentence() || c.bracketed || c.alone || s.hint
+	introduced := p.introduced(c)
 	switch {
-	case len(c.code) == 6 && rest <= 24 && (placed || c.page.introduced(c)), len(c.code) == 6 && c.shape == shapeGrouped && rest <= 80:
-		return 3.2
-	case score > 2.4 && placed && rest <= 48:
-		return 1 // "You're almost in! 90317"
-	case rest <= 16 && c.page.introduced(c) && !yearLike(c.code):
-		return 3 // "Larch: 7718"
-	case c.page.onlyName(c) && !yearLike(c.code):
-		return 3.5 // "Larch 77180"
-	case s.hint && c.page.introduced(c) && rest <= 60 && !yearLike(c.code):
-		return 1.2 // "Do not share: 7718."
-	case score > 2.4 && rest <= 40 && c.page.aboutSignIn:
-		return 1 // "Connexion Larch 771823"
+	case len(c.code) == 6 && rest <= 24 && (placed || introduced), len(c.code) == 6 && c.shape == shapeGrouped:
+		c.add(featLoneShort, true)
+	case near && placed && rest <= 48:
+		c.add(featLoneSentence, true) // "You're almost in! 90317"
+	case rest <= 16 && introduced && !yearLike(c.code):
+		c.add(featLoneAfterName, true) // "Larch: 7718"
+	case p.onlyName(c) && !yearLike(c.code):
+		c.add(featLoneName, true) // "Larch 77180"
+	case s.hint && introduced && rest <= 60 && !yearLike(c.code):
+		c.add(featLoneHint, true) // "Do not share: 7718."
+	case near && rest <= 40 && p.aboutSignIn:
+		c.add(featLoneSignIn, true) // "Connexion Larch 771823"
 	case len(c.code) == 6 && c.start == 0 && rest <= 60:
-		return 3.1
-	case len(c.code) == 6 && rest <= 60 && (placed || c.page.introduced(c)):
-		return 2.5
+		c.add(featLoneFirst, true)
+	case len(c.code) == 6 && rest <= 60 && (placed || introduced):
+		c.add(featLoneSix, true)
 	}
-	return 0
 }
 
 // onlyName reports whether the page holds the number and one capitalised word that is no word of
@@ -183,12 +177,12 @@ func (p *page) onlyName(c *candidate) bool {
 
 // inCodePosition reports whether a shape that words have too stands where only a code would: at a
 // label, alone below one, or grouped where the message asks for it.
-func (s *scoring) inCodePosition(c *candidate, e evidence, introduced bool) bool {
+func (s *scoring) inCodePosition(c *candidate, e *evidence, introduced bool) bool {
 	switch {
-	case e.labelDirect, c.alone && e.label >= 2, c.named(e):
+	case e.labelDirect, c.alone && e.label.points > 0 && e.label.where < placeElsewhere, c.named(e):
 		return true
 	case c.sep == '-' && c.shape == shapeLetters:
-		return (c.alone || e.verbDirect) && (s.global.label >= 2 || e.verb > 2)
+		return (c.alone || e.verbDirect) && (s.label.points > 0 || e.verb.points > 0 && e.verb.where < placeNear)
 	case c.shape == shapeMixed && c.sep == 0:
 		return e.verbDirect && transitions(c.code) >= 2
 	case c.shape == shapeWords:
@@ -206,6 +200,6 @@ func (c *candidate) beforeNumber() bool {
 
 // named reports a candidate that opens a sentence which goes on to say that it is a code: "2048 is
 // your Larch code".
-func (c *candidate) named(e evidence) bool {
-	return e.label >= 0.9*worthCodeNoun && c.startsSentence() && c.page.hitAfter(c.end, clCopula)
+func (c *candidate) named(e *evidence) bool {
+	return e.label.points > 0 && e.label.where <= placeRight && c.startsSentence() && c.page.hitAfter(c.end, clCopula)
 }

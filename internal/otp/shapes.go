@@ -16,46 +16,30 @@ func needsLabel(c *candidate) bool {
 	return false
 }
 
-func shapePrior(c *candidate) float64 {
+// readShape notes what a candidate looks like.
+func (c *candidate) readShape() {
+	n := len(c.code)
 	switch c.shape {
 	case shapeLetters:
-		return -1
+		c.add(featLetters, true)
 	case shapeWords:
-		return 0
 	case shapeMixed:
-		switch {
-		case transitions(c.code) >= 2 || c.sep != 0:
-			return 1.5
-		case promoLike(c.code) && offerLike(c.code):
-			return -4.5
-		case promoLike(c.code):
-			return -2.5
-		}
-		return 0
+		generated := transitions(c.code) >= 2 || c.sep != 0
+		c.add(featMixed, generated)
+		c.add(featOffer, !generated && promoLike(c.code) && offerLike(c.code))
+		c.add(featPromo, !generated && promoLike(c.code) && !offerLike(c.code))
+		c.add(featOneChange, !generated && !promoLike(c.code))
 	case shapePrefix:
-		if c.unequal {
-			return 0.6 // "B-2207" may be a room
-		}
-		return 2.2
+		c.add(featListedPrefix, c.unequal) // "B-2207" may be a room
+		c.add(featPrefix, !c.unequal)
+	default:
+		c.add(featSixDigits, n == 6)
+		c.add(featUsualDigits, n == 4 || n == 5 || n == 8)
+		c.add(featSevenDigits, n == 7)
+		c.add(featGrouped, c.shape == shapeGrouped)
+		c.add(featUneven, c.shape == shapeGrouped && c.unequal)
+		c.add(featDigitByDigit, c.shape == shapeGrouped && !c.unequal && n >= 4 && c.end-c.start >= 2*n-1)
 	}
-	n, score := len(c.code), 0.0 // only digits
-	switch n {
-	case 6:
-		score = 1.5
-	case 4, 5, 8:
-		score = 1
-	case 7:
-		score = 0.5
-	}
-	if c.shape == shapeGrouped {
-		score++
-		if c.unequal {
-			score -= 0.8
-		} else if n >= 4 && (c.end-c.start) >= 2*n-1 {
-			score++ // one digit at a time
-		}
-	}
-	return score
 }
 
 // dateLike reports hyphenated pairs that read as a day and a month (14-02, 05-01-27) or as two

@@ -65,6 +65,7 @@ func (s *Schema) Arguments(raw json.RawMessage) (json.RawMessage, []Problem, err
 		return nil, nil, err
 	}
 	c.doc.dropInjected(args)
+	c.doc.takeOldNames(args)
 	if at, found := c.doc.findHalf(raw, args); found {
 		return nil, []Problem{{Argument: at, Text: "holds half of a surrogate pair (\\ud800 to \\udfff), which is no character; send both halves, or none"}}, nil
 	}

@@ -12,9 +12,10 @@ import (
 // anew at every level and compares each with an empty one, which was a third of the program's
 // start.
 type encoder struct {
-	out  []byte
-	err  error
-	rest invopop.Schema // what leftOut looks at; one for all
+	shown bool // leave out what is for the server alone
+	out   []byte
+	err   error
+	rest  invopop.Schema // what leftOut looks at; one for all
 }
 
 func (e *encoder) schema(s *invopop.Schema) {
@@ -33,18 +34,17 @@ func (e *encoder) schema(s *invopop.Schema) {
 		}
 	}
 	limit := func(name string, value *uint64) {
-		if value != nil {
+		if value != nil && !e.shown {
 			e.member(name).value(*value)
 		}
 	}
-	text("$schema", s.Version)
 	if s.Items != nil {
 		e.member("items").schema(s.Items)
 	}
 	if s.Properties != nil {
 		e.member("properties").properties(s)
 	}
-	if s.AdditionalProperties != nil {
+	if s.AdditionalProperties != nil && !(e.shown && s.AdditionalProperties == invopop.FalseSchema) {
 		e.member("additionalProperties").schema(s.AdditionalProperties)
 	}
 	text("type", s.Type)
@@ -59,17 +59,18 @@ func (e *encoder) schema(s *invopop.Schema) {
 	}
 	limit("maxLength", s.MaxLength)
 	limit("minLength", s.MinLength)
-	text("pattern", s.Pattern)
+	if !e.shown {
+		text("pattern", s.Pattern)
+	}
 	limit("maxItems", s.MaxItems)
 	limit("minItems", s.MinItems)
 	if len(s.Required) > 0 {
 		e.member("required").value(s.Required)
 	}
-	text("format", s.Format)
-	text("description", s.Description)
-	if s.Default != nil {
-		e.member("default").value(s.Default)
+	if !e.shown {
+		text("format", s.Format)
 	}
+	text("description", s.Description)
 	if left := e.leftOut(s); left != "" {
 		e.err = fmt.Errorf("the keyword %s is not written", left)
 	}
@@ -86,7 +87,7 @@ func (e *encoder) leftOut(schema *invopop.Schema) string {
 	*s = *schema
 	s.Version, s.Items, s.Properties, s.AdditionalProperties, s.Type, s.Enum = "", nil, nil, nil, "", nil
 	s.Maximum, s.Minimum, s.MaxLength, s.MinLength, s.Pattern = "", "", nil, nil, ""
-	s.MaxItems, s.MinItems, s.Required, s.Format, s.Description, s.Default = nil, nil, nil, "", "", nil
+	s.MaxItems, s.MinItems, s.Required, s.Format, s.Description = nil, nil, nil, "", ""
 	rest := reflect.ValueOf(s).Elem()
 	if rest.IsZero() {
 		return ""

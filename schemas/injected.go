@@ -25,6 +25,24 @@ var injected = map[string]string{
 	"security_risk":     "OpenHands: what the model thinks of the call",
 }
 
+// renamed has the names that arguments had before, and those they have now. A schema lists the new
+// one alone; `from` is a word that Python reserves, so that no function could have it for a
+// parameter.
+var renamed = map[string]string{"from": "sender"}
+
+// takeOldNames gives arguments that come by an old name the one that the schema has for them.
+func (p property) takeOldNames(args map[string]any) {
+	for old, name := range renamed {
+		value, given := args[old]
+		_, both := args[name]
+		_, has := p.Properties[name]
+		if _, known := p.Properties[old]; given && has && !both && !known {
+			args[name] = value
+			delete(args, old)
+		}
+	}
+}
+
 // dropInjected removes the injected arguments that the schema does not have.
 func (p property) dropInjected(args map[string]any) {
 	for name := range args {

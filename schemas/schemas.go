@@ -4,11 +4,12 @@
 // A struct describes itself: `json` names a field, `omitempty` (or `omitzero`) makes it optional,
 // `jsonschema` holds limits (maxLength=64, enum=a, minimum=1, pattern=…) and
 // `jsonschema_description` the text for the model, in a tag of its own because a comma inside
-// `jsonschema` would cut it.
+// `jsonschema` would cut it. A default stands in that text.
 //
-// Schemas are inline object schemas of dialect 2020-12 without references, which every known client
-// accepts. Input schemas refuse unknown properties; output schemas allow them, so that a client
-// with an older copy of a schema does not reject a newer server's result.
+// Schemas are inline object schemas without references. Input schemas refuse unknown properties;
+// output schemas allow them, so that a client with an older copy of a schema does not reject a
+// newer server's result. What clients see of a schema is in those keywords alone that every known
+// host takes (docs/decisions.md#schemas-of-few-keywords); all of its limits are checked here.
 package schemas
 
 import (
@@ -25,8 +26,9 @@ import (
 // compiled when it is first used, because a server has a hundred and a session uses a few. It may
 // be used by any number of goroutines.
 type Schema struct {
-	raw  func() (json.RawMessage, error)
-	once func() (compiled, error)
+	shown func() (json.RawMessage, error)
+	rules func() (json.RawMessage, error)
+	once  func() (compiled, error)
 }
 
 // compiled is a schema ready to check values.
@@ -49,18 +51,28 @@ type property struct {
 // Input returns the schema of the arguments that are decoded into a T, without those that are
 // omitted.
 func Input[T any](omitted ...string) *Schema {
-	return newSchema(func() (json.RawMessage, error) { return describe(new(T), false, omitted...) })
+	return described(new(T), false, omitted...)
 }
 
 // Output returns the schema of the structured result T.
 func Output[T any]() *Schema {
-	return newSchema(func() (json.RawMessage, error) { return describe(new(T), true) })
+	return described(new(T), true)
 }
 
-// JSON returns the schema document, nil if the struct cannot be described. The caller must not
-// change it.
+// JSON returns the document that clients see, nil if the struct cannot be described. The caller
+// must not change it.
 func (s *Schema) JSON() json.RawMessage {
-	raw, err := s.raw()
+	raw, err := s.shown()
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// Rules returns the document by which values are checked: JSON, and all limits with it. It is nil
+// if the struct cannot be described. The caller must not change it.
+func (s *Schema) Rules() json.RawMessage {
+	raw, err := s.rules()
 	if err != nil {
 		return nil
 	}
@@ -74,7 +86,13 @@ func (s *Schema) Has(name string) bool {
 	return err == nil && ok
 }
 
-func describe(v any, additional bool, omitted ...string) (json.RawMessage, error) {
+func described(v any, additional bool, omitted ...string) *Schema {
+	return newSchema(
+		func() (json.RawMessage, error) { return describe(v, additional, encoder{shown: true}, omitted) },
+		func() (json.RawMessage, error) { return describe(v, additional, encoder{}, omitted) })
+}
+
+func describe(v any, additional bool, e encoder, omitted []string) (json.RawMessage, error) {
 	r := invopop.Reflector{
 		Anonymous:                 true,
 		DoNotReference:            true,
@@ -85,17 +103,16 @@ func describe(v any, additional bool, omitted ...string) (json.RawMessage, error
 	for _, name := range omitted {
 		schema.Properties.Delete(name)
 	}
-	var e encoder
 	if e.schema(schema); e.err != nil {
 		return nil, fmt.Errorf("schema of %T: %w", v, e.err)
 	}
 	return e.out, nil
 }
 
-func newSchema(describe func() (json.RawMessage, error)) *Schema {
-	s := &Schema{raw: sync.OnceValues(describe)}
+func newSchema(shown, rules func() (json.RawMessage, error)) *Schema {
+	s := &Schema{shown: sync.OnceValues(shown), rules: sync.OnceValues(rules)}
 	s.once = sync.OnceValues(func() (compiled, error) {
-		raw, err := s.raw()
+		raw, err := s.rules()
 		if err != nil {
 			return compiled{}, err
 		}
@@ -114,7 +131,8 @@ func (s *Schema) Check() error {
 // Compile returns the schema that raw describes. It fails when raw is not a valid schema of an
 // object; formats such as date-time are asserted.
 func Compile(raw json.RawMessage) (*Schema, error) {
-	s := newSchema(func() (json.RawMessage, error) { return raw, nil })
+	as := func() (json.RawMessage, error) { return raw, nil }
+	s := newSchema(as, as)
 	if err := s.Check(); err != nil {
 		return nil, err
 	}

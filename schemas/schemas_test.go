@@ -26,17 +26,63 @@ func input(t *testing.T) *schemas.Schema {
 	return schemas.Input[params]()
 }
 
-func TestSchemasAreInlineObjectsOf2020(t *testing.T) {
+func TestSchemasAreInlineObjects(t *testing.T) {
 	var doc map[string]any
-	require.NoError(t, json.Unmarshal(input(t).JSON(), &doc))
+	require.NoError(t, json.Unmarshal(input(t).Rules(), &doc))
 	assert.Equal(t, "object", doc["type"])
-	assert.Equal(t, "https://json-schema.org/draft/2020-12/schema", doc["$schema"])
 	assert.Equal(t, false, doc["additionalProperties"])
 	assert.Equal(t, []any{"name"}, doc["required"])
-	assert.NotContains(t, string(input(t).JSON()), "$ref")
+	assert.NotContains(t, string(input(t).Rules()), "$ref")
 
 	out := schemas.Output[params]()
-	assert.NotContains(t, string(out.JSON()), `"additionalProperties":false`)
+	assert.NotContains(t, string(out.Rules()), `"additionalProperties":false`)
+}
+
+// Every keyword that a struct can have, and those of them that clients see.
+func TestClientsSeeFewKeywords(t *testing.T) {
+	type inner struct {
+		At time.Time `json:"at,omitzero"`
+	}
+	type every struct {
+		Name   string  `json:"name" jsonschema:"minLength=1,maxLength=9,pattern=^[a-z]+$" jsonschema_description:"A name."`
+		Kind   string  `json:"kind,omitempty" jsonschema:"enum=a,enum=b"`
+		Number int     `json:"number,omitempty" jsonschema:"minimum=1,maximum=9"`
+		List   []inner `json:"list,omitempty" jsonschema:"minItems=1,maxItems=3"`
+	}
+	assert.JSONEq(t, `{"type":"object","required":["name"],"properties":{
+		"name":{"type":"string","description":"A name."},
+		"kind":{"type":"string","enum":["a","b"]},
+		"number":{"type":"integer","minimum":1,"maximum":9},
+		"list":{"type":"array","items":{"type":"object","properties":{"at":{"type":"string"}}}}}}`, string(schemas.Input[every]().JSON()))
+	_, problems, err := schemas.Input[every]().Arguments(json.RawMessage(`{"name":"A","list":[],"more":1}`))
+	require.NoError(t, err)
+	assert.Len(t, problems, 3, "what clients do not see is checked all the same")
+}
+
+func TestOldNamesOfArgumentsAreTaken(t *testing.T) {
+	type now struct {
+		Sender string `json:"sender,omitempty" jsonschema:"maxLength=9"`
+	}
+	arguments := func(s *schemas.Schema, sent string) string {
+		out, problems, err := s.Arguments(json.RawMessage(sent))
+		require.NoError(t, err)
+		if len(problems) > 0 {
+			return problems[0].String()
+		}
+		return string(out)
+	}
+	s := schemas.Input[now]()
+	assert.NotContains(t, string(s.JSON()), "from")
+	assert.JSONEq(t, `{"sender":"x"}`, arguments(s, `{"from":"x"}`))
+	assert.Equal(t, "`sender`: is too long: at most 9 characters", arguments(s, `{"from":"0123456789"}`))
+	assert.Contains(t, arguments(s, `{"from":"x","sender":"y"}`), "unknown argument `from`")
+	assert.Contains(t, arguments(input(t), `{"name":"a","from":"x"}`), "unknown argument `from`")
+
+	type own struct {
+		now
+		From string `json:"from,omitempty"`
+	}
+	assert.JSONEq(t, `{"from":"x"}`, arguments(schemas.Input[own](), `{"from":"x"}`))
 }
 
 func TestArgumentsForgiveWhatModelsSend(t *testing.T) {
@@ -131,7 +177,7 @@ func TestKeywordsThatAreNotWrittenFail(t *testing.T) {
 		N int `json:"n" jsonschema:"multipleOf=5"`
 	}
 	type every struct {
-		Name   string         `json:"name" jsonschema:"minLength=1,maxLength=9,pattern=^[a-z]+$,default=a" jsonschema_description:"A <name> & more."`
+		Name   string         `json:"name" jsonschema:"minLength=1,maxLength=9,pattern=^[a-z]+$" jsonschema_description:"A <name> & more."`
 		Kind   string         `json:"kind,omitempty" jsonschema:"enum=a,enum=b"`
 		Number int            `json:"number,omitempty" jsonschema:"minimum=1,maximum=9"`
 		At     time.Time      `json:"at,omitzero"`
@@ -144,7 +190,13 @@ func TestKeywordsThatAreNotWrittenFail(t *testing.T) {
 		Leaf leaf `json:"leaf"`
 	}]().Check(), "MultipleOf")
 
-	want, err := json.Marshal((&jsonschema.Reflector{Anonymous: true, DoNotReference: true, ExpandedStruct: true}).Reflect(every{}))
+	assert.ErrorContains(t, schemas.Input[struct {
+		Kind string `json:"kind" jsonschema:"default=a"`
+	}]().Check(), "Default")
+
+	reflected := (&jsonschema.Reflector{Anonymous: true, DoNotReference: true, ExpandedStruct: true}).Reflect(every{})
+	reflected.Version = ""
+	want, err := json.Marshal(reflected)
 	require.NoError(t, err)
-	assert.Equal(t, string(want), string(schemas.Input[every]().JSON()))
+	assert.Equal(t, string(want), string(schemas.Input[every]().Rules()))
 }

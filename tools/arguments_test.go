@@ -13,7 +13,6 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/schemas"
 )
 
 // callRaw calls a tool with arguments as they stand on the wire.
@@ -50,11 +49,11 @@ func TestInjectedArgumentsLeaveNoTrace(t *testing.T) {
 // Every argument of every tool, as hosts send it: an optional one that is no free text may be "" or
 // null, a list may be its JSON text, and a text with several elements is no element.
 func TestEveryToolTakesWhatHostsSend(t *testing.T) {
-	a := newSystem(t, sandbox.Config{}).everything().connect(local())
+	h := newSystem(t, sandbox.Config{}).everything()
+	a, known := h.connect(local()), h.known()
 	lists, empty := 0, 0
 	for _, d := range definitions(t, a) {
-		input, err := schemas.Compile(d.InputSchema)
-		require.NoError(t, err)
+		input := known[d.Name].Input
 		var schema struct {
 			Required   []string
 			Properties map[string]struct {
@@ -62,7 +61,7 @@ func TestEveryToolTakesWhatHostsSend(t *testing.T) {
 				Enum          []any
 			}
 		}
-		require.NoError(t, json.Unmarshal(d.InputSchema, &schema))
+		require.NoError(t, json.Unmarshal(input.Rules(), &schema))
 		taken := func(argument string, value any) string {
 			given := minimal(d)
 			if _, answers := given["message_id"]; answers {

@@ -60,7 +60,7 @@ func TestWhatIsShownOfAMessageHasBounds(t *testing.T) {
 	assert.Equal(t, fault.InvalidArgument, refused(t, a.call("read_message", args{"message_id": id, "max_characters": 50_001})).Code)
 
 	for limit, arguments := range map[int]args{100: {"max_characters": 100}, 8000: {}} {
-		arguments["cursor"], arguments["timeout_seconds"], arguments["from"] = me.Cursor, 50, "eve-7@x.example"
+		arguments["cursor"], arguments["timeout_seconds"], arguments["sender"] = me.Cursor, 50, "eve-7@x.example"
 		got := ok[text](t, a.call("wait_for_message", arguments)).Message
 		assert.Equal(t, limit, runes(got.Text))
 		assert.True(t, got.Truncated, limit)

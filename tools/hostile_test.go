@@ -15,7 +15,6 @@ import (
 
 	"ravi-mcp/internal/otp"
 	"ravi-mcp/sandbox"
-	"ravi-mcp/schemas"
 )
 
 type hostileMessage struct {
@@ -55,12 +54,7 @@ func TestHostileMessagesStayInsideTheirFields(t *testing.T) {
 				} else {
 					h.mail(me.Address, m.From, m.Subject+" "+marker, m.Text, m.HTML)
 				}
-				output := map[string]*schemas.Schema{}
-				for _, d := range definitions(t, a) {
-					s, err := schemas.Compile(d.OutputSchema)
-					require.NoError(t, err)
-					output[d.Name] = s
-				}
+				known := h.known()
 				list := ok[struct {
 					Messages []struct {
 						ID        string `json:"message_id"`
@@ -77,7 +71,7 @@ func TestHostileMessagesStayInsideTheirFields(t *testing.T) {
 				} {
 					r := a.call(tool, arguments)
 					require.False(t, r.IsError, tool)
-					problems, err := output[tool].Validate(r.StructuredContent)
+					problems, err := known[tool].Output.Validate(r.StructuredContent)
 					require.NoError(t, err)
 					assert.Empty(t, problems, tool)
 					assert.Contains(t, string(r.StructuredContent), `"untrusted":true`, tool)

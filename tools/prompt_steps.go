@@ -38,7 +38,7 @@ func (l login) given() string {
 }
 
 const waiting = "Call wait_for_otp with the cursor. status found: use the code or link. status pending: call it again with the cursor of that result, and have the service send the code once more if several waits bring nothing. " +
-	"status ambiguous: choose among the candidates, or narrow with `from` or `service`."
+	"status ambiguous: choose among the candidates, or narrow with `sender` or `service`."
 
 const arming = "The inbox is armed by the cursor that you have. If more than a few minutes have passed since, or a code was sent meanwhile, call watch_inbox for a fresh one. Then submit the form, or press what sends the code."
 

@@ -226,7 +226,7 @@ func TestWaitForMessageReturnsTheNextMessageOfAnyKind(t *testing.T) {
 				Untrusted                      bool
 			}
 		}
-		m := ok[arrived](t, a.call("wait_for_message", args{"from": "friends.example"}))
+		m := ok[arrived](t, a.call("wait_for_message", args{"sender": "friends.example"}))
 		assert.Equal(t, "found", m.Status)
 		assert.Equal(t, "Shall we meet at noon?", m.Message.Text, "invisible characters are gone")
 		assert.True(t, m.Message.Untrusted)

@@ -31,7 +31,7 @@ var defaultPrefixes = []string{"dev-", "test-"}
 
 type cleanupIdentitiesParams struct {
 	Prefixes      []string `json:"prefixes,omitempty" jsonschema:"minItems=1,maxItems=10,minLength=3,maxLength=32" jsonschema_description:"Only identities whose name begins with one of these (default dev- and test-). Each has 3 to 32 characters and ends with - or _."`
-	MinAgeMinutes *int     `json:"min_age_minutes,omitempty" jsonschema:"minimum=0,maximum=5256000,default=60" jsonschema_description:"Only identities that were created at least so long ago (default 60)."`
+	MinAgeMinutes *int     `json:"min_age_minutes,omitempty" jsonschema:"minimum=0,maximum=5256000" jsonschema_description:"Only identities that were created at least so long ago (default 60)."`
 	Token         string   `json:"token,omitempty" jsonschema:"maxLength=16384" jsonschema_description:"From an earlier call: delete exactly what that call listed. Nothing else may be given with it."`
 }
 

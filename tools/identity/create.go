@@ -15,7 +15,7 @@ import (
 
 type createIdentityParams struct {
 	Name           string `json:"name" jsonschema:"minLength=1,maxLength=64,pattern=^[^@\\x00-\\x1F\\x7F]+$" jsonschema_description:"A name you can find it by again, such as worker-42 or agent-staging-github. No @, and not a uuid."`
-	IfExists       string `json:"if_exists,omitempty" jsonschema:"enum=error,enum=reuse,default=error" jsonschema_description:"What to do when an identity of that name exists: error (default) or reuse it."`
+	IfExists       string `json:"if_exists,omitempty" jsonschema:"enum=error,enum=reuse" jsonschema_description:"What to do when an identity of that name exists: error (default) or reuse it."`
 	ProvisionPhone bool   `json:"provision_phone,omitempty" jsonschema_description:"Also get a phone number where the account does not give one to every identity. Takes seconds and may cost."`
 	ephemeralParams
 }

@@ -16,7 +16,7 @@ import (
 // ephemeralParams are the arguments of create_identity that make the new identity one for a task.
 type ephemeralParams struct {
 	Ephemeral  bool `json:"ephemeral,omitempty" jsonschema_description:"Delete it for ever, with its messages and vaults, when it was not used for ttl_minutes; with a local server also when this client ends."`
-	TTLMinutes int  `json:"ttl_minutes,omitempty" jsonschema:"minimum=1,maximum=10080,default=60" jsonschema_description:"With ephemeral: after how many minutes without a call for it the identity is deleted (default 60)."`
+	TTLMinutes int  `json:"ttl_minutes,omitempty" jsonschema:"minimum=1,maximum=10080" jsonschema_description:"With ephemeral: after how many minutes without a call for it the identity is deleted (default 60)."`
 }
 
 // lifetime says in a result how long an identity lives.

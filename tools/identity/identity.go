@@ -108,7 +108,7 @@ func (h *handlers) deleteIdentity(ctx context.Context, call tool.Call, p deleteI
 
 type listIdentitiesParams struct {
 	NamePrefix string `json:"name_prefix,omitempty" jsonschema:"maxLength=64" jsonschema_description:"Only identities whose name begins with this."`
-	Limit      int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=1000,default=100" jsonschema_description:"How many to return at most (default 100)."`
+	Limit      int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"How many to return at most (default 100)."`
 }
 
 type listedIdentity struct {

@@ -50,7 +50,7 @@ type findContactParams struct {
 	Email string `json:"email,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Exactly this address."`
 	Phone string `json:"phone,omitempty" jsonschema:"maxLength=20" jsonschema_description:"Exactly this number, in E.164 form as in +14155550123."`
 	Query string `json:"q,omitempty" jsonschema:"maxLength=200" jsonschema_description:"Part of the name or address."`
-	Limit int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=100,default=20" jsonschema_description:"How many to return at most (default 20)."`
+	Limit int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=100" jsonschema_description:"How many to return at most (default 20)."`
 }
 
 type findContactResult struct {

@@ -146,7 +146,7 @@ type forwardEmailParams struct {
 	CC     []string `json:"cc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who else gets it, visible to all; with to and bcc at most 20 addresses."`
 	BCC    []string `json:"bcc,omitempty" jsonschema:"maxItems=19,minLength=3,maxLength=320" jsonschema_description:"Who gets it without the others seeing it."`
 	Note   string   `json:"note,omitempty" jsonschema:"maxLength=100000" jsonschema_description:"What to write before the forwarded email."`
-	Format string   `json:"format,omitempty" jsonschema:"enum=text,enum=html,default=text" jsonschema_description:"What note is: text (default) or html."`
+	Format string   `json:"format,omitempty" jsonschema:"enum=text,enum=html" jsonschema_description:"What note is: text (default) or html."`
 	filesArgument
 }
 

@@ -21,7 +21,7 @@ var sendHints = tool.Hints{Destructive: true, OpenWorld: true}
 // content is what the tools that write an email share.
 type content struct {
 	Body   string `json:"body" jsonschema:"minLength=1,maxLength=100000" jsonschema_description:"What to write."`
-	Format string `json:"format,omitempty" jsonschema:"enum=text,enum=html,default=text" jsonschema_description:"What body is: text (default) or html."`
+	Format string `json:"format,omitempty" jsonschema:"enum=text,enum=html" jsonschema_description:"What body is: text (default) or html."`
 }
 
 func (c content) check() error { return tool.CheckText("body", c.Body) }

@@ -84,10 +84,10 @@ func smsText(m ravi.SMSMessage, limit int) (string, bool) {
 
 type listMessagesParams struct {
 	tool.IdentityArgument
-	Channel    string `json:"channel,omitempty" jsonschema:"enum=any,enum=sms,enum=email,default=any" jsonschema_description:"Which messages: any (default), sms or email."`
+	Channel    string `json:"channel,omitempty" jsonschema:"enum=any,enum=sms,enum=email" jsonschema_description:"Which messages: any (default), sms or email."`
 	UnreadOnly bool   `json:"unread_only,omitempty" jsonschema_description:"Only messages that nobody has read."`
-	From       string `json:"from,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Only messages whose sender contains this, in any case."`
-	Limit      int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=100,default=20" jsonschema_description:"How many to return at most (default 20)."`
+	Sender     string `json:"sender,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Only messages whose sender contains this, in any case."`
+	Limit      int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=100" jsonschema_description:"How many to return at most (default 20)."`
 }
 
 type listedMessage struct {
@@ -106,7 +106,7 @@ func (h *handlers) listMessages(ctx context.Context, call tool.Call, p listMessa
 	if err != nil {
 		return listMessagesResult{}, err
 	}
-	newest := newestMessages{limit: cmp.Or(p.Limit, 20), from: strings.ToLower(p.From)}
+	newest := newestMessages{limit: cmp.Or(p.Limit, 20), from: strings.ToLower(p.Sender)}
 	filter := ravi.MessageFilter{Unread: p.UnreadOnly, Direction: ravi.Incoming}
 	var lists []func() error
 	if p.Channel != "email" {
@@ -135,7 +135,7 @@ func (h *handlers) listMessages(ctx context.Context, call tool.Call, p listMessa
 type readMessageParams struct {
 	tool.IdentityArgument
 	MessageID     string `json:"message_id" jsonschema:"maxLength=32,pattern=^(sms|email):[0-9]{1\\,19}$" jsonschema_description:"As list_messages and wait_for_otp give it, such as sms:12 or email:7."`
-	MaxCharacters int    `json:"max_characters,omitempty" jsonschema:"minimum=100,maximum=50000,default=8000" jsonschema_description:"How much of the text to return at most (default 8000)."`
+	MaxCharacters int    `json:"max_characters,omitempty" jsonschema:"minimum=100,maximum=50000" jsonschema_description:"How much of the text to return at most (default 8000)."`
 }
 
 // message is a message with its text.

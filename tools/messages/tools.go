@@ -16,7 +16,7 @@ func Tools(d *tool.Deps) []tool.Tool {
 			h.watchInbox),
 		tool.Define("wait_for_otp", "Wait for a code or link", inboxHints,
 			"Wait for a one-time code or a confirmation link that arrives by SMS or email, and return it. Call it after triggering the message, with the cursor you armed before. "+
-				"status found: use code or link. status pending: nothing yet; call again with the cursor from the result. status ambiguous: several could be meant; choose among candidates or narrow with from, service or channel. "+
+				"status found: use code or link. status pending: nothing yet; call again with the cursor from the result. status ambiguous: several could be meant; choose among candidates or narrow with sender, service or channel. "+
 				"A code that was there before the cursor is never returned.",
 			h.waitForOTP, tool.Waits),
 		tool.Define("wait_for_message", "Wait for any message", inboxHints,

@@ -47,11 +47,11 @@ func (h *handlers) watchInbox(ctx context.Context, call tool.Call, p tool.Identi
 type waitParams struct {
 	tool.IdentityArgument
 	Cursor         string `json:"cursor,omitempty" jsonschema:"maxLength=16384" jsonschema_description:"From create_identity, use_identity, watch_inbox or an earlier wait. Only what arrived after it counts."`
-	Channel        string `json:"channel,omitempty" jsonschema:"enum=any,enum=sms,enum=email,default=any" jsonschema_description:"Where to look: any (default), sms or email."`
-	From           string `json:"from,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Only from this sender: an address, a domain, a number, or part of the name."`
+	Channel        string `json:"channel,omitempty" jsonschema:"enum=any,enum=sms,enum=email" jsonschema_description:"Where to look: any (default), sms or email."`
+	Sender         string `json:"sender,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Only from this sender: an address, a domain, a number, or part of the name."`
 	Service        string `json:"service,omitempty" jsonschema:"maxLength=253" jsonschema_description:"The service you are signing in to, as a name or domain; narrows the choice."`
 	Contains       string `json:"contains,omitempty" jsonschema:"maxLength=200" jsonschema_description:"Only messages whose subject or text contains these words."`
-	TimeoutSeconds int    `json:"timeout_seconds,omitempty" jsonschema:"minimum=1,maximum=3600,default=25" jsonschema_description:"How long to wait (default 25). Above the server's cap (50 by default) it is capped and the answer says so; then call again with the cursor."`
+	TimeoutSeconds int    `json:"timeout_seconds,omitempty" jsonschema:"minimum=1,maximum=3600" jsonschema_description:"How long to wait (default 25). Above the server's cap (50 by default) it is capped and the answer says so; then call again with the cursor."`
 }
 
 func (p waitParams) request(limit time.Duration) (req inbox.Request, capped int) {
@@ -64,7 +64,7 @@ func (p waitParams) request(limit time.Duration) (req inbox.Request, capped int)
 		capped = int(limit / time.Second)
 	}
 	return inbox.Request{
-		Cursor: p.Cursor, Channel: inbox.Channel(p.Channel), From: p.From, Service: p.Service, Contains: p.Contains, Timeout: timeout,
+		Cursor: p.Cursor, Channel: inbox.Channel(p.Channel), From: p.Sender, Service: p.Service, Contains: p.Contains, Timeout: timeout,
 	}, capped
 }
 

@@ -10,7 +10,7 @@ import (
 
 type waitForMessageParams struct {
 	waitParams
-	MaxCharacters int `json:"max_characters,omitempty" jsonschema:"minimum=100,maximum=50000,default=8000" jsonschema_description:"How much of the text to return at most (default 8000)."`
+	MaxCharacters int `json:"max_characters,omitempty" jsonschema:"minimum=100,maximum=50000" jsonschema_description:"How much of the text to return at most (default 8000)."`
 }
 
 type waitForMessageResult struct {

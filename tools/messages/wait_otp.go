@@ -13,7 +13,7 @@ import (
 
 type waitForOTPParams struct {
 	waitParams
-	Want string `json:"want,omitempty" jsonschema:"enum=any,enum=code,enum=link,default=any" jsonschema_description:"What ends the wait: a code, a link, or any of the two (default). When a message has both, both are returned."`
+	Want string `json:"want,omitempty" jsonschema:"enum=any,enum=code,enum=link" jsonschema_description:"What ends the wait: a code, a link, or any of the two (default). When a message has both, both are returned."`
 }
 
 // waitOutcome is what the results of both waits share.
@@ -81,7 +81,7 @@ func (h *handlers) waitForOTP(ctx context.Context, call tool.Call, p waitForOTPP
 	r.Candidates = tool.Convert(w.result.Candidates, answerOf)
 	if w.result.Status == inbox.Ambiguous {
 		r.Reason = ambiguity(w.result.Candidates)
-		r.Hint = strings.TrimSpace("Choose one of the candidates, or repeat the call with the cursor it had and with from, service or channel. " + r.Hint)
+		r.Hint = strings.TrimSpace("Choose one of the candidates, or repeat the call with the cursor it had and with sender, service or channel. " + r.Hint)
 	}
 	return r, nil
 }

@@ -20,7 +20,7 @@ type updateCredentialParams struct {
 	NewUsername      *string `json:"new_username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Another account name; empty for none."`
 	NewPassword      *string `json:"new_password,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"Another password."`
 	GeneratePassword bool    `json:"generate_password,omitempty" jsonschema_description:"Generate another password and store it."`
-	GenerateLength   int     `json:"generate_length,omitempty" jsonschema:"minimum=8,maximum=128,default=24" jsonschema_description:"Length of a generated password (default 24)."`
+	GenerateLength   int     `json:"generate_length,omitempty" jsonschema:"minimum=8,maximum=128" jsonschema_description:"Length of a generated password (default 24)."`
 	characterRules
 	NewNotes *string `json:"new_notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Other notes; empty for none."`
 	Show     bool    `json:"show,omitempty" jsonschema_description:"Return a generated password in this result. Otherwise read it later with get_credential."`

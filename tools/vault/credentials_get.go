@@ -8,7 +8,7 @@ import (
 
 // revealArgument is the argument of the tools that return a stored value.
 type revealArgument struct {
-	Reveal *bool `json:"reveal,omitempty" jsonschema:"default=true" jsonschema_description:"False to get everything but the value and the notes, for example to check that it exists."`
+	Reveal *bool `json:"reveal,omitempty" jsonschema_description:"False to get everything but the value and the notes, for example to check that it exists."`
 }
 
 func (a revealArgument) wanted() bool { return a.Reveal == nil || *a.Reveal }

@@ -19,7 +19,7 @@ type exportSecretsParams struct {
 	Username string   `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Which account, when the domain has several."`
 	ID       string   `json:"id,omitempty" jsonschema:"maxLength=64" jsonschema_description:"A credential's id from list_credentials, in place of domain."`
 	Prefix   string   `json:"prefix,omitempty" jsonschema:"maxLength=40,pattern=^[A-Z][A-Z0-9_]*$" jsonschema_description:"What the login's variables begin with: GITHUB makes GITHUB_USERNAME and GITHUB_PASSWORD (default: made of the domain)."`
-	IfExists string   `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace,default=error" jsonschema_description:"What to do when the file exists: error (default) or replace it."`
+	IfExists string   `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace" jsonschema_description:"What to do when the file exists: error (default) or replace it."`
 }
 
 // exportSecretsResult is the result of export_secrets. It has names only.

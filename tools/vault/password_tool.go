@@ -7,7 +7,7 @@ import (
 )
 
 type generatePasswordParams struct {
-	Length int `json:"length,omitempty" jsonschema:"minimum=8,maximum=128,default=24" jsonschema_description:"How many characters (default 24)."`
+	Length int `json:"length,omitempty" jsonschema:"minimum=8,maximum=128" jsonschema_description:"How many characters (default 24)."`
 	characterRules
 }
 

@@ -21,7 +21,7 @@ type setTOTPParams struct {
 	Username string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"The account there. Left out, it is that of the identity's only credential for the site, else the one in the URI."`
 	seedParams
 	BackupCodes []string `json:"backup_codes,omitempty" jsonschema:"maxItems=50,maxLength=128" jsonschema_description:"The one-time recovery codes of the service, to be used with use_backup_code. They may come alone."`
-	IfExists    string   `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace,default=error" jsonschema_description:"What to do when other values are stored for the account: error (default) or replace them."`
+	IfExists    string   `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace" jsonschema_description:"What to do when other values are stored for the account: error (default) or replace them."`
 }
 
 // seedParams are the forms in which a service gives a seed.
@@ -30,9 +30,9 @@ type seedParams struct {
 	Seed       string `json:"seed,omitempty" jsonschema:"maxLength=512" jsonschema_description:"The setup key in base32, as the service shows it for typing; spaces do not matter."`
 	QRPNG      string `json:"qr_png,omitempty" jsonschema:"maxLength=700000" jsonschema_description:"The QR code as a PNG picture in base64 or as a data URI."`
 	Issuer     string `json:"issuer,omitempty" jsonschema:"maxLength=253" jsonschema_description:"With seed: the service's name (default: the domain)."`
-	Digits     int    `json:"digits,omitempty" jsonschema:"minimum=6,maximum=8,default=6" jsonschema_description:"With seed: how many digits a code has (default 6)."`
-	Period     int64  `json:"period,omitempty" jsonschema:"minimum=10,maximum=300,default=30" jsonschema_description:"With seed: for how many seconds a code is valid (default 30)."`
-	Algorithm  string `json:"algorithm,omitempty" jsonschema:"enum=SHA1,enum=SHA256,enum=SHA512,default=SHA1" jsonschema_description:"With seed: the hash (default SHA1)."`
+	Digits     int    `json:"digits,omitempty" jsonschema:"minimum=6,maximum=8" jsonschema_description:"With seed: how many digits a code has (default 6)."`
+	Period     int64  `json:"period,omitempty" jsonschema:"minimum=10,maximum=300" jsonschema_description:"With seed: for how many seconds a code is valid (default 30)."`
+	Algorithm  string `json:"algorithm,omitempty" jsonschema:"enum=SHA1,enum=SHA256,enum=SHA512" jsonschema_description:"With seed: the hash (default SHA1)."`
 }
 
 type setTOTPResult struct {

@@ -252,9 +252,11 @@ func (w *helpers) wait(rt *rapid.T) {
 		c.Means, c.By = rapid.SampledFrom(cursors).Draw(rt, "cursor of"), "cursor"
 		c.Arguments["cursor"] = w.cursors[c.Means]
 	}
-	before := w.waiting()
 	answer := w.begin(rt, c)
-	require.Eventually(rt, func() bool { return len(answer) > 0 || w.waiting() > before }, harness.Patience, time.Millisecond)
+	require.Eventually(rt, func() bool {
+		others := w.unanswered() // first: a wait ends before it is answered
+		return len(answer) > 0 || w.waiting() > others
+	}, harness.Patience, time.Millisecond)
 	next, want := w.rules.after(c, outcome{})
 	w.rules = next
 	if want.Code != "" {
@@ -263,6 +265,15 @@ func (w *helpers) wait(rt *rapid.T) {
 	}
 	w.note(rt, c, want)
 	w.waits = append(w.waits, openWait{want.Identity, answer})
+}
+
+func (w *helpers) unanswered() (n int) {
+	for _, wait := range w.waits {
+		if len(wait.answer) == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *helpers) waiting() (n int) {

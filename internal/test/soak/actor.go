@@ -131,13 +131,19 @@ func (a *actor) call(ctx context.Context, means *identity, tool string, argument
 	a.run.count(tool, a.transport)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	done := func(outcome) {}
 	if means != nil {
-		defer a.run.book.done(a.run.book.begin(means.uuid, tool))
-		if means.ephemeral && tool != "create_identity" {
-			defer func() { means.used.Store(time.Now().UnixNano()) }()
+		s := a.run.book.begin(means.uuid, tool)
+		done = func(o outcome) {
+			conflict := o.code == "conflict"
+			a.run.book.done(s, conflict)
+			if !conflict {
+				means.used.Store(time.Now().UnixNano())
+			}
 		}
 	}
 	o, err := a.wire.call(ctx, tool, arguments)
+	done(o)
 	if err != nil {
 		return o, fmt.Errorf("%s: %w", tool, err)
 	}

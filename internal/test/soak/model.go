@@ -105,7 +105,7 @@ func (c cursor) past(i *identity, channel string, codes ...string) map[string]bo
 type span struct {
 	tool       string
 	start, end time.Time
-	perhaps    bool // it may have been cancelled before it began
+	noUse      bool // it may have been cancelled before it began, or found the name taken
 }
 
 // book is who may have caused which request to Ravi.
@@ -126,17 +126,18 @@ func (b *book) begin(uuid, tool string) *span {
 	return s
 }
 
-func (b *book) done(s *span) {
+// done notes the end of a call, and whether it can have renewed no lease.
+func (b *book) done(s *span, noUse bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s.end = time.Now()
+	s.end, s.noUse = time.Now(), noUse
 }
 
 // endsIn sets how long a call may cause requests, if any, where its end is not seen.
 func (s *span) endsIn(b *book, d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s.end, s.perhaps = s.start.Add(d), true
+	s.end, s.noUse = s.start.Add(d), true
 }
 
 // mark notes that a call which sends mark to Ravi means an identity.

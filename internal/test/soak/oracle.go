@@ -118,13 +118,13 @@ func (r *run) judge() {
 }
 
 // expired reports whether a request belongs to the end of an ephemeral identity, which was not used
-// for its time to live. A creation that found it there is no use of it.
+// for its time to live.
 func (r *run) expired(q request, spans []*span) bool {
 	if !r.book.brief[q.identity] || !strings.HasPrefix(q.endpoint, "/api/identities/") {
 		return false
 	}
 	return !slices.ContainsFunc(spans, func(s *span) bool {
-		return s.tool != "create_identity" && !s.perhaps && !s.start.After(q.at) && q.at.Before(s.start.Add(ttl))
+		return !s.noUse && !s.start.After(q.at) && q.at.Before(s.start.Add(ttl))
 	})
 }
 

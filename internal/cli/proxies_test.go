@@ -25,6 +25,8 @@ const publicHost = "mcp.example.com"
 // proxy is a proxy that README.md has configurations for.
 type proxy struct {
 	install, program string
+	// bare is what passes requests on to a server and says nothing of who asked and for which host.
+	bare string
 	// wrap makes a whole file of a configuration, for a port.
 	wrap func(block, port string) string
 	// balance makes a whole file of those for one server and for several.
@@ -35,6 +37,7 @@ type proxy struct {
 var proxies = map[string]proxy{
 	"nginx": {
 		install: "apt-get install nginx-light", program: "nginx",
+		bare: "location / { proxy_pass http://127.0.0.1:8787; }\n",
 		wrap: func(block, port string) string {
 			return "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" +
 				"client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;\n" +
@@ -48,6 +51,7 @@ var proxies = map[string]proxy{
 	},
 	"caddy": {
 		install: "apt-get install caddy", program: "caddy",
+		bare: publicHost + " {\n    reverse_proxy 127.0.0.1:8787 {\n        header_up Host {upstream_hostport}\n    }\n}\n",
 		wrap: func(block, port string) string { // no certificate can be had for a name of examples
 			// What README.md says of Caddy 2.6, which cuts an answer off now and then without it.
 			block = strings.ReplaceAll(block, "flush_interval -1", "flush_interval -1\n        buffer_requests")
@@ -150,5 +154,31 @@ func TestReadmeProxiesLetStreamsThrough(t *testing.T) {
 		assert.Equal(t, "event: endpoint\n", event)
 		refused, _ := proxied.Post(client, "", "", harness.InitializeMessage)
 		assert.Equal(t, http.StatusUnauthorized, refused.StatusCode, "the proxy's address is no credential")
+	})
+}
+
+// A proxy that sends the server's own address as Host makes clients on its machine of all clients.
+// A server without tokens takes none of them.
+func TestBareProxyNeedsTokens(t *testing.T) {
+	eachProxy(t, func(t *testing.T, p proxy, _, _ string) {
+		env, _ := harness.Environment(t)
+		r := harness.StartHTTP(t, env, "--sandbox")
+		port := ports.Free(t)
+		client := p.run(t, p.wrap(strings.ReplaceAll(p.bare, "127.0.0.1:8787", strings.TrimPrefix(r.URL, "http://")), port), port)
+		proxied := harness.At(t, "http://"+publicHost)
+		for _, path := range []string{"/mcp", "/mcp/", "/message?sessionId=x", "/sse"} {
+			method, body := http.MethodPost, harness.InitializeMessage
+			if path == "/sse" {
+				method, body = http.MethodGet, ""
+			}
+			response, said := harness.Do(t, client, proxied.Request(method, path, "", "", body))
+			require.Equal(t, http.StatusForbidden, response.StatusCode, path)
+			assert.Contains(t, said, "--behind-tls-proxy", path)
+		}
+		healthy, _ := harness.Do(t, client, proxied.Request(http.MethodGet, "/healthz", "", "", ""))
+		assert.Equal(t, http.StatusOK, healthy.StatusCode, "the proxy reaches the server, under a name that is allowed")
+		direct, _ := r.Post(http.DefaultClient, "", "", harness.InitializeMessage)
+		assert.Equal(t, http.StatusOK, direct.StatusCode, "clients on the machine are served as before")
+		r.Stop(t)
 	})
 }

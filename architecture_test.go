@@ -31,7 +31,7 @@ var layers = []string{
 	"tools/account", "tools/identity", "tools/mail", "tools/messages", "tools/vault", "tools/otpauth", "tools/tool",
 	"schemas", "internal/test/redistest", "session/redisstore", "session/lease",
 	"session", "internal/inbox", "internal/otp/fit", "internal/otp/corpus", "internal/otp", "internal/fault", "ravi",
-	"ravi/seal", "ravi/config", "ravi/secret", "internal/token", "internal/otlphttp", "internal/issuer", "internal/test/issuertest", "sandbox/sandboxtest", "sandbox", "internal/test/ports",
+	"ravi/seal", "ravi/config", "ravi/secret", "internal/token", "internal/otlphttp", "internal/issuer", "internal/test/issuertest", "sandbox/sandboxtest", "sandbox", "internal/test/ports", "internal/test/site",
 }
 
 // allowedImports are the only packages of this module that a package may import, where being above

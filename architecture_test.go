@@ -179,6 +179,8 @@ var revealers = map[string]bool{
 	"tools/vault/credentials_get.go":    true, // get_credential
 	"tools/vault/credentials_change.go": true, // update_credential with show
 	"tools/vault/password_tool.go":      true, // generate_password
+	"tools/vault/record.go":             true, // a password that is replaced, into the record of its login
+	"tools/tool/record.go":              true, // former passwords, for get_credential and the check of what leaves
 	"tools/vault/secrets.go":            true, // get_secret
 	"tools/vault/totp.go":               true, // the notes that say whose a seed is
 	"tools/otpauth/otpauth.go":          true, // a stored seed, to compute its code

@@ -17,13 +17,24 @@ type wirePassword struct {
 	Username looseText `json:"username"`
 	Password looseText `json:"password"`
 	Notes    looseText `json:"notes"`
+	hasNotes *bool
 	Created  looseTime `json:"created_dt"`
 	Updated  looseTime `json:"updated_dt"`
 }
 
 func (w *wirePassword) UnmarshalJSON(data []byte) error {
 	type plain wirePassword
-	return decodeObject(data, (*plain)(w))
+	var sent struct {
+		*plain
+		Notes *looseText `json:"notes"`
+	}
+	sent.plain = (*plain)(w)
+	err := decodeObject(data, &sent)
+	if sent.Notes != nil {
+		has := *sent.Notes != ""
+		w.Notes, w.hasNotes = *sent.Notes, &has
+	}
+	return err
 }
 
 func (w *wirePassword) valid() bool { return w.UUID != "" }
@@ -35,7 +46,7 @@ func (w *wirePassword) entry(c *Client) (*PasswordEntry, bool) {
 	password, okPassword := c.open(string(w.Password))
 	notes, okNotes := c.open(string(w.Notes))
 	return &PasswordEntry{
-		UUID: w.UUID, Domain: w.Domain, Username: username, Password: password, Notes: notes,
+		UUID: w.UUID, Domain: w.Domain, Username: username, Password: password, Notes: notes, HasNotes: w.hasNotes,
 		Created: time.Time(w.Created), Updated: time.Time(w.Updated),
 	}, ok && okPassword && okNotes
 }

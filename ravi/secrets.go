@@ -117,6 +117,28 @@ func (s *Scope) Secrets(ctx context.Context) ([]SecretEntry, error) {
 	return withoutValues[SecretEntry](s.c, found, err)
 }
 
+// SecretsUnder is Secrets with value and notes of the entries whose key begins with one of the
+// prefixes. An entry that no key opens is without them.
+func (s *Scope) SecretsUnder(ctx context.Context, prefixes ...string) ([]SecretEntry, error) {
+	found, err := s.listSecrets(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]SecretEntry, len(found))
+	for i, w := range found {
+		wanted := slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(w.Key, prefix) })
+		if !wanted {
+			w.hide()
+		}
+		entry, plain := w.entry(s.c)
+		if !plain {
+			entry.Value, entry.Notes = secret.Secret{}, secret.Secret{}
+		}
+		entries[i] = *entry
+	}
+	return entries, nil
+}
+
 // Secret returns one secret with its value; upper and lower case are the same.
 //
 // Errors: ErrNotFound, ErrLocked; ErrInvalid for a name that no secret can have.

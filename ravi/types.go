@@ -88,6 +88,8 @@ type PasswordEntry struct {
 	Username string
 	Password secret.Secret
 	Notes    secret.Secret
+	// HasNotes is nil where an answer says nothing of notes, as lists may.
+	HasNotes *bool
 	Created  time.Time
 	Updated  time.Time
 }

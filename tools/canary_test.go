@@ -74,7 +74,7 @@ type fixture struct {
 
 // shows are the fields in which tools show a value, each because it was asked for it (S1, S2).
 var shows = map[string][]string{
-	"get_credential":    {"notes", "password"},
+	"get_credential":    {"notes", "password", "previous_passwords"},
 	"save_credential":   {"password"},
 	"update_credential": {"password"},
 	"generate_password": {"password"},

@@ -132,7 +132,7 @@ func findSecretFields(document json.RawMessage) ([]string, error) {
 			return fmt.Errorf("the schema of %q: %w", name, err)
 		}
 		sounds := slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool {
-			return slices.Contains([]string{"password", "value", "secret", "notes", "token", "key", "seed", "code", "credential", "pin", "otpauth"}, word)
+			return slices.Contains([]string{"password", "value", "secret", "note", "token", "key", "seed", "code", "credential", "pin", "otpauth"}, strings.TrimSuffix(word, "s"))
 		})
 		if p.Type == "string" && sounds || p.Type == "object" && len(p.Properties) == 0 && p.Additional == nil {
 			found = append(found, name)

@@ -150,6 +150,11 @@ func tolerable(err error) error {
 
 func (c *collection) addSecret(entry *ravi.SecretEntry, now time.Time) {
 	switch {
+	case strings.HasPrefix(entry.Key, tool.RecordPrefix):
+		former, _ := tool.FormerPasswords(entry)
+		for _, password := range former {
+			c.add(storedPassword, secret.New(password))
+		}
 	case strings.HasPrefix(entry.Key, otpauth.BackupPrefix):
 		c.add(storedBackup, entry.Value)
 	case strings.HasPrefix(entry.Key, otpauth.SeedPrefix):

@@ -22,8 +22,10 @@ type updateCredentialParams struct {
 	GeneratePassword bool    `json:"generate_password,omitempty" jsonschema_description:"Generate another password and store it."`
 	GenerateLength   int     `json:"generate_length,omitempty" jsonschema:"minimum=8,maximum=128" jsonschema_description:"Length of a generated password (default 24)."`
 	characterRules
-	NewNotes *string `json:"new_notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Other notes; empty for none."`
-	Show     bool    `json:"show,omitempty" jsonschema_description:"Return a generated password in this result. Otherwise read it later with get_credential."`
+	NewNotes        *string `json:"new_notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Other notes; empty for none."`
+	Confirm         bool    `json:"confirm,omitempty" jsonschema_description:"The site has taken the password: forget the former one."`
+	RestorePrevious bool    `json:"restore_previous,omitempty" jsonschema_description:"The site has refused it: bring the former one back."`
+	Show            bool    `json:"show,omitempty" jsonschema_description:"Return a generated password in this result. Otherwise read it later with get_credential."`
 }
 
 func (p updateCredentialParams) shows() string {
@@ -40,6 +42,7 @@ type updateCredentialResult struct {
 	Generated  *passwordShape `json:"generated,omitempty" jsonschema_description:"Only of a generated password."`
 	TOTPMoved  bool           `json:"totp_moved" jsonschema_description:"Whether the TOTP seed or backup codes of the account went along with its new domain or username."`
 	Password   string         `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
+	previousKept
 }
 
 // update checks the new values and returns what is to be written.
@@ -71,9 +74,16 @@ func (p updateCredentialParams) update() (u ravi.PasswordUpdate, shape *password
 		notes := secret.New(*p.NewNotes)
 		u.Notes, changed = &notes, append(changed, "notes")
 	}
-	if len(changed) == 0 {
+	switch {
+	case p.RestorePrevious && (password != nil || p.Confirm):
+		return u, nil, nil, fault.New(fault.InvalidArgument, "`restore_previous` goes with no other password and no `confirm`.", "Restore first; then call again.")
+	case p.Confirm && p.GeneratePassword:
+		return u, nil, nil, fault.New(fault.InvalidArgument, "`confirm` goes with no `generate_password`: the site cannot have taken it yet.", "Generate, change it at the site, and confirm then.")
+	case p.RestorePrevious:
+		changed = append(changed, "password")
+	case len(changed) == 0 && !p.Confirm:
 		return u, nil, nil, fault.New(fault.InvalidArgument, "There is nothing to change.",
-			"Pass at least one of new_domain, new_username, new_password, generate_password, new_notes.")
+			"Pass at least one of new_domain, new_username, new_password, generate_password, new_notes, confirm, restore_previous.")
 	}
 	return u, shape, changed, nil
 }
@@ -105,13 +115,34 @@ func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p updat
 		if r.TOTPMoved, err = h.rename(ctx, resolved.Identity.UUID, scope, entry, update); err != nil {
 			return err
 		}
-		r.Credential, err = changeCredential(ctx, scope, entry, update)
+		r.Credential, r.previousKept, err = h.write(ctx, scope, entry, p, update)
 		return err
 	})
 	if err == nil && shape != nil && p.Show {
 		r.Password = update.Password.Reveal()
 	}
 	return r, err
+}
+
+// write writes an update and what goes with a password.
+func (h *handlers) write(ctx context.Context, scope *ravi.Scope, entry ravi.PasswordEntry, p updateCredentialParams, u ravi.PasswordUpdate) (ref credentialRef, kept previousKept, err error) {
+	if p.RestorePrevious {
+		if u.Password, err = formerPassword(ctx, scope, entry.UUID); err != nil {
+			return ref, kept, err
+		}
+	}
+	switch {
+	case u.Password != nil:
+		ref, kept, err = h.replacePassword(ctx, scope, entry, replacement{u, p.GeneratePassword, p.RestorePrevious})
+	case u != (ravi.PasswordUpdate{}):
+		ref, err = changeCredential(ctx, scope, entry, u)
+	default:
+		ref = refOfCredential(entry)
+	}
+	if err == nil && p.Confirm {
+		kept, err = previousKept{}, confirmPassword(ctx, scope, entry.UUID)
+	}
+	return ref, kept, err
 }
 
 // changeOne calls change with the one credential that is meant. Until it returns, no other call
@@ -198,6 +229,9 @@ func (h *handlers) deleteCredential(ctx context.Context, call tool.Call, p delet
 			if r.TOTPDeleted, err = h.deleteTOTP(ctx, resolved.Identity.UUID, scope, of); err != nil {
 				return err
 			}
+		}
+		if err := scope.DeleteSecret(ctx, recordKey(entry.UUID)); err != nil && !errors.Is(err, ravi.ErrNotFound) {
+			return err
 		}
 		return scope.DeletePassword(ctx, entry.UUID)
 	})

@@ -2,7 +2,9 @@ package vault
 
 import (
 	"context"
+	"errors"
 
+	"ravi-mcp/ravi"
 	"ravi-mcp/tools/tool"
 )
 
@@ -17,11 +19,15 @@ type getCredentialParams struct {
 	tool.IdentityArgument
 	credentialChoice
 	revealArgument
+	Previous bool `json:"previous,omitempty" jsonschema_description:"Also return the former passwords that update_credential keeps."`
 }
 
 func (p getCredentialParams) shows() string {
 	if !p.wanted() {
 		return ""
+	}
+	if p.Previous {
+		return "the password, former passwords and notes stored for " + p.shown()
 	}
 	return "the password and notes stored for " + p.shown()
 }
@@ -46,8 +52,10 @@ type getCredentialResult struct {
 // credential is a credential with its password, if that was to be revealed.
 type credential struct {
 	credentialRef
-	Password string `json:"password,omitempty"`
-	Notes    string `json:"notes,omitempty"`
+	HasPrevious bool     `json:"has_previous,omitempty" jsonschema_description:"Former passwords are kept; previous returns them."`
+	Password    string   `json:"password,omitempty"`
+	Previous    []string `json:"previous_passwords,omitempty" jsonschema_description:"The one that restore_previous would bring back comes first."`
+	Notes       string   `json:"notes,omitempty"`
 }
 
 func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCredentialParams) (none getCredentialResult, err error) {
@@ -70,8 +78,13 @@ func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCrede
 			}, nil
 		}
 		if !p.wanted() {
+			r, err := readRecord(ctx, scope, entries[0].UUID)
+			if err != nil && !errors.Is(err, ravi.ErrLocked) {
+				return none, err
+			}
 			return getCredentialResult{
-				ActedFor: tool.Acted(resolved), Status: credentialFound, Credential: &credential{credentialRef: refOfCredential(entries[0])},
+				ActedFor: tool.Acted(resolved), Status: credentialFound,
+				Credential: &credential{credentialRef: refOfCredential(entries[0]), HasPrevious: len(r.former) > 0},
 			}, nil
 		}
 		p.ID = entries[0].UUID
@@ -80,8 +93,15 @@ func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCrede
 	if err != nil {
 		return none, err
 	}
-	return getCredentialResult{
-		ActedFor: tool.Acted(resolved), Status: credentialFound, Revealed: true,
-		Credential: &credential{credentialRef: refOfCredential(*entry), Password: entry.Password.Reveal(), Notes: entry.Notes.Reveal()},
-	}, nil
+	r, err := readRecord(ctx, scope, entry.UUID)
+	if err != nil {
+		return none, err
+	}
+	c := credential{credentialRef: refOfCredential(*entry), Password: entry.Password.Reveal(), Notes: entry.Notes.Reveal()}
+	previous := r.previous(c.Password)
+	c.HasPrevious = len(previous) > 0
+	if p.Previous {
+		c.Previous = previous
+	}
+	return getCredentialResult{ActedFor: tool.Acted(resolved), Status: credentialFound, Revealed: true, Credential: &c}, nil
 }

@@ -36,6 +36,7 @@ type saveCredentialResult struct {
 	Generated  *passwordShape `json:"generated,omitempty" jsonschema_description:"Only of a generated password."`
 	Replaced   bool           `json:"replaced"`
 	Password   string         `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
+	previousKept
 }
 
 func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCredentialParams) (none saveCredentialResult, err error) {
@@ -63,7 +64,7 @@ func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCre
 			notes := secret.New(p.Notes)
 			update.Notes = &notes
 		}
-		r.Credential, err = changeCredential(ctx, scope, *existing, update)
+		r.Credential, r.previousKept, err = h.replacePassword(ctx, scope, *existing, replacement{PasswordUpdate: update, generated: shape != nil})
 	} else {
 		var entry *ravi.PasswordEntry
 		entry, err = scope.CreatePassword(ctx, ravi.NewPassword{Domain: domain, Username: p.Username, Password: password, Notes: secret.New(p.Notes)})

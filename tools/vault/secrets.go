@@ -29,16 +29,16 @@ func cleanSecretName(name string) (string, error) {
 			"Use a name such as GITHUB_TOKEN; lower case is turned into upper case.")
 	}
 	if reserved(upper) {
-		return "", fault.New(fault.InvalidArgument, "`name` must not begin with TOTP_ or TOTPBACKUP_; these are kept for two-factor seeds and backup codes.",
-			"Choose another name. For two-factor codes use set_totp, get_totp and use_backup_code.")
+		return "", fault.New(fault.InvalidArgument, "`name` must not begin with TOTP_, TOTPBACKUP_ or LOGINRECORD_; these are kept for what belongs to logins.",
+			"Choose another name. For two-factor codes use set_totp, get_totp and use_backup_code; for former passwords get_credential.")
 	}
 	return upper, nil
 }
 
-// reserved reports whether a name is one of two-factor values, which the secrets tools neither show
-// nor touch.
+// reserved reports whether a name is one of values that belong to logins, which the secrets tools
+// neither show nor touch.
 func reserved(name string) bool {
-	return strings.HasPrefix(name, otpauth.SeedPrefix) || strings.HasPrefix(name, otpauth.BackupPrefix)
+	return strings.HasPrefix(name, otpauth.SeedPrefix) || strings.HasPrefix(name, otpauth.BackupPrefix) || strings.HasPrefix(name, tool.RecordPrefix)
 }
 
 // secretRef names a stored secret; it holds no value.

@@ -28,7 +28,7 @@ func Tools(d *tool.Deps) []tool.Tool {
 				"List the sites and usernames that the identity has passwords for, without the passwords.",
 				h.listCredentials),
 			tool.Define("update_credential", "Change a login", tool.Hints{Destructive: true},
-				"Change a stored login: only the fields you give are written. Use it after a password was changed at the site, or to correct a username. TOTP seeds and backup codes go along with a new domain or username.",
+				"Change a stored login: only the fields you give are written. To change a password at the site: generate_password before you send the form, which keeps the former one; after it confirm, or restore_previous if the site refused. TOTP seeds and backup codes go along with a new domain or username.",
 				h.updateCredential, tool.Reveals(h.Resolver, updateCredentialParams.shows)),
 			tool.Define("delete_credential", "Delete a login", tool.Hints{Destructive: true, Idempotent: true},
 				"Delete a stored login for ever. Use it when the account at the site is gone. With several accounts for a domain pass the id.",

@@ -44,39 +44,26 @@ func newExtraction(w *Points, m Message) *extraction {
 		text, e.smsRetriever = dropAppHash(text)
 	}
 	plain := textPage(pageText, text)
-	if e.thread == threadNone && plain.hasForwardLine() {
-		e.thread = threadForward
-	}
-	var visible, hidden *page
-	if m.HTML != "" {
-		visible, hidden, e.jsonLD = walkHTML(m.HTML, e.thread == threadForward, e.thread == threadReply)
-		visible.findWords()
-		if e.thread == threadNone && visible.hasForwardLine() {
-			e.thread = threadForward
-			visible.release()
-			hidden.release()
-			visible, hidden, e.jsonLD = walkHTML(m.HTML, true, false)
-			visible.findWords()
-		}
-		e.pages = append(e.pages, visible)
-	}
 	e.pages = append(e.pages, plain)
-	switch {
-	case hidden == nil:
-	case len(hidden.show) > 0:
-		hidden.findWords()
-		e.pages = append(e.pages, hidden)
-	default:
-		hidden.release()
-	}
-	for _, p := range e.pages {
-		p.cutQuotes(e.thread)
-		p.maskAddresses()
+	if m.HTML != "" {
+		e.pages = append(e.pages, e.walk(m.HTML)...)
 	}
 	if subject != "" {
-		p := textPage(pageSubject, subject)
+		e.pages = append(e.pages, textPage(pageSubject, subject))
+	}
+	spoken := words().fit(e.pages)
+	for _, p := range e.pages {
+		p.findWords(spoken)
+	}
+	if e.thread == threadNone && slices.ContainsFunc(e.pages, (*page).hasForwardLine) {
+		e.thread = threadForward
+		e.walkAgain(m.HTML, spoken)
+	}
+	for _, p := range e.pages {
+		if p.kind != pageSubject {
+			p.cutQuotes(e.thread)
+		}
 		p.maskAddresses()
-		e.pages = append(e.pages, p)
 	}
 	requested := false
 	for _, p := range e.pages {
@@ -87,6 +74,36 @@ func newExtraction(w *Points, m Message) *extraction {
 		p.receipt = p.receipt && !requested
 	}
 	return e
+}
+
+// walk returns the pages of an HTML part: what a person sees, and what is hidden if anything is.
+func (e *extraction) walk(html string) []*page {
+	visible, hidden, jsonLD := walkHTML(html, e.thread == threadForward, e.thread == threadReply)
+	e.jsonLD = jsonLD
+	if len(hidden.show) == 0 {
+		hidden.release()
+		return []*page{visible}
+	}
+	return []*page{visible, hidden}
+}
+
+// walkAgain reads the HTML part of what turned out to be a forward with its quotes.
+func (e *extraction) walkAgain(html string, spoken languages) {
+	e.pages = slices.DeleteFunc(e.pages, func(p *page) bool {
+		again := p.kind == pageHTML || p.kind == pageHidden
+		if again {
+			p.release()
+		}
+		return again
+	})
+	if html == "" {
+		return
+	}
+	pages := e.walk(html)
+	for _, p := range pages {
+		p.findWords(spoken)
+	}
+	e.pages = append(e.pages, pages...)
 }
 
 // release gives the pages back. The verdict holds copies of what it shows.

@@ -16,9 +16,16 @@ var languageFiles embed.FS
 
 // lexicon is the built table of all languages.
 type lexicon struct {
-	heads *trie            // entries that begin at the start of a word
-	tails *trie            // entries that may begin inside a word
-	exact map[string]class // whole strings: prefixes, URL words
+	heads   *trie            // entries that begin at the start of a word
+	tails   *trie            // entries that may begin inside a word
+	stops   *trie            // ordinary words, by which a language is known
+	exact   map[string]class // whole strings: prefixes, URL words
+	names   []string         // of the files, in order of their bits in languages
+	byWords languages        // those that have stop words
+}
+
+func newLexicon() *lexicon {
+	return &lexicon{heads: newTrie(), tails: newTrie(), stops: newTrie(), exact: make(map[string]class)}
 }
 
 var words = sync.OnceValue(func() *lexicon {
@@ -26,33 +33,34 @@ var words = sync.OnceValue(func() *lexicon {
 	if err != nil {
 		// The files are compiled in and read by a test; an unreadable one leaves an empty table
 		// rather than a crash on input.
-		return &lexicon{heads: newTrie(), tails: newTrie(), exact: map[string]class{}}
+		return newLexicon()
 	}
 	return lex
 })
 
 func loadLexicon(files fs.FS) (*lexicon, error) {
-	lex := &lexicon{heads: newTrie(), tails: newTrie(), exact: make(map[string]class)}
-	names, err := fs.Glob(files, "languages/*.txt")
-	if err != nil {
+	lex := newLexicon()
+	var err error
+	if lex.names, err = fs.Glob(files, "languages/*.txt"); err != nil {
 		return nil, err
 	}
-	for _, name := range names {
+	for i, name := range lex.names {
 		data, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, err
 		}
-		if err := lex.read(name, string(data)); err != nil {
+		if err := lex.read(name, string(data), 1<<i); err != nil {
 			return nil, err
 		}
 	}
 	lex.heads.freeze()
 	lex.tails.freeze()
+	lex.stops.freeze()
 	return lex, nil
 }
 
 // read adds the entries of one file: one a line, below the header of their list.
-func (l *lexicon) read(file, data string) error {
+func (l *lexicon) read(file, data string, spoken languages) error {
 	var section class
 	for line := range strings.Lines(data) {
 		line = strings.TrimSpace(line)
@@ -65,13 +73,13 @@ func (l *lexicon) read(file, data string) error {
 		case section == 0:
 			return fmt.Errorf("otp: %s: %q stands above the first section", file, line)
 		default:
-			l.add(line, section)
+			l.add(line, section, spoken)
 		}
 	}
 	return nil
 }
 
-func (l *lexicon) add(entry string, cl class) {
+func (l *lexicon) add(entry string, cl class, spoken languages) {
 	entry, inside := strings.CutPrefix(entry, "*")
 	entry, open := strings.CutSuffix(entry, "*")
 	key := foldRunes(entry)
@@ -82,10 +90,17 @@ func (l *lexicon) add(entry string, cl class) {
 		l.exact[string(key)] |= cl
 		return
 	}
-	if inside || unspaced(key[0]) {
-		l.tails.add(key, cl, open)
-	} else {
-		l.heads.add(key, cl, open)
+	if len(key) > maxAmbiguous && cl != clStopWord {
+		spoken = allLanguages
+	}
+	switch {
+	case cl == clStopWord:
+		l.stops.add(key, cl, spoken, open)
+		l.byWords |= spoken
+	case inside || unspaced(key[0]):
+		l.tails.add(key, cl, spoken, open)
+	default:
+		l.heads.add(key, cl, spoken, open)
 	}
 }
 
@@ -96,8 +111,8 @@ type hit struct {
 }
 
 // find appends the entries in text (folded runes), in order, without those that lie wholly inside a
-// longer one of the same kind.
-func (l *lexicon) find(text []rune, labels, cues []hit) ([]hit, []hit) {
+// longer one of the same kind. Negative entries count in the languages given.
+func (l *lexicon) find(text []rune, spoken languages, labels, cues []hit) ([]hit, []hit) {
 	var labelEnd, cueEnd int
 	var before uint8 // kind of the rune before
 	for i, r := range text {
@@ -110,9 +125,9 @@ func (l *lexicon) find(text []rune, labels, cues []hit) ([]hit, []hit) {
 		label, cue := hit{start: i}, hit{start: i}
 		start := prev&kindWord == 0 || (prev|kind)&kindUnspaced != 0 || prev&kindDigit != 0 && kind&kindDigit == 0
 		if start || afterClitic(text, i) {
-			l.heads.longest(text, i, &label, &cue)
+			l.heads.longest(text, i, spoken, &label, &cue)
 		}
-		l.tails.longest(text, i, &label, &cue)
+		l.tails.longest(text, i, spoken, &label, &cue)
 		if label.end > labelEnd {
 			labels = append(labels, label)
 			labelEnd = label.end
@@ -126,9 +141,9 @@ func (l *lexicon) find(text []rune, labels, cues []hit) ([]hit, []hit) {
 }
 
 // cueClasses returns the classes of all cues in a short text.
-func cueClasses(text []rune) class {
+func cueClasses(text []rune, spoken languages) class {
 	var cl class
-	_, cues := words().find(text, nil, nil)
+	_, cues := words().find(text, spoken, nil, nil)
 	for _, h := range cues {
 		cl |= h.class
 	}

@@ -15,7 +15,7 @@ func TestLanguageFilesLoad(t *testing.T) {
 	lex, err := loadLexicon(languageFiles)
 	require.NoError(t, err)
 	var seen class
-	for _, n := range append(lex.heads.nodes, lex.tails.nodes...) {
+	for _, n := range append(lex.heads.nodes, append(lex.tails.nodes, lex.stops.nodes...)...) {
 		seen |= n.whole | n.open
 	}
 	for _, cl := range lex.exact {
@@ -80,7 +80,7 @@ yes it's me
 	require.NoError(t, err)
 	find := func(text string) (out []string) {
 		folded := foldRunes(text)
-		labels, cues := lex.find(folded, nil, nil)
+		labels, cues := lex.find(folded, allLanguages, nil, nil)
 		for _, h := range append(labels, cues...) {
 			out = append(out, string(folded[h.start:h.end]))
 		}
@@ -94,4 +94,49 @@ yes it's me
 	assert.Equal(t, []string{"验证"}, find("您的验证是"), "no spaces needed")
 	assert.Equal(t, []string{"code"}, find("code482033"), "a digit ends a word")
 	assert.Equal(t, []string{"yes, it's me"}, find("Yes, it’s me"))
+}
+
+// eachEntry calls visit for the entries of all language files.
+func eachEntry(t *testing.T, visit func(file, list, entry string)) {
+	names, err := fs.Glob(languageFiles, "languages/*.txt")
+	require.NoError(t, err)
+	for _, name := range names {
+		data, err := fs.ReadFile(languageFiles, name)
+		require.NoError(t, err)
+		list := ""
+		for line := range strings.Lines(string(data)) {
+			switch line = strings.TrimSpace(line); {
+			case line == "" || line[0] == '#':
+			case line[0] == '[':
+				list = strings.Trim(line, "[]")
+			default:
+				visit(name, list, line)
+			}
+		}
+	}
+}
+
+// A negative word that is an ordinary word of another language without its accents would kill the
+// codes of that language.
+func TestNegativeEntriesAreNoStopWordsElsewhere(t *testing.T) {
+	files := map[string][]string{} // of a folded stop word
+	eachEntry(t, func(file, list, entry string) {
+		if list == "stop-word" {
+			word := string(foldRunes(entry))
+			files[word] = append(files[word], file)
+		}
+	})
+	require.Greater(t, len(files), 400)
+	eachEntry(t, func(file, list, entry string) {
+		if sections[list]&negativeClasses == 0 {
+			return
+		}
+		key, open := strings.CutSuffix(string(foldRunes(strings.TrimPrefix(entry, "*"))), "*")
+		for word, in := range files {
+			if word != key && !(open && strings.HasPrefix(word, key)) || len(in) == 1 && in[0] == file {
+				continue
+			}
+			assert.Fail(t, "collision", "%s [%s] %s is the stop word %s of %v", file, list, entry, word, in)
+		}
+	})
 }

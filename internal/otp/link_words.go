@@ -35,7 +35,7 @@ func (p *page) linkWords(a *anchor, l *linkCandidate) (label, context class) {
 	label = p.classesIn(a.start, a.end)
 	if l.label == "" && a.alt != "" {
 		l.label = a.alt
-		label = cueClasses(foldRunes(a.alt))
+		label = cueClasses(foldRunes(a.alt), p.spoken)
 	}
 	if isHTTP(l.label) { // the URL itself is printed: the words before it count
 		return p.bareLabel(a, l)

@@ -35,8 +35,9 @@ type page struct {
 	flags []uint8
 
 	anchors     []anchor
-	hits        []hit // words that label numbers
-	cues        []hit // words about the message
+	hits        []hit     // words that label numbers
+	cues        []hit     // words about the message
+	spoken      languages // that the message can be in
 	segs        []segment
 	tokens      []token
 	labelOwners map[int]*candidate // label offset to the number right behind it
@@ -135,12 +136,11 @@ func (b *pageBuilder) flush(flags uint8) {
 	b.pending = 0
 }
 
-// textPage makes a page of plain text and finds its words.
+// textPage makes a page of plain text.
 func textPage(kind pageKind, s string) *page {
 	s, _ = capBytes(s, MaxInput)
 	b := newPage(kind, utf8.RuneCountInString(s))
 	b.text([]byte(s), 0, true)
-	b.findWords()
 	return b.page
 }
 
@@ -166,8 +166,9 @@ type segment struct {
 }
 
 // findWords looks the page up in the lexicon, once and before anything is cut.
-func (p *page) findWords() {
-	p.hits, p.cues = words().find(p.fold, p.hits[:0], p.cues[:0])
+func (p *page) findWords(spoken languages) {
+	p.spoken = spoken
+	p.hits, p.cues = words().find(p.fold, spoken, p.hits[:0], p.cues[:0])
 }
 
 // read finds the sentences and tokens of the page and drops the words that were cut. It runs after

@@ -39,7 +39,7 @@ func TestPooledPagesAreCleared(t *testing.T) {
 
 	b := newPage(pageText, 16)
 	b.text([]byte("482033"), 0, true)
-	b.findWords()
+	b.findWords(allLanguages)
 	b.anchors = append(b.anchors, anchor{url: "https://a.example/"})
 	show, anchors := b.show, b.anchors
 	b.release()

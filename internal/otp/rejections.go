@@ -103,7 +103,7 @@ func (p *page) hasGluedUnit(c *candidate) bool {
 		return false
 	}
 	tail := folded[i:]
-	labels, _ := words().find(tail, nil, nil)
+	labels, _ := words().find(tail, p.spoken, nil, nil)
 	return slices.ContainsFunc(labels, func(h hit) bool {
 		return h.start == 0 && h.class&(clUnit|clMoney) != 0 && !slices.ContainsFunc(tail[h.end:], isNoDigit)
 	})

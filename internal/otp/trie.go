@@ -14,9 +14,10 @@ type trie struct {
 }
 
 type trieNode struct {
-	whole    class // entries that must end at a word border
-	open     class // entries after which the word may go on
-	from, to int32 // children in runes and targets
+	whole    class     // entries that must end at a word border
+	open     class     // entries after which the word may go on
+	spoken   languages // those of the negative entries
+	from, to int32     // children in runes and targets
 }
 
 // linkedNode is a node under construction: its rune, its first child and the next child of its
@@ -33,7 +34,7 @@ func newTrie() *trie {
 	return &trie{building: make([]linkedNode, 1, 1<<16), nodes: make([]trieNode, 1, 1<<16), rare: make(map[rune]int32)}
 }
 
-func (t *trie) add(key []rune, cl class, open bool) {
+func (t *trie) add(key []rune, cl class, spoken languages, open bool) {
 	if len(key) > maxEntry {
 		return
 	}
@@ -55,6 +56,9 @@ func (t *trie) add(key []rune, cl class, open bool) {
 			child = t.grow(node, r)
 		}
 		node = child
+	}
+	if cl&(negativeClasses|clStopWord) != 0 {
+		t.nodes[node].spoken |= spoken
 	}
 	if open {
 		t.nodes[node].open |= cl
@@ -117,8 +121,8 @@ func (t *trie) child(node int32, r rune) int32 {
 }
 
 // longest sets label and cue to the longest entries of each kind that begin at i and end well, if
-// they are longer than what is there already.
-func (t *trie) longest(text []rune, i int, label, cue *hit) {
+// they are longer than what is there already. Negative entries count in the languages given.
+func (t *trie) longest(text []rune, i int, spoken languages, label, cue *hit) {
 	node := t.root(text[i])
 	for j := i; node != 0 && j < len(text) && j < i+maxEntry; j++ {
 		if j > i {
@@ -136,6 +140,9 @@ func (t *trie) longest(text []rune, i int, label, cue *hit) {
 		}
 		if !wordEnd(text, end) {
 			end, cl = wordTail(text, end), n.open
+		}
+		if n.spoken&spoken == 0 {
+			cl &^= negativeClasses
 		}
 		label.extend(end, cl&labelClasses)
 		cue.extend(end, cl&^labelClasses)

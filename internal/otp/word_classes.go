@@ -43,6 +43,7 @@ const (
 	clOriginalMessage
 	clForwardedMessage
 	clMailHeader
+	clStopWord
 )
 
 // sections are the classes by the headers of their lists.
@@ -86,6 +87,7 @@ var sections = map[string]class{
 	"original-message":  clOriginalMessage,
 	"forwarded-message": clForwardedMessage,
 	"mail-header":       clMailHeader,
+	"stop-word":         clStopWord,
 }
 
 // exactClasses are looked up as whole strings only, never in running text.
@@ -96,3 +98,9 @@ const exactClasses = clSubjectReply | clSubjectForward | clMailHeader | clNumber
 // other classes are cues about the message. They are looked up on their own, so that "do not share
 // this code" hides no "code".
 const labelClasses = clCodeName | clCodeNoun | clCodeVerb | clCopula | clOtherNumber | clUnit | clMoney | clMonth | clBooking
+
+// negativeClasses speak against a code or a link, or cut a part of the message. Their entries count
+// only where the message can be in their language, since without accents a word of one is often an
+// ordinary word of another.
+const negativeClasses = clOtherNumber | clOtherTopic | clExpired | clOutdated | clHandover | clOrdinaryWord |
+	clLinkOther | clCodeEntryPage | clEventReply | clAttribution | clOriginalMessage | clForwardedMessage

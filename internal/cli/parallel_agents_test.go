@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -8,10 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/test/harness"
+	"ravi-mcp/internal/test/ports"
 	"ravi-mcp/session"
 )
 
@@ -54,6 +57,43 @@ func TestParallelAgentsBehindAGateway(t *testing.T) {
 			require.Contains(t, call("create_identity", `{"name":"gateway-basalt"}`), "gateway-basalt")
 			assert.Contains(t, call("get_identity", `{"identity":"gateway-amber"}`), "gateway-amber")
 			assert.Contains(t, call("get_identity", `{"identity":"gateway-basalt"}`), "gateway-basalt")
+		})
+	}
+}
+
+// The pool of the page, in both of its ways: the line is run as it stands, but for the port, and
+// npx takes what is installed. No client has an identity by itself, not even the first one.
+func TestParallelAgentsBehindAPool(t *testing.T) {
+	t.Parallel()
+	line := parallelAgents(t, `(?m)^(npx -y supergateway --port 8000 .*)$`)
+	url := parallelAgents(t, "`(http://localhost:8000)/sse`")
+	more := parallelAgents(t, "With\\s`(--outputTransport streamableHttp)` it starts a process for every request")
+	gateway, node := clientFile(t, "supergateway", "dist", "index.js"), harness.FindClients(t).Node
+	programs := t.TempDir()
+	npx := fmt.Sprintf("#!/bin/sh\n[ \"$1 $2\" = '-y supergateway' ] || exit 2\nshift 2\nexec '%s' '%s' \"$@\"\n", node, gateway)
+	require.NoError(t, os.WriteFile(filepath.Join(programs, "npx"), []byte(npx), 0o700))
+	require.NoError(t, os.Symlink(harness.Binary(t), filepath.Join(programs, "ravi-mcp")))
+	for name, c := range map[string]struct {
+		flag string
+		dial func(url string) (transport.Interface, error)
+	}{
+		"one process":             {"", func(url string) (transport.Interface, error) { return transport.NewSSE(url + "/sse") }},
+		"a process for a request": {" " + more, func(url string) (transport.Interface, error) { return transport.NewStreamableHTTP(url + "/mcp") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			flow, port := embedded(t), ports.Free(t)
+			flow.env = append(flow.env, "PATH="+programs+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			runSupergateway(t, flow, []string{"/bin/sh", "-c", "exec " + strings.Replace(line, "8000", port, 1) + c.flag})
+			for n := range 2 {
+				wire, err := c.dial(strings.Replace(url, "8000", port, 1))
+				require.NoError(t, err)
+				client := dialGo(t, wire)
+				flow.play(t, fmt.Sprintf("agent-%d", n), throughGo(t, client))
+				result, err := callGo(t, client, "get_identity", args{})
+				require.NoError(t, err)
+				assert.Contains(t, encode(result.Content), "identity_required")
+			}
 		})
 	}
 }

@@ -224,7 +224,7 @@ func (a *pooledAgent) act() error {
 func (a *pooledAgent) create() error {
 	r, code, err := a.tool("create_identity", args{"name": fmt.Sprintf("%s-%d", a.name, a.step)})
 	if err != nil || code != "" {
-		return fmt.Errorf("create: %s %w", code, err)
+		return errors.Join(err, fmt.Errorf("create: %s", code))
 	}
 	a.mine = append(a.mine, r.Identity.UUID)
 	if r.Bound {
@@ -236,7 +236,7 @@ func (a *pooledAgent) create() error {
 func (a *pooledAgent) use(i string) error {
 	r, code, err := a.tool("use_identity", args{"identity": i})
 	if err != nil || code != "" {
-		return fmt.Errorf("use: %s %w", code, err)
+		return errors.Join(err, fmt.Errorf("use: %s", code))
 	}
 	if a.used = ""; r.Bound {
 		a.used = i
@@ -283,7 +283,7 @@ func (a *pooledAgent) save(i string) error {
 		return nil
 	}
 	if err != nil || code != "" || r.Identity.UUID != i {
-		return fmt.Errorf("set_secret: %s for %s, meant was %s: %w", code, r.Identity.UUID, i, err)
+		return errors.Join(err, fmt.Errorf("set_secret: %s for %s, meant was %s", code, r.Identity.UUID, i))
 	}
 	a.keys[i] = value
 	return nil
@@ -307,7 +307,7 @@ func (a *pooledAgent) wait(i string) error {
 		if code == "cancelled" {
 			return nil
 		}
-		return fmt.Errorf("watch_inbox: %s %w", code, err)
+		return errors.Join(err, fmt.Errorf("watch_inbox: %s", code))
 	}
 	sent := fmt.Sprint(100_000 + a.rng.IntN(899_999))
 	address := ""

@@ -99,7 +99,7 @@ func newHTTP(ctx context.Context, w *web) (wire, error) {
 	}
 	status, header, body, err := w.do(r)
 	if w.id = header.Get("Mcp-Session-Id"); err != nil || status != http.StatusOK || w.id == "" {
-		return nil, fmt.Errorf("initialize: status %d, session %q: %s %w", status, w.id, body, err)
+		return nil, errors.Join(err, fmt.Errorf("initialize: status %d, session %q: %s", status, w.id, body))
 	}
 	if r, err = w.request(ctx, http.MethodPost, "/mcp", w.id, initialized); err != nil {
 		return nil, err
@@ -159,7 +159,7 @@ func (w *web) close() error {
 			return nil
 		}
 		if err != nil || status != want && (status != http.StatusNoContent || want != http.StatusOK) {
-			return fmt.Errorf("DELETE of a session: status %d, want %d: %s %w", status, want, body, err)
+			return errors.Join(err, fmt.Errorf("DELETE of a session: status %d, want %d: %s", status, want, body))
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -104,7 +105,7 @@ func (a *actor) takeUp(ctx context.Context, i *identity, created bool, tool stri
 	}
 	got, err := into[described](o)
 	if err != nil || got.Created {
-		return fmt.Errorf("%s: %s %w", tool, o.text, err)
+		return errors.Join(err, fmt.Errorf("%s: %s", tool, o.text))
 	}
 	if !a.learns(i, created, got.Bound) {
 		return fmt.Errorf("bound is %t: %s", got.Bound, o.text)

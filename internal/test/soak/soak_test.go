@@ -2,6 +2,7 @@ package soak_test
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -142,7 +143,7 @@ func (s *pipes) Close() error {
 		return err
 	}
 	if code, err := s.p.Wait(); code != 0 || err != nil {
-		return fmt.Errorf("exit code %d, %w: %s", code, err, s.p.Log())
+		return errors.Join(err, fmt.Errorf("exit code %d: %s", code, s.p.Log()))
 	}
 	return nil
 }

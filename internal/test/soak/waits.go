@@ -50,7 +50,7 @@ func (a *actor) arm(ctx context.Context) error {
 	}
 	got, err := into[described](o)
 	if err != nil || got.Cursor == "" {
-		return fmt.Errorf("no cursor: %s %w", o.text, err)
+		return errors.Join(err, fmt.Errorf("no cursor: %s", o.text))
 	}
 	i.keep(cursor{token: got.Cursor, since: listed})
 	return nil

@@ -68,10 +68,10 @@ func TestAnAgentSignsUpSomewhere(t *testing.T) {
 				time.Sleep(3 * time.Second)
 				h.sms(me.Phone, "SHOP", "Order 555123 has shipped")
 				time.Sleep(time.Second)
-				h.sms(me.Phone, "32665", "Your Nimbus code is 123 456")
+				h.sms(me.Phone, "32665", "Your Nimbus code is 120 456")
 				found := ok[waited](t, parse(t, <-answer))
 				assert.Equal(t, "found", found.Status)
-				assert.Equal(t, "123456", found.Code)
+				assert.Equal(t, "120456", found.Code)
 				assert.Equal(t, "sms", found.Channel)
 				assert.Equal(t, "cursor", found.Armed)
 				assert.True(t, found.Untrusted)
@@ -132,16 +132,16 @@ func withIdentity(t *testing.T, name string) (*system, *agent, created) {
 func TestCodesBeforeTheCursorAreNeverReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, a, me := withIdentity(t, "old")
-		h.sms(me.Phone, "32665", "Your code is 111111")
-		h.mail(me.Address, "no-reply@nimbus.example", "Your code is 222222", "Your code is 222222", "")
+		h.sms(me.Phone, "32665", "Your code is 118204")
+		h.mail(me.Address, "no-reply@nimbus.example", "Your code is 226051", "Your code is 226051", "")
 		time.Sleep(time.Second)
 		cursor := ok[created](t, a.call("watch_inbox", nil)).Cursor
 		pending := ok[waited](t, a.call("wait_for_otp", args{"cursor": cursor, "timeout_seconds": 2}))
 		assert.Equal(t, "pending", pending.Status)
 		assert.Zero(t, pending.Arrived.Count)
-		h.sms(me.Phone, "32665", "Your code is 333333")
+		h.sms(me.Phone, "32665", "Your code is 330495")
 		found := ok[waited](t, a.call("wait_for_otp", args{"cursor": pending.Cursor}))
-		assert.Equal(t, "333333", found.Code)
+		assert.Equal(t, "330495", found.Code)
 	})
 }
 
@@ -151,11 +151,11 @@ func TestTwoWaitsOfASessionNeverRepeatACode(t *testing.T) {
 		bySMS, _ := a.beginCall("wait_for_otp", args{"channel": "sms"})
 		byMail, _ := a.beginCall("wait_for_otp", args{"channel": "email"})
 		time.Sleep(time.Second)
-		h.sms(me.Phone, "32665", "Your code is 111111")
+		h.sms(me.Phone, "32665", "Your code is 118204")
 		time.Sleep(time.Second)
-		h.mail(me.Address, "no-reply@nimbus.example", "Sign in", "Your code is 222222", "")
-		assert.Equal(t, "111111", ok[waited](t, parse(t, <-bySMS)).Code)
-		assert.Equal(t, "222222", ok[waited](t, parse(t, <-byMail)).Code)
+		h.mail(me.Address, "no-reply@nimbus.example", "Sign in", "Your code is 226051", "")
+		assert.Equal(t, "118204", ok[waited](t, parse(t, <-bySMS)).Code)
+		assert.Equal(t, "226051", ok[waited](t, parse(t, <-byMail)).Code)
 		rest := ok[waited](t, a.call("wait_for_otp", args{"timeout_seconds": 1}))
 		assert.Equal(t, "pending", rest.Status)
 	})
@@ -176,14 +176,14 @@ func TestAWaitWithoutACursorLooksAtMostTenMinutesBack(t *testing.T) {
 func TestTwoSendersAreAmbiguousUntilAFilterTells(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, a, me := withIdentity(t, "two")
-		h.sms(me.Phone, "Nimbus", "Your Nimbus code is 111111")
-		h.sms(me.Phone, "Quarry", "Your Quarry code is 222222")
+		h.sms(me.Phone, "Nimbus", "Your Nimbus code is 118204")
+		h.sms(me.Phone, "Quarry", "Your Quarry code is 226051")
 		both := ok[waited](t, a.call("wait_for_otp", args{"cursor": me.Cursor}))
 		assert.Equal(t, "ambiguous", both.Status)
 		assert.Empty(t, both.Code)
 		assert.Len(t, both.Candidates, 2)
 		one := ok[waited](t, a.call("wait_for_otp", args{"cursor": me.Cursor, "from": "quarry"}))
-		assert.Equal(t, "222222", one.Code)
+		assert.Equal(t, "226051", one.Code)
 	})
 }
 

@@ -169,7 +169,7 @@ func TestPrintedCommandDeliversAMessage(t *testing.T) {
 	postAsPrinted(t, w.Log())
 	result := harness.Must[struct{ Status, Code string }](t, w, "wait_for_otp", args{"cursor": cursor, "timeout_seconds": 20})
 	assert.Equal(t, "found", result.Status)
-	assert.Equal(t, "123456", result.Code)
+	assert.Equal(t, "482913", result.Code)
 
 	code, err := w.Close()
 	require.NoError(t, err)

@@ -199,7 +199,7 @@ func startEmbedded(o embeddedOptions, notes io.Writer) (*embedded, error) {
 // deliveryHint says how to send a message to an identity of the sandbox.
 func deliveryHint(admin string) string {
 	return fmt.Sprintf("Send it a message with, for example:\n"+
-		"  curl -H 'Content-Type: application/json' -d '{\"to\":\"+15552000001\",\"from\":\"32665\",\"body\":\"Your code is 123456\"}' %s/sms\n"+
+		"  curl -H 'Content-Type: application/json' -d '{\"to\":\"+15552000001\",\"from\":\"32665\",\"body\":\"Your code is 482913\"}' %s/sms\n"+
 		"  (GET %s/identities shows the numbers and addresses; POST %s/email takes to, from, subject, text, html)\n", admin, admin, admin)
 }
 

@@ -1,43 +1,48 @@
 package inbox
 
 import (
-	"net/mail"
 	"strings"
+
+	"ravi-mcp/internal/host"
 )
 
-// address is the bare address of a From or To value, lower-cased and without a +tag; the folded
-// text itself if it holds no address.
-func address(s string) string {
-	bare := s
-	if a, err := mail.ParseAddress(s); err == nil {
-		bare = a.Address
-	} else if i := strings.LastIndexByte(s, '<'); i >= 0 {
-		bare, _, _ = strings.Cut(s[i+1:], ">")
-	}
-	bare = fold(strings.TrimSpace(bare))
-	local, domain, ok := cutLast(bare, "@")
+// mailbox reads a From value: sender is what senders are told apart by, and domain the ASCII host
+// of the address. domain is empty where the value is not exactly one mailbox; such a sender passes
+// no filter for an address or a domain.
+func mailbox(from string) (sender, domain string) {
+	local, domain, ok := host.Mailbox(from)
 	if !ok {
-		return bare
+		return fold(strings.TrimSpace(from)), ""
 	}
+	return untagged(local) + "@" + domain, domain
+}
+
+// untagged is the part before the @ for comparing: without a +tag, ASCII letters in lower case.
+func untagged(local string) string {
 	if tag := strings.IndexByte(local, '+'); tag > 0 {
 		local = local[:tag]
 	}
-	return local + "@" + strings.TrimSuffix(domain, ".")
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, local)
+}
+
+// address is the bare address of a value that is one mailbox, else "".
+func address(s string) string {
+	if sender, domain := mailbox(s); domain != "" {
+		return sender
+	}
+	return ""
 }
 
 // addresses reads a To or Cc value as far as it can be read.
 func addresses(s string) []string {
 	var out []string
-	if list, err := mail.ParseAddressList(s); err == nil {
-		for _, a := range list {
-			out = append(out, address(a.Address))
-		}
-		return out
-	}
-	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ';' }) {
-		if a := address(part); strings.Contains(a, "@") {
-			out = append(out, a)
-		}
+	for _, a := range host.List(s) {
+		out = append(out, address(a))
 	}
 	return out
 }
@@ -45,7 +50,11 @@ func addresses(s string) []string {
 // phone is a number as its digits, or an alphanumeric sender folded.
 func phone(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune("0123456789+-(). /\u00a0", r) }) {
-		return fold(strings.TrimSpace(s))
+		name := fold(strings.TrimSpace(s))
+		if isDigits(name) { // digits of another width are no number
+			return "=" + name
+		}
+		return name
 	}
 	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {

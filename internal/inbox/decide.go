@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ravi-mcp/internal/otp"
+	"ravi-mcp/internal/suspicion"
 )
 
 // query is what one wait asks, and where its cursor stands.
@@ -13,11 +14,12 @@ type query struct {
 	target  Target
 	request Request
 	filter  filter
+	service suspicion.Service
 	state   state
 	oldest  time.Time // messages created before this do not count; zero: no limit
 	now     time.Time // by our clock, for holding back an SMS that is not complete
 	final   bool      // the deadline: nothing is held back any longer
-	extract func(otp.Message) otp.Verdict
+	read    func(otp.Message) *content
 }
 
 // decision is what a query comes to over the messages that are listed.
@@ -37,7 +39,7 @@ func (q *query) decide(lists [2][]*message) decision {
 	var all []logicalMessage
 	for c := range channels {
 		if q.request.listens(c) {
-			all = append(all, logicalMessages(c, q.unseen(c, lists[c]), q.extract)...)
+			all = append(all, logicalMessages(c, q.unseen(c, lists[c]), q.read)...)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b logicalMessage) int { return b.at.compare(a.at) }) // newest first
@@ -45,15 +47,20 @@ func (q *query) decide(lists [2][]*message) decision {
 	for _, msg := range all {
 		d.arrived.add(msg)
 		wanted := q.request.Messages || q.wanted(msg)
+		passes := q.filter.passes(&msg)
+		reasons := q.suspicions(&msg, wanted && passes)
 		switch {
+		case len(reasons) > 0:
+			d.arrived.suspect(msg, reasons)
 		case !wanted:
-		case !q.filter.passes(&msg):
+		case !passes:
 			d.arrived.Skipped++
 		case !q.request.Messages && q.state.replaced(hashSender(msg.channel, msg.sender), msg.at):
 		default:
 			matched = append(matched, msg)
 		}
 	}
+	matched = q.dropUnbound(matched)
 	if q.request.Messages {
 		if len(matched) > 0 {
 			d.status, d.answers, d.passed = Found, matched[:1], matched[:1]
@@ -100,6 +107,48 @@ func (q *query) unseen(c int, list []*message) []*message {
 func (q *query) wanted(msg logicalMessage) bool {
 	code, link := hasCode(msg), msg.verdict.Link != nil
 	return code && q.request.Want != WantLink || link && q.request.Want != WantCode
+}
+
+// suspicions returns why msg must not end the wait: what it says by itself, and, if it is an answer
+// otherwise, that it is not of the service.
+func (q *query) suspicions(msg *logicalMessage, answers bool) []suspicion.Reason {
+	reasons := msg.reasons
+	if q.request.Messages {
+		// What is wrong with a code or a link is no reason to keep a message back.
+		reasons = slices.DeleteFunc(slices.Clone(reasons), func(r suspicion.Reason) bool {
+			return r == suspicion.TrivialCode || r == suspicion.LinkElsewhere
+		})
+	}
+	if !answers {
+		return reasons
+	}
+	why, _ := q.service.Judge(msg.senderFacts())
+	if why != "" && !slices.Contains(reasons, why) {
+		reasons = append(slices.Clip(reasons), why)
+	}
+	return reasons
+}
+
+// dropUnbound drops messages that only name the service beside those of the same channel whose
+// domain is the service's: no later message from elsewhere replaces the genuine one.
+func (q *query) dropUnbound(matched []logicalMessage) []logicalMessage {
+	var bound [2]bool
+	isBound := func(msg *logicalMessage) bool {
+		_, ok := q.service.Judge(msg.senderFacts())
+		return ok
+	}
+	for i := range matched {
+		bound[matched[i].channel] = bound[matched[i].channel] || isBound(&matched[i])
+	}
+	return slices.DeleteFunc(matched, func(msg logicalMessage) bool { return bound[msg.channel] && !isBound(&msg) })
+}
+
+// senderFacts is what msg shows of where it comes from.
+func (msg *logicalMessage) senderFacts() suspicion.Sender {
+	return suspicion.Sender{
+		SMS: msg.channel == smsIndex, From: msg.from, Domain: msg.domain, OriginHost: msg.verdict.OriginHost,
+		Texts: []string{msg.subject, msg.text, msg.htmlText},
+	}
 }
 
 // hasSeveralCodes reports whether msg holds two plausible codes and it is codes that count.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ravi-mcp/internal/otp"
+	"ravi-mcp/internal/suspicion"
 )
 
 // Access for the external tests to what is not exported.
@@ -56,14 +57,17 @@ func DecodeCursor(data []byte) (CursorState, error) {
 
 // ServiceMatches reports whether text or an origin host or sender is about a service.
 func ServiceMatches(name, from, subject, text string) bool {
-	f := newFilter(Request{Service: name})
-	return f.passes(&logicalMessage{message: &message{from: line(from), sender: address(from), subject: subject}, content: &content{text: text}})
+	sender, domain := mailbox(from)
+	q := query{service: suspicion.NewService(name)}
+	msg := logicalMessage{message: &message{from: line(from), sender: sender, domain: domain, subject: subject}, content: &content{text: text}}
+	return len(q.suspicions(&msg, true)) == 0
 }
 
 // FromMatches reports whether a mail's From passes the filter; SMS likewise with a phone number.
 func FromMatches(filterText, from string, sms bool) bool {
 	f := newFilter(Request{From: filterText})
-	m := &message{from: line(from), sender: address(from)}
+	sender, domain := mailbox(from)
+	m := &message{from: line(from), sender: sender, domain: domain}
 	if sms {
 		m = &message{channel: smsIndex, from: line(from), sender: phone(from)}
 	}
@@ -87,7 +91,9 @@ func Join(bodies []string, apart []time.Duration) (ids [][]int64, texts []string
 		m.content = m.read()
 		list = append(list, &m.message)
 	}
-	for _, msg := range logicalMessages(smsIndex, list, func(m otp.Message) otp.Verdict { return otp.Extract(m, otp.Context{}) }) {
+	for _, msg := range logicalMessages(smsIndex, list, func(m otp.Message) *content {
+		return listedMessage{message: message{channel: smsIndex}, parts: m}.read()
+	}) {
 		if msg.parts == nil {
 			msg.parts = []int64{msg.at.id}
 		}

@@ -60,8 +60,8 @@ func TestWaitWithoutAnyReadFails(t *testing.T) {
 
 		// Nothing was lost: the cursor is as good as before.
 		w.ravi.Server.Faults().Clear()
-		w.sms("+15550001111", "Your Acme code is 222222")
-		assert.Equal(w, "222222", w.wait(inbox.Request{Cursor: cursor}).Code.Reveal())
+		w.sms("+15550001111", "Your Acme code is 226051")
+		assert.Equal(w, "226051", w.wait(inbox.Request{Cursor: cursor}).Code.Reveal())
 	})
 }
 
@@ -152,8 +152,8 @@ func TestNewIdentityArmsWithoutRequest(t *testing.T) {
 		cursor, err := w.hub.ArmEmpty(w.target)
 		require.NoError(w, err)
 		assert.Len(w, w.ravi.Server.Requests(), before)
-		w.sms("+15550001111", "Your Acme code is 222222")
-		assert.Equal(w, "222222", w.wait(inbox.Request{Cursor: cursor}).Code.Reveal())
+		w.sms("+15550001111", "Your Acme code is 226051")
+		assert.Equal(w, "226051", w.wait(inbox.Request{Cursor: cursor}).Code.Reveal())
 	})
 }
 
@@ -204,9 +204,9 @@ func TestShutdownEndsWaitsWithTheirCursor(t *testing.T) {
 				require.ErrorIs(w, err, inbox.ErrShuttingDown)
 
 				// The next process, with the same key, goes on without a gap.
-				w.sms("+15550001111", "Your Acme code is 222222")
+				w.sms("+15550001111", "Your Acme code is 226051")
 				w.hub = inbox.New(inbox.Config{Sealer: sealer})
-				assert.Equal(w, "222222", w.wait(inbox.Request{Cursor: res.Cursor}).Code.Reveal())
+				assert.Equal(w, "226051", w.wait(inbox.Request{Cursor: res.Cursor}).Code.Reveal())
 			})
 		})
 	}

@@ -30,9 +30,34 @@ func TestFromRejectsLookalikes(t *testing.T) {
 		{"GITHUB", "x@notgithub.com", false, true}, // a part of the line, as asked
 		{"gitlab", "GitHub <noreply@github.com>", false, false},
 		{"+1 (555) 123-4567", "+15551234567", true, true},
-		{"555 123 4567", "+15551234567", true, true},
-		{"0171 2345678", "+491712345678", true, true},
-		{"4567", "+15551234567", true, true},
+		{"15551234567", "+15551234567", true, true},
+		{"555 123 4567", "+15551234567", true, false}, // numbers are whole
+		{"0171 2345678", "+491712345678", true, false},
+		{"4567", "+15551234567", true, false},
+		{"22395", "２２３９５", true, false},
+		{"22395", "22395 <x@evil.test>", false, false}, // a number is no mail's sender
+		{"22395", "22395@evil.test", false, false},
+		{"noreply@github.com", "noreply@github.com", true, false}, // an address is no SMS's sender
+		{"github.com", "github.com", true, false},
+		// From headers with more than one meaning pass no address and no domain.
+		{"github.com", "a@evil.test, noreply@github.com", false, false},
+		{"github.com", "noreply@github.com, a@evil.test", false, false},
+		{"github.com", "<a@evil.test> <noreply@github.com>", false, false},
+		{"github.com", "noreply@github.com <a@evil.test>", false, false},
+		{"evil.test", "noreply@github.com <a@evil.test>", false, false},
+		{"github.com", "a@evil.test <noreply@github.com>", false, false},
+		{"github.com", "<@evil.test:noreply@github.com>", false, false},
+		{"github.com", "All: noreply@github.com;", false, false},
+		{"github.com", `"a@evil.test,"@github.com`, false, false},
+		{"github.com", "noreply@github.com (a@evil.test)", false, false},
+		{"github.com", "a@evil.test@github.com", false, false},
+		{"github.com", "noreply@github.com\nFrom: a@evil.test", false, false},
+		{"noreply@github.com", "a@evil.test, noreply@github.com", false, false},
+		{"github.com", "x@gİthub.com", false, false},
+		{"noreply@github.com", "noreply@gİthub.com", false, false},
+		{"github.com", "x@ｇｉｔｈｕｂ.com", false, true}, // as a browser maps it
+		{"github.com", "Acme, Inc. [bot] <x@github.com>", false, true},
+		{"github.com", `"a@evil.test" <x@github.com>`, false, true},
 		{"+1 555 000 0000", "+15551234567", true, false},
 		{"acme", "ACME", true, true},
 		{"22395", "22395", true, true},
@@ -51,8 +76,10 @@ func TestServiceIsNameOrDomain(t *testing.T) {
 		{"GitHub", "noreply@github.com", "", "", true},
 		{"github.com", "noreply@mail.github.com", "", "", true},
 		{"https://github.com/login?x=1", "noreply@github.com", "", "", true},
-		{"www.github.com", "a@b.test", "", "Your GitHub code", true},
-		{"github.com", "a@b.test", "[github.com] sign in", "", true},
+		{"www.github.com", "a@b.test", "", "Your GitHub code", false}, // a domain binds
+		{"github.com", "a@b.test", "[github.com] sign in", "", false},
+		{"github.com", "GitHub <a@b.test>", "", "", false},
+		{"GitHub", "GitHub <a@b.test>", "", "Your code", false}, // a display name proves nothing
 		{"GitHub", "a@b.test", "", "Your GitLab code", false},
 		{"hub", "a@b.test", "", "Your GitHub code", false},
 		{"X", "a@b.test", "", "Log in to X with 123456", true},

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"ravi-mcp/internal/otp"
+	"ravi-mcp/internal/suspicion"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/seal"
 )
@@ -25,6 +26,7 @@ type message struct {
 	at            position
 	from          string // cleaned, for display
 	sender        string // normalised, for comparing: an address, digits, or a name
+	domain        string // ASCII host of a mail's sender; "" unless From is exactly one mailbox
 	subject       string
 	to            []string  // normalised recipients, as far as they can be read
 	messageIDHash uint64    // hash of the RFC Message-ID; 0 when there is none
@@ -36,8 +38,9 @@ type message struct {
 // content is what waits look at. The message's own parts are not kept.
 type content struct {
 	verdict     otp.Verdict
-	text        string // cleaned, capped
-	htmlText    string // text of the HTML part where text is the plain part; for filters only
+	reasons     []suspicion.Reason // why it is suspicious, whatever it should answer
+	text        string             // cleaned, capped
+	htmlText    string             // text of the HTML part where text is the plain part; for filters only
 	truncated   bool
 	raw         string // an SMS as it came, for joining
 	locked      bool
@@ -52,13 +55,13 @@ type listedMessage struct {
 }
 
 func fromEmail(m ravi.EmailMessage, own Target) (listedMessage, bool) {
-	sender := address(m.From)
+	sender, domain := mailbox(m.From)
 	if m.Direction == ravi.Outgoing || m.Direction == "" && own.Address != "" && sender == address(own.Address) {
 		return listedMessage{}, false
 	}
 	return listedMessage{
 		message: message{
-			channel: emailIndex, at: positionOf(m.Created, m.ID), from: line(m.From), sender: sender, subject: line(unlocked(m.Subject)),
+			channel: emailIndex, at: positionOf(m.Created, m.ID), from: line(m.From), sender: sender, domain: domain, subject: line(unlocked(m.Subject)),
 			to: append(addresses(m.To), addresses(m.CC)...), messageIDHash: hash(m.MessageID),
 			size: len(m.Subject) + len(m.Text) + len(m.HTML),
 		},
@@ -92,7 +95,7 @@ func (m listedMessage) read() (c *content) {
 	c = &content{}
 	defer func() {
 		if recover() != nil {
-			c.verdict = otp.Verdict{Kind: otp.KindNone, Reason: "the message could not be read"}
+			c.verdict, c.reasons = otp.Verdict{Kind: otp.KindNone, Reason: "the message could not be read"}, nil
 		}
 	}()
 	p := m.parts
@@ -115,6 +118,7 @@ func (m listedMessage) read() (c *content) {
 	if m.channel == smsIndex {
 		c.raw = p.Text
 	}
+	c.reasons = suspicion.Of(c.verdict, suspicion.SenderOf(p, c.verdict, p.Subject, c.text, c.htmlText))
 	return c
 }
 

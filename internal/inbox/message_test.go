@@ -62,7 +62,7 @@ func TestMessageToOtherRecipientIsIgnored(t *testing.T) {
 		cursor, err := w.hub.Arm(w.Context(), w.target)
 		require.NoError(w, err)
 		// A Ravi that shows the account's messages to every identity.
-		w.sms("+15550001111", "Your Acme code is 111111")
+		w.sms("+15550001111", "Your Acme code is 118204")
 		misled := w.target
 		misled.Phone = other.Phone
 		res, err := w.hub.Wait(w.Context(), misled, inbox.Request{Cursor: cursor, Timeout: time.Second})
@@ -76,7 +76,7 @@ func TestOutgoingMailNeverCounts(t *testing.T) {
 	withFakeRavi(t, inbox.Config{}, func(t *testing.T, f *fakeRavi, hub *inbox.Hub, target inbox.Target) {
 		cursor, err := hub.Arm(t.Context(), target)
 		require.NoError(t, err)
-		f.deliver(fakeMessage{channel: 0, from: target.Address, code: "111111", outgoing: true}, 0, 0)
+		f.deliver(fakeMessage{channel: 0, from: target.Address, code: "118204", outgoing: true}, 0, 0)
 		res, err := hub.Wait(t.Context(), target, inbox.Request{Cursor: cursor, Messages: true, Timeout: 3 * time.Second})
 		require.NoError(t, err)
 		assert.Equal(t, inbox.Pending, res.Status)

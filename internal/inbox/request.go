@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"ravi-mcp/internal/suspicion"
 	"ravi-mcp/ravi/secret"
 )
 
@@ -60,11 +61,14 @@ type Request struct {
 	Cursor string
 	// Channel restricts the wait to one channel; empty is AnyChannel.
 	Channel Channel
-	// From keeps messages of one sender: an address, a domain (its subdomains included), a phone
-	// number, or a part of the From line. Case is ignored.
+	// From keeps messages of one sender: an address, a domain (its subdomains included), the whole
+	// number of an SMS, or a part of the From line. Case is ignored. A mail whose From is not
+	// exactly one mailbox passes no address and no domain.
 	From string
-	// Service keeps messages that concern a service, given as a name or a domain: it is looked for
-	// in sender, subject, origin-bound host, link and text.
+	// Service is who the message has to come from, given as a domain or a name; others are
+	// suspicious. A domain has to be that of the mail's sender, or of the host of an origin-bound
+	// SMS. A name has to be the organisation part of that domain or a word of subject or text. An
+	// SMS that is bound to no host has to name the service. See package suspicion.
 	Service string
 	// Contains keeps messages whose subject or text has these words; case and width of characters
 	// are ignored.
@@ -204,15 +208,16 @@ type Answer struct {
 
 // Link is a link that acts. It was not fetched.
 type Link struct {
-	URL           secret.Secret // exactly as in the message
-	Unwrapped     secret.Secret // target of a known wrapper, else empty
-	Host          string        // as a person reads it
-	Punycode      string        // ASCII form of an internationalised host, else ""
-	Domain        string        // registrable domain
-	MatchesSender bool          // Domain is that of the sender, or of Request.Service
-	Label         string
-	Why           string
-	Confidence    float64
+	URL        secret.Secret      // exactly as in the message
+	Unwrapped  secret.Secret      // target of a known wrapper, else empty
+	Host       string             // as a person reads it
+	Punycode   string             // ASCII form of an internationalised host, else ""
+	Domain     string             // registrable domain
+	Relation   suspicion.Relation // of the link itself to the sender and to Request.Service
+	Means      string             // that in one sentence
+	Label      string
+	Why        string
+	Confidence float64
 }
 
 // Message names a message and says what is on its envelope.
@@ -228,10 +233,22 @@ type Message struct {
 	Locked    bool          // the text is ciphertext and there is no key (e2e::)
 }
 
+// Suspect is a message that must not be believed, and why.
+type Suspect struct {
+	Channel Channel
+	ID      int64
+	From    string
+	Reasons []suspicion.Reason
+}
+
 // Arrived counts messages without telling what is in them.
 type Arrived struct {
 	Count   int
 	Senders []string // distinct, newest first, at most 10
+	// Suspicious names messages that must not be believed, the newest ten of SuspiciousCount. None
+	// of them ends a wait.
+	Suspicious      []Suspect
+	SuspiciousCount int
 	// Skipped is how many of them had what was wanted but did not pass the filters.
 	Skipped int
 	// Locked is how many of them are ciphertext that this server cannot open.

@@ -4,7 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"ravi-mcp/internal/otp"
+	"ravi-mcp/internal/host"
+	"ravi-mcp/internal/suspicion"
 	"ravi-mcp/ravi/secret"
 )
 
@@ -16,7 +17,7 @@ func (q *query) answersOf(msg logicalMessage) []Answer {
 			Channel: channels[msg.channel], ID: msg.at.id, Parts: msg.parts, From: msg.from, Subject: msg.subject,
 			Created: msg.at.created, Locked: msg.locked,
 		},
-		Code: secret.New(msg.verdict.Code), Display: secret.New(msg.verdict.Display), Link: fromOTPLink(msg.verdict.Link, q.request.Service),
+		Code: secret.New(msg.verdict.Code), Display: secret.New(msg.verdict.Display), Link: q.link(msg),
 		OriginHost: msg.verdict.OriginHost, Confidence: msg.verdict.Confidence, Why: msg.verdict.Reason,
 	}
 	if q.request.Messages {
@@ -42,6 +43,14 @@ func (a *Arrived) add(msg logicalMessage) {
 	}
 	if len(a.Senders) < 10 && msg.from != "" && !slices.Contains(a.Senders, msg.from) {
 		a.Senders = append(a.Senders, msg.from)
+	}
+}
+
+// suspect counts one message that must not be believed, and names the newest ten.
+func (a *Arrived) suspect(msg logicalMessage, reasons []suspicion.Reason) {
+	a.SuspiciousCount++
+	if len(a.Suspicious) < 10 {
+		a.Suspicious = append(a.Suspicious, Suspect{Channel: channels[msg.channel], ID: msg.at.id, From: msg.from, Reasons: reasons})
 	}
 }
 
@@ -81,13 +90,16 @@ func (h *Hub) answer(t Target, q *query, d decision, lists [2][]*message) (Resul
 	return res, nil
 }
 
-func fromOTPLink(l *otp.Link, service string) *Link {
+// link is what the result shows of the link of a message.
+func (q *query) link(msg logicalMessage) *Link {
+	l := msg.verdict.Link
 	if l == nil {
 		return nil
 	}
+	ascii, _ := host.OfURL(l.URL)
+	relation, means := q.service.Relate(ascii, msg.senderFacts())
 	return &Link{
 		URL: secret.New(l.URL), Unwrapped: secret.New(l.Unwrapped), Host: l.Host, Punycode: l.Punycode, Domain: l.Domain,
-		MatchesSender: l.MatchesSender || service != "" && newService(service).ownsDomain(l.Domain),
-		Label:         l.Label, Why: l.Reason, Confidence: l.Confidence,
+		Relation: relation, Means: means, Label: l.Label, Why: l.Reason, Confidence: l.Confidence,
 	}
 }

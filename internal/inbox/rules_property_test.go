@@ -123,7 +123,7 @@ func (r *scheduleRun) play(t *testing.T) {
 	r.ravi.skew, r.ravi.wholeSeconds, r.ravi.noStream = r.Skew, r.WholeSeconds, r.NoStream
 	r.ravi.ignoreAfter, r.ravi.order = r.IgnoreAfter, r.Order
 	for i := range r.Old {
-		r.ravi.deliver(fakeMessage{channel: i % 2, from: senders[i%2][i%3], code: "999999"}, 0, 2)
+		r.ravi.deliver(fakeMessage{channel: i % 2, from: senders[i%2][i%3], code: "990612"}, 0, 2)
 		time.Sleep(time.Minute)
 	}
 	r.hub = inbox.New(inbox.Config{})

@@ -20,9 +20,9 @@ type logicalMessage struct {
 	partial  bool      // more parts may follow
 }
 
-// logicalMessages joins what a cursor has not seen of one channel, oldest first. extract is used
-// for joined texts.
-func logicalMessages(channel int, unseen []*message, extract func(otp.Message) otp.Verdict) []logicalMessage {
+// logicalMessages joins what a cursor has not seen of one channel, oldest first. read is used for
+// joined texts.
+func logicalMessages(channel int, unseen []*message, read func(otp.Message) *content) []logicalMessage {
 	var out []logicalMessage
 	if channel == emailIndex {
 		for _, m := range unseen {
@@ -31,7 +31,7 @@ func logicalMessages(channel int, unseen []*message, extract func(otp.Message) o
 		return out
 	}
 	for _, messages := range grouped(unseen, func(m *message) string { return m.sender }) {
-		out = append(out, joinParts(messages, extract)...)
+		out = append(out, joinParts(messages, read)...)
 	}
 	slices.SortFunc(out, func(a, b logicalMessage) int { return a.at.compare(b.at) })
 	return out
@@ -54,13 +54,13 @@ const (
 // know, so this is a judgement: parts follow each other within ten seconds, and either count
 // themselves, "(1/2)", or all but the last are as long as a part can be. Messages that each hold a
 // code of their own are never joined.
-func joinParts(messages []*message, extract func(otp.Message) otp.Verdict) []logicalMessage {
+func joinParts(messages []*message, read func(otp.Message) *content) []logicalMessage {
 	var out []logicalMessage
 	for len(messages) > 0 {
 		n := partCount(messages)
 		group := messages[:n]
 		messages = messages[n:]
-		if msg, ok := joined(group, extract); ok {
+		if msg, ok := joined(group, read); ok {
 			out = append(out, msg)
 			continue
 		}
@@ -93,7 +93,7 @@ func partCount(messages []*message) int {
 
 // joined makes one message of a group, unless reading it as one says less than reading its messages
 // one by one.
-func joined(group []*message, extract func(otp.Message) otp.Verdict) (logicalMessage, bool) {
+func joined(group []*message, read func(otp.Message) *content) (logicalMessage, bool) {
 	isLocked := func(m *message) bool { return m.content.locked }
 	if len(group) < 2 || slices.ContainsFunc(group, isLocked) {
 		return logicalMessage{}, false
@@ -127,14 +127,12 @@ func joined(group []*message, extract func(otp.Message) otp.Verdict) (logicalMes
 	if codes > 1 && !counted {
 		return logicalMessage{}, false
 	}
-	whole := text.String()
-	verdict := extract(otp.Message{Channel: otp.SMS, From: newest.from, Text: whole})
-	if verdict.Kind == otp.KindNone && codes > 0 || verdict.Kind == otp.KindAmbiguous && codes == 1 && !counted {
+	whole := read(otp.Message{Channel: otp.SMS, From: newest.from, Text: text.String()})
+	if verdict := whole.verdict; verdict.Kind == otp.KindNone && codes > 0 || verdict.Kind == otp.KindAmbiguous && codes == 1 && !counted {
 		return logicalMessage{}, false
 	}
-	shown, cut := otp.Clean(whole, maxText)
 	msg.message = newest
-	msg.content = &content{verdict: verdict, text: shown, truncated: cut, raw: whole}
+	msg.content = whole
 	msg.partial = counted && len(group) < min(of, maxParts)
 	return msg, true
 }

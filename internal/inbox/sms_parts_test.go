@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/inbox"
+	"ravi-mcp/internal/suspicion"
 	"ravi-mcp/sandbox"
 )
 
@@ -24,15 +25,15 @@ func TestCountedPartsAreOneMessage(t *testing.T) {
 		cursor := w.arm()
 		w.sms(sender, "(2/2) 456. Do not share it.")
 		time.Sleep(time.Second)
-		w.sms(sender, "(1/2) Your Acme verification code is 123")
+		w.sms(sender, "(1/2) Your Acme verification code is 120")
 		res := w.wait(inbox.Request{Cursor: cursor, Messages: true})
 		require.Equal(w, inbox.Found, res.Status)
-		assert.Equal(w, "Your Acme verification code is 123456. Do not share it.", res.Message.Text.Reveal())
+		assert.Equal(w, "Your Acme verification code is 120456. Do not share it.", res.Message.Text.Reveal())
 		assert.Len(w, res.Message.Parts, 2)
 		assert.Equal(w, res.Message.ID, res.Message.Parts[0], "in reading order; the newest names the message")
 
 		res = w.wait(inbox.Request{Cursor: cursor})
-		assert.Equal(w, "123456", res.Code.Reveal())
+		assert.Equal(w, "120456", res.Code.Reveal())
 	})
 }
 
@@ -40,13 +41,13 @@ func TestSplitCodeWaitsForNextPart(t *testing.T) {
 	scenario{}.run(t, func(w *fixture) {
 		end := w.start(w.Context(), inbox.Request{Cursor: w.arm()})
 		time.Sleep(time.Second)
-		first := filler(126) + "Your Acme verification code is 1234"
+		first := filler(126) + "Your Acme verification code is 1204"
 		w.sms(sender, first)
 		time.Sleep(1200 * time.Millisecond)
 		w.sms(sender, "56. Valid for ten minutes.")
 		res, err := end()
 		require.NoError(w, err)
-		assert.Equal(w, "123456", res.Code.Reveal())
+		assert.Equal(w, "120456", res.Code.Reveal())
 		assert.Equal(w, 2200*time.Millisecond, res.Waited)
 	})
 }
@@ -55,28 +56,28 @@ func TestSinglePartIsAcceptedAfterHold(t *testing.T) {
 	scenario{}.run(t, func(w *fixture) {
 		end := w.start(w.Context(), inbox.Request{Cursor: w.arm()})
 		time.Sleep(time.Second)
-		w.sms(sender, "(1/2) Your Acme verification code is 123456.")
+		w.sms(sender, "(1/2) Your Acme verification code is 120456.")
 		res, err := end()
 		require.NoError(w, err)
-		assert.Equal(w, "123456", res.Code.Reveal())
+		assert.Equal(w, "120456", res.Code.Reveal())
 		assert.Equal(w, 4*time.Second, res.Waited)
 
 		// At the deadline nothing is held back.
-		w.sms(sender, "(1/2) Your Acme verification code is 654321.")
+		w.sms(sender, "(1/2) Your Acme verification code is 650321.")
 		res = w.wait(inbox.Request{Cursor: res.Cursor, Timeout: time.Second})
-		assert.Equal(w, "654321", res.Code.Reveal())
+		assert.Equal(w, "650321", res.Code.Reveal())
 	})
 }
 
 func TestTwoLongMessagesStaySeparate(t *testing.T) {
 	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
-		w.sms(sender, "Your Acme verification code is 111111. "+filler(120))
+		w.sms(sender, "Your Acme verification code is 118204. "+filler(120))
 		time.Sleep(2 * time.Second)
-		w.sms(sender, "Your Acme verification code is 222222. "+filler(120))
+		w.sms(sender, "Your Acme verification code is 226051. "+filler(120))
 		res := w.wait(inbox.Request{Cursor: cursor})
 		require.Equal(w, inbox.Found, res.Status)
-		assert.Equal(w, "222222", res.Code.Reveal())
+		assert.Equal(w, "226051", res.Code.Reveal())
 		assert.Nil(w, res.Message.Parts)
 		assert.Equal(w, 1, res.Superseded)
 	})
@@ -84,7 +85,7 @@ func TestTwoLongMessagesStaySeparate(t *testing.T) {
 
 func TestPartListedAtArmingIsNotReturned(t *testing.T) {
 	scenario{}.run(t, func(w *fixture) {
-		w.sms(sender, "(1/2) Your Acme verification code is 123456.")
+		w.sms(sender, "(1/2) Your Acme verification code is 120456.")
 		cursor := w.arm()
 		w.sms(sender, "(2/2) Do not share it.")
 		res := w.wait(inbox.Request{Cursor: cursor, Timeout: 5 * time.Second})
@@ -94,7 +95,7 @@ func TestPartListedAtArmingIsNotReturned(t *testing.T) {
 
 func TestDuplicateDeliveryIsOneMail(t *testing.T) {
 	scenario{}.run(t, func(w *fixture) {
-		old := code("no-reply@acme.test", "111111")
+		old := code("no-reply@acme.test", "118204")
 		old.MessageID = "<old@acme.test>"
 		w.mail(old)
 		cursor := w.arm()
@@ -103,7 +104,7 @@ func TestDuplicateDeliveryIsOneMail(t *testing.T) {
 		res := w.wait(inbox.Request{Cursor: cursor, Timeout: time.Second})
 		require.Equal(w, inbox.Pending, res.Status)
 
-		fresh := code("no-reply@acme.test", "222222")
+		fresh := code("no-reply@acme.test", "226051")
 		fresh.MessageID = "<new@acme.test>"
 		first := w.mail(fresh)
 		w.mail(fresh)
@@ -129,7 +130,7 @@ func TestCodeAndLinkInOneAnswer(t *testing.T) {
 			assert.Equal(w, "482913", res.Code.Reveal(), want)
 			require.NotNil(w, res.Link, want)
 			assert.Equal(w, "https://acme.test/verify?token=3f9c0a7e5b1d4c62", res.Link.URL.Reveal())
-			assert.True(w, res.Link.MatchesSender)
+			assert.Equal(w, suspicion.SameDomain, res.Link.Relation)
 		}
 		w.mail(code("Acme <no-reply@acme.test>", "593024"))
 		res := w.wait(inbox.Request{Cursor: cursor, Want: inbox.WantLink})

@@ -124,20 +124,20 @@ func TestMaxAgeSkipsOldMessages(t *testing.T) {
 		target.Source = clockedRavi{f}
 		cursor, err := hub.Arm(t.Context(), target)
 		require.NoError(t, err)
-		f.deliver(fakeMessage{channel: 1, from: "+15550001111", code: "111111"}, 0, 0)
+		f.deliver(fakeMessage{channel: 1, from: "+15550001111", code: "118204"}, 0, 0)
 		time.Sleep(11 * time.Minute)
 		res, err := hub.Wait(t.Context(), target, inbox.Request{Cursor: cursor, MaxAge: 10 * time.Minute, Timeout: time.Second})
 		require.NoError(t, err)
 		assert.Equal(t, inbox.Pending, res.Status)
 		res, err = hub.Wait(t.Context(), target, inbox.Request{Cursor: cursor, Timeout: time.Second})
 		require.NoError(t, err)
-		assert.Equal(t, "111111", res.Code.Reveal(), "an explicit cursor has no such limit")
+		assert.Equal(t, "118204", res.Code.Reveal(), "an explicit cursor has no such limit")
 
-		f.deliver(fakeMessage{channel: 1, from: "+15550001111", code: "222222"}, 0, 0)
+		f.deliver(fakeMessage{channel: 1, from: "+15550001111", code: "226051"}, 0, 0)
 		time.Sleep(9 * time.Minute)
 		res, err = hub.Wait(t.Context(), target, inbox.Request{Cursor: cursor, MaxAge: 10 * time.Minute, Timeout: time.Second})
 		require.NoError(t, err)
-		assert.Equal(t, "222222", res.Code.Reveal())
+		assert.Equal(t, "226051", res.Code.Reveal())
 		assert.Zero(t, res.Superseded)
 	})
 }
@@ -152,7 +152,7 @@ func TestTextsMissingInListAreFetched(t *testing.T) {
 		brief := &briefRavi{fakeRavi: f}
 		target.Source = brief
 		for range 50 {
-			f.deliver(fakeMessage{channel: 0, from: "a@b.test", code: "999999"}, 0, 0)
+			f.deliver(fakeMessage{channel: 0, from: "a@b.test", code: "990612"}, 0, 0)
 		}
 		cursor, err := hub.Arm(t.Context(), target)
 		require.NoError(t, err)
@@ -199,10 +199,10 @@ func TestSMSIsPolledWhenOnlyMailIsAnnounced(t *testing.T) {
 		w.mail(sandbox.Email{From: "a@b.test", Subject: "Hello", Text: "Mail is announced."})
 		time.Sleep(time.Second)
 		began := time.Now()
-		w.sms("+15550001111", "Your Acme code is 222222")
+		w.sms("+15550001111", "Your Acme code is 226051")
 		res, err := end()
 		require.NoError(w, err)
-		assert.Equal(w, "222222", res.Code.Reveal())
+		assert.Equal(w, "226051", res.Code.Reveal())
 		assert.LessOrEqual(w, time.Since(began), 2200*time.Millisecond)
 	})
 }

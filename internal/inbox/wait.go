@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"ravi-mcp/internal/suspicion"
 )
 
 // wait is one open wait, or an arming, at a watcher.
@@ -130,7 +132,7 @@ func (w *watcher) outcome(res *Result, began time.Time) Outcome {
 // watch is the loop of a wait.
 func (h *Hub) watch(ctx context.Context, t Target, w *watcher, wt *wait, began time.Time) (Result, error) {
 	r := &wt.request
-	q := query{target: t, request: *r, filter: newFilter(*r), state: wt.state, extract: w.extractJoined}
+	q := query{target: t, request: *r, filter: newFilter(*r), service: suspicion.NewService(r.Service), state: wt.state, read: w.readJoined}
 	deadline := began.Add(r.Timeout)
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()

@@ -14,15 +14,15 @@ import (
 
 func TestCodeDuringWaitReturnsAtOnce(t *testing.T) {
 	scenario{}.run(t, func(w *fixture) {
-		w.sms("+15550001111", "Your Acme code is 111111")
+		w.sms("+15550001111", "Your Acme code is 118204")
 		cursor := w.arm()
 		end := w.start(w.Context(), inbox.Request{Cursor: cursor})
 		time.Sleep(7 * time.Second)
-		w.sms("+15550001111", "Your Acme code is 222222")
+		w.sms("+15550001111", "Your Acme code is 226051")
 		res, err := end()
 		require.NoError(w, err)
 		require.Equal(w, inbox.Found, res.Status)
-		assert.Equal(w, "222222", res.Code.Reveal())
+		assert.Equal(w, "226051", res.Code.Reveal())
 		assert.Equal(w, inbox.SMS, res.Message.Channel)
 		assert.Equal(w, "+15550001111", res.Message.From)
 		assert.Equal(w, 7*time.Second, res.Waited, "the stream woke the wait")
@@ -68,7 +68,7 @@ func TestWaitWithoutCursorSkipsListed(t *testing.T) {
 func TestPendingConsumesNothing(t *testing.T) {
 	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
-		w.sms("+15550001111", "Your Acme code is 222222")
+		w.sms("+15550001111", "Your Acme code is 226051")
 		w.mail(sandbox.Email{From: "News <news@shop.test>", Subject: "Sale", Text: "Everything must go."})
 		res := w.wait(inbox.Request{Cursor: cursor, From: "bank.test", Timeout: 2 * time.Second})
 		require.Equal(w, inbox.Pending, res.Status)
@@ -81,7 +81,7 @@ func TestPendingConsumesNothing(t *testing.T) {
 
 		res = w.wait(inbox.Request{Cursor: res.Cursor, Service: "acme"})
 		require.Equal(w, inbox.Found, res.Status)
-		assert.Equal(w, "222222", res.Code.Reveal())
+		assert.Equal(w, "226051", res.Code.Reveal())
 		assert.Zero(w, res.Fruitless)
 	})
 }
@@ -89,13 +89,13 @@ func TestPendingConsumesNothing(t *testing.T) {
 func TestNewestOfSenderWins(t *testing.T) {
 	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
-		for _, c := range []string{"111111", "222222", "222222", "333333"} {
+		for _, c := range []string{"118204", "226051", "226051", "330495"} {
 			w.sms("+15550001111", "Your Acme code is "+c)
 			time.Sleep(time.Second)
 		}
 		res := w.wait(inbox.Request{Cursor: cursor})
 		require.Equal(w, inbox.Found, res.Status)
-		assert.Equal(w, "333333", res.Code.Reveal())
+		assert.Equal(w, "330495", res.Code.Reveal())
 		assert.Equal(w, 2, res.Superseded, "a message that came twice counts once")
 	})
 }
@@ -103,24 +103,24 @@ func TestNewestOfSenderWins(t *testing.T) {
 func TestTwoSendersAreNeverGuessed(t *testing.T) {
 	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()
-		w.sms("+15550001111", "Your Acme code is 111111")
+		w.sms("+15550001111", "Your Acme code is 118204")
 		time.Sleep(time.Second)
-		w.mail(code("Gizmo <no-reply@gizmo.test>", "222222"))
+		w.mail(code("Gizmo <no-reply@gizmo.test>", "226051"))
 		res := w.wait(inbox.Request{Cursor: cursor})
 		require.Equal(w, inbox.Ambiguous, res.Status)
 		require.Len(w, res.Candidates, 2)
-		assert.Equal(w, "222222", res.Candidates[0].Code.Reveal())
-		assert.Equal(w, "111111", res.Candidates[1].Code.Reveal())
+		assert.Equal(w, "226051", res.Candidates[0].Code.Reveal())
+		assert.Equal(w, "118204", res.Candidates[1].Code.Reveal())
 		assert.True(w, res.Code.Empty())
 
 		// A filter that tells them apart decides, from the same cursor.
 		res = w.wait(inbox.Request{Cursor: cursor, From: "@gizmo.test"})
-		assert.Equal(w, "222222", res.Code.Reveal())
+		assert.Equal(w, "226051", res.Code.Reveal())
 		res = w.wait(inbox.Request{Cursor: cursor, Channel: inbox.SMS})
-		assert.Equal(w, "111111", res.Code.Reveal())
+		assert.Equal(w, "118204", res.Code.Reveal())
 		// The SMS answer left the mailbox alone.
 		res = w.wait(inbox.Request{Cursor: res.Cursor})
-		assert.Equal(w, "222222", res.Code.Reveal())
+		assert.Equal(w, "226051", res.Code.Reveal())
 	})
 }
 
@@ -134,10 +134,10 @@ func TestEventBeforeMessageIsReread(t *testing.T) {
 				time.Sleep(20 * time.Second)
 				w.ravi.Server.Faults().Add(sandbox.Fault{Endpoint: sandbox.DeliverSMSPoint, LateBy: late})
 				began := time.Now()
-				w.sms("+15550001111", "Your Acme code is 222222")
+				w.sms("+15550001111", "Your Acme code is 226051")
 				res, err := end()
 				require.NoError(w, err)
-				assert.Equal(w, "222222", res.Code.Reveal())
+				assert.Equal(w, "226051", res.Code.Reveal())
 				assert.LessOrEqual(w, time.Since(began), 500*time.Millisecond)
 			})
 		})

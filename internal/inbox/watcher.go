@@ -30,20 +30,20 @@ type watcher struct {
 
 	connectTried chan struct{} // closed when the first connect has succeeded or failed
 
-	mu             sync.Mutex
-	live           bool // the stream is connected
-	liveSince      time.Time
-	readers        [2]*channelReader
-	waits          map[*wait]struct{}
-	clockOffset    time.Duration // lower bound of Ravi's clock minus ours
-	clockKnown     bool          // clockOffset is set
-	joinedVerdicts map[string]otp.Verdict
+	mu          sync.Mutex
+	live        bool // the stream is connected
+	liveSince   time.Time
+	readers     [2]*channelReader
+	waits       map[*wait]struct{}
+	clockOffset time.Duration       // lower bound of Ravi's clock minus ours
+	clockKnown  bool                // clockOffset is set
+	joined      map[string]*content // joined SMS, by sender and text
 }
 
 func newWatcher(h *Hub, key watcherKey, t Target) *watcher {
 	w := &watcher{
 		hub: h, key: key, target: t, source: t.Source, connectTried: make(chan struct{}),
-		waits: make(map[*wait]struct{}), joinedVerdicts: make(map[string]otp.Verdict),
+		waits: make(map[*wait]struct{}), joined: make(map[string]*content),
 	}
 	w.ctx, w.cancel = context.WithCancel(h.ctx)
 	for c := range channels {
@@ -186,23 +186,23 @@ func (w *watcher) raviNow() (time.Time, bool) {
 	return time.Now().Add(w.clockOffset), w.clockKnown
 }
 
-// extractJoined reads a joined SMS, once for all waits.
-func (w *watcher) extractJoined(m otp.Message) otp.Verdict {
+// readJoined reads a joined SMS, once for all waits.
+func (w *watcher) readJoined(m otp.Message) *content {
 	key := m.From + "\x00" + m.Text
 	w.mu.Lock()
-	v, ok := w.joinedVerdicts[key]
+	c, ok := w.joined[key]
 	w.mu.Unlock()
 	if ok {
-		return v
+		return c
 	}
-	v = listedMessage{message: message{channel: smsIndex}, parts: m}.read().verdict
+	c = listedMessage{message: message{channel: smsIndex}, parts: m}.read()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.joinedVerdicts) >= 64 {
-		clear(w.joinedVerdicts)
+	if len(w.joined) >= 64 {
+		clear(w.joined)
 	}
-	w.joinedVerdicts[key] = v
-	return v
+	w.joined[key] = c
+	return c
 }
 
 // fatal reports whether err will be the same next time, so that retrying it during a wait is

@@ -50,7 +50,7 @@ func (e *extraction) links(hasCode bool) []*linkCandidate {
 	for _, p := range e.pages {
 		for i := range p.anchors {
 			a := &p.anchors[i]
-			if len(a.url) > 4096 || !isHTTP(a.url) ||
+			if len(a.url) > 4096 || !isHTTP(a.url) || !hasHost(a.url) ||
 				a.start < len(p.form) && p.form[a.start] == '\n' && p.flags[a.start]&flagMasked != 0 {
 				continue
 			}
@@ -64,7 +64,7 @@ func (e *extraction) links(hasCode bool) []*linkCandidate {
 		}
 	}
 	for _, l := range e.jsonLinks() {
-		if byURL[l.url] == nil && isHTTP(l.url) {
+		if byURL[l.url] == nil && isHTTP(l.url) && hasHost(l.url) {
 			order = append(order, l)
 		}
 	}

@@ -1,6 +1,7 @@
 package otp_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -75,11 +76,23 @@ func TestLinkWrappersAreUnwrapped(t *testing.T) {
 	require.NotNil(t, l)
 	assert.Equal(t, "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Flarch.example%2Fverify%3Ft%3D9f83ab21c7&data=05", l.URL)
 	assert.Equal(t, "https://larch.example/verify?t=9f83ab21c7", l.Unwrapped)
-	assert.Equal(t, "larch.example", l.Host)
-	assert.True(t, l.MatchesSender)
+	assert.Equal(t, "eur01.safelinks.protection.outlook.com", l.Host, "the wrapper is where it leads first")
+	assert.False(t, l.MatchesSender, "what a wrapper says of its target proves nothing")
 	l = link("x@larch.example", "", "Verify", `<a href="https://www.google.com/url?q=https://larch.example/verify/9f83ab21c7&amp;sa=D">Verify</a>`)
 	require.NotNil(t, l)
 	assert.Equal(t, "https://larch.example/verify/9f83ab21c7", l.Unwrapped)
+	l = link("x@github.com", "", "Verify", `<a href="https://www.google.attacker.example/url?q=https://github.com/verify/9f83ab21c7">Verify</a>`)
+	require.NotNil(t, l)
+	assert.Empty(t, l.Unwrapped, "a host that only begins as a wrapper's")
+	assert.Equal(t, "www.google.attacker.example", l.Host)
+	assert.False(t, l.MatchesSender)
+}
+
+func TestLinkWithoutReadableHostIsNone(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"git hub.com", "a..example", "exa%00mple.com", "[::1", "1.2.3", "-‍.example", strings.Repeat("a", 64) + ".example"} {
+		assert.Nil(t, link("x@larch.example", "", "Verify", `<a href="https://`+host+`/verify/9f83ab21c7">Verify email</a>`), host)
+	}
 }
 
 func TestBareURLEndsBeforePunctuation(t *testing.T) {

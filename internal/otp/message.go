@@ -71,8 +71,8 @@ type Candidate struct {
 // Link is the URL that acts, never fetched: opening one may consume it.
 type Link struct {
 	URL           string  // exactly as in the message, entities decoded
-	Unwrapped     string  // target of a SafeLinks or google.com/url wrapper, else ""
-	Host          string  // host as a person reads it (Unicode), of the unwrapped target
+	Unwrapped     string  // what a SafeLinks or google.com/url wrapper says of its target, else ""
+	Host          string  // host as a person reads it (Unicode); never that of Unwrapped
 	Punycode      string  // ASCII form of an internationalised host, else ""
 	Domain        string  // registrable domain by the public suffix list
 	MatchesSender bool    // Domain is the sender's, or that of Context.Service

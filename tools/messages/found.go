@@ -31,7 +31,7 @@ func (h *handlers) remember(ctx context.Context, call tool.Call, w *waited) erro
 	if w.result.Status == inbox.Found {
 		answers = []inbox.Answer{w.result.Answer}
 	}
-	ids := tool.Convert(answers, func(a inbox.Answer) string { return messageID(a.Message) })
+	ids := tool.Convert(answers, func(a inbox.Answer) string { return messageID(a.Message.Channel, a.Message.ID) })
 	slices.Sort(ids)
 	return h.Store.RecordFound(ctx, key, identity, slices.Compact(ids)...)
 }

@@ -48,8 +48,8 @@ type waitParams struct {
 	tool.IdentityArgument
 	Cursor         string `json:"cursor,omitempty" jsonschema:"maxLength=16384" jsonschema_description:"From create_identity, use_identity, watch_inbox or an earlier wait. Only what arrived after it counts."`
 	Channel        string `json:"channel,omitempty" jsonschema:"enum=any,enum=sms,enum=email" jsonschema_description:"Where to look: any (default), sms or email."`
-	Sender         string `json:"sender,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Only from this sender: an address, a domain, a number, or part of the name."`
-	Service        string `json:"service,omitempty" jsonschema:"maxLength=253" jsonschema_description:"The service you are signing in to, as a name or domain; narrows the choice."`
+	Sender         string `json:"sender,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Only from this sender: an address, a domain, a whole number, or part of the name."`
+	Service        string `json:"service,omitempty" jsonschema:"maxLength=253" jsonschema_description:"The service you are signing in to, best as its domain: no other sender is then believed."`
 	Contains       string `json:"contains,omitempty" jsonschema:"maxLength=200" jsonschema_description:"Only messages whose subject or text contains these words."`
 	TimeoutSeconds int    `json:"timeout_seconds,omitempty" jsonschema:"minimum=1,maximum=3600" jsonschema_description:"How long to wait (default 25). Above the server's cap (50 by default) it is capped and the answer says so; then call again with the cursor."`
 }

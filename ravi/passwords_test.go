@@ -27,6 +27,7 @@ func TestPasswords(t *testing.T) {
 		assert.Equal(t, "me", all[0].Username)
 		assert.True(t, all[0].Password.Empty(), "a list has no passwords")
 		assert.True(t, all[0].Notes.Empty())
+		assert.True(t, *all[0].HasNotes)
 
 		empty := secret.Secret{}
 		changed, err := scope.UpdatePassword(ctx, made.UUID, ravi.PasswordUpdate{Notes: &empty})

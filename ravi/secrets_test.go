@@ -46,6 +46,15 @@ func TestSecrets(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, all, 1)
 			assert.True(t, all[0].Value.Empty(), "a list has no values")
+			_, _, err = scope.SetSecret(ctx, "MARK_1", secret.New("m1"), secret.New("n1"))
+			require.NoError(t, err)
+			some, err := scope.SecretsUnder(ctx, "MARK_", "OTHER_")
+			require.NoError(t, err)
+			values := map[string]string{}
+			for _, e := range some {
+				values[e.Key] = e.Value.Reveal() + e.Notes.Reveal()
+			}
+			assert.Equal(t, map[string]string{"NEW_KEY": "", "MARK_1": "m1n1"}, values)
 			require.NoError(t, scope.DeleteSecret(ctx, "new_key"))
 			require.ErrorIs(t, scope.DeleteSecret(ctx, "new_key"), ravi.ErrNotFound)
 			_, err = scope.Secret(ctx, "NEW_KEY")

@@ -85,9 +85,11 @@ var shows = map[string][]string{
 	"wait_for_otp":      {"code", "code_as_shown"},
 }
 
-// notSecret are fields whose names sound as if they held one: codes of errors, and the token that a
-// cleanup needs.
+// notSecret are fields whose names sound as if they held one: codes of errors, the token that a
+// cleanup needs, and the time of a change.
 var notSecret = map[string][]string{
+	"get_credential":     {"password_changed_at"},
+	"list_credentials":   {"password_changed_at"},
 	"cleanup_identities": {"code", "token"},
 	"get_account":        {"code"},
 }

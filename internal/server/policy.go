@@ -103,7 +103,7 @@ func deniedByPolicy(kind session.Kind) error {
 // deniedWords are message and hint of a denial by policy.
 var deniedWords = map[session.Kind][2]string{
 	session.KindReveal: {"The operator's policy does not let stored values be shown here.",
-		"Do not retry. Where the tool takes `reveal`, pass false for everything but the value."},
+		"Do not retry. Where the tool takes `reveal`, false leaves out value and notes."},
 	session.KindDelete: {"This caller did not create that identity through this server, and the operator's policy does not let it be deleted here.",
 		"Leave it, or ask the person who runs the account to delete it."},
 	session.KindCleanup: {"The operator's policy does not allow deleting identities in bulk here.",

@@ -31,7 +31,7 @@ func limitReveals(budget *session.Budget, deps *tool.Deps) middleware {
 			if wait > 0 {
 				r.Verdict = verdictDenied
 				e := fault.New(fault.RateLimited, "This caller was shown as many stored values as it may be for now.",
-					"Wait and call again, and ask only for the value that you are about to use. Where the tool takes `reveal`, false shows everything but the value and is not limited.")
+					"Wait and call again, and ask only for the value that you are about to use. Where the tool takes `reveal`, false leaves out value and notes and is not limited.")
 				e.RetryAfter = wait
 				return nil, e
 			}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
@@ -15,18 +14,14 @@ import (
 
 // credentialRef names a stored credential; it holds no password.
 type credentialRef struct {
-	ID        string    `json:"id" jsonschema_description:"Pass this as id."`
-	Domain    string    `json:"domain"`
-	Username  string    `json:"username"`
-	Locked    bool      `json:"locked,omitempty" jsonschema_description:"The username is end-to-end encrypted and this server has no key that opens it."`
-	UpdatedAt time.Time `json:"updated_at,omitzero"`
+	ID       string `json:"id" jsonschema_description:"Pass this as id."`
+	Domain   string `json:"domain"`
+	Username string `json:"username"`
+	Locked   bool   `json:"locked,omitempty" jsonschema_description:"The username is end-to-end encrypted and this server has no key that opens it."`
 }
 
 func refOfCredential(e ravi.PasswordEntry) credentialRef {
-	r := credentialRef{ID: e.UUID, Domain: e.Domain, Username: e.Username, UpdatedAt: e.Updated}
-	if r.UpdatedAt.IsZero() {
-		r.UpdatedAt = e.Created
-	}
+	r := credentialRef{ID: e.UUID, Domain: e.Domain, Username: e.Username}
 	if seal.Is(e.Username) {
 		r.Username, r.Locked = "", true
 	}
@@ -115,7 +110,7 @@ func ids(entries []ravi.PasswordEntry) string {
 
 type listCredentialsResult struct {
 	tool.ActedFor
-	Credentials []credentialRef `json:"credentials"`
+	Credentials []credentialDetails `json:"credentials"`
 }
 
 func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p tool.IdentityArgument) (listCredentialsResult, error) {
@@ -127,7 +122,8 @@ func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p tool.I
 	if err != nil {
 		return listCredentialsResult{}, err
 	}
-	return listCredentialsResult{tool.Acted(resolved), tool.Convert(entries, refOfCredential)}, nil
+	kept, err := readBelongings(ctx, scope)
+	return listCredentialsResult{tool.Acted(resolved), tool.Convert(entries, kept.of)}, err
 }
 
 // storedAt reports whether an entry that Ravi keeps under stored belongs to domain, a result of

@@ -135,7 +135,9 @@ func (h *handlers) write(ctx context.Context, scope *ravi.Scope, entry ravi.Pass
 	case u.Password != nil:
 		ref, kept, err = h.replacePassword(ctx, scope, entry, replacement{u, p.GeneratePassword, p.RestorePrevious})
 	case u != (ravi.PasswordUpdate{}):
-		ref, err = changeCredential(ctx, scope, entry, u)
+		if err = noteChange(ctx, scope, entry); err == nil {
+			ref, err = changeCredential(ctx, scope, entry, u)
+		}
 	default:
 		ref = refOfCredential(entry)
 	}

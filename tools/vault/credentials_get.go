@@ -2,15 +2,13 @@ package vault
 
 import (
 	"context"
-	"errors"
 
-	"ravi-mcp/ravi"
 	"ravi-mcp/tools/tool"
 )
 
 // revealArgument is the argument of the tools that return a stored value.
 type revealArgument struct {
-	Reveal *bool `json:"reveal,omitempty" jsonschema_description:"False to get everything but the value and the notes, for example to check that it exists."`
+	Reveal *bool `json:"reveal,omitempty" jsonschema_description:"False leaves out value and notes, for example to see what exists."`
 }
 
 func (a revealArgument) wanted() bool { return a.Reveal == nil || *a.Reveal }
@@ -42,20 +40,19 @@ const (
 
 type getCredentialResult struct {
 	tool.ActedFor
-	Status     credentialStatus `json:"status" jsonschema:"enum=found,enum=ambiguous"`
-	Revealed   bool             `json:"revealed" jsonschema_description:"Whether password and notes are part of this result."`
-	Credential *credential      `json:"credential,omitempty"`
-	Candidates []credentialRef  `json:"candidates,omitempty" jsonschema_description:"When the domain has several accounts: call again with one of their ids."`
-	Hint       string           `json:"hint,omitempty"`
+	Status     credentialStatus    `json:"status" jsonschema:"enum=found,enum=ambiguous"`
+	Revealed   bool                `json:"revealed" jsonschema_description:"Whether value and notes are part of this result."`
+	Credential *credential         `json:"credential,omitempty"`
+	Candidates []credentialDetails `json:"candidates,omitempty" jsonschema_description:"When the domain has several accounts: call again with one of their ids."`
+	Hint       string              `json:"hint,omitempty"`
 }
 
 // credential is a credential with its password, if that was to be revealed.
 type credential struct {
-	credentialRef
-	HasPrevious bool     `json:"has_previous,omitempty" jsonschema_description:"Former passwords are kept; previous returns them."`
-	Password    string   `json:"password,omitempty"`
-	Previous    []string `json:"previous_passwords,omitempty" jsonschema_description:"The one that restore_previous would bring back comes first."`
-	Notes       string   `json:"notes,omitempty"`
+	credentialDetails
+	Password string   `json:"password,omitempty"`
+	Previous []string `json:"previous_passwords,omitempty" jsonschema_description:"The one that restore_previous would bring back comes first."`
+	Notes    string   `json:"notes,omitempty"`
 }
 
 func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCredentialParams) (none getCredentialResult, err error) {
@@ -66,26 +63,24 @@ func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCrede
 	if err != nil {
 		return none, err
 	}
+	r := getCredentialResult{ActedFor: tool.Acted(resolved), Status: credentialFound}
+	kept, err := readBelongings(ctx, scope)
+	if err != nil {
+		return none, err
+	}
 	if p.ID == "" || !p.wanted() {
 		entries, err := p.find(ctx, scope)
 		if err != nil {
 			return none, err
 		}
 		if len(entries) > 1 {
-			return getCredentialResult{
-				ActedFor: tool.Acted(resolved), Status: credentialAmbiguous, Candidates: tool.Convert(entries, refOfCredential),
-				Hint: "Several accounts fit: call again with the id of the one you mean.",
-			}, nil
+			r.Status, r.Candidates = credentialAmbiguous, tool.Convert(entries, kept.of)
+			r.Hint = "Several accounts fit: call again with the id of the one you mean."
+			return r, nil
 		}
 		if !p.wanted() {
-			r, err := readRecord(ctx, scope, entries[0].UUID)
-			if err != nil && !errors.Is(err, ravi.ErrLocked) {
-				return none, err
-			}
-			return getCredentialResult{
-				ActedFor: tool.Acted(resolved), Status: credentialFound,
-				Credential: &credential{credentialRef: refOfCredential(entries[0]), HasPrevious: len(r.former) > 0},
-			}, nil
+			r.Credential = &credential{credentialDetails: kept.of(entries[0])}
+			return r, nil
 		}
 		p.ID = entries[0].UUID
 	}
@@ -93,15 +88,12 @@ func (h *handlers) getCredential(ctx context.Context, call tool.Call, p getCrede
 	if err != nil {
 		return none, err
 	}
-	r, err := readRecord(ctx, scope, entry.UUID)
-	if err != nil {
-		return none, err
-	}
-	c := credential{credentialRef: refOfCredential(*entry), Password: entry.Password.Reveal(), Notes: entry.Notes.Reveal()}
-	previous := r.previous(c.Password)
+	c := credential{credentialDetails: kept.of(*entry), Password: entry.Password.Reveal(), Notes: entry.Notes.Reveal()}
+	previous := kept.records[recordKey(entry.UUID)].previous(c.Password)
 	c.HasPrevious = len(previous) > 0
 	if p.Previous {
 		c.Previous = previous
 	}
-	return getCredentialResult{ActedFor: tool.Acted(resolved), Status: credentialFound, Revealed: true, Credential: &c}, nil
+	r.Revealed, r.Credential = true, &c
+	return r, nil
 }

@@ -19,6 +19,9 @@ const (
 	maxFormer = 4
 	// settledAfter is when a password that was not confirmed is taken for the one that works.
 	settledAfter = 24 * time.Hour
+	// sameWrite is how far apart Ravi's times of a login and of its record may be for both to be of
+	// one call.
+	sameWrite = time.Minute
 )
 
 // record is what is kept of a login and has no field at Ravi (ARCHITECTURE.md#records-of-logins).
@@ -28,6 +31,8 @@ type record struct {
 	// the likeliest. After a crash the current one may be among them.
 	former    []string
 	ChangedAt time.Time `json:"password_changed_at,omitzero"`
+
+	written time.Time // by Ravi's clock
 }
 
 func recordKey(uuid string) string { return tool.RecordPrefix + keyPart(uuid) }
@@ -41,13 +46,17 @@ func readRecord(ctx context.Context, scope *ravi.Scope, uuid string) (r record, 
 	if err != nil {
 		return r, err
 	}
-	former, err := tool.FormerPasswords(stored)
-	if err := cmp.Or(err, json.Unmarshal([]byte(stored.Notes.Reveal()), &r)); err != nil {
+	if r, err = parseRecord(stored); err != nil {
 		return r, fault.New(fault.Unsupported, "What is kept of that login beside it cannot be read, so that its password is not replaced.",
 			"A person has to look at the secret "+recordKey(uuid)+" with another client of Ravi.").WithCause(err)
 	}
-	r.former = former
 	return r, nil
+}
+
+func parseRecord(stored *ravi.SecretEntry) (r record, err error) {
+	r.written = stored.Updated
+	r.former, err = tool.FormerPasswords(stored)
+	return r, cmp.Or(err, json.Unmarshal([]byte(stored.Notes.Reveal()), &r))
 }
 
 func (r record) write(ctx context.Context, scope *ravi.Scope, uuid string) error {
@@ -74,6 +83,32 @@ func (r *record) keep(current string, settled bool) {
 		}
 		r.former = append(r.former, current)
 	}
+}
+
+// changedAt returns after when a password was not changed. Ravi has one time for a whole login, so
+// that a change of anything else is written down beside it; one by another client counts for all.
+func (r record) changedAt(e ravi.PasswordEntry) time.Time {
+	updated := e.Updated
+	if updated.IsZero() {
+		updated = e.Created
+	}
+	if r.ChangedAt.IsZero() || updated.Sub(r.written) > sameWrite {
+		return updated
+	}
+	return r.ChangedAt
+}
+
+// noteChange writes down when the password of a login was changed, before something else of it is.
+func noteChange(ctx context.Context, scope *ravi.Scope, e ravi.PasswordEntry) error {
+	r, err := readRecord(ctx, scope, e.UUID)
+	if errors.Is(err, ravi.ErrLocked) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.ChangedAt = r.changedAt(e)
+	return r.write(ctx, scope, e.UUID)
 }
 
 // previous returns the former passwords but for the current one.

@@ -39,6 +39,9 @@ func (a totpAccount) name() string {
 	return keyPart(a.Domain) + "_" + strings.ToUpper(hex.EncodeToString(sum[:4]))
 }
 
+// folded is the same for usernames that differ in case only.
+func (a totpAccount) folded() totpAccount { return totpAccount{a.Domain, strings.ToLower(a.Username)} }
+
 func (a totpAccount) seedKey() string { return otpauth.SeedPrefix + a.name() }
 
 func (a totpAccount) notes() secret.Secret {
@@ -153,9 +156,8 @@ func (l totpLookup) entries(ctx context.Context, keys totpKeys, prefix string) (
 // owner returns the owner of an entry, if that is an account of the domain: by its notes, or for an
 // entry of another client by what the otpauth URI says.
 func owner(stored *ravi.SecretEntry, domain, name string) (totpAccount, bool) {
-	var noted totpAccount
 	possible := []totpAccount{{domain, ""}}
-	if json.Unmarshal([]byte(stored.Notes.Reveal()), &noted) == nil {
+	if noted, ok := notedOwner(stored); ok {
 		possible = append(possible, noted)
 	}
 	if a, err := otpauth.Stored(stored); err == nil {
@@ -167,6 +169,12 @@ func owner(stored *ravi.SecretEntry, domain, name string) (totpAccount, bool) {
 		}
 	}
 	return totpAccount{}, false
+}
+
+// notedOwner returns the account that the notes of an entry name.
+func notedOwner(stored *ravi.SecretEntry) (noted totpAccount, ok bool) {
+	err := json.Unmarshal([]byte(stored.Notes.Reveal()), &noted)
+	return noted, err == nil
 }
 
 // lockTOTP lets one call at a time change an identity's two-factor values, and returns their keys.

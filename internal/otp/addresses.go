@@ -37,7 +37,11 @@ func (p *page) maskRun(start, end int) {
 		}
 		stop := p.urlEnd(i, end)
 		if stop > i+scheme {
-			p.bareLink(i, stop)
+			if rest := p.brokenRest(i, stop, end); rest > stop {
+				stop = rest // half a link opens nothing
+			} else {
+				p.bareLink(i, stop)
+			}
 			p.mask(i, stop, maskRune)
 		}
 		i = max(stop-1, i)
@@ -77,11 +81,17 @@ func (p *page) urlEnd(start, limit int) int {
 			round++
 		case last == ']' && square < 0:
 			square++
-		case !strings.ContainsRune(".,;:!?'*_~>।؟۔", last):
+		case strings.ContainsRune("'*_~", last) && !p.opensWith(start, last), !strings.ContainsRune(".,;:!?'*_~>।؟۔", last):
 			return end
 		}
 	}
 	return end
+}
+
+// opensWith reports whether the mark that ends a URL stands before it too, as "*https://…*" does;
+// alone it belongs to the URL.
+func (p *page) opensWith(start int, mark rune) bool {
+	return start > 0 && p.form[start-1] == mark
 }
 
 // balance counts brackets that open less those that close.
@@ -99,6 +109,25 @@ func balance(s []rune) (round, square int) {
 		}
 	}
 	return round, square
+}
+
+// brokenRest returns the end of the line behind a long URL that a mail program broke: letters and
+// digits, and nothing else.
+func (p *page) brokenRest(start, stop, limit int) int {
+	if stop != limit || stop-start < 60 || stop >= len(p.form) || p.form[stop] != '\n' {
+		return stop
+	}
+	i, letters, digits := stop+1, false, false
+	for ; i < len(p.form) && p.form[i] != '\n'; i++ {
+		if p.form[i] >= 0x80 || !isWordRune(p.form[i]) {
+			return stop
+		}
+		letters, digits = letters || isLetter(p.form[i]), digits || isDigit(p.form[i])
+	}
+	if !letters || !digits {
+		return stop
+	}
+	return i
 }
 
 func (p *page) bareLink(start, end int) {

@@ -112,8 +112,13 @@ const (
 	featOrClick
 	featOrOpen
 	featLinkSubject
+	featLinkAccount
 	featLinkBesideCode
 	featPathActs
+	featPathNames
+	featOtherPath
+	featLinkHint
+	featTracker
 	featToken
 	featIdentifier
 	featNoToken
@@ -189,8 +194,13 @@ var featureTexts = [numFeatures]string{
 	featOrClick:         "offered beside the code, to open",
 	featOrOpen:          "offered instead of the code",
 	featLinkSubject:     "the subject speaks of verifying or signing in",
+	featLinkAccount:     "the subject asks to sign in, or to verify an account or address",
 	featLinkBesideCode:  "stands with a code",
 	featPathActs:        "its path names the action",
+	featPathNames:       "its path says to verify, confirm, reset, accept or join",
+	featOtherPath:       "its path speaks of something else",
+	featLinkHint:        "the message says how long it works",
+	featTracker:         "it leads on through a counter of clicks",
 	featToken:           "it carries a token",
 	featIdentifier:      "it carries an identifier",
 	featNoToken:         "it carries no token",

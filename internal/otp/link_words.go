@@ -33,6 +33,9 @@ func (p *page) linkWords(a *anchor, l *linkCandidate) (label, context class) {
 	}
 	l.label = p.shown(a.start, a.end)
 	label = p.classesIn(a.start, a.end)
+	if words().exact[wholeLabel(p.fold[a.start:a.end])]&clLinkLabel != 0 {
+		label |= clLinkVerb
+	}
 	if l.label == "" && a.alt != "" {
 		l.label = a.alt
 		label = cueClasses(foldRunes(a.alt), p.spoken)
@@ -98,3 +101,13 @@ func (p *page) wordsBefore(a *anchor, in intent) class {
 }
 
 func hasLetters(s []rune) bool { return slices.ContainsFunc(s, isLetter) }
+
+// wholeLabel is a label without punctuation: "Yes, it's me!" is the entry "yes it's me".
+func wholeLabel(label []rune) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		if r == ',' || r == '.' || r == '!' || r == '、' || r == '，' || r == '،' {
+			return -1
+		}
+		return r
+	}, string(label)), " →>»")
+}

@@ -12,6 +12,7 @@ const LinkThreshold = 6.0
 type linkCandidate struct {
 	url      string
 	label    string
+	kind     pageKind // of the page that shows it
 	score    float64
 	found    []finding
 	excluded bool
@@ -76,7 +77,11 @@ func isHTTP(url string) bool {
 }
 
 func (l *linkCandidate) merge(w *Points, o *linkCandidate) {
-	l.excluded = l.excluded || o.excluded
+	if l.kind == pageText && o.kind == pageHTML {
+		l.kind, l.excluded = o.kind, o.excluded // what the plain part says of it is less than what its button says
+	} else {
+		l.excluded = l.excluded || o.excluded
+	}
 	if o.score > l.score {
 		l.score, l.found = o.score, o.found
 		if o.label != "" {
@@ -89,27 +94,32 @@ func (l *linkCandidate) merge(w *Points, o *linkCandidate) {
 // intent is what the message as a whole is about.
 type intent struct {
 	verb, signin bool // in the subject
+	account      bool // the subject begins with signing in, or speaks of an account or address to verify
 	eventReply   bool
 	links        int // number of links
 	buttons      int // number of them that are styled as buttons
 	sms          bool
+	hint         bool // the message says how long something works, or what to do if it was not asked for
 }
 
 func (e *extraction) linkIntent() intent {
 	in := intent{sms: e.sms}
 	for _, p := range e.pages {
 		in.links += len(p.anchors)
+		in.hint = in.hint || hasClass(p.cues, clCodeHint)
 		for i := range p.anchors {
 			if p.anchors[i].button {
 				in.buttons++
 			}
 		}
+		in.account = in.account || p.kind == pageSubject && hasClass(p.cues, clAccount) && hasClass(p.cues, clLinkVerb)
 		for _, h := range p.cues {
 			if p.kind == pageSubject {
 				in.verb = in.verb || h.class&clLinkVerb != 0
 				in.signin = in.signin || h.class&clLinkSignIn != 0
+				in.account = in.account || h.class&clLinkSignIn != 0 && h.start == 0
 			}
-			if h.class&clEventReply != 0 && (p.fold[h.start] == 'r' || p.flags[h.start]&flagAnchor != 0) {
+			if h.class&clEventReply != 0 && (p.kind == pageSubject || p.fold[h.start] == 'r' || p.flags[h.start]&flagAnchor != 0) {
 				in.eventReply = true
 			}
 		}
@@ -119,14 +129,15 @@ func (e *extraction) linkIntent() intent {
 
 // rateLink scores one place of a URL.
 func (p *page) rateLink(w *Points, a *anchor, in intent, hasCode bool) *linkCandidate {
-	l := &linkCandidate{url: a.url}
+	l := &linkCandidate{url: a.url, kind: p.kind}
 	label, context := p.linkWords(a, l)
 	wide := p.wordsBefore(a, in)
-	if (label|context|wide)&(clLinkVerb|clLinkSignIn|clLinkClick|clOrLink) == 0 && !in.verb && !in.signin {
+	u := readURL(a.url)
+	invites := u.invites && a.button && in.buttons == 1
+	if (label|context|wide)&(clLinkVerb|clLinkSignIn|clLinkClick|clOrLink) == 0 && !in.verb && !in.signin && !invites {
 		l.excluded = label&clLinkOther != 0
 		return l // nothing says that it acts
 	}
-	u := readURL(a.url)
 	if (label|context|wide)&(clLinkVerb|clLinkSignIn) == 0 && !in.verb && !in.signin && !u.namesAction && !(hasCode && (label|context)&(clOrLink|clLinkClick) != 0) {
 		l.excluded = label&clLinkOther != 0
 		return l // "click here" alone may lead anywhere
@@ -134,15 +145,15 @@ func (p *page) rateLink(w *Points, a *anchor, in intent, hasCode bool) *linkCand
 	l.rateWords(w, a, in, hasCode, label, context, wide)
 	l.rateURL(w, a, in, hasCode, label, u)
 	noVerb := label&clLinkVerb == 0
-	l.excluded = label&clLinkOther != 0 || u.other && (noVerb || u.neverActs) ||
-		noVerb && context&(clLinkOther|clCodeEntryPage) != 0
-	if u.other && a.bare && !u.acts {
-		l.add(w, featRefused) // a veto in the plain part that an HTML button outweighs
+	signs := u.acts && u.token > 0 && (label&(clLinkVerb|clLinkSignIn) != 0 || u.invites) // "Log in to the support portal"
+	l.excluded = label&clLinkOther != 0 && !signs || u.neverActs || noVerb && !signs && context&(clLinkOther|clCodeEntryPage) != 0
+	if u.other && !u.acts {
+		l.add(w, featOtherPath)
 	}
 	if context&clLinkOther != 0 && !noVerb {
 		l.add(w, featRefused)
 	}
-	if in.eventReply && utf8.RuneCountInString(l.label) <= 14 {
+	if in.eventReply && !u.invites && utf8.RuneCountInString(l.label) <= 14 {
 		l.excluded = true // the answer to an invitation to an event
 	}
 	return l
@@ -186,6 +197,9 @@ func (l *linkCandidate) rateWords(w *Points, a *anchor, in intent, hasCode bool,
 	if in.verb || in.signin {
 		l.add(w, featLinkSubject)
 	}
+	if in.account {
+		l.add(w, featLinkAccount)
+	}
 	if hasCode {
 		l.add(w, featLinkBesideCode)
 	}
@@ -195,6 +209,15 @@ func (l *linkCandidate) rateWords(w *Points, a *anchor, in intent, hasCode bool,
 func (l *linkCandidate) rateURL(w *Points, a *anchor, in intent, hasCode bool, label class, u urlFacts) {
 	if u.acts {
 		l.add(w, featPathActs)
+	}
+	if u.namesAction {
+		l.add(w, featPathNames)
+	}
+	if in.hint {
+		l.add(w, featLinkHint)
+	}
+	if u.tracker && label&clLinkVerb == 0 {
+		l.add(w, featTracker)
 	}
 	switch {
 	case u.token >= 2:

@@ -10,6 +10,8 @@ import (
 type urlFacts struct {
 	acts        bool // a word for the action in path or query keys
 	namesAction bool // that word is long enough to be meant: verify, confirm, reset
+	invites     bool // that word is one of invitations
+	tracker     bool // it leads on to another URL
 	other       bool // a word for something else
 	neverActs   bool // a word that no label outweighs: unsubscribe, deny
 	token       int  // 0 none, 1 an identifier, 2 something opaque
@@ -43,27 +45,34 @@ func readURL(raw string) urlFacts {
 			f.token = max(f.token, tokenKind(key, false))
 			continue
 		}
-		if strings.HasPrefix(key, "utm_") || key == "lang" || key == "locale" || key == "ref" || key == "source" || key == "email" {
+		if strings.HasPrefix(key, "utm_") || plainKeys[key] {
 			continue
 		}
-		if !isTarget(val) {
+		if actionKeys[key] {
 			f.words(val)
+			continue
 		}
 		f.token = max(f.token, tokenKind(val, true))
-		if words().exact[key]&clURLTokenKey != 0 && len(val) >= 4 {
-			f.token = 2
+		for _, w := range append(splitWords(key), key) {
+			cl := words().exact[w]
+			if cl&clURLTokenKey != 0 && len(val) >= 4 {
+				f.token = 2
+			}
+			f.acts = f.acts || len(w) > 2 && cl&clURLVerb != 0
 		}
-		f.acts = f.acts || words().exact[key]&clURLVerb != 0
 	}
+	f.other = f.other && !f.tracker
 	return f
 }
 
-// isTarget reports a path that says where to go afterwards.
-func isTarget(val string) bool {
-	return len(val) > 2 && (val[0] == '/' || strings.EqualFold(val[:3], "%2f"))
-}
+// plainKeys carry what is no token, actionKeys the name of an action.
+var (
+	plainKeys  = setOf("lang", "locale", "ref", "source", "email", "redirect", "next", "continue", "return", "returnto")
+	actionKeys = setOf("action", "mode", "type", "op", "cmd", "do", "a", "flow", "event")
+)
 
-// words looks up the words of a path segment: verify-email, resetPassword.
+// words looks up the words of a path segment: verify-email, resetPassword. Inside a token only what
+// stands before its first separator is looked at.
 func (f *urlFacts) words(seg string) {
 	if len(seg) > 60 {
 		return
@@ -71,18 +80,26 @@ func (f *urlFacts) words(seg string) {
 	if decoded, err := url.PathUnescape(seg); err == nil {
 		seg = decoded
 	}
+	if tokenKind(seg, false) > 0 {
+		seg, _, _ = strings.Cut(seg, "-")
+		if len(seg) < 4 || strings.ContainsFunc(seg, func(r rune) bool { return r < 'a' || r > 'z' }) {
+			return
+		}
+	}
 	for _, w := range splitWords(seg) {
 		cl := words().exact[w]
 		f.acts = f.acts || cl&clURLVerb != 0
 		f.namesAction = f.namesAction || cl&clURLVerb != 0 && hasStem(w, actionStems)
+		f.invites = f.invites || strings.HasPrefix(w, "invit") || w == "accept"
 		f.other = f.other || cl&clURLOther != 0
+		f.tracker = f.tracker || w == "click"
 		f.neverActs = f.neverActs || blockingWords[w]
 	}
 }
 
 // actionStems tell words that stand for the action itself from those that only go with it, as
 // "account" and "go" do.
-var actionStems = []string{"verif", "confirm", "activ", "reset", "magic", "approv", "invit", "passw", "validat",
+var actionStems = []string{"verif", "confirm", "activ", "reset", "magic", "approv", "invit", "accept", "passw", "validat",
 	"bestatig", "bestaetig", "restable", "potvrd", "potwierd", "conferm"}
 
 // splitWords splits at punctuation and at capitals inside a word, and adds the whole. Accents are
@@ -148,13 +165,12 @@ func tokenKind(s string, last bool) int {
 		prev = kind
 	}
 	n := digits + upper + lower
+	opaque := digits > 0 && digits < n || upper > 0 && lower > 0 && changes >= 3 && seps <= 2 || n >= 16 && seps == 0 && vowels*5 < n
 	switch {
-	case n >= 16 && (digits > 0 && changes >= 3 || upper > 0 && lower > 0 && changes >= 3 && seps <= 2),
-		n >= 6 && digits > 0 && digits < n && changes >= 2,
-		n >= 20 && seps == 0 && vowels*5 < n:
+	case n >= 8 && opaque && (seps == 0 || changes >= 2):
 		return 2
 	case digits == n && n >= 5,
-		n >= 6 && digits > 0 && lower+upper > 0 && seps == 0,
+		n >= 5 && opaque && seps == 0,
 		last && n >= 3 && digits > 0 && upper > 0,
 		last && n >= 4 && digits > 0 && lower > 0 && (changes >= 2 || isDigit(rune(s[0]))),
 		last && n >= 5 && upper > 0 && lower > 0 && changes >= 2 && seps == 0:

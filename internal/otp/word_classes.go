@@ -44,6 +44,8 @@ const (
 	clForwardedMessage
 	clMailHeader
 	clStopWord
+	clLinkLabel
+	clAccount
 )
 
 // sections are the classes by the headers of their lists.
@@ -88,11 +90,13 @@ var sections = map[string]class{
 	"forwarded-message": clForwardedMessage,
 	"mail-header":       clMailHeader,
 	"stop-word":         clStopWord,
+	"link-label":        clLinkLabel,
+	"account":           clAccount,
 }
 
 // exactClasses are looked up as whole strings only, never in running text.
 const exactClasses = clSubjectReply | clSubjectForward | clMailHeader | clNumberPrefix | clURLVerb | clURLOther | clURLTokenKey |
-	clNeutralModifier | clOrWord | clWithWord
+	clNeutralModifier | clOrWord | clWithWord | clLinkLabel
 
 // labelClasses decide what a number is; the longest entry at a place hides what lies inside it. All
 // other classes are cues about the message. They are looked up on their own, so that "do not share

@@ -47,9 +47,12 @@ type Rights struct {
 	ReadOnly bool
 }
 
-// AllowsTool reports whether a tool of that toolset, which writes or not, exists for the caller.
-func (r Rights) AllowsTool(toolset string, writes bool) bool {
-	return !(writes && r.ReadOnly) && (r.Toolsets == nil || slices.Contains(r.Toolsets, toolset))
+// AllowsTool reports whether a tool of those toolsets, which writes or not, exists for the caller.
+func (r Rights) AllowsTool(toolsets []string, writes bool) bool {
+	if writes && r.ReadOnly {
+		return false
+	}
+	return r.Toolsets == nil || slices.ContainsFunc(toolsets, func(set string) bool { return slices.Contains(r.Toolsets, set) })
 }
 
 // ParsePatterns reads a comma-separated list of name patterns, as given to --allow-identities;

@@ -59,15 +59,15 @@ cleanup = "allow"`)+entry("bob", "bob's token", open)), knownToolsets)
 	assert.True(t, alice.Rights.AllowsName("alice-1"))
 	assert.True(t, alice.Rights.AllowsName("shared"))
 	assert.False(t, alice.Rights.AllowsName("bob-1"))
-	assert.True(t, alice.Rights.AllowsTool("inbox", false))
-	assert.False(t, alice.Rights.AllowsTool("inbox", true))
-	assert.False(t, alice.Rights.AllowsTool("identity", false))
+	assert.True(t, alice.Rights.AllowsTool([]string{"extra", "inbox"}, false))
+	assert.False(t, alice.Rights.AllowsTool([]string{"inbox"}, true))
+	assert.False(t, alice.Rights.AllowsTool([]string{"identity"}, false))
 
 	assert.Equal(t, session.Policies{Reveal: session.PolicyDeny, Delete: session.PolicyAsk, Cleanup: session.PolicyAllow}, alice.Rights.Policies)
 
 	bob := authenticated(callers, "bob's token")
 	require.NotNil(t, bob)
-	assert.True(t, bob.Rights.AllowsTool("identity", true))
+	assert.True(t, bob.Rights.AllowsTool([]string{"identity"}, true))
 	for _, wrong := range []string{"", "alice's toke", "alice's token ", session.HashToken("alice's token").String()} {
 		assert.Nil(t, authenticated(callers, wrong), wrong)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -143,7 +144,7 @@ func TestGoldenFileOfToolsets(t *testing.T) {
 	for _, set := range tool.DefaultToolsets() {
 		byDefault = append(byDefault, sets[set]...)
 	}
-	for _, d := range definitions(t, newSystem(t, sandbox.Config{}).connect(local())) {
+	for _, d := range definitions(t, newSystem(t, sandbox.Config{}).byDefault().connect(local())) {
 		published = append(published, d.Name)
 	}
 	assert.ElementsMatch(t, byDefault, published)
@@ -173,6 +174,13 @@ func firstDifference(want, got string) string {
 		}
 	}
 	return ""
+}
+
+// byDefault makes the servers of a system publish what they do unless an operator says otherwise;
+// those of other tests have SetExtra too.
+func (h *system) byDefault() *system {
+	h.configure = func(c *server.Config) { c.Toolsets = nil }
+	return h
 }
 
 // only makes the servers of a system publish one toolset.
@@ -291,11 +299,13 @@ func TestDefinitionsHoldNothingFromRavi(t *testing.T) {
 }
 
 func TestInstructionsNameOnlyToolsThatExist(t *testing.T) {
-	h := newSystem(t, sandbox.Config{})
-	a := h.connect(local())
+	a := newSystem(t, sandbox.Config{}).byDefault().connect(local())
 	var names []string
 	for _, d := range definitions(t, a) {
+		var schema struct{ Properties map[string]any }
+		require.NoError(t, json.Unmarshal(d.InputSchema, &schema))
 		names = append(names, d.Name)
+		names = slices.AppendSeq(names, maps.Keys(schema.Properties)) // arguments are named too
 	}
 	word := regexp.MustCompile(`\b(create|list|get|use|delete|watch|wait|read|save|set|update|generate)_[a-z_]+`)
 	texts := string(a.request("initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}`))

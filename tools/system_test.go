@@ -113,7 +113,7 @@ func (h *system) connectEra(caller *session.Caller, modern bool) *agent {
 // connectAs connects an agent that says what it can do.
 func (h *system) connectAs(caller *session.Caller, a *agent) *agent {
 	h.t.Helper()
-	cfg := server.Config{Version: "test", Deps: h.deps, ReadOnly: h.readOnly, Log: zerolog.New(&h.log).Level(zerolog.DebugLevel)}
+	cfg := server.Config{Version: "test", Deps: h.deps, ReadOnly: h.readOnly, Toolsets: append(tool.DefaultToolsets(), tool.SetExtra), Log: zerolog.New(&h.log).Level(zerolog.DebugLevel)}
 	if h.configure != nil {
 		h.configure(&cfg)
 	}

@@ -103,7 +103,7 @@ func (d asked) decide(t *testing.T, mode, protocol, policy, answer, reason strin
 	}()
 	env, _ := harness.Environment(t, "RAVI_BASE_URL="+web.URL, "RAVI_ACCESS_TOKEN="+account.AccessToken)
 	run := runClient(t, dir, env, node, "sdk_v2_asked.mjs", mode, answer, d.calls,
-		harness.Binary(t), "stdio", "--toolsets", "default,mail", "--"+d.kind, policy)
+		harness.Binary(t), "stdio", "--toolsets", "default,extra,mail", "--"+d.kind, policy)
 	require.Zero(t, run.code, "%s%s", run.out, run.err)
 	var got struct {
 		Protocol, Exception, Reason string

@@ -17,6 +17,7 @@ import (
 	"ravi-mcp/internal/issuer"
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/session"
+	"ravi-mcp/tools/tool"
 )
 
 // access is who may call a remote endpoint, and under which URLs.
@@ -104,7 +105,7 @@ func (f *httpFlags) loadCallers() (*session.Callers, *session.Caller, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		callers, err := session.LoadCallers(f.callers, setNames(sets))
+		callers, err := session.LoadCallers(f.callers, append(sets, tool.SetSignUp))
 		return callers, nil, err
 	}
 	f.takeIdentity()

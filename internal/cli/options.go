@@ -176,7 +176,7 @@ func (c *control) add(flags *pflag.FlagSet) {
 	flags.Var((*policyFlag)(&c.policies.Send), "send", "whether somebody may be written to who is no contact and was not written to before: allow, ask or deny")
 	flags.IntVar(&c.maxReveals, "max-reveals", server.DefaultReveals, "stored values that one caller is shown in an hour, a quarter of them at once; -1: no limit")
 	flags.IntVar(&c.maxCreates, "max-creates", identity.DefaultCreates, "identities and phone numbers that one caller gets in an hour; -1: no limit")
-	flags.StringVar(&c.toolsets, "toolsets", "default", "comma-separated toolsets: "+strings.Join(setNames(tool.Toolsets()), ", ")+"; default stands for the first four")
+	flags.StringVar(&c.toolsets, "toolsets", "default", "comma-separated toolsets: "+strings.Join(tool.Toolsets(), ", ")+"; default stands for the first four")
 	flags.StringVar(&c.audit, "audit", "", "file that gets a JSON line before and after every call, without values; opened again on SIGHUP or when renamed")
 }
 
@@ -201,19 +201,11 @@ func (p *policyFlag) Set(text string) error {
 	return err
 }
 
-func setNames(sets []tool.Toolset) []string {
-	names := make([]string, len(sets))
-	for i, set := range sets {
-		names[i] = string(set)
-	}
-	return names
-}
-
 // sets returns the toolsets that are on.
 func (c *control) sets() ([]tool.Toolset, error) {
 	sets, err := tool.ParseToolsets(c.toolsets)
 	if err != nil {
-		return nil, usageError{errors.New("--toolsets: want some of " + strings.Join(setNames(tool.Toolsets()), ", ") + ", or default")}
+		return nil, usageError{errors.New("--toolsets: want some of " + strings.Join(tool.Toolsets(), ", ") + ", or default")}
 	}
 	if c.maxReveals == 0 || c.maxReveals < -1 || c.maxCreates == 0 || c.maxCreates < -1 {
 		return nil, usageError{errors.New("--max-reveals, --max-creates: want a number above zero, or -1 for no limit; --reveal deny shows no value")}

@@ -35,7 +35,7 @@ func TestOnlyRaviIsContacted(t *testing.T) {
 	t.Cleanup(proxy.Close)
 	env, _ := harness.Environment(t, "HTTP_PROXY="+proxy.URL, "HTTPS_PROXY="+proxy.URL,
 		"RAVI_BASE_URL=http://ravi.test", "RAVI_ACCESS_TOKEN="+ravi.Account.AccessToken)
-	w := harness.StartStdio(t, env, "stdio", "--toolsets", "default,mail,contacts,account,export", "--allow-export", t.TempDir(),
+	w := harness.StartStdio(t, env, "stdio", "--toolsets", "default,extra,mail,contacts,account,export", "--allow-export", t.TempDir(),
 		"--reveal", "allow", "--send", "allow", "--delete", "allow", "--cleanup", "allow")
 	harness.Must[struct{}](t, w, "create_identity", args{"name": "amber"})
 	callEverything(t, w)

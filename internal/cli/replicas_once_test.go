@@ -28,7 +28,7 @@ func (p *peer) everywhere(each int, tool, arguments string) []answered {
 // The list that a dry run made at one replica is carried out at the other, once.
 func TestCleanupTokenWorksOnceAcrossReplicas(t *testing.T) {
 	t.Parallel()
-	r := startReplicas(t, "--cleanup", "allow")
+	r := startReplicas(t, "--cleanup", "allow", "--toolsets", "default,extra")
 	for _, p := range []*peer{r.open("alice", 1), {replicas: r, caller: "alice"}} {
 		for n := range 3 {
 			r.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: fmt.Sprintf("alice-test-%d", n)})

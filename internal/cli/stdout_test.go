@@ -17,7 +17,7 @@ import (
 func TestStdoutCarriesTheProtocolOnly(t *testing.T) {
 	t.Parallel()
 	env, _ := harness.Environment(t)
-	w := harness.StartStdio(t, env, "stdio", "--sandbox", "--log-level", "debug", "--toolsets", "default,mail,contacts,account,export",
+	w := harness.StartStdio(t, env, "stdio", "--sandbox", "--log-level", "debug", "--toolsets", "default,extra,mail,contacts,account,export",
 		"--allow-export", t.TempDir(), "--reveal", "allow", "--send", "allow", "--delete", "allow", "--cleanup", "allow")
 	harness.Must[struct{}](t, w, "create_identity", args{"name": "amber"})
 

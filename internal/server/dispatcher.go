@@ -74,7 +74,7 @@ func (d *Dispatcher) Take(ctx context.Context, env jsonrpc.Envelope, modern bool
 		return DirectCall{}, false
 	}
 	who, ok := session.CallFrom(ctx)
-	if !ok || !who.Caller.Rights.AllowsTool(string(t.Toolset), t.Writes()) || d.asks(who.Caller, t) {
+	if !ok || !who.Caller.Rights.AllowsTool(t.Toolsets, t.Writes()) || d.asks(who.Caller, t) {
 		return DirectCall{}, false
 	}
 	return DirectCall{dispatcher: d, tool: t, call: call, modern: modern}, true

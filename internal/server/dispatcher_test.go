@@ -17,9 +17,9 @@ func TestDispatcherTakesPlainCallsOnly(t *testing.T) {
 	calls, err := newDispatcher(mcp.Implementation{Name: "test", Version: "1"}, session.Policies{Reveal: session.PolicyAsk})
 	require.NoError(t, err)
 	for _, each := range []tool.Tool{
-		{Name: "show", Toolset: tool.SetIdentity, Hints: tool.Hints{ReadOnly: true}},
-		{Name: "change", Toolset: tool.SetIdentity},
-		{Name: "reveal", Toolset: tool.SetIdentity, Kind: session.KindReveal},
+		{Name: "show", Toolsets: []tool.Toolset{tool.SetIdentity}, Hints: tool.Hints{ReadOnly: true}},
+		{Name: "change", Toolsets: []tool.Toolset{tool.SetIdentity}},
+		{Name: "reveal", Toolsets: []tool.Toolset{tool.SetIdentity}, Kind: session.KindReveal},
 	} {
 		calls.tools[each.Name] = &toolHandler{Tool: each}
 	}
@@ -84,7 +84,7 @@ func TestDispatcherTakesNoCallThatMayAsk(t *testing.T) {
 		of := func(p session.Policy) session.Policies { return session.Policies{Reveal: p, Delete: p} }
 		calls, err := newDispatcher(mcp.Implementation{}, of(c.server))
 		require.NoError(t, err)
-		calls.tools["it"] = &toolHandler{Tool: tool.Tool{Name: "it", Toolset: tool.SetIdentity, Kind: c.kind}}
+		calls.tools["it"] = &toolHandler{Tool: tool.Tool{Name: "it", Toolsets: []tool.Toolset{tool.SetIdentity}, Kind: c.kind}}
 		env, bad := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"it"}}`))
 		require.Nil(t, bad)
 		ctx := session.WithCall(t.Context(), session.Call{Caller: &session.Caller{Name: "c", Rights: session.Rights{Policies: of(c.caller)}}})

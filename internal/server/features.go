@@ -61,7 +61,7 @@ func (f *features) has(ctx context.Context, names ...string) bool {
 	call, ok := session.CallFrom(ctx)
 	for _, name := range names {
 		t, published := f.tools[name]
-		ok = ok && published && call.Caller.Rights.AllowsTool(string(t.Toolset), t.Writes())
+		ok = ok && published && call.Caller.Rights.AllowsTool(t.Toolsets, t.Writes())
 	}
 	return ok
 }

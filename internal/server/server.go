@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -108,7 +107,7 @@ func New(cfg Config) (*MCP, error) {
 	if sets == nil {
 		sets = tool.DefaultToolsets()
 	}
-	all = filter(all, func(t tool.Tool) bool { return (!cfg.ReadOnly || !t.Writes()) && slices.Contains(sets, t.Toolset) })
+	all = filter(all, func(t tool.Tool) bool { return (!cfg.ReadOnly || !t.Writes()) && t.In(sets) })
 	published := make([]mcpserver.ServerTool, len(all))
 	// Describing what is published is most of a start, so every processor takes its share.
 	var describing sync.WaitGroup
@@ -140,7 +139,7 @@ func allowed(ctx context.Context, rights map[string]tool.Tool, published []mcp.T
 	}
 	return filter(published, func(p mcp.Tool) bool {
 		t, known := rights[p.Name]
-		return known && r.AllowsTool(string(t.Toolset), t.Writes())
+		return known && r.AllowsTool(t.Toolsets, t.Writes())
 	})
 }
 

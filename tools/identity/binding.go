@@ -10,8 +10,8 @@ import (
 
 // binding says whether a session uses an identity by itself from now on.
 type binding struct {
-	Bound bool   `json:"bound" jsonschema_description:"Whether later calls of this session use this identity by themselves. If false, pass its uuid as identity in every call."`
-	Hint  string `json:"hint,omitempty" jsonschema_description:"Why it is not bound, and what to pass from now on."`
+	Bound bool   `json:"bound" jsonschema_description:"If false, pass the uuid as identity in every call."`
+	Hint  string `json:"hint,omitempty"`
 }
 
 // The reasons for not being bound.

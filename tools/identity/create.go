@@ -14,18 +14,18 @@ import (
 )
 
 type createIdentityParams struct {
-	Name           string `json:"name" jsonschema:"minLength=1,maxLength=64,pattern=^[^@\\x00-\\x1F\\x7F]+$" jsonschema_description:"A name you can find it by again, such as worker-42 or agent-staging-github. No @, and not a uuid."`
-	IfExists       string `json:"if_exists,omitempty" jsonschema:"enum=error,enum=reuse" jsonschema_description:"What to do when an identity of that name exists: error (default) or reuse it."`
-	ProvisionPhone bool   `json:"provision_phone,omitempty" jsonschema_description:"Also get a phone number where the account does not give one to every identity. Takes seconds and may cost."`
+	Name           string `json:"name" jsonschema:"minLength=1,maxLength=64,pattern=^[^@\\x00-\\x1F\\x7F]+$" jsonschema_description:"To find it again by, such as worker-42. At most 64 characters, no @, no uuid."`
+	IfExists       string `json:"if_exists,omitempty" jsonschema:"enum=error,enum=reuse" jsonschema_description:"If the name is taken: error (default) or reuse."`
+	ProvisionPhone bool   `json:"provision_phone,omitempty" jsonschema_description:"Also get a phone number where the plan gives none by itself; may cost."`
 	ephemeralParams
 }
 
 type createIdentityResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
-	Created bool `json:"created" jsonschema_description:"False when an existing identity was reused."`
+	Created bool `json:"created" jsonschema_description:"False when reused."`
 	binding
-	Cursor string `json:"cursor" jsonschema_description:"Armed before anything could arrive: pass it to wait_for_otp after triggering the message."`
+	Cursor string `json:"cursor" jsonschema_description:"Armed: for wait_for_otp."`
 	lifetime
 }
 

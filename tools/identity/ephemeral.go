@@ -15,14 +15,14 @@ import (
 
 // ephemeralParams are the arguments of create_identity that make the new identity one for a task.
 type ephemeralParams struct {
-	Ephemeral  bool `json:"ephemeral,omitempty" jsonschema_description:"Delete it for ever, with its messages and vaults, when it was not used for ttl_minutes; with a local server also when this client ends."`
-	TTLMinutes int  `json:"ttl_minutes,omitempty" jsonschema:"minimum=1,maximum=10080" jsonschema_description:"With ephemeral: after how many minutes without a call for it the identity is deleted (default 60)."`
+	Ephemeral  bool `json:"ephemeral,omitempty" jsonschema_description:"Delete it, with all it holds, after ttl_minutes without use; on a local server also when this client ends."`
+	TTLMinutes int  `json:"ttl_minutes,omitempty" jsonschema:"minimum=1,maximum=10080" jsonschema_description:"For ephemeral (default 60)."`
 }
 
 // lifetime says in a result how long an identity lives.
 type lifetime struct {
-	Ephemeral bool      `json:"ephemeral,omitempty" jsonschema_description:"True when the identity is deleted by itself."`
-	ExpiresAt time.Time `json:"expires_at,omitzero" jsonschema_description:"When an ephemeral identity is deleted if it is not used until then; every call for it puts this off."`
+	Ephemeral bool      `json:"ephemeral,omitempty"`
+	ExpiresAt time.Time `json:"expires_at,omitzero" jsonschema_description:"Deleted then; every use puts it off."`
 }
 
 const defaultTTL = time.Hour

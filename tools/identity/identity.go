@@ -26,14 +26,14 @@ func (h *handlers) getIdentity(ctx context.Context, call tool.Call, p tool.Ident
 }
 
 type useIdentityParams struct {
-	Identity string `json:"identity" jsonschema:"minLength=1,maxLength=254" jsonschema_description:"The identity to use from now on: uuid, name or email address."`
+	Identity string `json:"identity" jsonschema:"minLength=1,maxLength=254" jsonschema_description:"Uuid, name or address."`
 }
 
 type useIdentityResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
 	binding
-	Cursor string `json:"cursor" jsonschema_description:"Armed now: pass it to wait_for_otp after triggering the message."`
+	Cursor string `json:"cursor" jsonschema_description:"Armed: for wait_for_otp."`
 }
 
 func (h *handlers) useIdentity(ctx context.Context, call tool.Call, p useIdentityParams) (useIdentityResult, error) {
@@ -61,7 +61,7 @@ func (h *handlers) useIdentity(ctx context.Context, call tool.Call, p useIdentit
 }
 
 type deleteIdentityParams struct {
-	Identity string `json:"identity" jsonschema:"minLength=1,maxLength=254" jsonschema_description:"The identity to delete for ever: uuid, name or email address. There is no default."`
+	Identity string `json:"identity" jsonschema:"minLength=1,maxLength=254" jsonschema_description:"Uuid, name or address; no default."`
 }
 
 type deleteIdentityResult struct {
@@ -107,8 +107,8 @@ func (h *handlers) deleteIdentity(ctx context.Context, call tool.Call, p deleteI
 }
 
 type listIdentitiesParams struct {
-	NamePrefix string `json:"name_prefix,omitempty" jsonschema:"maxLength=64" jsonschema_description:"Only identities whose name begins with this."`
-	Limit      int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"How many to return at most (default 100)."`
+	NamePrefix string `json:"name_prefix,omitempty" jsonschema:"maxLength=64" jsonschema_description:"Beginning of the name."`
+	Limit      int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"At most so many (default 20)."`
 }
 
 type listedIdentity struct {
@@ -118,7 +118,7 @@ type listedIdentity struct {
 
 type listIdentitiesResult struct {
 	Identities []listedIdentity `json:"identities"`
-	Total      int              `json:"total" jsonschema_description:"How many match, including those beyond the limit."`
+	Total      int              `json:"total" jsonschema_description:"Those beyond the limit too."`
 	Hint       string           `json:"hint,omitempty"`
 }
 
@@ -133,7 +133,7 @@ func (h *handlers) listIdentities(ctx context.Context, call tool.Call, p listIde
 			continue
 		}
 		r.Total++
-		if len(r.Identities) < cmp.Or(p.Limit, 100) {
+		if len(r.Identities) < cmp.Or(p.Limit, 20) {
 			r.Identities = append(r.Identities, listedIdentity{IdentityRef: tool.Ref(i), IdentityDetails: tool.Details(i)})
 		}
 	}

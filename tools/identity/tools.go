@@ -2,6 +2,8 @@
 package identity
 
 import (
+	"slices"
+
 	"ravi-mcp/session"
 	"ravi-mcp/tools/tool"
 )
@@ -17,36 +19,33 @@ func Tools(d *tool.Deps) []tool.Tool {
 	if h.creates == nil {
 		h.creates = &session.Budget{Limit: DefaultCreates, Burst: DefaultCreates}
 	}
-	return tool.In(tool.SetIdentity,
+	return slices.Concat(tool.In(tool.SetIdentity,
 		tool.Define("create_identity", "Create an identity", tool.Hints{},
-			"Create an identity: an email address, a phone number where the plan has one, and empty vaults of its own. "+
-				"Use it when you need an address that nobody else uses and none was given to you; identities persist and may cost money, so reuse one by name where you can, or make it ephemeral when only this task needs it. "+
-				"The result has the address, the phone number and a cursor that is armed before anything can arrive: trigger the message, then pass the cursor to wait_for_otp. "+
-				"A session that has no identity yet uses the new one from then on; a client without a session, or one that opens a session for every call, passes the uuid as `identity` from then on.",
-			h.createIdentity),
+			"Create an identity: an email address, a phone number if the plan has one, and empty vaults. Use it when none was given to you; identities persist and may cost, so reuse one by name, or make it ephemeral for this task alone. "+
+				"The result's cursor is armed: trigger the message, then call wait_for_otp with it. If bound is false, pass the uuid as `identity` in every later call.",
+			h.createIdentity, tool.SignsUp),
 		tool.Define("list_identities", "List identities", tool.ReadHints,
-			"List the identities you may use, with address and phone number. Use it to find one again before creating another.",
+			"List the identities you may use, to find one again before creating another.",
 			h.listIdentities),
 		tool.Define("get_identity", "Show an identity", tool.ReadHints,
-			"Show one identity: name, email address, phone number, and why it is the one in force. Use it to learn which identity your calls mean, or before typing an address into a form.",
+			"Show which identity your calls mean, and why: its name, address and phone number.",
 			h.getIdentity),
 		tool.Define("use_identity", "Use an identity in this session", tool.ReadHints,
-			"Use an existing identity for the rest of this session, and arm its inbox. It changes nothing at Ravi and nothing for other sessions. "+
-				"A client without a session, or one that opens a session for every call, passes the uuid as `identity` from then on instead.",
-			h.useIdentity),
+			"Use an existing identity for the rest of this session, and arm its inbox. If bound is false, pass the uuid as `identity` in every later call.",
+			h.useIdentity, tool.SignsUp),
+		tool.Define("delete_identity", "Delete an identity for ever", tool.Hints{Destructive: true, Idempotent: true},
+			"Delete an identity for ever, with its address, number, messages and vaults, when its task is done. One that you did not create takes the consent of the operator or a person.",
+			h.deleteIdentity, tool.Decides(session.KindDelete, h.decideDelete)),
+	), tool.In(tool.SetExtra,
 		tool.Define("update_identity", "Rename an identity", tool.UpsertHints,
-			"Give an identity another name; its address, phone number and vaults stay. Use it to correct a name, so that the identity is found again by it.",
+			"Give an identity another name, so that it is found again by it. Its address, phone number and vaults stay.",
 			h.updateIdentity),
 		tool.Define("provision_phone", "Get a phone number", tool.Hints{},
 			"Get a phone number for an identity that has none. It takes seconds and may cost; use it when a service insists on SMS. An identity has one number at most.",
 			h.provisionPhone),
-		tool.Define("delete_identity", "Delete an identity for ever", tool.Hints{Destructive: true, Idempotent: true},
-			"Delete an identity with its address, phone number, messages, passwords and secrets. It cannot be undone. Use it when the task it was created for is done. "+
-				"One that you did not create here is deleted only if the operator's policy, or a person who is asked, allows it.",
-			h.deleteIdentity, tool.Decides(session.KindDelete, h.decideDelete)),
 		tool.Define("cleanup_identities", "Delete left-over identities", tool.Hints{Destructive: true},
 			"Delete identities that tests and experiments left behind, in two calls. The first, without token, deletes nothing: it lists the identities whose name begins with dev- or test- (or your prefixes) and that are old enough, and returns a token. "+
 				"The second, with the token, deletes exactly those, if the operator's policy, or a person who is asked, allows it. If some could not be deleted, the result has a token for the rest.",
 			h.cleanupIdentities, tool.Decides(session.KindCleanup, h.decideCleanup)),
-	)
+	))
 }

@@ -12,7 +12,7 @@ import (
 )
 
 type updateIdentityParams struct {
-	Identity string `json:"identity" jsonschema:"minLength=1,maxLength=254" jsonschema_description:"The identity to change: uuid, name or email address. There is no default."`
+	Identity string `json:"identity" jsonschema:"minLength=1,maxLength=254" jsonschema_description:"Uuid, name or address; no default."`
 	Name     string `json:"name" jsonschema:"minLength=1,maxLength=64,pattern=^[^@\\x00-\\x1F\\x7F]+$" jsonschema_description:"Its new name. No @, and not a uuid. Address and phone number stay."`
 }
 

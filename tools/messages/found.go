@@ -11,7 +11,7 @@ import (
 
 // foundMessage names a message that a wait of the session has found.
 type foundMessage struct {
-	ID      string    `json:"message_id" jsonschema_description:"Pass this to read_message."`
+	ID      string    `json:"message_id"`
 	FoundAt time.Time `json:"found_at"`
 }
 

@@ -28,7 +28,7 @@ const sessionReach = 10 * time.Minute
 type watchInboxResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
-	Cursor string `json:"cursor" jsonschema_description:"Pass it to wait_for_otp or wait_for_message after triggering the message. It lives 24 hours."`
+	Cursor string `json:"cursor" jsonschema_description:"Good for 24 hours."`
 }
 
 func (h *handlers) watchInbox(ctx context.Context, call tool.Call, p tool.IdentityArgument) (watchInboxResult, error) {
@@ -46,12 +46,12 @@ func (h *handlers) watchInbox(ctx context.Context, call tool.Call, p tool.Identi
 // waitParams are the arguments that both waits share.
 type waitParams struct {
 	tool.IdentityArgument
-	Cursor         string `json:"cursor,omitempty" jsonschema:"maxLength=16384" jsonschema_description:"From create_identity, use_identity, watch_inbox or an earlier wait. Only what arrived after it counts."`
-	Channel        string `json:"channel,omitempty" jsonschema:"enum=any,enum=sms,enum=email" jsonschema_description:"Where to look: any (default), sms or email."`
-	Sender         string `json:"sender,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Only from this sender: an address, a domain, a whole number, or part of the name."`
-	Service        string `json:"service,omitempty" jsonschema:"maxLength=253" jsonschema_description:"The service you are signing in to, best as its domain: no other sender is then believed."`
-	Contains       string `json:"contains,omitempty" jsonschema:"maxLength=200" jsonschema_description:"Only messages whose subject or text contains these words."`
-	TimeoutSeconds int    `json:"timeout_seconds,omitempty" jsonschema:"minimum=1,maximum=3600" jsonschema_description:"How long to wait (default 25). Above the server's cap (50 by default) it is capped and the answer says so; then call again with the cursor."`
+	Cursor         string `json:"cursor,omitempty" jsonschema:"maxLength=16384" jsonschema_description:"From create_identity, use_identity, watch_inbox or the last wait."`
+	Channel        string `json:"channel,omitempty" jsonschema:"enum=any,enum=sms,enum=email" jsonschema_description:"any (default), sms or email."`
+	Sender         string `json:"sender,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Address, domain, whole number, or part of the name."`
+	Service        string `json:"service,omitempty" jsonschema:"maxLength=253" jsonschema_description:"The site, best as its domain: no other sender is then believed."`
+	Contains       string `json:"contains,omitempty" jsonschema:"maxLength=200" jsonschema_description:"Words in subject or text."`
+	TimeoutSeconds int    `json:"timeout_seconds,omitempty" jsonschema:"minimum=1,maximum=3600" jsonschema_description:"Default 25; more than the server allows (50 by default) is capped."`
 }
 
 func (p waitParams) request(limit time.Duration) (req inbox.Request, capped int) {

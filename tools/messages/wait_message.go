@@ -10,19 +10,19 @@ import (
 
 type waitForMessageParams struct {
 	waitParams
-	MaxCharacters int `json:"max_characters,omitempty" jsonschema:"minimum=100,maximum=50000" jsonschema_description:"How much of the text to return at most (default 8000)."`
+	MaxCharacters int `json:"max_characters,omitempty" jsonschema:"minimum=100,maximum=50000" jsonschema_description:"Of the text (default 8000)."`
 }
 
 type waitForMessageResult struct {
 	waitOutcome
-	Message *arrivedMessage `json:"message,omitempty" jsonschema_description:"With found: the newest message that fits."`
-	Reason  string          `json:"reason,omitempty" jsonschema_description:"Why a wait ended early."`
+	Message *arrivedMessage `json:"message,omitempty" jsonschema_description:"The newest that fits."`
+	Reason  string          `json:"reason,omitempty"`
 }
 
 type arrivedMessage struct {
 	messageHead
 	Text      string `json:"text"`
-	Truncated bool   `json:"truncated" jsonschema_description:"Whether text is longer than what is returned; read_message has more."`
+	Truncated bool   `json:"truncated" jsonschema_description:"The text goes on; read_message has more."`
 }
 
 func (h *handlers) waitForMessage(ctx context.Context, call tool.Call, p waitForMessageParams) (waitForMessageResult, error) {

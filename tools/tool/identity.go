@@ -10,21 +10,21 @@ import (
 
 // IdentityArgument is the argument of every tool that acts for an identity.
 type IdentityArgument struct {
-	Identity string `json:"identity,omitempty" jsonschema:"maxLength=254" jsonschema_description:"Which identity: uuid, name or email address. Leave out to use the one bound to this session or set up by the operator."`
+	Identity string `json:"identity,omitempty" jsonschema:"maxLength=254" jsonschema_description:"Uuid, name or address (default: the identity of this session)."`
 }
 
 func (a IdentityArgument) named() string { return a.Identity }
 
 // IdentityRef names an identity in a result.
 type IdentityRef struct {
-	UUID string `json:"uuid" jsonschema_description:"Pass this as identity in later calls."`
+	UUID string `json:"uuid"`
 	Name string `json:"name"`
 }
 
 // ActedFor says in every result which identity a call meant, and why.
 type ActedFor struct {
 	Identity   IdentityRef `json:"identity"`
-	ResolvedBy session.By  `json:"resolved_by" jsonschema_description:"What determined the identity: argument, cursor, session, header, server, caller_default, config_file, credential or created."`
+	ResolvedBy session.By  `json:"resolved_by"`
 }
 
 // Acted is the ActedFor of a call with that identity.
@@ -64,8 +64,8 @@ func (d *Deps) LockedScope(ctx context.Context, call Call, argument, what string
 
 // IdentityDetails describes an identity; it holds nothing secret.
 type IdentityDetails struct {
-	Address   string    `json:"address" jsonschema_description:"Its email address."`
-	Phone     string    `json:"phone,omitempty" jsonschema_description:"Its phone number in E.164 form; absent when it has none."`
+	Address   string    `json:"address"`
+	Phone     string    `json:"phone,omitempty" jsonschema_description:"Absent when it has none."`
 	CreatedAt time.Time `json:"created_at,omitzero"`
 }
 

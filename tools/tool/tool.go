@@ -18,14 +18,17 @@ import (
 )
 
 // Toolset is a group of tools that an operator switches on or off together.
-type Toolset string
+type Toolset = string
 
-// The toolsets (ARCHITECTURE.md#tools). The first four are on by default.
+// The toolsets (ARCHITECTURE.md#tools). The first four are on by default. SetExtra has what is
+// rarely needed of them, and SetSignUp those of their tools that a sign-up takes, for short lists.
 const (
 	SetIdentity    Toolset = "identity"
 	SetInbox       Toolset = "inbox"
 	SetCredentials Toolset = "credentials"
 	SetSecrets     Toolset = "secrets"
+	SetExtra       Toolset = "extra"
+	SetSignUp      Toolset = "signup"
 	SetMail        Toolset = "mail"
 	SetContacts    Toolset = "contacts"
 	SetAccount     Toolset = "account"
@@ -61,7 +64,7 @@ func ParseToolsets(list string) ([]Toolset, error) {
 
 // Toolsets returns every toolset, those that are off by default among them.
 func Toolsets() []Toolset {
-	return append(DefaultToolsets(), SetMail, SetContacts, SetAccount, SetExport)
+	return append(DefaultToolsets(), SetExtra, SetSignUp, SetMail, SetContacts, SetAccount, SetExport)
 }
 
 // Hints are the four MCP tool annotations. Clients treat an absent hint as the worst case, so every
@@ -84,7 +87,7 @@ type Tool struct {
 	Name        string
 	Title       string
 	Description string
-	Toolset     Toolset
+	Toolsets    []Toolset // each of them publishes the tool
 	Hints       Hints
 	// Waits marks a tool that waits for a message; it gets a longer deadline, and its calls do not
 	// count as work in progress.
@@ -101,6 +104,11 @@ type Tool struct {
 	Shows func(args json.RawMessage) bool
 	// Run executes a call whose arguments fit Input. What Decide returned must have been decided.
 	Run func(ctx context.Context, call Call, args json.RawMessage) (Result, error)
+}
+
+// In reports whether one of the toolsets publishes the tool.
+func (t Tool) In(sets []Toolset) bool {
+	return slices.ContainsFunc(t.Toolsets, func(set Toolset) bool { return slices.Contains(sets, set) })
 }
 
 // Writes reports whether the tool can change anything; --read-only removes it.
@@ -153,10 +161,13 @@ func WithoutArguments[P any](names ...string) Option {
 	return func(t *Tool) { t.Input = schemas.Input[P](names...) }
 }
 
+// SignsUp puts a tool into SetSignUp too.
+func SignsUp(t *Tool) { t.Toolsets = append(t.Toolsets, SetSignUp) }
+
 // In puts tools into a toolset.
 func In(set Toolset, tools ...Tool) []Tool {
 	for i := range tools {
-		tools[i].Toolset = set
+		tools[i].Toolsets = append(tools[i].Toolsets, set)
 	}
 	return tools
 }

@@ -14,10 +14,10 @@ import (
 
 // credentialRef names a stored credential; it holds no password.
 type credentialRef struct {
-	ID       string `json:"id" jsonschema_description:"Pass this as id."`
+	ID       string `json:"id"`
 	Domain   string `json:"domain"`
 	Username string `json:"username"`
-	Locked   bool   `json:"locked,omitempty" jsonschema_description:"The username is end-to-end encrypted and this server has no key that opens it."`
+	Locked   bool   `json:"locked,omitempty" jsonschema_description:"Encrypted, and this server has no key."`
 }
 
 func refOfCredential(e ravi.PasswordEntry) credentialRef {
@@ -30,9 +30,9 @@ func refOfCredential(e ravi.PasswordEntry) credentialRef {
 
 // credentialChoice are the arguments that name a stored credential.
 type credentialChoice struct {
-	Domain   string `json:"domain,omitempty" jsonschema:"maxLength=2048" jsonschema_description:"The site, as a domain or URL. Give this or id."`
-	Username string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Which account, when the domain has several."`
-	ID       string `json:"id,omitempty" jsonschema:"maxLength=64" jsonschema_description:"A credential's id from list_credentials. Give this or domain."`
+	Domain   string `json:"domain,omitempty" jsonschema:"maxLength=2048" jsonschema_description:"Site or URL; or give id."`
+	Username string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"If the site has several accounts."`
+	ID       string `json:"id,omitempty" jsonschema:"maxLength=64" jsonschema_description:"In place of domain."`
 }
 
 func (c credentialChoice) check() error {

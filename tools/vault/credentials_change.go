@@ -16,16 +16,16 @@ import (
 type updateCredentialParams struct {
 	tool.IdentityArgument
 	credentialChoice
-	NewDomain        *string `json:"new_domain,omitempty" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"Another site, as a domain or URL."`
-	NewUsername      *string `json:"new_username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Another account name; empty for none."`
-	NewPassword      *string `json:"new_password,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"Another password."`
-	GeneratePassword bool    `json:"generate_password,omitempty" jsonschema_description:"Generate another password and store it."`
-	GenerateLength   int     `json:"generate_length,omitempty" jsonschema:"minimum=8,maximum=128" jsonschema_description:"Length of a generated password (default 24)."`
+	NewDomain        *string `json:"new_domain,omitempty" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"Site or URL."`
+	NewUsername      *string `json:"new_username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Empty for none."`
+	NewPassword      *string `json:"new_password,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"To store."`
+	GeneratePassword bool    `json:"generate_password,omitempty" jsonschema_description:"Generate and store a new one."`
+	GenerateLength   int     `json:"generate_length,omitempty" jsonschema:"minimum=8,maximum=128" jsonschema_description:"Default 24."`
 	characterRules
-	NewNotes        *string `json:"new_notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Other notes; empty for none."`
-	Confirm         bool    `json:"confirm,omitempty" jsonschema_description:"The site has taken the password: forget the former one."`
-	RestorePrevious bool    `json:"restore_previous,omitempty" jsonschema_description:"The site has refused it: bring the former one back."`
-	Show            bool    `json:"show,omitempty" jsonschema_description:"Return a generated password in this result. Otherwise read it later with get_credential."`
+	NewNotes        *string `json:"new_notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Empty for none."`
+	Confirm         bool    `json:"confirm,omitempty" jsonschema_description:"The site took it: forget the former one."`
+	RestorePrevious bool    `json:"restore_previous,omitempty" jsonschema_description:"The site refused it: bring the former one back."`
+	Show            bool    `json:"show,omitempty" jsonschema_description:"Return the generated password."`
 }
 
 func (p updateCredentialParams) shows() string {
@@ -38,10 +38,10 @@ func (p updateCredentialParams) shows() string {
 type updateCredentialResult struct {
 	tool.ActedFor
 	Credential credentialRef  `json:"credential"`
-	Changed    []string       `json:"changed" jsonschema_description:"The fields that were written: domain, username, password, notes."`
-	Generated  *passwordShape `json:"generated,omitempty" jsonschema_description:"Only of a generated password."`
-	TOTPMoved  bool           `json:"totp_moved" jsonschema_description:"Whether the TOTP seed or backup codes of the account went along with its new domain or username."`
-	Password   string         `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
+	Changed    []string       `json:"changed"`
+	Generated  *passwordShape `json:"generated,omitempty"`
+	TOTPMoved  bool           `json:"totp_moved" jsonschema_description:"TOTP seed or backup codes went along."`
+	Password   string         `json:"password,omitempty" jsonschema_description:"With show."`
 	previousKept
 }
 
@@ -208,7 +208,7 @@ func changeCredential(ctx context.Context, scope *ravi.Scope, old ravi.PasswordE
 type deleteCredentialParams struct {
 	tool.IdentityArgument
 	credentialChoice
-	WithTOTP bool `json:"with_totp,omitempty" jsonschema_description:"Also delete the account's TOTP seed and backup codes."`
+	WithTOTP bool `json:"with_totp,omitempty" jsonschema_description:"Also its TOTP seed and backup codes."`
 }
 
 type deleteCredentialResult struct {

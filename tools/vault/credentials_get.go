@@ -8,7 +8,7 @@ import (
 
 // revealArgument is the argument of the tools that return a stored value.
 type revealArgument struct {
-	Reveal *bool `json:"reveal,omitempty" jsonschema_description:"False leaves out value and notes, for example to see what exists."`
+	Reveal *bool `json:"reveal,omitempty" jsonschema_description:"False leaves out value and notes."`
 }
 
 func (a revealArgument) wanted() bool { return a.Reveal == nil || *a.Reveal }
@@ -17,7 +17,7 @@ type getCredentialParams struct {
 	tool.IdentityArgument
 	credentialChoice
 	revealArgument
-	Previous bool `json:"previous,omitempty" jsonschema_description:"Also return the former passwords that update_credential keeps."`
+	Previous bool `json:"previous,omitempty" jsonschema_description:"Also the former passwords that are kept."`
 }
 
 func (p getCredentialParams) shows() string {
@@ -41,9 +41,9 @@ const (
 type getCredentialResult struct {
 	tool.ActedFor
 	Status     credentialStatus    `json:"status" jsonschema:"enum=found,enum=ambiguous"`
-	Revealed   bool                `json:"revealed" jsonschema_description:"Whether value and notes are part of this result."`
+	Revealed   bool                `json:"revealed"`
 	Credential *credential         `json:"credential,omitempty"`
-	Candidates []credentialDetails `json:"candidates,omitempty" jsonschema_description:"When the domain has several accounts: call again with one of their ids."`
+	Candidates []credentialDetails `json:"candidates,omitempty"`
 	Hint       string              `json:"hint,omitempty"`
 }
 
@@ -51,7 +51,7 @@ type getCredentialResult struct {
 type credential struct {
 	credentialDetails
 	Password string   `json:"password,omitempty"`
-	Previous []string `json:"previous_passwords,omitempty" jsonschema_description:"The one that restore_previous would bring back comes first."`
+	Previous []string `json:"previous_passwords,omitempty" jsonschema_description:"Latest first."`
 	Notes    string   `json:"notes,omitempty"`
 }
 

@@ -13,14 +13,14 @@ import (
 
 type saveCredentialParams struct {
 	tool.IdentityArgument
-	Domain         string `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"The site, as a domain or URL; it is stored as its registrable domain (mail.google.com/inbox becomes google.com)."`
-	Username       string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"The account name or email address there."`
-	Password       string `json:"password,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"The password. Leave out to have a strong one generated and stored."`
-	GenerateLength int    `json:"generate_length,omitempty" jsonschema:"minimum=8,maximum=128" jsonschema_description:"Length of a generated password (default 24)."`
+	Domain         string `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"Site or URL; kept as registrable domain (mail.google.com/inbox: google.com)."`
+	Username       string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"The account there."`
+	Password       string `json:"password,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"Left out: a strong one is generated."`
+	GenerateLength int    `json:"generate_length,omitempty" jsonschema:"minimum=8,maximum=128" jsonschema_description:"Default 24."`
 	characterRules
-	Notes    string `json:"notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Anything to keep with it; stored like the password."`
-	Show     bool   `json:"show,omitempty" jsonschema_description:"Return a generated password in this result. Otherwise read it later with get_credential."`
-	IfExists string `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace" jsonschema_description:"What to do when the identity has a credential for this domain and username: error (default) or replace its password."`
+	Notes    string `json:"notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Kept like the password."`
+	Show     bool   `json:"show,omitempty" jsonschema_description:"Return the generated password."`
+	IfExists string `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace" jsonschema_description:"If that login exists: error (default) or replace its password."`
 }
 
 func (p saveCredentialParams) shows() string {
@@ -33,9 +33,9 @@ func (p saveCredentialParams) shows() string {
 type saveCredentialResult struct {
 	tool.ActedFor
 	Credential credentialRef  `json:"credential"`
-	Generated  *passwordShape `json:"generated,omitempty" jsonschema_description:"Only of a generated password."`
+	Generated  *passwordShape `json:"generated,omitempty"`
 	Replaced   bool           `json:"replaced"`
-	Password   string         `json:"password,omitempty" jsonschema_description:"Only when show was set and the password was generated."`
+	Password   string         `json:"password,omitempty" jsonschema_description:"With show."`
 	previousKept
 }
 

@@ -17,7 +17,7 @@ type credentialDetails struct {
 	HasTOTP           bool      `json:"has_totp"`
 	BackupCodesLeft   int       `json:"backup_codes_left"`
 	HasNotes          *bool     `json:"has_notes,omitempty" jsonschema_description:"Absent where Ravi does not say."`
-	HasPrevious       bool      `json:"has_previous,omitempty" jsonschema_description:"Former passwords are kept; previous returns them."`
+	HasPrevious       bool      `json:"has_previous,omitempty" jsonschema_description:"previous returns them."`
 	PasswordChangedAt time.Time `json:"password_changed_at,omitzero" jsonschema_description:"Not changed after this time."`
 }
 

@@ -16,7 +16,7 @@ type exportSecretsParams struct {
 	File     string   `json:"file" jsonschema:"minLength=1,maxLength=100,pattern=^[A-Za-z0-9][A-Za-z0-9._-]*$" jsonschema_description:"Name of the file, such as github.env, without a folder. It is made in the folder that the operator chose."`
 	Secrets  []string `json:"secrets,omitempty" jsonschema:"maxItems=50,minLength=1,maxLength=128" jsonschema_description:"Names of secrets; each becomes a variable of that name."`
 	Domain   string   `json:"domain,omitempty" jsonschema:"maxLength=2048" jsonschema_description:"A site, as a domain or URL, whose login becomes two variables."`
-	Username string   `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Which account, when the domain has several."`
+	Username string   `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"If the site has several accounts."`
 	ID       string   `json:"id,omitempty" jsonschema:"maxLength=64" jsonschema_description:"A credential's id from list_credentials, in place of domain."`
 	Prefix   string   `json:"prefix,omitempty" jsonschema:"maxLength=40,pattern=^[A-Z][A-Z0-9_]*$" jsonschema_description:"What the login's variables begin with: GITHUB makes GITHUB_USERNAME and GITHUB_PASSWORD (default: made of the domain)."`
 	IfExists string   `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace" jsonschema_description:"What to do when the file exists: error (default) or replace it."`

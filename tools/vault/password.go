@@ -31,18 +31,18 @@ const (
 // characterRules are the arguments that say what a generated password is made of; without any, of
 // letters, digits and symbols.
 type characterRules struct {
-	NoUppercase       bool   `json:"no_uppercase,omitempty" jsonschema_description:"Leave out A to Z."`
-	NoLowercase       bool   `json:"no_lowercase,omitempty" jsonschema_description:"Leave out a to z."`
-	NoDigits          bool   `json:"no_digits,omitempty" jsonschema_description:"Leave out 0 to 9."`
-	NoSpecial         bool   `json:"no_special,omitempty" jsonschema_description:"Leave out symbols."`
-	AllowedSymbols    string `json:"allowed_symbols,omitempty" jsonschema:"maxLength=64" jsonschema_description:"The symbols that the site takes, such as -_! (default -_.!@*+=)."`
-	ExcludeCharacters string `json:"exclude_characters,omitempty" jsonschema:"maxLength=64" jsonschema_description:"Single characters that the site does not take."`
+	NoUppercase       bool   `json:"no_uppercase,omitempty" jsonschema_description:"No A to Z."`
+	NoLowercase       bool   `json:"no_lowercase,omitempty" jsonschema_description:"No a to z."`
+	NoDigits          bool   `json:"no_digits,omitempty" jsonschema_description:"No 0 to 9."`
+	NoSpecial         bool   `json:"no_special,omitempty" jsonschema_description:"No symbols."`
+	AllowedSymbols    string `json:"allowed_symbols,omitempty" jsonschema:"maxLength=64" jsonschema_description:"Symbols that the site takes (default -_.!@*+=)."`
+	ExcludeCharacters string `json:"exclude_characters,omitempty" jsonschema:"maxLength=64" jsonschema_description:"Characters that it does not take."`
 }
 
 // passwordShape says in a result what a generated password is made of, without showing it.
 type passwordShape struct {
 	Length  int      `json:"length"`
-	Classes []string `json:"classes" jsonschema_description:"Each occurs: lowercase, uppercase, digits, symbols."`
+	Classes []string `json:"classes" jsonschema_description:"Each occurs."`
 
 	alphabets []string // of the classes, in the same order
 }

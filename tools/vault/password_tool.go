@@ -7,12 +7,12 @@ import (
 )
 
 type generatePasswordParams struct {
-	Length int `json:"length,omitempty" jsonschema:"minimum=8,maximum=128" jsonschema_description:"How many characters (default 24)."`
+	Length int `json:"length,omitempty" jsonschema:"minimum=8,maximum=128" jsonschema_description:"Default 24."`
 	characterRules
 }
 
 type generatePasswordResult struct {
-	Password  string        `json:"password" jsonschema_description:"Stored nowhere; pass it to save_credential."`
+	Password  string        `json:"password" jsonschema_description:"Stored nowhere."`
 	Generated passwordShape `json:"generated"`
 }
 

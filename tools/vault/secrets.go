@@ -57,15 +57,15 @@ func refOfSecret(e ravi.SecretEntry) secretRef {
 
 type setSecretParams struct {
 	tool.IdentityArgument
-	Name  string `json:"name" jsonschema:"minLength=1,maxLength=128" jsonschema_description:"Letters, digits and underscores, as in GITHUB_TOKEN; stored in upper case."`
-	Value string `json:"value" jsonschema:"minLength=1,maxLength=65536" jsonschema_description:"The value to keep."`
-	Notes string `json:"notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Anything to keep with it; stored like the value."`
+	Name  string `json:"name" jsonschema:"minLength=1,maxLength=128" jsonschema_description:"Letters, digits and _; stored in upper case."`
+	Value string `json:"value" jsonschema:"minLength=1,maxLength=65536" jsonschema_description:"To keep."`
+	Notes string `json:"notes,omitempty" jsonschema:"maxLength=4000" jsonschema_description:"Kept like the value."`
 }
 
 type setSecretResult struct {
 	tool.ActedFor
 	Secret  secretRef `json:"secret"`
-	Created bool      `json:"created" jsonschema_description:"False when an existing value was replaced."`
+	Created bool      `json:"created" jsonschema_description:"False when replaced."`
 }
 
 func (h *handlers) setSecret(ctx context.Context, call tool.Call, p setSecretParams) (setSecretResult, error) {
@@ -86,7 +86,7 @@ func (h *handlers) setSecret(ctx context.Context, call tool.Call, p setSecretPar
 
 type getSecretParams struct {
 	tool.IdentityArgument
-	Name string `json:"name" jsonschema:"minLength=1,maxLength=128" jsonschema_description:"The secret's name, in any case."`
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=128" jsonschema_description:"In any case."`
 	revealArgument
 }
 
@@ -100,7 +100,7 @@ func (p getSecretParams) shows() string {
 type getSecretResult struct {
 	tool.ActedFor
 	Secret   secretRef `json:"secret"`
-	Revealed bool      `json:"revealed" jsonschema_description:"Whether value and notes are part of this result."`
+	Revealed bool      `json:"revealed"`
 	Value    string    `json:"value,omitempty"`
 	Notes    string    `json:"notes,omitempty"`
 }
@@ -151,12 +151,12 @@ func noSecret(err error) error {
 
 type deleteSecretParams struct {
 	tool.IdentityArgument
-	Name string `json:"name" jsonschema:"minLength=1,maxLength=128" jsonschema_description:"The secret's name, in any case."`
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=128" jsonschema_description:"In any case."`
 }
 
 type deleteSecretResult struct {
 	tool.ActedFor
-	Deleted string `json:"deleted" jsonschema_description:"The name of the secret that is gone."`
+	Deleted string `json:"deleted"`
 }
 
 func (h *handlers) deleteSecret(ctx context.Context, call tool.Call, p deleteSecretParams) (deleteSecretResult, error) {

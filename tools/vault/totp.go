@@ -248,8 +248,8 @@ func (k totpKeys) of(a totpAccount) []string {
 // totpArguments are the arguments that name an account whose two-factor values are stored.
 type totpArguments struct {
 	tool.IdentityArgument
-	Domain   string `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"The site, as a domain or URL."`
-	Username string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Which account, when the domain has several."`
+	Domain   string `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"Site or URL."`
+	Username string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"If the site has several accounts."`
 }
 
 // totpOutcome is what the results of the tools that return a code share.
@@ -258,7 +258,7 @@ type totpOutcome struct {
 	Status     credentialStatus `json:"status" jsonschema:"enum=found,enum=ambiguous"`
 	Domain     string           `json:"domain"`
 	Username   string           `json:"username,omitempty"`
-	Candidates []totpAccount    `json:"candidates,omitempty" jsonschema_description:"When the domain has several accounts: call again with one of their usernames."`
+	Candidates []totpAccount    `json:"candidates,omitempty"`
 	Hint       string           `json:"hint,omitempty"`
 }
 

@@ -12,8 +12,8 @@ import (
 
 type useBackupCodeResult struct {
 	totpOutcome
-	Code      string `json:"code,omitempty" jsonschema_description:"As it is to be typed. It is no longer stored."`
-	Remaining int    `json:"remaining" jsonschema_description:"How many unused codes are left."`
+	Code      string `json:"code,omitempty" jsonschema_description:"As to be typed; no longer stored."`
+	Remaining int    `json:"remaining"`
 }
 
 func showsBackupCode(p totpArguments) string {

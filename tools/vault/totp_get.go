@@ -20,10 +20,10 @@ const shortestLife = 4 * time.Second
 
 type getTOTPResult struct {
 	totpOutcome
-	Code        string `json:"code,omitempty" jsonschema_description:"As it is to be typed."`
-	SecondsLeft int    `json:"seconds_left,omitempty" jsonschema_description:"For how long the code is valid."`
-	Period      int64  `json:"period,omitempty" jsonschema_description:"Seconds from one code to the next."`
-	WaitedMS    int64  `json:"waited_ms,omitempty" jsonschema_description:"How long this call waited for the code to become valid."`
+	Code        string `json:"code,omitempty" jsonschema_description:"As to be typed."`
+	SecondsLeft int    `json:"seconds_left,omitempty"`
+	Period      int64  `json:"period,omitempty"`
+	WaitedMS    int64  `json:"waited_ms,omitempty"`
 }
 
 func showsCode(p totpArguments) string {

@@ -17,32 +17,32 @@ import (
 
 type setTOTPParams struct {
 	tool.IdentityArgument
-	Domain   string `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"The site that asks for the codes, as a domain or URL."`
-	Username string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"The account there. Left out, it is that of the identity's only credential for the site, else the one in the URI."`
+	Domain   string `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"Site or URL."`
+	Username string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Default: that of the only login for the site, else the URI's."`
 	seedParams
-	BackupCodes []string `json:"backup_codes,omitempty" jsonschema:"maxItems=50,maxLength=128" jsonschema_description:"The one-time recovery codes of the service, to be used with use_backup_code. They may come alone."`
-	IfExists    string   `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace" jsonschema_description:"What to do when other values are stored for the account: error (default) or replace them."`
+	BackupCodes []string `json:"backup_codes,omitempty" jsonschema:"maxItems=50,maxLength=128" jsonschema_description:"Recovery codes; may come alone."`
+	IfExists    string   `json:"if_exists,omitempty" jsonschema:"enum=error,enum=replace" jsonschema_description:"If others are stored: error (default) or replace."`
 }
 
 // seedParams are the forms in which a service gives a seed.
 type seedParams struct {
-	OtpauthURI string `json:"otpauth_uri,omitempty" jsonschema:"maxLength=4096" jsonschema_description:"otpauth://totp/... as the service gives it. Give this, seed or qr_png."`
-	Seed       string `json:"seed,omitempty" jsonschema:"maxLength=512" jsonschema_description:"The setup key in base32, as the service shows it for typing; spaces do not matter."`
-	QRPNG      string `json:"qr_png,omitempty" jsonschema:"maxLength=700000" jsonschema_description:"The QR code as a PNG picture in base64 or as a data URI."`
-	Issuer     string `json:"issuer,omitempty" jsonschema:"maxLength=253" jsonschema_description:"With seed: the service's name (default: the domain)."`
-	Digits     int    `json:"digits,omitempty" jsonschema:"minimum=6,maximum=8" jsonschema_description:"With seed: how many digits a code has (default 6)."`
-	Period     int64  `json:"period,omitempty" jsonschema:"minimum=10,maximum=300" jsonschema_description:"With seed: for how many seconds a code is valid (default 30)."`
-	Algorithm  string `json:"algorithm,omitempty" jsonschema:"enum=SHA1,enum=SHA256,enum=SHA512" jsonschema_description:"With seed: the hash (default SHA1)."`
+	OtpauthURI string `json:"otpauth_uri,omitempty" jsonschema:"maxLength=4096" jsonschema_description:"otpauth://totp/... (or give seed or qr_png)."`
+	Seed       string `json:"seed,omitempty" jsonschema:"maxLength=512" jsonschema_description:"The setup key in base32."`
+	QRPNG      string `json:"qr_png,omitempty" jsonschema:"maxLength=700000" jsonschema_description:"PNG of the QR code, in base64."`
+	Issuer     string `json:"issuer,omitempty" jsonschema:"maxLength=253" jsonschema_description:"With seed: default the domain."`
+	Digits     int    `json:"digits,omitempty" jsonschema:"minimum=6,maximum=8" jsonschema_description:"With seed: default 6."`
+	Period     int64  `json:"period,omitempty" jsonschema:"minimum=10,maximum=300" jsonschema_description:"With seed: seconds, default 30."`
+	Algorithm  string `json:"algorithm,omitempty" jsonschema:"enum=SHA1,enum=SHA256,enum=SHA512" jsonschema_description:"With seed: default SHA1."`
 }
 
 type setTOTPResult struct {
 	tool.ActedFor
 	totpAccount
-	Stored      bool   `json:"stored" jsonschema_description:"Whether get_totp can give codes for the account."`
+	Stored      bool   `json:"stored" jsonschema_description:"get_totp has codes for the account."`
 	Digits      int    `json:"digits,omitempty"`
-	Period      int64  `json:"period,omitempty" jsonschema_description:"Seconds."`
+	Period      int64  `json:"period,omitempty"`
 	Algorithm   string `json:"algorithm,omitempty"`
-	BackupCodes int    `json:"backup_codes" jsonschema_description:"How many backup codes were stored by this call."`
+	BackupCodes int    `json:"backup_codes" jsonschema_description:"Stored by this call."`
 }
 
 // authenticator returns what the arguments describe; nil when there are only backup codes.

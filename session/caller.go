@@ -55,10 +55,9 @@ func (r Rights) AllowsTool(toolsets []string, writes bool) bool {
 	return r.Toolsets == nil || slices.ContainsFunc(toolsets, func(set string) bool { return slices.Contains(r.Toolsets, set) })
 }
 
-// ParsePatterns reads a comma-separated list of name patterns, as given to --allow-identities;
-// Own may be among them (Rights.Allow).
-// Spaces around a pattern are dropped. An empty list or a malformed pattern is an error, so that a
-// typing mistake cannot open everything.
+// ParsePatterns reads a comma-separated list of name patterns, as given to --allow-identities; Own
+// may be among them (Rights.Allow). Spaces around a pattern are dropped. An empty list or a
+// malformed pattern is an error, so that a typing mistake cannot open everything.
 func ParsePatterns(list string) ([]string, error) {
 	var patterns []string
 	for p := range strings.SplitSeq(list, ",") {

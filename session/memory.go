@@ -61,12 +61,12 @@ func (m *Memory) Known(_ context.Context, key Key) (Known, error) {
 }
 
 // Learn implements Store.
-func (m *Memory) Learn(_ context.Context, key Key, identity, configured string, gone ...string) (Known, error) {
+func (m *Memory) Learn(_ context.Context, key Key, identity, configured string) (Known, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.session(key)
-	for _, g := range gone {
-		s.unlearn(g)
+	if s.known.Deleted {
+		s.known.Identity, s.known.Deleted = "", false
 	}
 	if s.known.none() {
 		s.learn(s.known.Default)
@@ -83,7 +83,7 @@ func (s *memorySession) learn(identity string) {
 	}
 	s.named = append(s.named, identity)
 	switch {
-	case s.known.Several:
+	case s.known.Several, s.known.Identity == identity:
 	case s.known.Identity == "":
 		s.known.Identity = identity
 	default:
@@ -91,13 +91,23 @@ func (s *memorySession) learn(identity string) {
 	}
 }
 
-func (s *memorySession) unlearn(identity string) {
-	if s.known.Identity == identity {
-		s.known.Identity = ""
+// Unlearn implements Store.
+func (m *Memory) Unlearn(_ context.Context, key Key, identity string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.sessions[key]
+	if s == nil {
+		return nil
 	}
+	s.known.Deleted = s.known.Deleted || s.known.Identity == identity
 	if s.known.Default == identity {
 		s.known.Default = ""
 	}
+	s.unname(identity)
+	return nil
+}
+
+func (s *memorySession) unname(identity string) {
 	s.named = slices.DeleteFunc(s.named, func(named string) bool { return named == identity })
 }
 
@@ -247,7 +257,7 @@ func (m *Memory) ForgetIdentity(_ context.Context, identity string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range m.sessions {
-		s.unlearn(identity)
+		s.unname(identity)
 		delete(s.cursors, identity)
 	}
 	maps.DeleteFunc(m.created, func(c creation, _ time.Time) bool { return c.identity == identity })

@@ -160,6 +160,9 @@ func (r *Resolver) choose(ctx context.Context, call Call, q Query) (choice, erro
 	switch {
 	case known.Several, call.Shared && known.Identity != "":
 		return choice{}, r.whichOne(ctx, call)
+	case known.Deleted:
+		return choice{}, fault.New(fault.IdentityRequired, "This session deleted its identity, and has no other.",
+			"Pass `identity`, or call use_identity or create_identity.")
 	case known.Identity != "":
 		return choice{ref: known.Identity, by: BySession}, nil
 	}
@@ -259,7 +262,7 @@ func (r *Resolver) whichOne(ctx context.Context, call Call) error {
 // explain says where a name without an identity came from, unless the call itself gave it.
 func explain(err error, by By) error {
 	sources := map[By]string{
-		BySession:       "this session, whose identity was deleted or is not allowed any more; use_identity or create_identity gives it another one",
+		BySession:       "this session, whose identity was deleted, has expired or is not allowed any more",
 		ByHeader:        "the header X-Ravi-Identity of this client's configuration",
 		ByServer:        "the server's --identity (or RAVI_IDENTITY)",
 		ByCallerDefault: "default_identity in the server's callers file",

@@ -29,8 +29,10 @@ type Key struct {
 // Known is what a session knows of identities (ARCHITECTURE.md#identity-of-a-call).
 type Known struct {
 	// Identity is the uuid of the only identity that the session knows, "" while it knows none, and
-	// when it has several.
+	// when it has several. It stays when the identity is gone: who goes by it must not get another.
 	Identity string
+	// Deleted says that a call of the session deleted Identity, so that the next takes its place.
+	Deleted bool
 	// Several says that the session has known two identities at the same time.
 	Several bool
 	// Default is the uuid of the identity that the operator has set, if a call of this session went
@@ -50,12 +52,14 @@ func (k Known) none() bool { return k.Identity == "" && !k.Several }
 type Store interface {
 	// Known returns what the session knows of identities.
 	Known(ctx context.Context, key Key) (Known, error)
-	// Learn adds an identity to those that the session knows, and returns what it knows then. Those
-	// in gone, which do not exist any more, it drops in the same step: no call may see the session
-	// between the two, as it would take the operator's identity. To a session that knows none then,
-	// the identity of LearnDefault and configured, another one that the operator has set, become
-	// known first; "" is none. From its second identity on the session has several, for good.
-	Learn(ctx context.Context, key Key, identity, configured string, gone ...string) (Known, error)
+	// Learn adds an identity to those that the session knows, in place of one that Unlearn dropped,
+	// and returns what it knows then. To a session that knew none so far, the identity of
+	// LearnDefault and configured, another one that the operator has set, become known before it;
+	// "" is none. From its second identity on the session has several, for good.
+	Learn(ctx context.Context, key Key, identity, configured string) (Known, error)
+	// Unlearn notes that a call of the session deleted an identity. One that had several keeps
+	// having several.
+	Unlearn(ctx context.Context, key Key, identity string) error
 	// LearnDefault notes that a call of the session goes to the identity that the operator has set,
 	// unless the session knows another one by now, and returns what it knows.
 	LearnDefault(ctx context.Context, key Key, identity string) (Known, error)
@@ -88,7 +92,8 @@ type Store interface {
 	// not true.
 	UseOnce(ctx context.Context, key string, ttl time.Duration) (first bool, err error)
 
-	// ForgetIdentity drops everything about a deleted identity, in every session.
+	// ForgetIdentity drops everything about a deleted identity, in every session, but that a
+	// session has known it.
 	ForgetIdentity(ctx context.Context, identity string) error
 	// EndSession drops everything about a session.
 	EndSession(ctx context.Context, key Key) error

@@ -102,17 +102,3 @@ func TestWaitsOutliveANewLogin(t *testing.T) {
 		assert.Equal(t, "343434", ok[waited](t, a.call("wait_for_otp", args{"cursor": cursor})).Code)
 	})
 }
-
-func TestASessionWhoseIdentityIsGoneTakesTheNextOne(t *testing.T) {
-	h := newSystem(t, sandbox.Config{})
-	a, other := h.connect(local()), h.connect(&session.Caller{Name: "other"})
-	ok[created](t, a.call("create_identity", args{"name": "first"}))
-	client, err := h.account.Client()
-	require.NoError(t, err)
-	require.NoError(t, client.DeleteIdentity(t.Context(), ok[identified](t, other.call("get_identity", args{"identity": "first"})).Identity.UUID))
-	h.account.Forget()
-	assert.Equal(t, fault.IdentityNotFound, refused(t, a.call("get_identity", nil)).Code)
-	second := ok[created](t, a.call("create_identity", args{"name": "second"}))
-	assert.True(t, second.Bound)
-	assert.Equal(t, "second", ok[identified](t, a.call("get_identity", nil)).Identity.Name)
-}

@@ -77,7 +77,7 @@ func TestAnEphemeralIdentityLivesAsLongAsItIsUsed(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		assert.Empty(t, h.names(), "a list is no use of it")
-		assert.Equal(t, fault.IdentityRequired, refused(t, a.call("list_messages", nil)).Code, "the session is not bound any more")
+		assert.Equal(t, fault.IdentityNotFound, refused(t, a.call("list_messages", nil)).Code)
 	})
 }
 

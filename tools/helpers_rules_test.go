@@ -12,9 +12,11 @@ type rules struct {
 	shared   bool   // several clients are behind the session
 	operator string // the identity that --identity names, "" for none
 	followed bool   // a call went to the operator's identity
-	// named are the identities that the session knows, in order. While it is the only one, one that
-	// does not exist any more stays until the next comes.
+	// named are the identities that the session knows, in order. One that is gone stays, as helpers
+	// go by it; one that a call of the session deleted, which is its only one, does so until the
+	// next takes its place.
 	named   []string
+	deleted bool // such a call deleted the only one
 	several bool
 	gone    map[string]bool // by identity, whether it was deleted
 }
@@ -51,7 +53,8 @@ func (r rules) after(c helperCall, got outcome) (rules, outcome) {
 		r = r.learn(c.Means, c.Tool == "create_identity")
 		return r, outcome{Identity: c.Means, By: c.By, Bound: r.bound()}
 	case c.Tool == "delete_identity":
-		r.named = slices.DeleteFunc(slices.Clone(r.named), func(known string) bool { return known == c.Means })
+		r.deleted = r.deleted || !r.several && slices.Contains(r.named, c.Means)
+		r.followed = r.followed && c.Means != r.operator
 	}
 	return r, outcome{Identity: c.Means, By: c.By}
 }
@@ -60,10 +63,10 @@ func (r rules) bound() bool { return !r.several && !r.shared }
 
 // learn makes an identity known, which the call creates or reuses, or else uses.
 func (r rules) learn(identity string, creates bool) rules {
-	if !r.several {
-		r.named = r.alive()
+	if r.deleted {
+		r.named, r.deleted = nil, false
 	}
-	if len(r.named) == 0 && (creates || r.followed) && r.operator != "" && !r.gone[r.operator] {
+	if len(r.named) == 0 && r.operator != "" && (r.followed || creates && !r.gone[r.operator]) {
 		r.named = []string{r.operator}
 	}
 	if !slices.Contains(r.named, identity) {
@@ -86,6 +89,8 @@ func (r rules) implicit() (rules, outcome) {
 		return r, outcome{Code: fault.IdentityRequired}
 	case r.several:
 		return r, outcome{Code: fault.IdentityRequired, Candidates: slices.Sorted(slices.Values(r.alive()))}
+	case r.deleted:
+		return r, outcome{Code: fault.IdentityRequired}
 	case len(r.named) == 1:
 		identity, by = r.named[0], "session"
 	case r.operator == "":

@@ -35,9 +35,9 @@ func (s *stepped) Known(ctx context.Context, key session.Key) (session.Known, er
 	return s.Memory.Known(ctx, key)
 }
 
-func (s *stepped) Learn(ctx context.Context, key session.Key, identity, configured string, gone ...string) (session.Known, error) {
+func (s *stepped) Learn(ctx context.Context, key session.Key, identity, configured string) (session.Known, error) {
 	s.step()
-	return s.Memory.Learn(ctx, key, identity, configured, gone...)
+	return s.Memory.Learn(ctx, key, identity, configured)
 }
 
 func (s *stepped) LearnDefault(ctx context.Context, key session.Key, identity string) (session.Known, error) {

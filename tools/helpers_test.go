@@ -56,6 +56,7 @@ type helpers struct {
 	all      []string              // identities that were ever there
 	about    map[string]sandbox.IdentityInfo
 	created  map[string]bool     // by this session, which may delete it
+	removed  map[string]bool     // by this session
 	cursors  map[string]string   // one of each identity
 	saved    map[string][]string // by identity, the secrets that belong there
 	codes    map[string][]string // by identity, the codes that were sent there
@@ -73,7 +74,7 @@ func checkHelpers(t *testing.T, replicas ...*system) {
 	serial := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		w := &helpers{
-			replicas: replicas, about: map[string]sandbox.IdentityInfo{}, created: map[string]bool{}, cursors: map[string]string{},
+			replicas: replicas, about: map[string]sandbox.IdentityInfo{}, created: map[string]bool{}, removed: map[string]bool{}, cursors: map[string]string{},
 			saved: map[string][]string{}, codes: map[string][]string{}, serial: serial, rules: rules{gone: map[string]bool{}},
 		}
 		defer func() { serial = w.serial }()
@@ -221,12 +222,13 @@ func (w *helpers) read(rt *rapid.T, c helperCall, answer json.RawMessage) outcom
 }
 
 // note takes note of what a call led to. Whatever the rules say: a helper with an identity of its
-// own never gets another one without naming it.
+// own never gets another one without naming it, also when its own has ended, unless a helper
+// deleted that.
 func (w *helpers) note(rt *rapid.T, c helperCall, got outcome) {
 	if got.Code != "" {
 		return
 	}
-	own := slices.DeleteFunc(w.own[c.Helper], func(identity string) bool { return w.rules.gone[identity] })
+	own := slices.DeleteFunc(w.own[c.Helper], func(identity string) bool { return w.removed[identity] })
 	implicit := got.By != "argument" && got.By != "cursor" && got.By != "created"
 	if implicit && len(own) > 0 {
 		require.Contains(rt, own, got.Identity, "%+v has an identity", c)
@@ -329,6 +331,7 @@ func (w *helpers) delete(rt *rapid.T) {
 	c.Means = w.drawDeletable(rt, func(identity string) bool { return w.created[identity] })
 	c.Arguments = args{"identity": c.Means}
 	w.check(rt, c, w.read(rt, c, <-w.begin(rt, c)))
+	w.removed[c.Means] = true
 	w.deleted(c.Means)
 }
 

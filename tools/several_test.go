@@ -8,7 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/server"
+	"ravi-mcp/ravi"
 	"ravi-mcp/sandbox"
+	"ravi-mcp/session"
 )
 
 // boundResult is what create_identity and use_identity say about the session.
@@ -64,21 +67,57 @@ func TestSecondIdentityEndsTheDefault(t *testing.T) {
 }
 
 func TestDeletedIdentityLeavesRoomForTheNext(t *testing.T) {
-	for by, remove := range map[string]func(h *system, a *agent, uuid string){
-		"this session": func(h *system, a *agent, uuid string) {
-			ok[map[string]any](h.t, a.call("delete_identity", args{"identity": uuid}))
+	h := newSystem(t, sandbox.Config{})
+	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "operators"})
+	a := h.connect(local())
+	first := ok[created](t, a.call("create_identity", args{"name": "first"}))
+	h.deps.Resolver.Identity = "operators"
+	ok[map[string]any](t, a.call("delete_identity", args{"identity": first.Identity.UUID}))
+	assert.Equal(t, fault.IdentityRequired, refused(t, a.call("get_identity", nil)).Code, "not the operator's in its place")
+	h.deps.Resolver.Identity = ""
+	assert.True(t, ok[boundResult](t, a.call("create_identity", args{"name": "next"})).Bound)
+	assert.Equal(t, "next", ok[identified](t, a.call("get_identity", nil)).Identity.Name)
+}
+
+// A helper that was told that its identity is bound goes by that. When the identity ends by
+// anything else than a call of the session, calls lead neither to the operator's nor to the next
+// helper's.
+func TestIdentityThatEndedIsNotReplaced(t *testing.T) {
+	for how, end := range map[string]func(h *system, uuid string){
+		"deleted by another server": func(h *system, uuid string) { h.deleteElsewhere(uuid) },
+		"deleted by another caller": func(h *system, uuid string) {
+			h.configure = func(c *server.Config) { c.Policies.Delete = session.PolicyAllow }
+			ok[map[string]any](h.t, h.connect(&session.Caller{Name: "other"}).call("delete_identity", args{"identity": uuid}))
 		},
-		"another server": func(h *system, _ *agent, uuid string) {
+		"deleted after its time": func(h *system, uuid string) {
 			h.deleteElsewhere(uuid)
+			require.NoError(h.t, h.deps.Store.ForgetIdentity(h.t.Context(), uuid)) // as a lease's end does
+		},
+		"renamed": func(h *system, uuid string) {
+			client, err := h.connectRavi(h.credentials())
+			require.NoError(h.t, err)
+			name := "elsewhere"
+			_, err = client.UpdateIdentity(h.t.Context(), uuid, ravi.IdentityUpdate{Name: &name})
+			require.NoError(h.t, err)
+			h.account.Forget()
 		},
 	} {
-		t.Run(by, func(t *testing.T) {
-			h := newSystem(t, sandbox.Config{})
-			a := h.connect(local())
-			remove(h, a, ok[created](t, a.call("create_identity", args{"name": "first"})).Identity.UUID)
-			assert.True(t, ok[boundResult](t, a.call("create_identity", args{"name": "next"})).Bound)
-			assert.Equal(t, "next", ok[identified](t, a.call("get_identity", nil)).Identity.Name)
-		})
+		for name, configured := range map[string]string{"with nothing set": "", "with an operator's": "h-operators"} {
+			t.Run(how+" "+name, func(t *testing.T) {
+				h := newSystem(t, sandbox.Config{})
+				for _, name := range []string{"h-operators", "h-one"} {
+					h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: name})
+				}
+				h.deps.Resolver.Identity = configured
+				a := h.connect(local("h-*"))
+				one := ok[boundResult](t, a.call("use_identity", args{"identity": "h-one"}))
+				require.True(t, one.Bound)
+				end(h, one.Identity.UUID)
+				assert.Equal(t, fault.IdentityNotFound, refused(t, a.call("set_secret", args{"name": "K", "value": "v"})).Code)
+				assert.False(t, ok[boundResult](t, a.call("create_identity", args{"name": "h-two"})).Bound)
+				assert.Equal(t, fault.IdentityRequired, refused(t, a.call("set_secret", args{"name": "K", "value": "v"})).Code)
+			})
+		}
 	}
 }
 
@@ -127,11 +166,16 @@ func TestIdentityOfTheOperatorCounts(t *testing.T) {
 		require.True(t, bound(t, a, "use_identity", args{"identity": "operators"}))
 		require.True(t, bound(t, a, "create_identity", args{"name": "operators", "if_exists": "reuse"}))
 	})
-	t.Run("gone", func(t *testing.T) {
+	t.Run("gone before any call", func(t *testing.T) {
+		h, a := open(t)
+		h.deleteElsewhere(h.ravi.Server.Identities()[0].UUID)
+		require.True(t, bound(t, a, "create_identity", args{"name": "mine"}))
+	})
+	t.Run("gone after a call", func(t *testing.T) {
 		h, a := open(t)
 		got := ok[identified](t, a.call("get_identity", nil))
 		h.deleteElsewhere(got.Identity.UUID)
-		require.True(t, bound(t, a, "create_identity", args{"name": "mine"}))
+		require.False(t, bound(t, a, "create_identity", args{"name": "mine"}), "who called goes by it")
 	})
 }
 

@@ -31,21 +31,10 @@ local function keep(h, identity, life)
 end
 `
 
-// unlearn is what a script of states does when an identity is gone.
-const unlearn = `
-local function unlearn(h, identity)
-  local state = prefix .. 'state:' .. h
-  for _, field in ipairs({'identity', 'default'}) do
-    if redis.call('HGET', state, field) == identity then redis.call('HDEL', state, field) end
-  end
-  redis.call('ZREM', prefix .. 'named:' .. h, identity)
-end
-`
-
 // A state has the identity that a session knows as long as it is the only one.
-var learnScript = newScript(statePrelude + unlearn + `
+var learnScript = newScript(statePrelude + `
 local h, life, most = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-for i = 8, #ARGV do unlearn(h, ARGV[i]) end
+if redis.call('HDEL', KEYS[1], 'deleted') == 1 then redis.call('HDEL', KEYS[1], 'identity') end
 local only = redis.call('HGET', KEYS[1], 'identity')
 local several = redis.call('HEXISTS', KEYS[1], 'several') == 1
 local function name(identity)
@@ -53,7 +42,6 @@ local function name(identity)
     redis.call('ZADD', KEYS[2], redis.call('HINCRBY', KEYS[1], 'sets', 1), identity)
   end
 end
-if only then name(only) end -- an earlier version kept no list
 local identities = {ARGV[6]}
 if not only and not several then
   identities = {redis.call('HGET', KEYS[1], 'default') or '', ARGV[7], ARGV[6]}
@@ -80,13 +68,22 @@ return {only or '', several and '1' or '', redis.call('HGET', KEYS[1], 'default'
 
 var learnDefaultScript = newScript(statePrelude + `
 local h, life, identity = ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local state = redis.call('HMGET', KEYS[1], 'identity', 'several', 'default')
+local state = redis.call('HMGET', KEYS[1], 'identity', 'several', 'default', 'deleted')
 if not state[1] and not state[2] then
   redis.call('HSET', KEYS[1], 'default', identity)
   keep(h, identity, life)
   state[3] = identity
 end
 return state
+`)
+
+var unlearnScript = newScript(`
+local identity = ARGV[3]
+local state = redis.call('HMGET', KEYS[1], 'identity', 'default')
+if state[1] == identity then redis.call('HSET', KEYS[1], 'deleted', 1) end
+if state[2] == identity then redis.call('HDEL', KEYS[1], 'default') end
+redis.call('ZREM', KEYS[2], identity)
+return 1
 `)
 
 var swapScript = newScript(statePrelude + `
@@ -102,11 +99,11 @@ keep(h, identity, life)
 return 1
 `)
 
-var forgetScript = newScript(unlearn + `
+var forgetScript = newScript(`
 local identity = ARGV[3]
 for _, h in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   local state = prefix .. 'state:' .. h
-  unlearn(h, identity)
+  redis.call('ZREM', prefix .. 'named:' .. h, identity)
   redis.call('HDEL', state, 'c:' .. identity)
   redis.call('ZREM', prefix .. 'order:' .. h, identity)
 end
@@ -119,7 +116,7 @@ return 1
 func (s *Store) Known(ctx context.Context, key session.Key) (session.Known, error) {
 	var command *redis.SliceCmd
 	err := s.do(ctx, func(ctx context.Context) error {
-		command = s.client.HMGet(ctx, s.key("state", sessionHash(key)), "identity", "several", "default")
+		command = s.client.HMGet(ctx, s.key("state", sessionHash(key)), "identity", "several", "default", "deleted")
 		return command.Err()
 	})
 	if err != nil {
@@ -128,29 +125,32 @@ func (s *Store) Known(ctx context.Context, key session.Key) (session.Known, erro
 	return known(command.Val()...), nil
 }
 
-// known reads the fields identity, several and default.
+// known reads the fields identity, several, default and deleted.
 func known(fields ...any) (k session.Known) {
-	several := ""
-	for i, to := range []*string{&k.Identity, &several, &k.Default}[:len(fields)] {
+	several, deleted := "", ""
+	for i, to := range []*string{&k.Identity, &several, &k.Default, &deleted}[:len(fields)] {
 		*to, _ = fields[i].(string)
 	}
-	k.Several = several != ""
+	k.Several, k.Deleted = several != "", deleted != ""
 	return k
 }
 
 // Learn implements session.Store.
-func (s *Store) Learn(ctx context.Context, key session.Key, identity, configured string, gone ...string) (session.Known, error) {
+func (s *Store) Learn(ctx context.Context, key session.Key, identity, configured string) (session.Known, error) {
 	h := sessionHash(key)
-	args := []any{h, stateLife.Milliseconds(), session.MaxNamed, identity, configured}
-	for _, g := range gone {
-		args = append(args, g)
-	}
-	result, err := s.run(ctx, learnScript, []string{s.key("state", h), s.key("named", h)}, args...)
+	result, err := s.run(ctx, learnScript, []string{s.key("state", h), s.key("named", h)}, h, stateLife.Milliseconds(), session.MaxNamed, identity, configured)
 	if err != nil {
 		return session.Known{}, err
 	}
 	fields, _ := result.([]any)
 	return known(fields...), nil
+}
+
+// Unlearn implements session.Store.
+func (s *Store) Unlearn(ctx context.Context, key session.Key, identity string) error {
+	h := sessionHash(key)
+	_, err := s.run(ctx, unlearnScript, []string{s.key("state", h), s.key("named", h)}, identity)
+	return err
 }
 
 // LearnDefault implements session.Store.

@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 
-	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/inbox"
 	"ravi-mcp/tools/tool"
 )
@@ -19,7 +18,7 @@ const (
 	passIdentity = "Pass its uuid as `identity` in every call from now on"
 	noSession    = "This client has no session to remember it. " + passIdentity + ", and its cursor to waits."
 	sharedHint   = "Several clients share this server, so it remembers no identity for any of them. " + passIdentity + ", and its cursor to waits."
-	severalHint  = "This session has more than one identity now, so none is assumed. " + passIdentity + ", also for the other ones."
+	severalHint  = "This session has known more than one identity, so none is assumed. " + passIdentity + ", also for the other ones."
 )
 
 // configured returns the identity that the session's calls went to so far, or would go to, because
@@ -37,21 +36,8 @@ func (h *handlers) takeUp(ctx context.Context, call tool.Call, target inbox.Targ
 	if call.Session == "" {
 		return binding{Hint: noSession}, nil
 	}
-	known, err := h.Store.Known(ctx, call.Key())
+	known, err := h.Store.Learn(ctx, call.Key(), target.Identity, configured)
 	if err != nil {
-		return binding{}, err
-	}
-	// What was deleted elsewhere does not count as another identity.
-	var gone []string
-	for _, before := range []string{known.Identity, known.Default} {
-		if before == "" || before == target.Identity {
-			continue
-		}
-		if _, err := h.Resolver.Lookup(ctx, call.Call, before); fault.Has(err, fault.IdentityNotFound) {
-			gone = append(gone, before)
-		}
-	}
-	if known, err = h.Store.Learn(ctx, call.Key(), target.Identity, configured, gone...); err != nil {
 		return binding{}, err
 	}
 	switch {

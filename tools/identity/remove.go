@@ -16,5 +16,10 @@ func (h *handlers) remove(ctx context.Context, call tool.Call, client *ravi.Clie
 	}
 	h.Leases.Forget(uuid)
 	h.AccountOf(call.Call).Forget()
+	if call.Session != "" {
+		if err := h.Store.Unlearn(ctx, call.Key(), uuid); err != nil {
+			return err
+		}
+	}
 	return h.Store.ForgetIdentity(ctx, uuid)
 }

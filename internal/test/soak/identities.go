@@ -190,7 +190,7 @@ func (a *actor) removeOne(ctx context.Context, i *identity) error {
 		a.perhaps(i.name)
 		return err
 	}
-	a.state.forget(i)
+	a.state.remove(i)
 	if got, err := into[struct{ Deleted bool }](o); err != nil || !got.Deleted {
 		return fmt.Errorf("not deleted: %s", o.text)
 	}
@@ -213,10 +213,7 @@ func (a *actor) letGo() {
 		a.perhaps(i.name)
 		a.state.mu.Lock()
 		defer a.state.mu.Unlock()
-		if slices.Contains(a.state.known, i) { // when the session forgets it is not known
-			a.state.unsure = true
-			a.state.forget(i)
-		}
+		a.state.lose(i)
 		return true
 	})
 }

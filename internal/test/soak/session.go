@@ -13,7 +13,8 @@ type sessionModel struct {
 	mu sync.RWMutex
 	// shared says that the server knows of several clients behind the session: it has no default.
 	shared  bool
-	known   []*identity // created or used in it, and not deleted
+	known   []*identity // created or used in it, and not deleted by it
+	ended   bool        // the only one was deleted, or may have ended by its time
 	several bool        // there were two at a time
 	went    bool        // calls went to the home of the client
 	unsure  bool        // a call was lost that may have changed all this
@@ -26,7 +27,7 @@ func (s *sessionModel) learn(i, home *identity) {
 			s.known = append(s.known, next)
 		}
 	}
-	s.several = s.several || len(s.known) > 1
+	s.several, s.ended = s.several || len(s.known) > 1, false
 }
 
 // bound is what the result says that made an identity known.
@@ -34,11 +35,18 @@ func (s *sessionModel) bound() bool { return !s.shared && !s.several }
 
 // reported takes over what a result says of the session where that is not certain.
 func (s *sessionModel) reported(i *identity, bound bool) {
-	s.known, s.several, s.unsure = []*identity{i}, !bound, false
+	s.known, s.several, s.ended, s.unsure = []*identity{i}, !bound, false, false
 }
 
-func (s *sessionModel) forget(i *identity) {
+// remove notes that a call of the session deleted an identity.
+func (s *sessionModel) remove(i *identity) {
+	s.lose(i)
 	s.known = slices.DeleteFunc(s.known, func(other *identity) bool { return other == i })
+}
+
+// lose notes that an identity may have ended, which still counts.
+func (s *sessionModel) lose(i *identity) {
+	s.ended = s.ended || slices.Contains(s.known, i)
 }
 
 // implicit is the identity of calls that name none, and the rule that makes it so; nil where such a
@@ -48,7 +56,7 @@ func (a *actor) implicit() (*identity, string) {
 	switch {
 	case a.modern:
 		return a.home, a.homeBy
-	case s.unsure, s.several, s.shared && len(s.known) > 0:
+	case s.unsure, s.several, s.ended, s.shared && len(s.known) > 0:
 		return nil, ""
 	case len(s.known) == 1:
 		return s.known[0], "session"

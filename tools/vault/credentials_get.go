@@ -41,7 +41,7 @@ const (
 type getCredentialResult struct {
 	tool.ActedFor
 	Status     credentialStatus    `json:"status" jsonschema:"enum=found,enum=ambiguous"`
-	Revealed   bool                `json:"revealed"`
+	Revealed   bool                `json:"revealed" jsonschema_description:"With value and notes."`
 	Credential *credential         `json:"credential,omitempty"`
 	Candidates []credentialDetails `json:"candidates,omitempty"`
 	Hint       string              `json:"hint,omitempty"`

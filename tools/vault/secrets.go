@@ -100,7 +100,7 @@ func (p getSecretParams) shows() string {
 type getSecretResult struct {
 	tool.ActedFor
 	Secret   secretRef `json:"secret"`
-	Revealed bool      `json:"revealed"`
+	Revealed bool      `json:"revealed" jsonschema_description:"With value and notes."`
 	Value    string    `json:"value,omitempty"`
 	Notes    string    `json:"notes,omitempty"`
 }

@@ -1,11 +1,23 @@
 package otp
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // atHost reports "@host #482033" that is no origin-bound line: one for browsers that was written
 // badly.
 func (p *page) atHost(c *candidate) bool {
 	return c.start > 2 && p.form[c.start-1] == '#' && (p.form[c.start-3] == maskRune || isLetter(p.form[c.start-3]))
+}
+
+// boundToHost reports a line "@host #482033" that is not quite the usual.
+func (p *page) boundToHost(c *candidate) bool {
+	start, end := p.lineBounds(c.start)
+	if end-c.end > 8 || p.form[start] != '@' || p.form[c.start-1] != '#' {
+		return false
+	}
+	return !slices.ContainsFunc(p.form[start+1:c.start-1], func(r rune) bool { return r != maskRune && r != ' ' && r != ':' && !isDigit(r) })
 }
 
 // afterWithWord reports "... with 482033": what the sentence named before is not what the number

@@ -27,12 +27,15 @@ func (p *page) hyphenated(i int) ([]*candidate, int) {
 		return c, used
 	}
 	c := &candidate{start: parts[0].start, end: parts[n-1].end, sep: '-', code: string(p.form[parts[0].start:parts[n-1].end])}
-	digits, letters, widest := 0, 0, 0
+	digits, letters, widest, narrowest := 0, 0, 0, len(c.code)
 	for _, t := range parts {
-		digits, letters, widest = digits+t.digits, letters+t.letters, max(widest, t.len())
+		digits, letters = digits+t.digits, letters+t.letters
+		widest, narrowest = max(widest, t.len()), min(narrowest, t.len())
 	}
 	upper := !p.anyLower(c.start, c.end)
 	switch {
+	case n >= 3 && narrowest >= 5 && upper && digits > 0:
+		return nil, n // the key of a product
 	case digits > 0 && n <= 4 && digits+letters >= 4 && digits+letters <= 16 && widest <= 6 &&
 		(upper || transitions(c.code) >= 2):
 		c.shape = shapeMixed
@@ -105,7 +108,7 @@ func (p *page) spacedAlphanumeric(i int) ([]*candidate, int) {
 // alphanumericToken reads one token with letters in it.
 func (p *page) alphanumericToken(i int) []*candidate {
 	t := p.tokens[i]
-	if t.len() < 4 || t.digits == 0 && (t.len() > 10 || p.anyLower(t.start, t.end)) {
+	if t.len() < 4 || t.digits == 0 && (t.len() > 10 || p.anyLower(t.start, t.end) && !p.behindColon(t)) {
 		return nil // most words of a text
 	}
 	c := &candidate{start: t.start, end: t.end, code: string(p.form[t.start:t.end])}
@@ -119,6 +122,16 @@ func (p *page) alphanumericToken(i int) []*candidate {
 		return nil
 	}
 	return []*candidate{c}
+}
+
+// behindColon reports a word of at most eight letters that is all that follows a label and a colon:
+// "Passcode: mifsuc". One in seven random codes of letters and digits has no digit.
+func (p *page) behindColon(t token) bool {
+	if t.len() > 8 || !p.sentenceEnds(t.end) {
+		return false
+	}
+	mark, at := p.before(t.start)
+	return mark == ':' && p.hitBefore(at, clCodeName|clCodeNoun)
 }
 
 // labelGlued handles "code482033" and "OTP482033": a word that names a code, run on into digits.

@@ -38,6 +38,7 @@ type candidate struct {
 	bracketed bool // in brackets or quotes
 	direct    bool // a word for a code stands directly at it
 	score     float64
+	between   bool   // stands between a label and the value that the label introduces
 	rejected  string // why it can be no code, "" if it can
 	found     []finding
 }
@@ -119,8 +120,8 @@ func (p *page) gapRune(a, b token) rune {
 	case 1:
 		return gap[0]
 	case 3:
-		if gap[1] == '-' && gap[0] == gap[2] && (gap[0] == ' ' || gap[0] == '\t') {
-			return '-'
+		if strings.ContainsRune("-.·|•・", gap[1]) && gap[0] == gap[2] && (gap[0] == ' ' || gap[0] == '\t') {
+			return gap[1]
 		}
 	}
 	return 0
@@ -131,8 +132,8 @@ func (p *page) readSurroundings(c *candidate) {
 	c.alone = p.lineAlone(c.start, c.end)
 	c.emph = p.flags[c.start]&p.flags[c.end-1]&flagEmph != 0
 	if c.start > 0 && c.end < len(p.form) {
-		if i := strings.IndexRune("([{<«\"'“‘「『【〔（［*`", p.show[c.start-1]); i >= 0 {
-			c.bracketed = strings.ContainsRune(")]}>»\"'”’」』】〕）］*`", p.show[c.end])
+		if i := strings.IndexRune("([{<«\"'“‘「『【〔（［*`_~", p.show[c.start-1]); i >= 0 {
+			c.bracketed = strings.ContainsRune(")]}>»\"'”’」』】〕）］*`_~", p.show[c.end])
 		}
 	}
 }

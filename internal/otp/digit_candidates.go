@@ -33,7 +33,7 @@ func (p *page) oneRuneTokens(i int) ([]*candidate, int) {
 		return nil, 0
 	}
 	c := p.grouped(p.tokens[i:i+n], sep)
-	if strings.ContainsFunc(c.code, unicode.IsLower) {
+	if strings.ContainsFunc(c.code, unicode.IsLower) && !p.lineAlone(c.start, c.end) {
 		return nil, 0
 	}
 	if !isDigits(c.code) {
@@ -59,8 +59,26 @@ func (p *page) partOfNumber(t token, left bool) bool {
 	return false
 }
 
+// dottedGroups reads even groups alone on their line with a mark between that elsewhere separates
+// sentences or thousands: "482.913", "48 · 29 · 13".
+func (p *page) dottedGroups(i int) ([]*candidate, int) {
+	n := 1
+	for i+n < len(p.tokens) && p.tokens[i+n].letters == 0 && p.tokens[i+n].len() == p.tokens[i].len() &&
+		strings.ContainsRune(".·|•・", p.gapRune(p.tokens[i+n-1], p.tokens[i+n])) {
+		n++
+	}
+	chain := p.tokens[i : i+n]
+	if n < 2 || !codeGroups(chain) || !p.lineAlone(chain[0].start, chain[n-1].end) {
+		return nil, 0
+	}
+	return []*candidate{p.grouped(chain, ' ')}, n
+}
+
 // digitChain reads digit groups with one kind of separator and splits them into candidates.
 func (p *page) digitChain(i int) ([]*candidate, int) {
+	if c, n := p.dottedGroups(i); n > 0 {
+		return c, n
+	}
 	n, mixed := 1, false
 	sep := rune(0)
 	for i+n < len(p.tokens) && n < 14 {
@@ -112,39 +130,39 @@ func (p *page) splitChain(chain []token, sep rune, mixed bool) []*candidate {
 	}
 	whole.unequal = true
 	switch {
-	case sep == '-' && (total > 10 || total < 4 || isoDate(chain) || phoneGroups(chain)):
+	case sep == '-' && (total > 10 || total < 4 || isoDate(chain)):
 		return nil
-	case sep == '-':
-		return []*candidate{whole}
 	case total > 10 && (equalLengths(chain) && chain[0].len() >= 3 || phoneLike(chain)):
 		return nil
-	case total >= 5 && total <= 10 && p.lineAlone(whole.start, whole.end) && !phoneGroups(chain),
-		len(chain) == 2 && sep == ' ' && total >= 6 && total <= 8 && chain[1].len() >= 2 &&
-			p.introduced(whole) && p.sentenceEnds(whole.end):
-		return []*candidate{whole}
+	case sep != '\t' && total <= 10 && !p.severalNumbers(chain):
+		return []*candidate{whole} // or a telephone number, and never a part of it
 	}
-	// The longest run of even groups is one candidate, the others stand alone.
-	best, at := 0, 0
-	for k := 0; k < len(chain); {
-		e := k + 1
-		for e < len(chain) && chain[e].len() == chain[k].len() {
-			e++
-		}
-		if e-k > best && e-k > 1 && codeGroups(chain[k:e]) {
-			best, at = e-k, k
-		}
-		k = e
-	}
+	// Numbers side by side.
 	var out []*candidate
 	for k := 0; k < len(chain); k++ {
-		if best > 0 && k == at {
-			out = append(out, p.grouped(chain[at:at+best], sep))
-			k += best - 1
+		e := k + 1
+		for e < len(chain) && chain[e].len() == chain[k].len() && chain[k].len() <= 3 {
+			e++
+		}
+		if e-k > 1 && codeGroups(chain[k:e]) {
+			out = append(out, p.grouped(chain[k:e], sep))
+			k = e - 1
 			continue
 		}
 		out = append(out, p.digitSingle(chain[k])...)
 	}
 	return out
+}
+
+// severalNumbers reports whether two groups of a chain are each long enough for a code.
+func (p *page) severalNumbers(chain []token) bool {
+	long := 0
+	for _, t := range chain {
+		if t.len() >= 4 {
+			long++
+		}
+	}
+	return long > 1
 }
 
 // sentenceEnds reports whether a sentence or line ends at i.

@@ -75,7 +75,7 @@ func (p *page) readLabels(c *candidate, e *evidence) {
 		h := p.hits[k]
 		r := p.relate(c, h, introduced)
 		switch {
-		case h.class&clCodeNoun != 0 && c.shape != shapeGrouped && p.otherKindOfCode(h) || h.class&(clCodeNoun|clCodeVerb) != 0 && p.onReceipt(h, c):
+		case h.class&clCodeNoun != 0 && c.shape != shapeGrouped && p.otherKindOfCode(h) || p.onReceipt(h, c), p.ofMeeting(h):
 			if r.sentences == 0 && r.numbers == 0 {
 				e.against(featOtherKind)
 			}
@@ -126,11 +126,14 @@ func (p *page) readCues(c *candidate, e *evidence) {
 			continue
 		}
 		r := p.relate(c, h, false)
+		if h.class&clOtherTopic != 0 && p.inTag(h) {
+			continue
+		}
 		e.handover = e.handover || h.class&clHandover != 0 && r.sentences <= 1
 		if h.class&clOtherTopic != 0 && !p.brandCode(h) {
 			e.addTopic(r.topic())
 		}
-		if h.class&clOutdated != 0 && r.sentences == 0 && r.numbers == 0 && r.dist <= 30 && !p.hasComma(h.end, c.start) {
+		if h.class&clOutdated != 0 && r.sentences == 0 && r.numbers == 0 && r.dist <= 30 && !p.hasComma(h.end, c.start) && !p.conditional(h) {
 			e.outdated = true
 		}
 	}
@@ -231,6 +234,22 @@ func (p *page) assignLabels(found []*candidate) {
 	}
 }
 
+// findBetween notes the numbers that stand between a label and a value introduced by "is" or a
+// colon: the card of "Code for card 7712 is 482033".
+func (p *page) findBetween(found []*candidate) {
+	for i := 0; i+1 < len(found); i++ {
+		a, b := found[i], found[i+1]
+		if a.seg != b.seg || a.code == b.code || p.introduced(a) || !p.introduced(b) || b.rejected != "" {
+			continue
+		}
+		seg := p.segs[a.seg]
+		first, last := p.hitIndex(seg.start), p.hitIndex(a.start)
+		labelled := hasClass(p.hits[first:max(first, last)], clCodeName|clCodeNoun)
+		again := p.hitIndex(a.end)
+		a.between = labelled && !hasClass(p.hits[again:max(again, p.hitIndex(b.start))], clCodeName|clCodeNoun|clCodeVerb|clOtherNumber)
+	}
+}
+
 // share is what is left of a word's worth where other numbers or much text stand between, or where
 // it belongs to another candidate.
 func (p *page) share(c *candidate, h hit, r relation) float64 {
@@ -240,7 +259,7 @@ func (p *page) share(c *candidate, h hit, r relation) float64 {
 	}
 	for range min(r.numbers, 3) {
 		if r.introduced {
-			share *= 0.7 // "Confirm card 4418 with 551209"
+			share *= 0.85 // "Confirm card 4418 with 551209"
 		} else {
 			share *= 0.5
 		}
@@ -280,4 +299,19 @@ func (p *page) expires(c *candidate, h hit, r relation, first int) bool {
 		}
 	}
 	return true
+}
+
+// conditional reports whether a condition stands before h in its sentence: "If you did not ask,
+// ignore it: 482033 is your code".
+func (p *page) conditional(h hit) bool {
+	return p.classesIn(p.segs[p.segOf(h.start)].start, h.start)&clCondition != 0
+}
+
+// inTag reports whether h is part of the sender's name in brackets that opens a message.
+func (p *page) inTag(h hit) bool {
+	if open := p.form[0]; open != '[' && open != '【' {
+		return false
+	}
+	end := slices.IndexFunc(p.form, func(r rune) bool { return r == ']' || r == '】' })
+	return end > 0 && end < 40 && h.end <= end
 }

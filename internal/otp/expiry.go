@@ -12,16 +12,36 @@ func (p *page) expiresLater(h hit) bool {
 	}
 	start, end := max(seg.start, h.start-24), min(seg.end, h.end+24)
 	around := p.classesIn(start, end)
-	if around&clUsed != 0 || p.classesIn(h.start, h.end)&clUsed != 0 || around&clAgo != 0 {
+	switch {
+	case h.class&clUsed != 0, around&clAgo != 0:
 		return false
+	case around&clLater != 0:
+		return true
 	}
-	return around&clLater != 0 || p.durationIn(start, end) || p.codesAtLarge(h, seg)
+	return (p.durationIn(start, end) || p.clockIn(start, end)) && !p.saysUsed(h) || p.codesAtLarge(h, seg)
+}
+
+// saysUsed reports whether a word of h is one of having been used; the longer entry hides it.
+func (p *page) saysUsed(h hit) bool {
+	for i := h.start; i < h.end; i++ {
+		if (i == h.start || wordStart(p.fold, i)) && cueClasses(p.fold[i:h.end], p.spoken)&clUsed != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // durationIn reports a number of at most two digits with a unit behind it.
 func (p *page) durationIn(start, end int) bool {
 	return slices.ContainsFunc(p.tokens, func(t token) bool {
 		return t.start >= start && t.end <= end && t.letters == 0 && t.len() <= 2 && p.unitAfter(t.end)
+	})
+}
+
+// clockIn reports a clock time.
+func (p *page) clockIn(start, end int) bool {
+	return slices.ContainsFunc(p.tokens, func(t token) bool {
+		return t.start >= start && t.end <= end && t.digits == t.len() && t.len() <= 2 && isClock(p.form[t.end-1:])
 	})
 }
 

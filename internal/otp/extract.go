@@ -8,21 +8,31 @@ func Extract(m Message, c Context) Verdict { return fitted().Extract(m, c) }
 
 // Extract is [Extract] with other weights.
 func (w *Weights) Extract(m Message, c Context) Verdict {
-	e := newExtraction(&w.Points, m)
+	v, altDigits := w.extract(m, c, false)
+	if altDigits && v.Code == "" && v.Kind != KindAmbiguous {
+		v, _ = w.extract(m, c, true) // nothing but images shows the code
+	}
+	return v
+}
+
+// extract also reports whether images of the message stand for digits. They are read as such where
+// readAlt says so.
+func (w *Weights) extract(m Message, c Context, readAlt bool) (v Verdict, altDigits bool) {
+	e := newExtraction(&w.Points, m, readAlt)
 	defer e.release()
-	v := Verdict{Kind: KindNone}
+	v = Verdict{Kind: KindNone}
 	if host, code, ok := originBound(m); ok {
 		v = Verdict{Code: code, Display: code, OriginHost: host, Confidence: 1, Kind: KindCode,
 			Reason: "the last line binds this code to " + host}
 		v.Candidates = []Candidate{{Code: code, Display: code, Reason: v.Reason, Confidence: 1}}
 	} else if returned(m.From) {
 		v.Reason = "a mail system returned this message"
-		return v
+		return v, false
 	} else {
 		e.decide(&v)
 	}
 	e.finishLink(&v, m, c)
-	return v
+	return v, e.altDigits
 }
 
 // extraction is the state of one call.
@@ -30,13 +40,15 @@ type extraction struct {
 	weights      *Points
 	pages        []*page
 	jsonLD       []string
+	readAlt      bool // images stand for digits
+	altDigits    bool // there are such images
 	thread       threadKind
 	sms          bool
 	smsRetriever bool // made for SMS Retriever: nothing but codes is
 }
 
-func newExtraction(w *Points, m Message) *extraction {
-	e := &extraction{weights: w, sms: m.Channel == SMS}
+func newExtraction(w *Points, m Message, readAlt bool) *extraction {
+	e := &extraction{weights: w, readAlt: readAlt, sms: m.Channel == SMS}
 	subject, _ := capBytes(m.Subject, 2<<10)
 	e.thread, subject = subjectThread(subject)
 	text := m.Text
@@ -70,21 +82,24 @@ func newExtraction(w *Points, m Message) *extraction {
 		p.read()
 		requested = requested || p.kind == pageSubject && p.requestsAction()
 	}
+	meeting := slices.ContainsFunc(e.pages, func(p *page) bool { return hasClass(p.cues, clMeeting) })
 	for _, p := range e.pages {
 		p.receipt = p.receipt && !requested
+		p.meeting = meeting
+		p.mail = !e.sms
 	}
 	return e
 }
 
 // walk returns the pages of an HTML part: what a person sees, and what is hidden if anything is.
 func (e *extraction) walk(html string) []*page {
-	visible, hidden, jsonLD := walkHTML(html, e.thread == threadForward, e.thread == threadReply)
-	e.jsonLD = jsonLD
-	if len(hidden.show) == 0 {
-		hidden.release()
-		return []*page{visible}
+	w := walkHTML(html, e.thread == threadForward, e.thread == threadReply, e.readAlt)
+	e.jsonLD, e.altDigits = w.jsonLD, w.altDigits
+	if len(w.hidden.show) == 0 {
+		w.hidden.release()
+		return []*page{w.visible.page}
 	}
-	return []*page{visible, hidden}
+	return []*page{w.visible.page, w.hidden.page}
 }
 
 // walkAgain reads the HTML part of what turned out to be a forward with its quotes.
@@ -143,10 +158,15 @@ func (e *extraction) decide(v *Verdict) {
 // rated is scoring with the features of all candidates.
 func (e *extraction) rated() *scoring {
 	s := e.scoring()
+	s.rateAll()
 	for _, c := range s.candidates {
-		if c.rejected == "" {
-			s.rate(c)
+		if c.rejected == rejectedExpired {
+			s.dead = true
+			c.page.mask(c.start, c.end, maskRune)
 		}
+	}
+	if s.dead {
+		s.rateAll() // a dead code between a label and a live one does not count
 	}
 	return s
 }
@@ -154,6 +174,7 @@ func (e *extraction) rated() *scoring {
 // scoring collects the candidates of all pages and what the message as a whole says.
 func (e *extraction) scoring() *scoring {
 	s := &scoring{weights: e.weights, sms: e.sms, smsRetriever: e.smsRetriever, noOtherNumber: true}
+	asks := false
 	for _, p := range e.pages {
 		where := placeElsewhere
 		if p.kind == pageSubject {
@@ -169,7 +190,10 @@ func (e *extraction) scoring() *scoring {
 				s.verb.raise(s.weights, wordVerb, where, 1)
 			}
 		}
+		s.offer = s.offer || p.offers()
+		asks = asks || p.asksVerb()
 		s.hint = s.hint || hasClass(p.cues, clCodeHint)
+		s.elsewhere = s.elsewhere || hasClass(p.cues, clElsewhere)
 		s.noOtherNumber = s.noOtherNumber && !hasClass(p.hits, clMoney) &&
 			!hasClass(p.cues, clOtherTopic|clExpired|clOutdated)
 		s.topic = s.topic || p.kind == pageSubject && hasClass(p.cues, clOtherTopic)
@@ -180,7 +204,9 @@ func (e *extraction) scoring() *scoring {
 		dropLists(found)
 		dropWords(found)
 		p.assignLabels(found)
+		p.findBetween(found)
 		s.candidates = append(s.candidates, found...)
 	}
+	s.offer = s.offer && !asks && !s.hint
 	return s
 }

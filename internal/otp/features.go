@@ -57,12 +57,12 @@ const (
 	featPrefix
 	featListedPrefix
 	featMixed
-	featOneChange
-	featPromo
+	featMixedGroups
 	featOffer
 	featLetters
 	featYear
 	featDate
+	featElsewhere
 	featAlone
 	featFirst
 	featEmphasised
@@ -73,6 +73,7 @@ const (
 	featHint
 	featHintAlone
 	featRetriever
+	featAtHost
 	featLoneShort
 	featLoneSentence
 	featLoneAfterName
@@ -82,6 +83,7 @@ const (
 	featLoneFirst
 	featLoneSix
 	featKeyed
+	featBetween
 	featOtherKind
 	featOtherHead
 	featOtherMeans
@@ -140,13 +142,13 @@ var featureTexts = [numFeatures]string{
 	featDigitByDigit:    "one digit at a time",
 	featPrefix:          "digits behind a prefix",
 	featListedPrefix:    "digits behind letters that number other things",
-	featMixed:           "letters and digits in turns",
-	featOneChange:       "letters, then digits",
-	featPromo:           "a word with a number at its end",
-	featOffer:           "a word with a percentage or a year at its end",
+	featMixed:           "letters and digits",
+	featOffer:           "a word with a number at its end, in an offer",
+	featMixedGroups:     "letters and digits in groups",
 	featLetters:         "letters only",
 	featYear:            "may be a year",
 	featDate:            "may be a date",
+	featElsewhere:       "the message says that the code comes another way",
 	featAlone:           "alone on its line",
 	featFirst:           "the whole first sentence",
 	featEmphasised:      "set off in bold or large type",
@@ -157,6 +159,7 @@ var featureTexts = [numFeatures]string{
 	featHint:            "the message says to keep a code to oneself or how long it works",
 	featHintAlone:       "no word for a code, but what goes with one",
 	featRetriever:       "a message that an app reads by itself",
+	featAtHost:          "bound to a host, in a form that is not quite the usual",
 	featLoneShort:       "the only number of a short message, in a frame",
 	featLoneSentence:    "the only number of a short message, in a sentence about signing in",
 	featLoneAfterName:   "the only number, behind a name",
@@ -166,6 +169,7 @@ var featureTexts = [numFeatures]string{
 	featLoneFirst:       "a short message that begins with its only number",
 	featLoneSix:         "the only number, of six digits, in a frame",
 	featKeyed:           "to be dialled or keyed in at a door",
+	featBetween:         "between the label and the value that it introduces",
 	featOtherKind:       "another kind of code",
 	featOtherHead:       "a code for something with a number",
 	featOtherMeans:      "another number is named before, and this is the means",

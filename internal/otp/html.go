@@ -1,6 +1,7 @@
 package otp
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -31,6 +32,8 @@ type rendering struct {
 	skip   bool // head, script, style and the like
 	quoted bool // quoted part of a reply
 	pre    bool
+
+	color, background string // "" where unknown
 }
 
 type walker struct {
@@ -45,14 +48,16 @@ type walker struct {
 	link       int // open anchor in visible.anchors, or -1
 	jsonLD     []string
 	inJSONLD   bool
+	altDigits  bool // an image stands for digits
+	readAlt    bool // and is read as such
 }
 
 // walkHTML renders a document to the page a person sees and the page of its hidden text.
-func walkHTML(doc string, keepQuotes, isReply bool) (visible, hidden *page, jsonLD []string) {
+func walkHTML(doc string, keepQuotes, isReply, readAlt bool) *walker {
 	doc, _ = capBytes(doc, MaxInput)
 	w := &walker{
 		visible: newPage(pageHTML, len(doc)/4), hidden: newPage(pageHidden, 256),
-		keepQuotes: keepQuotes, isReply: isReply, link: -1, styles: make(map[string]style),
+		keepQuotes: keepQuotes, isReply: isReply, readAlt: readAlt, link: -1, styles: make(map[string]style),
 	}
 	z := html.NewTokenizer(strings.NewReader(doc))
 	z.SetMaxBuf(MaxInput + 1)
@@ -60,7 +65,7 @@ func walkHTML(doc string, keepQuotes, isReply bool) (visible, hidden *page, json
 		switch z.Next() {
 		case html.ErrorToken:
 			w.closeLink()
-			return w.visible.page, w.hidden.page, w.jsonLD
+			return w
 		case html.TextToken:
 			w.onText(z)
 		case html.StartTagToken, html.SelfClosingTagToken:
@@ -130,6 +135,8 @@ func (w *walker) onStart(z *html.Tokenizer) {
 			l.unseen = property == sightNone
 		}
 	}
+	l.color, l.background = cmp.Or(st.color, l.color), cmp.Or(st.background, l.background)
+	l.hidden = l.hidden || st.color+st.background != "" && l.color != "" && l.color == l.background
 	l.emph = t.is(tagEmph) || st.emph || l.emph && !st.plain
 	l.quoted = l.quoted || w.startsQuote(t, &a)
 
@@ -140,6 +147,12 @@ func (w *walker) onStart(z *html.Tokenizer) {
 	case atom.Img:
 		if w.link >= 0 && !l.hidden {
 			w.visible.anchors[w.link].alt += " " + a.alt
+		}
+		if digitsOnly(a.alt) && !l.hidden && !l.skip && !l.quoted {
+			w.altDigits = true
+			if w.readAlt {
+				w.visible.text([]byte(a.alt), flagEmph, false)
+			}
 		}
 	case atom.A:
 		w.closeLink()
@@ -253,6 +266,16 @@ func (w *walker) closeLink() {
 	w.link = -1
 }
 
+// digitsOnly reports the text of an image that shows a code or one digit of it.
+func digitsOnly(alt string) bool {
+	return len(alt) <= 12 && isDigits(strings.Map(func(r rune) rune {
+		if r == ' ' || r == '-' {
+			return -1
+		}
+		return r
+	}, alt))
+}
+
 // startsQuote reports whether an element begins the quoted part of a reply.
 func (w *walker) startsQuote(t tag, a *attrs) bool {
 	if w.keepQuotes {
@@ -282,9 +305,9 @@ var quoteClasses = setOf("gmail_quote", "gmail_attr", "yahoo_quoted", "moz-cite-
 // references are decoded only once more.
 func Text(doc string, limit int) (text string, truncated bool) {
 	over := len(doc) > MaxInput
-	visible, hidden, _ := walkHTML(doc, true, false)
-	defer visible.release()
-	defer hidden.release()
-	text, truncated = Clean(string(visible.show), limit)
+	w := walkHTML(doc, true, false, false)
+	defer w.visible.release()
+	defer w.hidden.release()
+	text, truncated = Clean(string(w.visible.show), limit)
 	return text, truncated || over
 }

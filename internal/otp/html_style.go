@@ -43,6 +43,8 @@ type style struct {
 	plain      bool // normal weight: undoes inherited emphasis
 	button     bool
 	pre        bool
+	color      string
+	background string
 }
 
 func parseStyle(css string) style {
@@ -88,11 +90,15 @@ func parseStyle(css string) style {
 			clipped = val == "hidden"
 		case "color":
 			s.hidden = s.hidden || val == "transparent"
+			s.color = colorOf(val)
 		case "text-indent", "left", "top", "margin-left":
 			if n, ok := number(val); ok && n <= -999 {
 				s.hidden = true
 			}
 		case "background", "background-color", "border":
+			if name != "border" {
+				s.background = colorOf(val)
+			}
 			background = background || val != "transparent" && val != "none" && val != "0"
 		case "padding":
 			padding = true
@@ -103,6 +109,21 @@ func parseStyle(css string) style {
 	s.hidden = s.hidden || zeroHeight && clipped
 	s.button = padding && (background || s.display == displayInlineBlock || s.display == displayBlock)
 	return s
+}
+
+// colorOf returns a colour in one form where it is easily known, else "".
+func colorOf(val string) string {
+	switch {
+	case val == "white":
+		return "#ffffff"
+	case val == "black":
+		return "#000000"
+	case len(val) == 4 && val[0] == '#':
+		return string([]byte{'#', val[1], val[1], val[2], val[2], val[3], val[3]})
+	case len(val) == 7 && val[0] == '#':
+		return val
+	}
+	return ""
 }
 
 func (s *style) readDisplay(val string) {

@@ -35,13 +35,13 @@ func TestAttributesReadAsInBrowser(t *testing.T) {
 		`<span style="display:none" style="color:red"><a href="x">l</a></span>`: "",
 		`<span style="color:red" style="display:none"><a href="x">l</a></span>`: "x",
 	} {
-		seen, hidden, _ := walkHTML(doc, true, false)
+		w := walkHTML(doc, true, false, false)
 		got := ""
-		if len(seen.anchors) > 0 {
-			got = seen.anchors[0].url
+		if len(w.visible.anchors) > 0 {
+			got = w.visible.anchors[0].url
 		}
 		assert.Equal(t, url, got, doc)
-		seen.release()
-		hidden.release()
+		w.visible.release()
+		w.hidden.release()
 	}
 }

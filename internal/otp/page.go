@@ -44,6 +44,9 @@ type page struct {
 	isEnglish   *bool              // nil until it is asked for
 	rows        [][2]int           // lines, while quotes are cut
 	receipt     bool               // the page tells of a payment and asks for nothing
+	mail        bool               // not a text message
+	meeting     bool               // the message is about a meeting
+	asksSignIn  bool               // the page speaks of signing in, or of a code that is for nothing else
 	aboutSignIn bool               // the page speaks of signing in or verifying
 }
 

@@ -17,9 +17,10 @@ var generalVerbs = setOf(
 // readAboutSignIn notes whether the page speaks of signing in, of verifying, or of keeping a code
 // to oneself.
 func (p *page) readAboutSignIn() {
-	p.aboutSignIn = hasClass(p.cues, clCodeHint) || slices.ContainsFunc(p.hits, func(h hit) bool {
-		return h.class&clCodeName != 0 || h.class&clCodeVerb != 0 && !generalVerbs[p.word(h)]
+	p.asksSignIn = hasClass(p.cues, clCodeHint) || slices.ContainsFunc(p.hits, func(h hit) bool {
+		return h.class&clCodeName != 0 && h.class&clMeetingCode == 0 || h.class&clCodeVerb != 0 && !generalVerbs[p.word(h)]
 	})
+	p.aboutSignIn = p.asksSignIn || hasClass(p.hits, clCodeName)
 }
 
 // noOtherLabel reports whether no word in the sentence of the candidate, and none directly before
@@ -31,24 +32,20 @@ func (p *page) noOtherLabel(c *candidate) bool {
 	})
 }
 
-// receiptWords name a value that the bank gives the shop, when the message is about a payment that
-// was made, and one that the reader gives when it asks.
-var receiptWords = []string{"approval", "authorizati", "authorisati", "auth code", "autorizaci", "autorizaca",
-	"autorisation", "autorizzazion", "autorizad", "aprobad", "aprovad", "approved", "autorise", "approuve",
-	"autorisier", "autoryzac", "autoriza", "авториз", "otorisasi", "autorisatie", "godkann", "授权", "授權", "승인"}
-
 func hasStem(word string, stems []string) bool {
 	return slices.ContainsFunc(stems, func(stem string) bool { return strings.HasPrefix(word, stem) })
 }
 
-func hasPart(word string, parts []string) bool {
-	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(word, part) })
-}
-
-// onReceipt reports whether h is "approval code" and the like at a plain number in a message that
-// states an amount and asks for nothing.
+// onReceipt reports whether h names what the bank gave the shop, at a plain number of a message
+// that states an amount and asks for nothing. An amount in the same sentence is one to approve,
+// unless the message says that it was paid.
 func (p *page) onReceipt(h hit, c *candidate) bool {
-	return p.receipt && c.shape != shapeGrouped && hasPart(p.word(h), receiptWords)
+	if !p.receipt || h.class&clPaymentCode == 0 || c.shape == shapeGrouped {
+		return false
+	}
+	seg := p.segs[c.seg]
+	return hasClass(p.cues, clPaid) || h.class&clCodeName == 0 ||
+		!slices.ContainsFunc(p.hits, func(m hit) bool { return m.class&clMoney != 0 && m.start >= seg.start && m.end <= seg.end })
 }
 
 // readReceipt notes whether the page states an amount and neither asks for anything nor says how
@@ -61,7 +58,7 @@ func (p *page) readReceipt() {
 		return
 	}
 	asks := func(h hit) bool {
-		return h.class&(clCodeName|clCodeVerb) != 0 && !hasPart(p.word(h), receiptWords)
+		return h.class&(clCodeName|clCodeVerb) != 0 && h.class&clPaymentCode == 0
 	}
 	p.receipt = (p.receipt || hasClass(p.hits, clMoney)) && !hasClass(p.cues, clCodeHint) &&
 		!slices.ContainsFunc(p.hits, asks) && !p.saysHowLong()
@@ -83,7 +80,7 @@ func (p *page) saysHowLong() bool {
 func (p *page) requestsAction() bool {
 	return slices.ContainsFunc(p.hits, func(h hit) bool {
 		word := p.word(h)
-		return h.class&clCodeVerb != 0 && h.start == 0 && !hasStem(word, receiptWords) && !generalVerbs[word]
+		return h.class&clCodeVerb != 0 && h.start == 0 && h.class&clPaymentCode == 0 && !generalVerbs[word]
 	})
 }
 
@@ -93,4 +90,23 @@ func setOf(entries ...string) map[string]bool {
 		set[e] = true
 	}
 	return set
+}
+
+// ofMeeting reports whether a label that may name the code of a meeting stands in a message about
+// one that asks for no sign-in.
+func (p *page) ofMeeting(h hit) bool {
+	return p.meeting && !p.asksSignIn && h.class&(clCodeName|clCodeNoun) != 0 && (h.class&clCodeName == 0 || h.class&clMeetingCode != 0)
+}
+
+// offers reports whether the page speaks of money, percentages, or a topic such as coupons.
+func (p *page) offers() bool {
+	return hasClass(p.cues, clOtherTopic) || hasClass(p.hits, clMoney) ||
+		slices.ContainsFunc(p.form[:min(len(p.form), 20000)], func(r rune) bool {
+			return r == '%' || r == '$' || r > 0x80 && unicode.Is(unicode.Sc, r)
+		})
+}
+
+// asksVerb reports a verb of signing in or verifying.
+func (p *page) asksVerb() bool {
+	return slices.ContainsFunc(p.hits, func(h hit) bool { return h.class&clCodeVerb != 0 && !generalVerbs[p.word(h)] })
 }

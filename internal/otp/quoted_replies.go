@@ -155,7 +155,14 @@ func (p *page) hasDigit(ln [2]int) bool { return slices.ContainsFunc(p.form[ln[0
 // or stands in a reply.
 func (p *page) endsWrote(ln [2]int, kind threadKind) bool {
 	return ln[1]-ln[0] >= 4 && p.endsInColon(ln) && (kind == threadReply || p.namesWriter(ln)) &&
-		p.classesIn(ln[0], ln[1])&clAttribution != 0
+		p.classesIn(ln[0], ln[1])&clAttribution != 0 && !p.labelIn(ln)
+}
+
+// labelIn reports a word for a code in a line: what ends in a colon there introduces the code.
+func (p *page) labelIn(ln [2]int) bool {
+	return slices.ContainsFunc(p.hits, func(h hit) bool {
+		return h.class&(clCodeName|clCodeNoun) != 0 && h.start >= ln[0] && h.end <= ln[1]
+	})
 }
 
 // namesWriter reports a line with an address, with a year and a clock time, or above a marked

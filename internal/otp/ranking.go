@@ -67,7 +67,7 @@ func (s *scoring) rank() []*value {
 	expired := make(map[string]bool)
 	for _, c := range s.candidates {
 		if c.rejected != "" {
-			expired[c.code] = expired[c.code] || c.rejected == rejectedExpired
+			expired[c.code] = expired[c.code] || c.rejected == rejectedExpired || c.rejected == rejectedKey
 			continue
 		}
 		val := byCode[c.code]

@@ -5,6 +5,9 @@ import "slices"
 // rejectedExpired is a reason of [candidate.rejected] that excludes the value wherever it stands.
 const rejectedExpired = "the message calls it old, used or expired"
 
+// rejectedKey excludes the value wherever it stands, too.
+const rejectedKey = "the key of a ticket"
+
 // maxDisplay bounds Display, in runes.
 const maxDisplay = 60
 

@@ -12,8 +12,8 @@ func (p *page) reject(c *candidate) {
 	before, at := p.before(c.start)
 	after, _ := p.after(c.end)
 	switch {
-	case p.kind == pageSubject && c.shape == shapePrefix && len(c.code) < 6 && p.form[c.start] >= 'A' && p.form[c.start+1] != '-':
-		c.rejected = "the key of a ticket"
+	case p.ticketKey(c):
+		c.rejected = rejectedKey
 	case p.plusBefore(c.start):
 		c.rejected = "a telephone number"
 	case p.afterMask(c, before, at):
@@ -34,6 +34,23 @@ func (p *page) reject(c *candidate) {
 	case c.shape == shapeMixed && c.sep == 0 && p.hasGluedUnit(c):
 		c.rejected = "a quantity"
 	}
+}
+
+// ticketKey reports "#4821" in a mail that is not labelled as a code, and "AUTH-4821" at the start
+// of a subject or in brackets.
+func (p *page) ticketKey(c *candidate) bool {
+	if p.kind == pageSubject && c.shape == shapePrefix && len(c.code) < 6 && p.form[c.start] >= 'A' && p.form[c.start+1] != '-' {
+		return true
+	}
+	letters := c.start < c.end && isLetter(p.form[c.start]) && c.sep == '-'
+	if letters && p.kind == pageSubject && c.end < len(p.form) && (p.form[c.end] == ':' || p.form[c.end] == ']') {
+		return true
+	}
+	if !p.mail || c.start == 0 || p.form[c.start-1] != '#' {
+		return false
+	}
+	_, at := p.before(c.start - 1)
+	return at < 0 || p.hitAt(at).class&(clCodeName|clCodeNoun|clCopula) == 0 && p.form[at] != ':'
 }
 
 // afterMask reports "*1234", "...1234", "xx1234" and the like.

@@ -28,17 +28,29 @@ type scoring struct {
 	label, verb   mention // the best of subject and other pages
 	topic         bool    // the subject speaks of something else
 	hint          bool
+	offer         bool // the message speaks of money, percentages or offers, and of no sign-in
+	dead          bool // a code that the message calls dead was found, and is out of the way
+	elsewhere     bool // the message says that the code comes another way
 	sms           bool
 	smsRetriever  bool // made for SMS Retriever
 	noOtherNumber bool // no word speaks of another kind of number
 	candidates    []*candidate
 }
 
+func (s *scoring) rateAll() {
+	for _, c := range s.candidates {
+		if c.rejected == "" {
+			c.found = c.found[:0]
+			s.rate(c)
+		}
+	}
+}
+
 // rate finds the features of one candidate.
 func (s *scoring) rate(c *candidate) {
 	p := c.page
 	e := s.evidenceFor(c)
-	if e.outdated || e.expired {
+	if (e.outdated || e.expired) && !s.dead {
 		c.rejected = rejectedExpired
 	}
 	if e.label.points == 0 {
@@ -48,7 +60,7 @@ func (s *scoring) rate(c *candidate) {
 		e.verb = s.verb
 	}
 	introduced := p.introduced(c)
-	c.readShape()
+	c.readShape(s.offer)
 	if e.label.points >= e.verb.points {
 		c.addMention(e.label, 1)
 		c.addMention(e.verb, shareSecond)
@@ -61,18 +73,21 @@ func (s *scoring) rate(c *candidate) {
 	c.add(featEmphasised, c.emph)
 	c.add(featBracketed, c.bracketed)
 	c.add(featIntroduced, introduced)
+	c.add(featAtHost, s.sms && p.boundToHost(c))
+	c.add(featBetween, c.between)
 	c.add(featMeans, introduced && e.verbDirect && p.afterWithWord(c)) // "Confirm the change with 77093"
 	c.add(featOrLink, e.besideLink)
 	c.add(featHint, s.hint)
 	c.add(featHintAlone, s.hint && e.label.points == 0 && e.verb.points == 0 && c.shape <= shapeGrouped) // "551904. Do not share."
 	s.loneNumber(c, &e)
-	c.add(featKeyed, c.end < len(p.form) && (p.form[c.end] == '#' || p.form[c.end] == '*' && !c.bracketed))
+	c.add(featKeyed, !(e.labelDirect && introduced) && c.end < len(p.form) && (p.form[c.end] == '#' || p.form[c.end] == '*' && !c.bracketed))
 	s.otherTopic(c, &e)
 	if e.otherSaid {
 		c.add(e.other, true)
 	}
 	c.add(featYear, yearLike(c.code) && c.shape == shapeDigits && !e.labelDirect &&
 		!(e.verbDirect && introduced) && !c.alone && !c.named(&e))
+	c.add(featElsewhere, s.elsewhere && !(e.label.points > 0 && e.labelDirect))
 	c.add(featDate, dateLike(c))
 	c.add(featHidden, p.kind == pageHidden)
 	c.add(featBeforeNumber, c.beforeNumber())
@@ -184,7 +199,9 @@ func (s *scoring) inCodePosition(c *candidate, e *evidence, introduced bool) boo
 	case c.sep == '-' && c.shape == shapeLetters:
 		return (c.alone || e.verbDirect) && (s.label.points > 0 || e.verb.points > 0 && e.verb.where < placeNear)
 	case c.shape == shapeMixed && c.sep == 0:
-		return e.verbDirect && transitions(c.code) >= 2
+		return e.verbDirect && len(c.code) <= 8
+	case c.shape == shapeGrouped:
+		return e.verbDirect || c.alone || introduced
 	case c.shape == shapeWords:
 		return e.verbDirect && introduced && isDigit(rune(c.code[len(c.code)-1]))
 	}

@@ -1,9 +1,6 @@
 package otp
 
-import (
-	"strings"
-	"unicode"
-)
+import "unicode"
 
 // needsLabel is for shapes that ordinary words have too.
 func needsLabel(c *candidate) bool {
@@ -11,24 +8,24 @@ func needsLabel(c *candidate) bool {
 	case shapeLetters, shapeWords:
 		return true
 	case shapeMixed:
-		return len(c.code) < 5 || c.sep == ' ' || transitions(c.code) < 2
+		return c.sep != '-'
+	case shapeGrouped:
+		return c.unequal
 	}
 	return false
 }
 
-// readShape notes what a candidate looks like.
-func (c *candidate) readShape() {
+// readShape notes what a candidate looks like, in an offer or elsewhere.
+func (c *candidate) readShape(offer bool) {
 	n := len(c.code)
 	switch c.shape {
 	case shapeLetters:
 		c.add(featLetters, true)
 	case shapeWords:
 	case shapeMixed:
-		generated := transitions(c.code) >= 2 || c.sep != 0
-		c.add(featMixed, generated)
-		c.add(featOffer, !generated && promoLike(c.code) && offerLike(c.code))
-		c.add(featPromo, !generated && promoLike(c.code) && !offerLike(c.code))
-		c.add(featOneChange, !generated && !promoLike(c.code))
+		c.add(featMixed, c.sep == 0)
+		c.add(featOffer, offer && promoLike(c.code))
+		c.add(featMixedGroups, c.sep != 0)
 	case shapePrefix:
 		c.add(featListedPrefix, c.unequal) // "B-2207" may be a room
 		c.add(featPrefix, !c.unequal)
@@ -69,16 +66,6 @@ func promoLike(code string) bool {
 		letters++
 	}
 	return letters >= 3 && len(code)-letters <= 4
-}
-
-// offerLike reports a promoLike code whose number is a year, a percentage or a sum: BELL2027,
-// TREAT15, SAVE120.
-func offerLike(code string) bool {
-	tail := strings.TrimLeftFunc(code, func(r rune) bool { return !isDigit(r) })
-	if len(code)-len(tail) < 4 || !isDigits(tail) {
-		return false
-	}
-	return yearLike(tail) || len(tail) <= 3 && (tail[len(tail)-1] == '0' || tail[len(tail)-1] == '5')
 }
 
 // transitions counts how often letters and digits change places: often in generated codes (e4k71p),

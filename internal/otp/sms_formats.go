@@ -12,7 +12,7 @@ func originBound(m Message) (host, code string, ok bool) {
 	if m.Channel != SMS {
 		return "", "", false
 	}
-	text, _ := capBytes(m.Text, MaxInput)
+	text, _ := capBytes(stripInvisible(m.Text), MaxInput)
 	text = strings.TrimRight(text, "\r\n \t")
 	line := text[strings.LastIndexByte(text, '\n')+1:]
 	rest, found := strings.CutPrefix(line, "@")
@@ -20,10 +20,14 @@ func originBound(m Message) (host, code string, ok bool) {
 		return "", "", false
 	}
 	host, rest, found = strings.Cut(rest, " ")
-	if !found || !strings.HasPrefix(rest, "#") || !hostLike(host) {
+	host, port, _ := strings.Cut(host, ":")
+	if !found || !strings.HasPrefix(rest, "#") || !hostLike(host) || port != "" && !isDigits(port) {
 		return "", "", false
 	}
 	code, _, _ = strings.Cut(rest[1:], " ")
+	if name, digits, ok := strings.Cut(code, "-"); ok && len(name) <= 4 && len(digits) >= 4 && isDigits(digits) && !strings.ContainsFunc(name, isDigit) {
+		code = digits
+	}
 	if len(code) == 0 || len(code) > 64 || !codeChars(code) {
 		return "", "", false
 	}
@@ -32,7 +36,7 @@ func originBound(m Message) (host, code string, ok bool) {
 
 func hostLike(host string) bool {
 	return len(host) >= 4 && len(host) <= 253 && strings.Contains(host, ".") && !strings.HasPrefix(host, ".") && !strings.HasSuffix(host, ".") &&
-		consistsOf(host, "-.")
+		!strings.ContainsFunc(host, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '.' })
 }
 
 // consistsOf reports whether s has only ASCII letters, digits and the given others.

@@ -95,7 +95,7 @@ func (w *Points) sum(found []finding) (points float64) {
 // Values returns the values that a message shows as codes and as links, each with the shares of its
 // features, for fitting weights: its points are the sum of weights times shares.
 func Values(w Points, m Message) (codes, links map[string]Points) {
-	e := newExtraction(&w, m)
+	e := newExtraction(&w, m, false)
 	defer e.release()
 	codes, links = make(map[string]Points), make(map[string]Points)
 	v := Verdict{Kind: KindNone}

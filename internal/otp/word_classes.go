@@ -46,6 +46,11 @@ const (
 	clStopWord
 	clLinkLabel
 	clAccount
+	clPaymentCode
+	clPaid
+	clMeeting
+	clElsewhere
+	clMeetingCode
 )
 
 // sections are the classes by the headers of their lists.
@@ -92,6 +97,11 @@ var sections = map[string]class{
 	"stop-word":         clStopWord,
 	"link-label":        clLinkLabel,
 	"account":           clAccount,
+	"payment-code":      clPaymentCode,
+	"paid":              clPaid,
+	"meeting":           clMeeting,
+	"elsewhere":         clElsewhere,
+	"meeting-code":      clMeetingCode,
 }
 
 // exactClasses are looked up as whole strings only, never in running text.
@@ -101,10 +111,10 @@ const exactClasses = clSubjectReply | clSubjectForward | clMailHeader | clNumber
 // labelClasses decide what a number is; the longest entry at a place hides what lies inside it. All
 // other classes are cues about the message. They are looked up on their own, so that "do not share
 // this code" hides no "code".
-const labelClasses = clCodeName | clCodeNoun | clCodeVerb | clCopula | clOtherNumber | clUnit | clMoney | clMonth | clBooking
+const labelClasses = clCodeName | clCodeNoun | clCodeVerb | clCopula | clOtherNumber | clUnit | clMoney | clMonth | clBooking | clPaymentCode | clMeetingCode
 
 // negativeClasses speak against a code or a link, or cut a part of the message. Their entries count
 // only where the message can be in their language, since without accents a word of one is often an
 // ordinary word of another.
 const negativeClasses = clOtherNumber | clOtherTopic | clExpired | clOutdated | clHandover | clOrdinaryWord |
-	clLinkOther | clCodeEntryPage | clEventReply | clAttribution | clOriginalMessage | clForwardedMessage
+	clLinkOther | clCodeEntryPage | clEventReply | clPaid | clMeeting | clElsewhere | clAttribution | clOriginalMessage | clForwardedMessage

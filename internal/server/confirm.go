@@ -96,10 +96,14 @@ func (c confirmer) requestInput(ctx context.Context, r *request, d *tool.Decisio
 		}
 		return mcpserver.NewInputRequestBuilder(state).Elicit(confirmKey, params).ToolResult(), nil
 	}
-	if err := c.redeem(ctx, r, d, params.Message); err != nil {
+	mark, err := c.open(r, d, params.Message)
+	if err != nil {
 		return nil, err
 	}
-	return nil, verdict(mcpserver.ElicitationResponse(r.Answers, confirmKey))
+	if err := verdict(mcpserver.ElicitationResponse(r.Answers, confirmKey)); err != nil {
+		return nil, err
+	}
+	return nil, c.spend(ctx, mark)
 }
 
 // state is what a question was about. Caller, identity and expiry are part of the seal; it is all
@@ -108,6 +112,7 @@ type state struct {
 	Tool      string
 	Arguments [sha256.Size]byte
 	Message   [sha256.Size]byte // what the person saw
+	Content   [sha256.Size]byte // what happens (Decision.Content)
 	Once      [16]byte
 }
 
@@ -116,7 +121,7 @@ func (c confirmer) binding(r *request, d *tool.Decision) token.Binding {
 }
 
 func (c confirmer) seal(r *request, d *tool.Decision, message string) (string, error) {
-	s := stateOf(r, message)
+	s := stateOf(r, d, message)
 	_, _ = rand.Read(s.Once[:]) // never fails (crypto/rand)
 	payload, err := json.Marshal(s)
 	if err != nil {
@@ -125,22 +130,28 @@ func (c confirmer) seal(r *request, d *tool.Decision, message string) (string, e
 	return c.sealer.Seal(c.binding(r, d), stateLife, payload)
 }
 
-// redeem accepts a state once, for the very call that it was made for.
-func (c confirmer) redeem(ctx context.Context, r *request, d *tool.Decision, message string) error {
+// open returns the mark of a state that was made for this very call.
+func (c confirmer) open(r *request, d *tool.Decision, message string) (mark [16]byte, err error) {
 	payload, err := c.sealer.Open(c.binding(r, d), r.State)
 	if err != nil {
-		return errState
+		return mark, errState
 	}
-	want := stateOf(r, message)
+	want := stateOf(r, d, message)
 	var got state
 	if err := json.Unmarshal(payload, &got); err != nil {
-		return errState
+		return mark, errState
 	}
 	want.Once = got.Once
 	if got != want {
-		return errState
+		return mark, errState
 	}
-	first, err := c.store.UseOnce(ctx, fmt.Sprintf("confirm %x", got.Once), stateLife)
+	return got.Once, nil
+}
+
+// spend makes an approval good for one call. A refusal spends nothing: it has to be kept from
+// nothing, and its mark would take a place from those of approvals.
+func (c confirmer) spend(ctx context.Context, mark [16]byte) error {
+	first, err := c.store.UseOnce(ctx, fmt.Sprintf("confirm %x", mark), stateLife)
 	if err != nil {
 		return fault.New(fault.Unavailable, "The approval could not be recorded, so nothing was done.", "Call again in a moment.").WithCause(err)
 	}
@@ -157,8 +168,8 @@ var errState = fault.New(fault.ConfirmationRequired, "The approval does not belo
 
 // stateOf is the state of a call, but for Once. The arguments were checked, which put their keys in
 // order: a client may send them in another one the second time.
-func stateOf(r *request, message string) state {
-	return state{Tool: r.Tool, Arguments: sha256.Sum256(r.Arguments), Message: sha256.Sum256([]byte(message))}
+func stateOf(r *request, d *tool.Decision, message string) state {
+	return state{Tool: r.Tool, Arguments: sha256.Sum256(r.Arguments), Message: sha256.Sum256([]byte(message)), Content: d.Content}
 }
 
 // form is the question: which tool, for which identity, with which consequence; one switch, off by

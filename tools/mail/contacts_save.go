@@ -59,13 +59,13 @@ func (h *handlers) decideSaveContact(ctx context.Context, call tool.Call, p save
 		return nil, err
 	}
 	if fields.Email != nil {
-		decision, err := h.decideSend(ctx, call, p.Identity, savesContact, outgoing{addresses: []string{*fields.Email}})
+		decision, err := h.decideSend(ctx, call, p.Identity, message{does: savesContact, to: outgoing{addresses: []string{*fields.Email}}})
 		if err != nil || fields.Phone == nil || decision != nil {
 			return withNumber(decision, fields.Phone), err
 		}
 	}
 	if fields.Phone != nil {
-		return h.decideSend(ctx, call, p.Identity, savesContact, outgoing{number: *fields.Phone})
+		return h.decideSend(ctx, call, p.Identity, message{does: savesContact, to: outgoing{number: *fields.Phone}})
 	}
 	return nil, nil
 }

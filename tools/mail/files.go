@@ -3,7 +3,6 @@ package mail
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"mime"
@@ -179,15 +178,4 @@ func upload(ctx context.Context, scope *ravi.Scope, files []file) ([]string, err
 		uuids = append(uuids, uuid)
 	}
 	return uuids, nil
-}
-
-// checkFiles says before a question is asked what is wrong with the files, and returns the words
-// for a question.
-func (h *handlers) checkFiles(p filesArgument) (words string, err error) {
-	files, err := h.openFiles(p)
-	if err != nil || len(files) == 0 {
-		return "", err
-	}
-	names := tool.Convert(files, func(f file) string { return tool.Shown(f.name) })
-	return fmt.Sprintf(" with the files %s,", strings.Join(names, ", ")), nil
 }

@@ -57,26 +57,27 @@ type outgoing struct {
 
 // decideSend asks for a decision about a message to a recipient who is new, or about an answer that
 // goes elsewhere.
-func (h *handlers) decideSend(ctx context.Context, call tool.Call, argument, does string, to outgoing) (*tool.Decision, error) {
+func (h *handlers) decideSend(ctx context.Context, call tool.Call, argument string, m message) (*tool.Decision, error) {
 	resolved, scope, err := h.Scope(ctx, call, argument)
 	if err != nil {
 		return nil, err
 	}
-	unknown, err := unknownAmong(ctx, scope, resolved.Identity, to)
+	unknown, err := unknownAmong(ctx, scope, resolved.Identity, m.to)
 	if err != nil {
 		return nil, err
 	}
 	var consequence []string
-	if to.replyWarning != "" {
-		consequence = append(consequence, to.replyWarning)
+	if m.to.replyWarning != "" {
+		consequence = append(consequence, m.to.replyWarning)
 	}
 	if len(unknown) > 0 {
-		consequence = append(consequence, fmt.Sprintf("%s to %s: no contact, and never written to before.", does, shownAll(unknown)))
+		consequence = append(consequence, fmt.Sprintf("%s to %s: no contact, and never written to before.", m.does+m.withFiles(), shownAll(unknown)))
 	}
 	if len(consequence) == 0 {
 		return nil, nil
 	}
-	return &tool.Decision{Identity: tool.Ref(resolved.Identity), Consequence: strings.Join(consequence, " ")}, nil
+	consequence = append(consequence, m.shown()...)
+	return &tool.Decision{Identity: tool.Ref(resolved.Identity), Consequence: strings.Join(consequence, " "), Content: m.hash()}, nil
 }
 
 // unknownAmong returns the recipients that the identity does not know: that are no saved contact,

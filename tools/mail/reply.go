@@ -41,6 +41,7 @@ type answered struct {
 	scope        *ravi.Scope
 	original     *ravi.EmailMessage
 	replyWarning string // in words, if not to the sender that the email names
+	message      message
 }
 
 // answer reads the email that is answered. Where the answer goes is Ravi's to decide; that it may
@@ -76,7 +77,9 @@ func (h *handlers) answer(ctx context.Context, call tool.Call, p replyEmailParam
 	if len(a.to) == 0 {
 		return a, fault.New(fault.Conflict, "The email has no sender that can be answered.", "Write to the address you know with send_email.")
 	}
-	return a, nil
+	a.message = message{does: "Sends an answer", to: outgoing{addresses: a.all(), replyWarning: a.replyWarning}, about: m, body: p.Body, texts: []string{m.Subject}}
+	a.message.files, err = h.openFiles(p.filesArgument)
+	return a, err
 }
 
 // namedIn returns the addresses that stand in the name before an address, where they feign another
@@ -100,22 +103,14 @@ func shownAll(addresses []string) string {
 }
 
 func (h *handlers) decideReplyEmail(ctx context.Context, call tool.Call, p replyEmailParams) (*tool.Decision, error) {
-	with, err := h.checkFiles(p.filesArgument)
-	if err != nil {
-		return nil, err
-	}
 	a, err := h.answer(ctx, call, p)
 	if err != nil {
 		return nil, err
 	}
-	return h.decideSend(ctx, call, a.from.Identity.UUID, "Sends an answer"+with, outgoing{addresses: a.all(), replyWarning: a.replyWarning})
+	return h.decideSend(ctx, call, a.from.Identity.UUID, a.message)
 }
 
 func (h *handlers) replyEmail(ctx context.Context, call tool.Call, p replyEmailParams) (none sentEmailResult, err error) {
-	files, err := h.openFiles(p.filesArgument)
-	if err != nil {
-		return none, err
-	}
 	a, err := h.answer(ctx, call, p)
 	if err != nil {
 		return none, err
@@ -124,13 +119,13 @@ func (h *handlers) replyEmail(ctx context.Context, call tool.Call, p replyEmailP
 	if p.ReplyAll {
 		reply = a.scope.ReplyAll
 	}
-	sent, err := send(ctx, h, call, a.scope, []string{a.original.Subject, p.Body}, files, func(attached []string) (*ravi.EmailMessage, error) {
+	sent, err := send(ctx, h, call, a.scope, a.message, func(attached []string) (*ravi.EmailMessage, error) {
 		return reply(ctx, id, ravi.Draft{Content: p.html(), Attachments: attached})
 	})
 	if err != nil {
 		return none, err
 	}
-	r := sentTo(a.from, sent, a.recipients, files)
+	r := sentTo(a.from, sent, a.recipients, a.message.files)
 	r.Warning = a.replyWarning
 	if other := addressesWithout(addressesIn(sent.To), a.all()...); len(other) > 0 { // Ravi knew better
 		r.To = addressesIn(sent.To)
@@ -150,53 +145,65 @@ type forwardEmailParams struct {
 	filesArgument
 }
 
-func (p forwardEmailParams) check() (int64, recipients, error) {
-	id, err := p.id()
-	if err := cmp.Or(err, tool.CheckText("note", p.Note)); err != nil {
-		return 0, recipients{}, err
-	}
-	to, err := mailRecipients(p.To, p.CC, p.BCC)
-	return id, to, err
+// forwarded is an email that is to be sent on, the identity that does so, and to whom.
+type forwarded struct {
+	recipients
+	from    session.Resolved
+	scope   *ravi.Scope
+	id      int64
+	message message
 }
 
-func (h *handlers) decideForwardEmail(ctx context.Context, call tool.Call, p forwardEmailParams) (*tool.Decision, error) {
-	_, to, err := p.check()
-	if err != nil {
-		return nil, err
+func (h *handlers) forward(ctx context.Context, call tool.Call, p forwardEmailParams) (f forwarded, err error) {
+	if f.id, err = p.id(); err != nil {
+		return f, err
 	}
-	with, err := h.checkFiles(p.filesArgument)
-	if err != nil {
-		return nil, err
+	if err := tool.CheckText("note", p.Note); err != nil {
+		return f, err
 	}
-	return h.decideSend(ctx, call, p.Identity, "Forwards an email, with its attachments,"+with, outgoing{addresses: to.all()})
-}
-
-func (h *handlers) forwardEmail(ctx context.Context, call tool.Call, p forwardEmailParams) (none sentEmailResult, err error) {
-	id, to, err := p.check()
-	if err != nil {
-		return none, err
+	if f.recipients, err = mailRecipients(p.To, p.CC, p.BCC); err != nil {
+		return f, err
 	}
 	files, err := h.openFiles(p.filesArgument)
 	if err != nil {
-		return none, err
+		return f, err
 	}
-	resolved, scope, err := h.Scope(ctx, call, p.Identity)
+	if f.from, f.scope, err = h.Scope(ctx, call, p.Identity); err != nil {
+		return f, err
+	}
+	original, err := f.scope.EmailMessage(ctx, f.id) // it goes out too, so it is scanned too
 	if err != nil {
-		return none, err
+		return f, err
 	}
-	original, err := scope.EmailMessage(ctx, id) // it goes out too, so it is scanned too
-	if err != nil {
-		return none, err
-	}
-	texts := []string{p.Note, original.Subject, original.Text, original.HTML}
+	texts := []string{original.Subject, original.Text, original.HTML}
 	texts = append(texts, tool.Convert(original.Attachments, func(a ravi.Attachment) string { return a.Filename })...)
-	draft := ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Content: content{Body: p.Note, Format: p.Format}.html()}
-	sent, err := send(ctx, h, call, scope, texts, files, func(attached []string) (*ravi.EmailMessage, error) {
+	f.message = message{
+		does: "Forwards an email, with its attachments,", to: outgoing{addresses: f.all()},
+		about: original, body: p.Note, texts: texts, files: files,
+	}
+	return f, nil
+}
+
+func (h *handlers) decideForwardEmail(ctx context.Context, call tool.Call, p forwardEmailParams) (*tool.Decision, error) {
+	f, err := h.forward(ctx, call, p)
+	if err != nil {
+		return nil, err
+	}
+	return h.decideSend(ctx, call, f.from.Identity.UUID, f.message)
+}
+
+func (h *handlers) forwardEmail(ctx context.Context, call tool.Call, p forwardEmailParams) (none sentEmailResult, err error) {
+	f, err := h.forward(ctx, call, p)
+	if err != nil {
+		return none, err
+	}
+	draft := ravi.Draft{To: f.to[0], CC: f.cc, BCC: f.bcc, Content: content{Body: p.Note, Format: p.Format}.html()}
+	sent, err := send(ctx, h, call, f.scope, f.message, func(attached []string) (*ravi.EmailMessage, error) {
 		draft.Attachments = attached
-		return scope.Forward(ctx, id, draft)
+		return f.scope.Forward(ctx, f.id, draft)
 	})
 	if err != nil {
 		return none, err
 	}
-	return sentTo(resolved, sent, to, files), nil
+	return sentTo(f.from, sent, f.recipients, f.message.files), nil
 }

@@ -47,7 +47,7 @@ type protected struct {
 // scan refuses texts that hold a stored value of the identity, or a code that came in a moment ago,
 // as it is or in a simple encoding (SECURITY.md S15). What cannot be read for lack of a key is not
 // looked for. Nothing goes out when the values cannot be read.
-func (h *handlers) scan(ctx context.Context, scope *ravi.Scope, texts []string, files []file) error {
+func (h *handlers) scan(ctx context.Context, scope *ravi.Scope, m message) error {
 	values, err := h.storedValues(ctx, scope)
 	if err != nil {
 		return err
@@ -56,13 +56,14 @@ func (h *handlers) scan(ctx context.Context, scope *ravi.Scope, texts []string, 
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
+	texts := append([]string{m.subject, m.body}, m.texts...)
+	for _, f := range m.files {
 		texts = append(texts, f.name)
 	}
 	if err := newHaystack(texts).refuse(ctx, "The message", append(values, codes...)); err != nil {
 		return err
 	}
-	for _, f := range files {
+	for _, f := range m.files {
 		if err := fileHaystack(f.content).refuse(ctx, "The file "+tool.Shown(f.name), append(values, codes...)); err != nil {
 			return err
 		}

@@ -47,11 +47,18 @@ type sendEmailParams struct {
 	filesArgument
 }
 
-func (p sendEmailParams) check() (recipients, error) {
-	if err := cmp.Or(tool.CheckLine("subject", p.Subject), p.content.check()); err != nil {
-		return recipients{}, err
+// message is the email as it would go out.
+func (h *handlers) message(p sendEmailParams) (message, recipients, error) {
+	if err := cmp.Or(tool.CheckLine("subject", p.Subject), p.check()); err != nil {
+		return message{}, recipients{}, err
 	}
-	return mailRecipients(p.To, p.CC, p.BCC)
+	to, err := mailRecipients(p.To, p.CC, p.BCC)
+	if err != nil {
+		return message{}, recipients{}, err
+	}
+	files, err := h.openFiles(p.filesArgument)
+	m := message{does: "Sends an email", to: outgoing{addresses: to.all()}, subject: p.Subject, body: p.Body, files: files}
+	return m, to, err
 }
 
 type sentEmailResult struct {
@@ -74,37 +81,29 @@ func sentTo(resolved session.Resolved, m *ravi.EmailMessage, to recipients, file
 }
 
 func (h *handlers) decideSendEmail(ctx context.Context, call tool.Call, p sendEmailParams) (*tool.Decision, error) {
-	to, err := p.check()
+	m, _, err := h.message(p)
 	if err != nil {
 		return nil, err
 	}
-	with, err := h.checkFiles(p.filesArgument)
-	if err != nil {
-		return nil, err
-	}
-	return h.decideSend(ctx, call, p.Identity, "Sends an email"+with, outgoing{addresses: to.all()})
+	return h.decideSend(ctx, call, p.Identity, m)
 }
 
-func (h *handlers) sendEmail(ctx context.Context, call tool.Call, p sendEmailParams) (sentEmailResult, error) {
-	to, err := p.check()
+func (h *handlers) sendEmail(ctx context.Context, call tool.Call, p sendEmailParams) (none sentEmailResult, err error) {
+	m, to, err := h.message(p)
 	if err != nil {
-		return sentEmailResult{}, err
-	}
-	files, err := h.openFiles(p.filesArgument)
-	if err != nil {
-		return sentEmailResult{}, err
+		return none, err
 	}
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
-		return sentEmailResult{}, err
+		return none, err
 	}
-	sent, err := send(ctx, h, call, scope, []string{p.Subject, p.Body}, files, func(attached []string) (*ravi.EmailMessage, error) {
+	sent, err := send(ctx, h, call, scope, m, func(attached []string) (*ravi.EmailMessage, error) {
 		return scope.Compose(ctx, ravi.Draft{To: to.to[0], CC: to.cc, BCC: to.bcc, Subject: p.Subject, Content: p.html(), Attachments: attached})
 	})
 	if err != nil {
-		return sentEmailResult{}, err
+		return none, err
 	}
-	return sentTo(resolved, sent, to, files), nil
+	return sentTo(resolved, sent, to, m.files), nil
 }
 
 type sendSMSParams struct {
@@ -149,7 +148,11 @@ func (h *handlers) decideSendSMS(ctx context.Context, call tool.Call, p sendSMSP
 	if err != nil {
 		return nil, err
 	}
-	return h.decideSend(ctx, call, p.Identity, "Sends an SMS", outgoing{number: to})
+	return h.decideSend(ctx, call, p.Identity, p.message(to))
+}
+
+func (p sendSMSParams) message(to string) message {
+	return message{does: "Sends an SMS", to: outgoing{number: to}, body: p.Body}
 }
 
 func (h *handlers) sendSMS(ctx context.Context, call tool.Call, p sendSMSParams) (sendSMSResult, error) {
@@ -161,7 +164,7 @@ func (h *handlers) sendSMS(ctx context.Context, call tool.Call, p sendSMSParams)
 	if err != nil {
 		return sendSMSResult{}, err
 	}
-	sent, err := send(ctx, h, call, scope, []string{p.Body}, nil, func([]string) (*ravi.SMSMessage, error) { return scope.SendSMS(ctx, to, p.Body) })
+	sent, err := send(ctx, h, call, scope, p.message(to), func([]string) (*ravi.SMSMessage, error) { return scope.SendSMS(ctx, to, p.Body) })
 	if err != nil {
 		return sendSMSResult{}, err
 	}
@@ -172,20 +175,20 @@ func (h *handlers) sendSMS(ctx context.Context, call tool.Call, p sendSMSParams)
 	return r, nil
 }
 
-// send does what every message goes through before it leaves: the scan, and the budget. texts and
-// files are all that others will read; deliver gets what Ravi names the files by.
-func send[T any](
-	ctx context.Context, h *handlers, call tool.Call, scope *ravi.Scope, texts []string, files []file,
-	deliver func(attached []string) (T, error),
-) (none T, err error) {
-	if err := h.scan(ctx, scope, texts, files); err != nil {
+// send does what every message goes through before it leaves: the comparison with what a person
+// has approved, the scan, and the budget. deliver gets what Ravi names the files by.
+func send[T any](ctx context.Context, h *handlers, call tool.Call, scope *ravi.Scope, m message, deliver func(attached []string) (T, error)) (none T, err error) {
+	if err := call.DecidedFor(m.hash()); err != nil {
+		return none, err
+	}
+	if err := h.scan(ctx, scope, m); err != nil {
 		return none, err
 	}
 	giveBack, err := h.spendSend(call)
 	if err != nil {
 		return none, err
 	}
-	attached, err := upload(ctx, scope, files)
+	attached, err := upload(ctx, scope, m.files)
 	if err != nil {
 		giveBack()
 		return none, err

@@ -2,12 +2,11 @@ package http
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -21,12 +20,11 @@ type openQuestion struct {
 	reply           chan jsonrpc.Reply
 }
 
-// questions are those that clients were asked and have not answered. Their ids have the process in
-// them: mcp-go counts from 1 in each, so that with several replicas, or after a restart, the answer
-// to one question would be taken for that to another.
+// questions are those that clients were asked and have not answered. Their ids are random, so that
+// no client that was not asked knows one, and begin with the process, so that an answer which comes
+// to another replica is known as such.
 type questions struct {
 	process string
-	last    atomic.Int64
 	open    sync.Map // id -> *openQuestion
 }
 
@@ -36,7 +34,7 @@ type questions struct {
 func (f *inflight) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp.ElicitationResult, error) {
 	questions := &f.server.questions
 	q := &openQuestion{caller: f.caller.name, session: f.call.Session, reply: make(chan jsonrpc.Reply, 1)}
-	id := questions.process + strconv.FormatInt(questions.last.Add(1), 10)
+	id := questions.process + rand.Text()
 	questions.open.Store(id, q)
 	defer questions.open.Delete(id)
 	if err := f.response.send(ctx, id, string(mcp.MethodElicitationCreate), params); err != nil {

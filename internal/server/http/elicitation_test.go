@@ -30,10 +30,9 @@ func TestElicitationIsAnsweredByItsSessionOnly(t *testing.T) {
 					if reportFirst {
 						assert.NoError(t, server.Progress(ctx).Report(ctx, 1, 3, "before"))
 					}
-					var question mcp.ElicitationRequest
-					question.Params.Message = "may I?"
-					question.Params.RequestedSchema = map[string]any{"type": "object", "properties": map[string]any{}}
-					answer, err := mcpserver.ServerFromContext(ctx).RequestElicitation(ctx, question)
+					answer, err := server.TransportFrom(ctx).Elicit(ctx, mcp.ElicitationParams{
+						Message: "may I?", RequestedSchema: map[string]any{"type": "object", "properties": map[string]any{}},
+					})
 					if err != nil {
 						return nil, err
 					}
@@ -74,6 +73,13 @@ func TestElicitationIsAnsweredByItsSessionOnly(t *testing.T) {
 			require.Equal(t, "elicitation/create", question.Method)
 			answer := func(action string) string {
 				return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"action":%q,"content":{}}}`, question.ID, action)
+			}
+			var id string
+			require.NoError(t, json.Unmarshal(question.ID, &id))
+			process, one, _ := strings.Cut(id, ".")
+			assert.Regexp(t, `^[A-Z2-7]{26}$`, one, "128 random bits of its own")
+			for _, guess := range []string{`1`, `"1"`, `"` + process + `.1"`} {
+				assert.NotEqual(t, http.StatusAccepted, a.post(strings.Replace(answer("accept"), string(question.ID), guess, 1)).status, guess)
 			}
 			bob := e.open(bobToken)
 			assert.NotEqual(t, http.StatusAccepted, bob.post(answer("accept")).status, "another caller was not asked")

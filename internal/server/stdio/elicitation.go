@@ -2,8 +2,8 @@ package stdio
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"strconv"
 	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -20,20 +20,19 @@ var ErrInputEnded = errors.New("server: the client's input has ended")
 // questions are the requests of this server that wait for the client's answer.
 type questions struct {
 	mu    sync.Mutex
-	last  int64
 	open  map[string]chan jsonrpc.Reply
 	ended bool
 }
 
-// ask registers a new question and returns its id and where the answer arrives.
+// ask registers a new question and returns its id, as it stands in JSON, and where the answer
+// arrives. No client that was not asked knows the id.
 func (q *questions) ask() (string, <-chan jsonrpc.Reply, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.ended {
 		return "", nil, ErrInputEnded
 	}
-	q.last++
-	id := strconv.FormatInt(q.last, 10)
+	id := `"` + rand.Text() + `"`
 	if q.open == nil {
 		q.open = make(map[string]chan jsonrpc.Reply)
 	}

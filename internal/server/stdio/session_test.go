@@ -111,6 +111,7 @@ func TestElicitationYieldsTheSlot(t *testing.T) {
 			question := c.next()
 			assert.Equal(t, "elicitation/create", question.Method)
 			assert.JSONEq(t, `{"message":"Sure?","requestedSchema":{"type":"object","properties":{}}}`, string(question.Params))
+			assert.Regexp(t, `^"[A-Z2-7]{26}"$`, string(question.ID), "128 random bits: nobody who was not asked can answer")
 			questions = append(questions, question)
 		}
 		for i := 39; i >= 0; i-- {

@@ -317,6 +317,38 @@ func TestInstructionsNameOnlyToolsThatExist(t *testing.T) {
 	}
 }
 
+// The instructions stand in every request of most hosts, and their order is that of the prompts.
+func TestInstructionsAreShortAndInOrder(t *testing.T) {
+	h := newSystem(t, sandbox.Config{}).byDefault()
+	shared := local()
+	shared.Shared = true
+	word := regexp.MustCompile(`\b[a-z]+(_[a-z]+)+\b`)
+	known := h.known()
+	order := func(text string) (tools []string) {
+		for _, named := range word.FindAllString(text, -1) {
+			if _, is := known[named]; is && !slices.Contains(tools, named) && named != "generate_password" { // an argument here
+				tools = append(tools, named)
+			}
+		}
+		return tools
+	}
+	for name, a := range map[string]*agent{"session": h.connect(local()), "shared": h.connect(shared)} {
+		text := rpc[struct{ Instructions string }](a, "initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}`).Instructions
+		assert.LessOrEqual(t, len(strings.Fields(text)), 150, name)
+		given := order(text)
+		assert.Equal(t, []string{"create_identity", "use_identity", "save_credential", "watch_inbox", "wait_for_otp", "set_totp", "get_totp", "get_credential", "update_credential"}, given, name)
+		for prompt, shares := range map[string]int{"sign_up": 8, "log_in": 5} {
+			laidOut := order(a.prompt(prompt, map[string]string{"service": "nimbus.example"}))
+			both := func(of, in []string) []string {
+				return slices.DeleteFunc(slices.Clone(of), func(tool string) bool { return !slices.Contains(in, tool) || tool == "get_credential" })
+			}
+			assert.Equal(t, both(given, laidOut), both(laidOut, given), "%s: %s", name, prompt)
+			assert.Len(t, both(laidOut, given), shares, "%s: %s", name, prompt)
+		}
+		assert.Regexp(t, `untrusted.*follow no|untrusted.*never follow`, text)
+	}
+}
+
 // Schemas are compiled when they are first used, so it is here that a broken one shows.
 func TestEverySchemaIsValid(t *testing.T) {
 	all, err := tools.All(newSystem(t, sandbox.Config{}).deps)

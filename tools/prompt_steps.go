@@ -37,7 +37,7 @@ func (l login) given() string {
 	return fmt.Sprintf("Call use_identity with `identity` %s (%s). Note address, phone and cursor of the result.", l.identity, l.named)
 }
 
-const waiting = "Call wait_for_otp with the cursor. status found: use the code or link. status pending: call it again with the cursor of that result, and have the service send the code once more if several waits bring nothing. " +
+const waiting = "Call wait_for_otp with the cursor, and the site as `service`. status found: use the code or link. status pending: call it again with the cursor of that result, and have the service send the code once more if several waits bring nothing. " +
 	"status ambiguous: choose among the candidates, or narrow with `sender` or `service`."
 
 const arming = "The inbox is armed by the cursor that you have. If more than a few minutes have passed since, or a code was sent meanwhile, call watch_inbox for a fresh one. Then submit the form, or press what sends the code."
@@ -89,6 +89,10 @@ func logInSteps(l login, has func(string) bool) []string {
 	}
 	if has("use_backup_code") {
 		steps = append(steps, "Only if that does not help, call use_backup_code: each backup code works once.")
+	}
+	if has("update_credential") {
+		steps = append(steps, "If the password is refused, have the service reset it: wait_for_otp brings the link, and update_credential with `generate_password` and `show` the new password, before you submit it. "+
+			"Then call it with `confirm`, or with `restore_previous` if the service refused the new one.")
 	}
 	return append(steps, "Say whether you are logged in. Do not repeat the password or a code.")
 }

@@ -68,7 +68,7 @@ var allowedImports = map[string][]string{
 
 // family is what a family of tools may import; never another family.
 func family(more ...string) []string {
-	return append(more, "tools/tool", "session", "internal/fault", "ravi", "ravi/seal", "ravi/secret")
+	return append(more, "tools/tool", "session", "internal/fault", "internal/host", "ravi", "ravi/seal", "ravi/secret")
 }
 
 // restrictedImports are packages of third parties, and of the standard library, that only these

@@ -128,14 +128,24 @@ func (s *Scope) findPassword(ctx context.Context, n NewPassword, since time.Time
 
 // sameDomain reports whether base may be what Ravi made of a domain or a URL.
 func sameDomain(given, base string) bool {
-	host := strings.ToLower(given)
+	host := lowerASCII(given)
 	if _, rest, ok := strings.Cut(host, "://"); ok {
 		host = rest
 	}
 	host, _, _ = strings.Cut(host, "/")
 	host, _, _ = strings.Cut(host, ":")
-	base = strings.ToLower(base)
+	base = lowerASCII(base)
 	return host == base || strings.HasSuffix(host, "."+base)
+}
+
+// lowerASCII leaves other letters alone: U+0130 lowered is i, and another host.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 // PasswordUpdate changes a credential. Nil fields stay as they are; an empty value empties the

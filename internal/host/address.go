@@ -2,13 +2,15 @@ package host
 
 import (
 	"net/mail"
+	"net/netip"
 	"strings"
 )
 
 // Mailbox returns the address of a From header that is exactly one mailbox, its host as [ASCII]
 // does; the part before the @ stays as it is, for only its host may change it. ok is false for
 // everything that two readers could understand differently: several addresses, a group, a route, an
-// address in a comment, a quoted part before the @. A display name may hold anything in quotes.
+// address in a comment, a quoted part before the @, an IP address for a host. A display name may
+// hold anything in quotes.
 func Mailbox(header string) (local, ascii string, ok bool) {
 	header = strings.TrimSpace(header)
 	bare := header
@@ -24,7 +26,10 @@ func Mailbox(header string) (local, ascii string, ok bool) {
 		return "", "", false
 	}
 	ascii, ok = ASCII(name)
-	return local, ascii, ok && len(local)+len(ascii) < 254
+	if _, err := netip.ParseAddr(strings.Trim(ascii, "[]")); !ok || err == nil || len(local)+len(ascii) >= 254 {
+		return "", "", false
+	}
+	return local, ascii, true
 }
 
 // withoutQuoted drops the quoted strings of a display name. An open quote stays.

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
@@ -31,11 +32,15 @@ func ASCII(name string) (ascii string, ok bool) {
 		}
 		return ip.Unmap().String(), true
 	}
-	if len(name) > 1024 {
+	if len(name) > 1024 || !utf8.ValidString(name) {
 		return "", false
 	}
 	ascii, err := uts46.ToASCII(name)
 	if err != nil {
+		return "", false
+	}
+	// Mapping can make what mapping refuses.
+	if again, err := uts46.ToASCII(ascii); err != nil || again != ascii {
 		return "", false
 	}
 	ascii = strings.TrimSuffix(ascii, ".")

@@ -1,9 +1,13 @@
 package host_test
 
 import (
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 
 	"ravi-mcp/internal/host"
 )
@@ -33,4 +37,62 @@ func TestHostOfURLIsWhereABrowserGoes(t *testing.T) {
 		got, _ := host.OfURL(in)
 		assert.Equal(t, want, got, in)
 	}
+}
+
+// No code point beyond ASCII makes a host that it does not stand for: what becomes plain ASCII is
+// what compatibility folding makes of it, by another implementation, and else it stays its own.
+func TestNoCodePointBecomesAnothersHost(t *testing.T) {
+	t.Parallel()
+	fold := cases.Fold()
+	for r := rune(0x80); r <= unicode.MaxRune; r++ {
+		got, ok := host.ASCII("a" + string(r) + "b.example")
+		if !ok || strings.Contains(got, "xn--") {
+			continue
+		}
+		folded := norm.NFKC.String(fold.String(norm.NFKC.String(string(r))))
+		if folded == "\u3002" {
+			folded = "." // the full stops of East Asia part labels
+		}
+		if want := "a" + folded + "b.example"; got != want && got != "ab.example" {
+			t.Errorf("%U: %q, want %q", r, got, want)
+		}
+		if got == "ab.example" && !unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+			t.Errorf("%U is left out", r)
+		}
+	}
+}
+
+// Reading a host again changes nothing, and what a person reads is read as the same host.
+func FuzzASCII(f *testing.F) {
+	for _, seed := range []string{"github.com", "gİthub.com", "bücher.example", "[::1]", "1.2.3.4", "xn--bcher-kva.example", "a\u200db.example"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		ascii, ok := host.ASCII(name)
+		if !ok {
+			return
+		}
+		again, ok := host.ASCII(ascii)
+		if !ok || again != ascii {
+			t.Fatalf("%q is %q, and that %q", name, ascii, again)
+		}
+		if shown, ok := host.ASCII(host.Unicode(ascii)); !ok || shown != ascii {
+			t.Fatalf("%q is shown as %q, and that is %q", ascii, host.Unicode(ascii), shown)
+		}
+	})
+}
+
+func FuzzMailbox(f *testing.F) {
+	f.Add("GitHub <a@github.com>")
+	f.Add(`"x, y@z" <a@github.com>`)
+	f.Fuzz(func(t *testing.T, header string) {
+		local, ascii, ok := host.Mailbox(header)
+		if !ok {
+			return
+		}
+		again, at, ok := host.Mailbox(local + "@" + ascii)
+		if !ok || again != local || at != ascii || !strings.Contains(header, local+"@") {
+			t.Fatalf("%q is %q at %q", header, local, ascii)
+		}
+	})
 }

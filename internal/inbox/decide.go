@@ -82,10 +82,10 @@ func (q *query) decide(lists [2][]*message) decision {
 // unseen returns what counts as new in one channel, oldest first.
 func (q *query) unseen(c int, list []*message) []*message {
 	before := &q.state.seen[c]
-	known := make(map[uint64]bool) // Message-IDs of mails that were seen or are in out
+	known := make(map[uint64]bool) // copies of mails that were seen or are in out
 	for _, m := range list {
 		if before.has(m.at) {
-			known[m.messageIDHash] = true
+			known[m.copyOf] = true
 		}
 	}
 	var out []*message
@@ -93,9 +93,9 @@ func (q *query) unseen(c int, list []*message) []*message {
 		switch {
 		case before.has(m.at), m.content == nil, m.forOtherRecipient(q.target):
 		case !q.oldest.IsZero() && !m.at.created.IsZero() && m.at.created.Before(q.oldest):
-		case m.messageIDHash != 0 && known[m.messageIDHash]: // the same mail, delivered twice
+		case m.copyOf != 0 && known[m.copyOf]: // the same mail, delivered twice
 		default:
-			known[m.messageIDHash] = true
+			known[m.copyOf] = true
 			out = append(out, m)
 		}
 	}

@@ -23,8 +23,8 @@
 // Which one: several codes of one sender: the newest, and how many it superseded. Different
 // senders, or one message with two plausible codes: all of them as ambiguous, never a guess. The
 // same value twice is one answer, however it came: twice in a list, delivered twice, or by mail and
-// SMS. A mail that is listed twice with the same Message-ID is one mail; if the cursor has seen the
-// one, the other is not new.
+// SMS. A mail that is listed twice with the same Message-ID, sender and contents is one mail; if
+// the cursor has seen the one, the other is not new.
 //
 // An SMS may come in parts that Ravi lists one by one. Parts of one sender that arrive within ten
 // seconds are read as one if they count themselves ("(1/2)") or if all but the last are as long as

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"hash/fnv"
+	"io"
 	"strings"
 	"time"
 
@@ -22,17 +23,17 @@ const (
 // message is one incoming message as a watcher knows it. It is never changed after it was
 // published; a changed one is a copy.
 type message struct {
-	channel       int
-	at            position
-	from          string // cleaned, for display
-	sender        string // normalised, for comparing: an address, digits, or a name
-	domain        string // ASCII host of a mail's sender; "" unless From is exactly one mailbox
-	subject       string
-	to            []string  // normalised recipients, as far as they can be read
-	messageIDHash uint64    // hash of the RFC Message-ID; 0 when there is none
-	size          int       // of all parts; tells that a message was filled in later
-	listed        time.Time // when this process first saw it, by its own clock
-	content       *content  // nil while no wait needs it
+	channel int
+	at      position
+	from    string // cleaned, for display
+	sender  string // normalised, for comparing: an address, digits, or a name
+	domain  string // ASCII host of a mail's sender; "" unless From is exactly one mailbox
+	subject string
+	to      []string  // normalised recipients, as far as they can be read
+	copyOf  uint64    // what copies of one mail have in common; 0 where nothing says so
+	size    int       // of all parts; tells that a message was filled in later
+	listed  time.Time // when this process first saw it, by its own clock
+	content *content  // nil while no wait needs it
 }
 
 // content is what waits look at. The message's own parts are not kept.
@@ -62,7 +63,7 @@ func fromEmail(m ravi.EmailMessage, own Target) (listedMessage, bool) {
 	return listedMessage{
 		message: message{
 			channel: emailIndex, at: positionOf(m.Created, m.ID), from: line(m.From), sender: sender, domain: domain, subject: line(unlocked(m.Subject)),
-			to: append(addresses(m.To), addresses(m.CC)...), messageIDHash: hash(m.MessageID),
+			to: append(addresses(m.To), addresses(m.CC)...), copyOf: copyHash(m),
 			size: len(m.Subject) + len(m.Text) + len(m.HTML),
 		},
 		parts: otp.Message{Channel: otp.Email, From: m.From, Subject: m.Subject, Text: m.Text, HTML: m.HTML},
@@ -139,13 +140,16 @@ func line(s string) string {
 	return s
 }
 
-// hash of a Message-ID; 0 stands for none.
-func hash(s string) uint64 {
-	if s == "" {
+// copyHash is the same for a mail that is delivered twice. Anyone can write any Message-ID, so it
+// counts together with all that a person sees; 0 where there is none.
+func copyHash(m ravi.EmailMessage) uint64 {
+	if m.MessageID == "" {
 		return 0
 	}
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(s))
+	for _, part := range []string{m.MessageID, m.From, m.Subject, m.Text, m.HTML} {
+		_, _ = io.WriteString(h, part+"\x00")
+	}
 	return max(1, h.Sum64())
 }
 

@@ -117,6 +117,21 @@ func TestDuplicateDeliveryIsOneMail(t *testing.T) {
 	})
 }
 
+// Anyone can write a Message-ID, so it hides no other mail.
+func TestMessageIDAloneHidesNoMail(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
+		cursor := w.arm()
+		liar := sandbox.Email{From: "x@evil.test", Subject: "Hello", Text: "Nothing here.", MessageID: "<next@acme.test>"}
+		w.mail(liar)
+		genuine := code("no-reply@acme.test", "226051")
+		genuine.MessageID = liar.MessageID
+		w.mail(genuine)
+		res := w.wait(inbox.Request{Cursor: cursor})
+		require.Equal(w, inbox.Found, res.Status)
+		assert.Equal(w, "226051", res.Code.Reveal())
+	})
+}
+
 func TestCodeAndLinkInOneAnswer(t *testing.T) {
 	scenario{}.run(t, func(w *fixture) {
 		cursor := w.arm()

@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/idna"
-
 	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/host"
 	"ravi-mcp/tools/tool"
 )
 
@@ -17,24 +16,12 @@ import (
 // that no letter that looks like another one is shown to a person. field is the argument to name in
 // an error.
 func mailAddress(field, given string) (string, error) {
-	parsed, err := mail.ParseAddress(given)
-	if err != nil {
+	local, ascii, ok := host.Mailbox(given)
+	notASCII := func(c rune) bool { return c >= 0x7f }
+	if !ok || strings.ContainsFunc(local, notASCII) || !strings.Contains(ascii, ".") {
 		return "", badAddress(field)
 	}
-	at := strings.LastIndexByte(parsed.Address, '@')
-	if at < 1 || len(parsed.Address) > 254 {
-		return "", badAddress(field)
-	}
-	local := parsed.Address[:at]
-	plain := func(c rune) bool { return c > ' ' && c < 0x7f && !strings.ContainsRune(`"(),:;<>@[\]`, c) }
-	if strings.ContainsFunc(local, func(c rune) bool { return !plain(c) }) {
-		return "", badAddress(field)
-	}
-	host, err := idna.Lookup.ToASCII(strings.ToLower(parsed.Address[at+1:]))
-	if err != nil || !tool.HostName(host) || !strings.Contains(host, ".") {
-		return "", badAddress(field)
-	}
-	return local + "@" + host, nil
+	return local + "@" + ascii, nil
 }
 
 func badAddress(field string) error {

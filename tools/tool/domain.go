@@ -2,15 +2,11 @@ package tool
 
 import (
 	"fmt"
-	"net"
-	"net/url"
 	"strings"
 	"unicode"
 
-	"golang.org/x/net/idna"
-	"golang.org/x/net/publicsuffix"
-
 	"ravi-mcp/internal/fault"
+	"ravi-mcp/internal/host"
 )
 
 // RegistrableDomain cleans what a caller gives as a site to the domain under which Ravi stores a
@@ -18,55 +14,21 @@ import (
 // their ASCII form (docs/ravi-api.md#passwords). An IP address or a single label such as localhost
 // stays as it is; an IPv6 address stands in brackets. field is the argument to name in an error.
 func RegistrableDomain(field, site string) (string, error) {
-	host := strings.TrimSpace(site)
-	if strings.ContainsFunc(host, unicode.IsControl) {
+	site = strings.TrimSpace(site)
+	if strings.ContainsFunc(site, unicode.IsControl) {
 		return "", controlCharacters(field, "Pass the site as one line, as in example.com.")
 	}
-	if ip := net.ParseIP(host); ip != nil { // a bare IPv6 address is no URL
-		return address(ip), nil
+	ascii, ok := host.ASCII(site) // a bare IPv6 address is no URL
+	if !ok {
+		if !strings.Contains(site, "://") {
+			site = "https://" + strings.TrimPrefix(site, "//")
+		}
+		ascii, ok = host.OfURL(site)
 	}
-	if !strings.Contains(host, "://") {
-		host = "https://" + strings.TrimPrefix(host, "//")
-	}
-	u, err := url.Parse(host)
-	if err != nil || u.Hostname() == "" {
+	if !ok {
 		return "", badDomain(field)
 	}
-	host = strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	if ip := net.ParseIP(host); ip != nil {
-		return address(ip), nil
-	}
-	if !HostName(host) {
-		if host, err = idna.Lookup.ToASCII(host); err != nil || !HostName(host) {
-			return "", badDomain(field)
-		}
-	}
-	if domain, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
-		return domain, nil
-	}
-	return host, nil
-}
-
-func address(ip net.IP) string {
-	if ip.To4() != nil {
-		return ip.String()
-	}
-	return "[" + ip.String() + "]"
-}
-
-// HostName reports whether host is made of labels as they occur in practice: underscores, and
-// hyphens anywhere, which the rules for registering a name do not allow, but which sub-domains
-// have.
-func HostName(host string) bool {
-	if host == "" || len(host) > 253 {
-		return false
-	}
-	for label := range strings.SplitSeq(host, ".") {
-		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-			return false
-		}
-	}
-	return true
+	return host.Domain(ascii), nil
 }
 
 func badDomain(field string) error {

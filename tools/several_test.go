@@ -3,6 +3,8 @@ package tools_test
 import (
 	"encoding/json"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -176,6 +178,27 @@ func TestIdentityOfTheOperatorCounts(t *testing.T) {
 		got := ok[identified](t, a.call("get_identity", nil))
 		h.deleteElsewhere(got.Identity.UUID)
 		require.False(t, bound(t, a, "create_identity", args{"name": "mine"}), "who called goes by it")
+	})
+}
+
+// A wait that runs when a second client comes reports no progress any more: both would get it.
+func TestProgressEndsWithTheSecondInitialize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newSystem(t, sandbox.Config{})
+		a := h.connect(local())
+		me := ok[created](t, a.call("create_identity", args{"name": "mine"}))
+		notes := func() int {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return len(a.notes)
+		}
+		answer, _ := a.beginCallWith("wait_for_otp", args{"cursor": me.Cursor, "timeout_seconds": 40}, `,"_meta":{"progressToken":"CANARY"}`)
+		time.Sleep(12 * time.Second)
+		before := notes()
+		require.Positive(t, before)
+		a.request("initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"second","version":"1"}}`)
+		require.Equal(t, "pending", ok[waited](t, parse(t, <-answer)).Status)
+		require.Equal(t, before, notes())
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"ravi-mcp/internal/server"
 	"ravi-mcp/internal/server/jsonrpc"
@@ -30,8 +31,11 @@ type questions struct {
 
 // Elicit asks the client for input on the stream of its call, in protocols up to 2025-11-25, and
 // waits for the answer as long as ctx lives. When that ends first, the client is told that the
-// question no longer stands.
+// question no longer stands. Several agents behind one session are not asked.
 func (f *inflight) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp.ElicitationResult, error) {
+	if f.call.Shared {
+		return nil, mcpserver.ErrElicitationNotSupported
+	}
 	questions := &f.server.questions
 	q := &openQuestion{caller: f.caller.name, session: f.call.Session, reply: make(chan jsonrpc.Reply, 1)}
 	id := questions.process + rand.Text()

@@ -98,6 +98,29 @@ func TestElicitationIsAnsweredByItsSessionOnly(t *testing.T) {
 	}
 }
 
+// No agent behind one session of a gateway is asked, whatever the gateway says that it can show.
+func TestAgentsBehindAGatewayAreNotAsked(t *testing.T) {
+	t.Parallel()
+	for _, shared := range []bool{true, false} {
+		e := serve(t, func(e *endpoint) {
+			s := mcpserver.NewMCPServer("test", "1", mcpserver.WithToolCapabilities(false))
+			s.AddTool(mcp.NewTool("work"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+				ctx, giveUp := context.WithCancel(ctx)
+				giveUp() // so that no answer is waited for
+				transport := server.TransportFrom(ctx)
+				_, err := transport.Elicit(ctx, mcp.ElicitationParams{Message: "CANARY"})
+				return mcp.NewToolResultText(fmt.Sprint(transport.ShowsForms(ctx), err)), nil
+			})
+			e.MCP, e.Anyone.Shared = s, shared
+		})
+		a := e.agent("")
+		opened := a.post(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"elicitation":{}},"clientInfo":{"name":"tester","version":"1"}}}`)
+		a.session = opened.header.Get("Mcp-Session-Id")
+		want := map[bool]error{true: mcpserver.ErrElicitationNotSupported, false: context.Canceled}[shared]
+		assert.Contains(t, a.post(a.message("work", `{}`, "")).body, fmt.Sprint(!shared, want))
+	}
+}
+
 func TestPanicValueIsNotDisclosed(t *testing.T) {
 	t.Parallel()
 	e := withTool(t, func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("CANARY") })

@@ -39,10 +39,11 @@ func (s *httpServer) note(ctx context.Context, caller, id string, env jsonrpc.En
 	}
 }
 
-// ShowsForms reports whether the client said, to this replica or to another, that it shows forms.
+// ShowsForms reports whether the client said, to this replica or to another, that it shows forms,
+// and is no gateway that several agents are behind.
 // Before 2026-07-28 a form comes on the stream of the call, where there is one.
 func (f *inflight) ShowsForms(ctx context.Context) bool {
-	if f.form == jsonForm && !f.message.modern {
+	if f.call.Shared || f.form == jsonForm && !f.message.modern {
 		return false
 	}
 	if server.DeclaresForms(ctx) {

@@ -61,7 +61,7 @@ func (s *httpServer) serveSSE(w http.ResponseWriter, r *http.Request, f *infligh
 func (s *httpServer) stream(ctx context.Context, w http.ResponseWriter, r *http.Request, f *inflight, expiry *tokenExpiry) error {
 	out := &eventWriter{response: newResponse(w, f)}
 	out.response.stream = true
-	transport := stdio.Server{MCP: s.MCP, Dispatcher: s.Dispatcher, Out: out, Log: s.Log, MaxConcurrent: sseRunning, NoElicitation: true, Context: stdio.InSession(f.call)}
+	transport := stdio.Server{MCP: s.MCP, Dispatcher: s.Dispatcher, Out: out, Log: s.Log, MaxConcurrent: sseRunning, NoElicitation: true, Shared: f.call.Shared, Context: stdio.InSession(f.call)}
 	c, err := transport.Open(ctx)
 	if err != nil {
 		return err

@@ -208,6 +208,31 @@ func TestSSEWaitReportsProgressAndEndsOnShutdown(t *testing.T) {
 	assert.Empty(t, event, "and then it ended")
 }
 
+// The stream of a gateway has several agents behind it, from the start.
+func TestSharedSSEStreamIgnoresCancellation(t *testing.T) {
+	t.Parallel()
+	started, finish, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	e := serve(t, func(e *endpoint) {
+		s := mcpserver.NewMCPServer("test", "1", mcpserver.WithToolCapabilities(false))
+		s.AddTool(mcp.NewTool("work"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			close(started)
+			<-finish
+			ended <- ctx.Err()
+			return mcp.NewToolResultText("done"), nil
+		})
+		e.MCP, e.Anyone.Shared = s, true
+	})
+	s := e.agent("").stream()
+	s.ask(sseInitialize)
+	require.Equal(t, http.StatusAccepted, s.post(s.a.message("work", `{}`, "")).status)
+	<-started
+	require.Equal(t, http.StatusAccepted, s.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`).status)
+	close(finish)
+	require.NoError(t, <-ended)
+	_, data := s.next()
+	assert.Contains(t, data, "done")
+}
+
 func TestSSECanBeDisabled(t *testing.T) {
 	t.Parallel()
 	e := serve(t, func(e *endpoint) { e.NoSSE = true })

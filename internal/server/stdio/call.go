@@ -41,8 +41,17 @@ func (c *Conn) newCall(env jsonrpc.Envelope, message []byte) *call {
 	return call
 }
 
-// Notify sends a notification on behalf of the call.
+// silent reports whether the call may send nothing but its answer: it began before its client was
+// known to be one of several, who would all see the rest. A subscription goes on.
+func (c *call) silent() bool {
+	return c.conn.shared.Load() && c.env.Method != string(mcp.MethodSubscriptionsListen)
+}
+
+// Notify sends a notification on behalf of the call, unless several clients would see it.
 func (c *call) Notify(ctx context.Context, method string, params any) error {
+	if c.silent() {
+		return nil
+	}
 	body, err := jsonrpc.Marshal(params)
 	if err != nil {
 		return err
@@ -65,6 +74,9 @@ func (c *call) AwaitAcknowledgement(context.Context) {}
 
 // relay sends a notification that mcp-go handed over through the channel of the call's session.
 func (c *call) relay(n mcp.JSONRPCNotification) {
+	if c.silent() {
+		return
+	}
 	if body, err := jsonrpc.Marshal(n); err == nil {
 		if err = c.conn.out.notify(c.ctx, c, body); err != nil && !errors.Is(err, server.ErrAnswered) {
 			c.conn.log.Debug().Err(err).Msg("a notification could not be sent")

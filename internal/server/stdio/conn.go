@@ -64,7 +64,7 @@ func (s *Server) Open(ctx context.Context) (*Conn, error) {
 	}
 	c.shared.Store(s.Shared)
 	c.base, c.end = context.WithCancelCause(context.WithoutCancel(ctx))
-	c.session = &connSession{id: "stdio-" + rand.Text()}
+	c.session = &connSession{id: "stdio-" + rand.Text(), shared: &c.shared}
 	c.session.feed.send = func(n mcp.JSONRPCNotification) {
 		if body, err := jsonrpc.Marshal(n); err == nil {
 			_ = c.out.notify(c.base, nil, body)

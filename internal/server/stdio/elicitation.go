@@ -78,12 +78,13 @@ func (c *call) ShowsForms(ctx context.Context) bool {
 
 // Elicit asks the client for input on behalf of the call, and waits for the answer as long as ctx
 // lives. When ctx ends first, the client is told that the question no longer stands. A client that
-// did not declare elicitation is not asked, because it would never answer (docs/mcp-go.md#trap-9).
+// did not declare elicitation is not asked, because it would never answer (docs/mcp-go.md#trap-9);
+// nor is one of several, because any of them could.
 func (c *call) Elicit(ctx context.Context, params mcp.ElicitationParams) (*mcp.ElicitationResult, error) {
 	switch {
 	case c.modern:
 		return nil, mcpserver.ErrServerInitiatedRequestUnsupported
-	case c.session.facts().capabilities.Elicitation == nil, c.key == "":
+	case c.conn.shared.Load(), c.session.facts().capabilities.Elicitation == nil, c.key == "":
 		return nil, mcpserver.ErrElicitationNotSupported
 	}
 	body, err := jsonrpc.Marshal(params)

@@ -56,7 +56,9 @@ const (
 // of each, rewrites the ids of requests but not those in notifications/cancelled, and sends to all
 // what has no id of a request. With the second initialize, or Shared, the client is shared for
 // good: its calls are marked so (session.Call.Shared), cancellations are accepted without effect,
-// and no client is asked anything; open questions end as impossible.
+// calls send their answers and nothing before, also those that run already, what clients say of
+// themselves and logging/setLevel count for nothing, and no client is asked anything; open
+// questions end as impossible.
 //
 // A request's notifications are written before its answer, and none after it. A cancelled request
 // is not answered, queued or running. Only the writing goroutine waits for a slow client: 1 MiB of

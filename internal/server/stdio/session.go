@@ -3,6 +3,7 @@ package stdio
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -25,8 +26,9 @@ type clientFacts struct {
 // connSession is the session of one Serve for protocols up to 2025-11-25, registered with the
 // MCPServer. Requests see it through a callSession of their own.
 type connSession struct {
-	id   string
-	feed feed
+	id     string
+	feed   feed
+	shared *atomic.Bool // of the connection
 
 	mu    sync.RWMutex
 	facts clientFacts
@@ -42,9 +44,14 @@ func (s *connSession) set(change func(*clientFacts)) {
 	change(&s.facts)
 }
 
+// get returns the facts. What one of several clients has said holds for none of the others, so of
+// those there are none.
 func (s *connSession) get() clientFacts {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	if s.shared.Load() {
+		return clientFacts{initialized: s.facts.initialized, level: mcp.LoggingLevelError}
+	}
 	return s.facts
 }
 

@@ -24,7 +24,7 @@ func Tools(d *tool.Deps) []tool.Tool {
 			"List received SMS and emails, newest first, with a preview. For a code that is about to arrive use wait_for_otp.",
 			h.listMessages),
 		tool.Define("read_message", "Read a message", inboxHints,
-			"Read one received message in full, by the message_id that a list or a wait gave.",
+			"Read one received message in full, by its message_id. read says whether Ravi has marked it as read now.",
 			h.readMessage, tool.SignsUp),
 	)
 }

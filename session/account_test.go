@@ -3,7 +3,9 @@ package session_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ravi-mcp/internal/test/harness"
 	"ravi-mcp/ravi"
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/sandbox"
@@ -141,6 +144,33 @@ func TestLookupAfterAChangeReadsAgain(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "new", got.Name)
 	})
+}
+
+// panics is a way to Ravi that panics once.
+type panics struct {
+	http.RoundTripper
+	done atomic.Bool
+}
+
+func (p *panics) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !p.done.Swap(true) {
+		panic("CANARY")
+	}
+	return p.RoundTripper.RoundTrip(r)
+}
+
+// The read runs for all calls that wait for it, in a goroutine of its own, where a panic would end
+// the process.
+func TestPanicOfTheReadIsItsError(t *testing.T) {
+	h := newFixture(t, "one")
+	client, err := harness.RaviClient(h.ravi, ravi.Config{Transport: &panics{RoundTripper: h.ravi.Server.RoundTripper()}})
+	require.NoError(t, err)
+	h.account.Connect = func() (*ravi.Client, error) { return client, nil }
+	_, err = h.account.Identities(t.Context())
+	require.ErrorContains(t, err, "session_test.(*panics).RoundTrip:")
+	assert.NotContains(t, err.Error(), "CANARY")
+	_, err = h.account.Identities(t.Context())
+	require.NoError(t, err, "the next read is made")
 }
 
 func TestUnknownNamesDoNotFloodRavi(t *testing.T) {

@@ -1,6 +1,11 @@
 package session
 
-import "sync"
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+)
 
 // readQueue lets at most one read of the identities run at a time, with at most one more behind it,
 // however many calls ask: calls with made-up names cannot flood Ravi. Its fields are guarded by the
@@ -41,7 +46,7 @@ func (q *readQueue) join(epoch uint64, fresh bool, run func(uint64) (*directory,
 // work runs a read, and the one behind it.
 func (q *readQueue) work(r *directoryRead, mu *sync.Mutex) {
 	for r != nil {
-		r.directory, r.err = r.run(r.epoch)
+		r.read()
 		mu.Lock()
 		q.running, q.waiting = q.waiting, nil
 		next := q.running
@@ -49,4 +54,24 @@ func (q *readQueue) work(r *directoryRead, mu *sync.Mutex) {
 		close(r.done)
 		r = next
 	}
+}
+
+// read runs the read. A panic is its error, as no caller stands above this goroutine; what was
+// panicked with may hold anything, so of it the error has the type, and the functions that ran.
+func (r *directoryRead) read() {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		var at [32]uintptr
+		var ran []string
+		for frames, more := runtime.CallersFrames(at[:runtime.Callers(2, at[:])]), true; more; {
+			var f runtime.Frame
+			f, more = frames.Next()
+			ran = append(ran, fmt.Sprintf("%s:%d", f.Function, f.Line))
+		}
+		r.directory, r.err = nil, fmt.Errorf("session: the read of the identities panicked with %T: %s", p, strings.Join(ran, " < "))
+	}()
+	r.directory, r.err = r.run(r.epoch)
 }

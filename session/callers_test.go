@@ -85,6 +85,7 @@ func TestInvalidCallersFileIsRefused(t *testing.T) {
 		"no name":            {entry("", "t", open), "name"},
 		"an odd name":        {entry("al ice", "t", open), "name"},
 		"the local caller":   {entry("local", "t", open), "local"},
+		"a default outside":  {entry("alice", "t", "identities = [\"alice-*\"]\ndefault_identity = \"bob-1\""), "caller 1 (alice): default_identity: \"bob-1\" fits none of identities"},
 		"a name twice":       {entry("alice", "t", open) + entry("alice", "u", open), "caller 2 (alice): the name stands twice"},
 		"a token twice":      {entry("alice", "t", open) + entry("bob", "t", open), "same token"},
 		"a token as it is":   {"[[caller]]\nname = \"alice\"\ntoken_sha256 = \"rmcp_secret-CANARY\"\n" + open, "64 hexadecimal"},

@@ -28,7 +28,7 @@ type Memory struct {
 	mu       sync.Mutex
 	sessions map[Key]*memorySession
 	created  map[creation]time.Time
-	owned    map[string]string    // identity -> caller
+	owned    map[string]Ownership // by identity
 	used     map[string]time.Time // key -> when the mark expires
 	swept    time.Time            // when expired marks were last dropped
 }
@@ -191,13 +191,13 @@ func (m *Memory) CreatedBy(_ context.Context, caller, identity string) (bool, er
 }
 
 // RecordOwner implements Store.
-func (m *Memory) RecordOwner(_ context.Context, caller, identity string) error {
+func (m *Memory) RecordOwner(_ context.Context, o Ownership) error {
 	if m.Files != nil {
-		return m.Files.record(caller, identity)
+		return m.Files.record(o)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch OfCaller(m.owned[identity], caller) {
+	switch OfCaller(m.owned[o.Identity].Caller, o.Caller) {
 	case OwnerSelf:
 		return nil
 	case OwnerOther:
@@ -207,9 +207,9 @@ func (m *Memory) RecordOwner(_ context.Context, caller, identity string) error {
 		return ErrTooManyOwners
 	}
 	if m.owned == nil {
-		m.owned = make(map[string]string)
+		m.owned = make(map[string]Ownership)
 	}
-	m.owned[identity] = caller
+	m.owned[o.Identity] = o
 	return nil
 }
 
@@ -222,7 +222,26 @@ func (m *Memory) Owners(_ context.Context, caller string, identities []string) (
 	defer m.mu.Unlock()
 	found := make([]Owner, len(identities))
 	for i, identity := range identities {
-		found[i] = OfCaller(m.owned[identity], caller)
+		found[i] = OfCaller(m.owned[identity].Caller, caller)
+	}
+	return found, nil
+}
+
+// OwnedWith implements Store.
+func (m *Memory) OwnedWith(_ context.Context, credential string, most int) ([]string, error) {
+	if m.Files != nil {
+		return m.Files.ownedWith(credential, most)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []string
+	for identity, o := range m.owned { // in random order
+		if most--; most < 0 {
+			break
+		}
+		if o.Credential == credential {
+			found = append(found, identity)
+		}
 	}
 	return found, nil
 }

@@ -22,6 +22,14 @@ const (
 	OwnerOther                // another caller
 )
 
+// Ownership says which caller created an identity.
+type Ownership struct {
+	Caller, Identity string
+	// Credential names the credential that it was created with (ravi.Client.CredentialID), so that
+	// a server of another Ravi account does not take it for deleted.
+	Credential string
+}
+
 // MaxOwners bounds the records of owners in one store. Beyond it no further one is made.
 const MaxOwners = 100_000
 

@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,12 +11,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"ravi-mcp/internal/fault"
 )
 
 // OwnerFiles keeps in a folder which caller created which identity, for as long as the identity
-// exists. Any number of processes may use the folder at the same time: a record is the name of an
-// empty file, which is there or not, so that neither a lock nor a killed process can leave half of
-// one. It may be used by any number of goroutines.
+// exists. Any number of processes may use the folder at the same time: a record is the name of a
+// file, which is there or not, so that neither a lock nor a killed process can leave half of one.
+// What stands in the file only helps to find records of identities that are gone. It may be used by
+// any number of goroutines.
 type OwnerFiles struct {
 	// Dir is the folder. It is made when it is first written to; "" is an error then.
 	Dir string
@@ -39,8 +43,8 @@ func ownerHash(text string) string {
 
 func identityHash(uuid string) string { return ownerHash(strings.ToLower(uuid)) }
 
-// record notes that the caller created the identity. The note is on the disk when it returns nil.
-func (o *OwnerFiles) record(caller, identity string) error {
+// record is Store.RecordOwner.
+func (o *OwnerFiles) record(made Ownership) error {
 	if o.Dir == "" {
 		return errors.New("session: there is no state folder for records of owners")
 	}
@@ -48,10 +52,11 @@ func (o *OwnerFiles) record(caller, identity string) error {
 	defer o.mu.Unlock()
 	o.ofTime = time.Time{}
 	all, err := o.load()
-	switch owner, known := all[identityHash(identity)]; {
+	identity, caller := identityHash(made.Identity), ownerHash(made.Caller)
+	switch owner, known := all[identity]; {
 	case err != nil:
 		return err
-	case known && owner == ownerHash(caller):
+	case known && owner == caller:
 		return nil
 	case known:
 		return ErrOtherOwner
@@ -61,16 +66,50 @@ func (o *OwnerFiles) record(caller, identity string) error {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(o.Dir, identityHash(identity)+"-"+ownerHash(caller)), os.O_CREATE|os.O_WRONLY, 0o600)
+	text, err := json.Marshal(ownerFile{made.Identity, made.Credential})
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	f, err := os.OpenFile(o.path(identity, caller), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	syncFolder(o.Dir)
 	syncFolder(filepath.Dir(o.Dir))
 	return nil
+}
+
+// ownerFile is what stands in a record.
+type ownerFile struct {
+	Identity   string `json:"identity"`
+	Credential string `json:"credential"`
+}
+
+func (o *OwnerFiles) path(identity, caller string) string {
+	return filepath.Join(o.Dir, identity+"-"+caller)
+}
+
+// ownedWith is Store.OwnedWith.
+func (o *OwnerFiles) ownedWith(credential string, most int) ([]string, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	all, err := o.load()
+	var found []string
+	for identity, caller := range all { // in random order
+		if most--; most < 0 {
+			break
+		}
+		var file ownerFile
+		text, err := os.ReadFile(o.path(identity, caller))
+		if err == nil && json.Unmarshal(text, &file) == nil && file.Credential == credential && identityHash(file.Identity) == identity {
+			found = append(found, file.Identity)
+		}
+	}
+	return found, err
 }
 
 // syncFolder makes a new name in a folder durable, where the system can.
@@ -87,7 +126,8 @@ func (o *OwnerFiles) owners(caller string, identities []string) ([]Owner, error)
 	defer o.mu.Unlock()
 	all, err := o.load()
 	if err != nil {
-		return nil, err
+		return nil, fault.New(fault.Unavailable, "This server could not read its records of who created which identity.",
+			"Call again; if it happens again, a person has to look at the server's state folder.").WithCause(err)
 	}
 	found := make([]Owner, len(identities))
 	for i, identity := range identities {
@@ -101,7 +141,7 @@ func (o *OwnerFiles) forget(identity string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ofTime = time.Time{}
-	paths, err := filepath.Glob(filepath.Join(o.Dir, identityHash(identity)+"-*"))
+	paths, err := filepath.Glob(o.path(identityHash(identity), "*"))
 	for _, path := range paths {
 		if failed := os.Remove(path); !errors.Is(failed, fs.ErrNotExist) {
 			err = errors.Join(err, failed)

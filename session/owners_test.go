@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,8 +33,8 @@ func namesOf(identities []ravi.Identity) (names []string) {
 func TestOwnAllowsCreationsAndTheDefault(t *testing.T) {
 	ctx, h := t.Context(), newFixture(t, "mine", "theirs", "default", "shared-1", "nobody's")
 	store := h.resolver.Store
-	require.NoError(t, store.RecordOwner(ctx, "alice", h.uuid["mine"]))
-	require.NoError(t, store.RecordOwner(ctx, "bob", h.uuid["theirs"]))
+	require.NoError(t, store.RecordOwner(ctx, session.Ownership{Caller: "alice", Identity: h.uuid["mine"]}))
+	require.NoError(t, store.RecordOwner(ctx, session.Ownership{Caller: "bob", Identity: h.uuid["theirs"]}))
 	all, err := h.account.Identities(ctx)
 	require.NoError(t, err)
 
@@ -98,12 +99,50 @@ func TestDefaultOutsideThePatterns(t *testing.T) {
 
 func TestOwnerFilesWithoutAFolder(t *testing.T) {
 	m := &session.Memory{Files: &session.OwnerFiles{}}
-	require.Error(t, m.RecordOwner(t.Context(), "a", "u"))
+	require.Error(t, m.RecordOwner(t.Context(), session.Ownership{Caller: "a", Identity: "u"}))
 
 	dir := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(dir, nil, 0o600))
 	m = &session.Memory{Files: &session.OwnerFiles{Dir: dir}}
-	require.Error(t, m.RecordOwner(t.Context(), "a", "u"))
+	require.Error(t, m.RecordOwner(t.Context(), session.Ownership{Caller: "a", Identity: "u"}))
 	_, err := m.Owners(t.Context(), "a", []string{"u"})
-	assert.Error(t, err)
+	assert.True(t, fault.Has(err, fault.Unavailable), err)
+}
+
+// The bound holds in memory as well, and so does the first record.
+func TestOwnersInMemory(t *testing.T) {
+	m := &session.Memory{}
+	record := func(caller, identity string) error {
+		return m.RecordOwner(t.Context(), session.Ownership{Caller: caller, Identity: identity, Credential: "k"})
+	}
+	for n := range session.MaxOwners {
+		require.NoError(t, record("alice", fmt.Sprint(n)))
+	}
+	require.ErrorIs(t, record("alice", "one more"), session.ErrTooManyOwners)
+	require.NoError(t, record("alice", "7"))
+	require.ErrorIs(t, record("bob", "7"), session.ErrOtherOwner)
+	some, err := m.OwnedWith(t.Context(), "k", 3)
+	require.NoError(t, err)
+	assert.Len(t, some, 3)
+	require.NoError(t, m.ForgetIdentity(t.Context(), "7"))
+	require.NoError(t, record("bob", "7"))
+}
+
+// What stands in a record only helps to sweep it: without it, it holds all the same.
+func TestDamagedOwnerRecordStillHolds(t *testing.T) {
+	dir := t.TempDir()
+	m := &session.Memory{Files: &session.OwnerFiles{Dir: dir}}
+	require.NoError(t, m.RecordOwner(t.Context(), session.Ownership{Caller: "alice", Identity: "u", Credential: "k"}))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	for _, text := range []string{"", "{", `{"identity":"other","credential":"k"}`} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, entries[0].Name()), []byte(text), 0o600))
+		owners, err := m.Owners(t.Context(), "alice", []string{"u"})
+		require.NoError(t, err)
+		assert.Equal(t, []session.Owner{session.OwnerSelf}, owners)
+		some, err := m.OwnedWith(t.Context(), "k", 3)
+		require.NoError(t, err)
+		assert.Empty(t, some)
+	}
 }

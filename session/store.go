@@ -83,9 +83,12 @@ type Store interface {
 
 	// RecordOwner keeps, for as long as the identity exists, that the caller created it. It is
 	// durable when it returns. Errors: ErrOtherOwner, ErrTooManyOwners.
-	RecordOwner(ctx context.Context, caller, identity string) error
+	RecordOwner(ctx context.Context, o Ownership) error
 	// Owners returns for each of the identities who is recorded as its creator, in one read.
 	Owners(ctx context.Context, caller string, identities []string) ([]Owner, error)
+	// OwnedWith returns some of the identities that have an owner and were created with that
+	// credential, others each time: at most most of all that it looks at.
+	OwnedWith(ctx context.Context, credential string, most int) ([]string, error)
 
 	// UseOnce marks key as used for ttl and reports whether this was its first use. Of any number
 	// of callers exactly one is the first. A store that cannot keep the mark returns an error and

@@ -90,7 +90,7 @@ func TestOwnWithPatternsKeepsNamesWithin(t *testing.T) {
 // noRecord is a store that cannot record who created what.
 type noRecord struct{ session.Store }
 
-func (noRecord) RecordOwner(context.Context, string, string) error { return errors.New("disk full") }
+func (noRecord) RecordOwner(context.Context, session.Ownership) error { return errors.New("disk full") }
 
 func TestIdentityWithoutRecordIsDeletedAgain(t *testing.T) {
 	h := newSystem(t, sandbox.Config{})

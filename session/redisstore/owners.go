@@ -2,20 +2,21 @@ package redisstore
 
 import (
 	"context"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
 	"ravi-mcp/session"
 )
 
-// ownScript keeps the first owner of an identity: 1 if that is the caller, 0 if another is, -1 if
-// there are too many.
+// ownScript keeps the first owner of an identity, with the credential after a space: 1 if that is
+// the caller, 0 if another is, -1 if there are too many.
 var ownScript = newScript(`
-local identity, caller, most = ARGV[3], ARGV[4], tonumber(ARGV[5])
+local identity, caller, credential, most = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local owner = redis.call('HGET', KEYS[1], identity)
-if owner then return owner == caller and 1 or 0 end
+if owner then return string.match(owner, '^[^ ]*') == caller and 1 or 0 end
 if redis.call('HLEN', KEYS[1]) >= most then return -1 end
-redis.call('HSET', KEYS[1], identity, caller)
+redis.call('HSET', KEYS[1], identity, caller .. ' ' .. credential)
 return 1
 `)
 
@@ -23,8 +24,8 @@ return 1
 func (s *Store) owners() string { return s.key("owners", "all") }
 
 // RecordOwner implements session.Store.
-func (s *Store) RecordOwner(ctx context.Context, caller, identity string) error {
-	result, err := s.run(ctx, ownScript, []string{s.owners()}, identity, callerHash(caller), session.MaxOwners)
+func (s *Store) RecordOwner(ctx context.Context, o session.Ownership) error {
+	result, err := s.run(ctx, ownScript, []string{s.owners()}, o.Identity, callerHash(o.Caller), credentialHash(o.Credential), session.MaxOwners)
 	if err != nil {
 		return err
 	}
@@ -49,8 +50,27 @@ func (s *Store) Owners(ctx context.Context, caller string, identities []string) 
 	}
 	found := make([]session.Owner, len(identities))
 	for i, owner := range command.Val() {
-		name, _ := owner.(string)
+		record, _ := owner.(string)
+		name, _, _ := strings.Cut(record, " ")
 		found[i] = session.OfCaller(name, callerHash(caller))
+	}
+	return found, nil
+}
+
+// OwnedWith implements session.Store.
+func (s *Store) OwnedWith(ctx context.Context, credential string, most int) (found []string, err error) {
+	var command *redis.KeyValueSliceCmd
+	err = s.do(ctx, func(ctx context.Context) error {
+		command = s.client.HRandFieldWithValues(ctx, s.owners(), most)
+		return command.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, record := range command.Val() {
+		if _, with, _ := strings.Cut(record.Value, " "); with == credentialHash(credential) {
+			found = append(found, record.Key)
+		}
 	}
 	return found, nil
 }

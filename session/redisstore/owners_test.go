@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -59,7 +60,7 @@ func TestOwnersOverRestartsAndKills(t *testing.T) {
 						processes[which.Draw(t, "process")] = process()
 						return
 					}
-					require.NoError(t, processes[which.Draw(t, "process")].RecordOwner(ctx, by, uuid))
+					require.NoError(t, processes[which.Draw(t, "process")].RecordOwner(ctx, session.Ownership{Caller: by, Identity: uuid, Credential: "k"}))
 					recorded[uuid] = true
 				},
 				"claim another's": func(t *rapid.T) {
@@ -68,7 +69,7 @@ func TestOwnersOverRestartsAndKills(t *testing.T) {
 					}
 					uuid, by := rapid.SampledFrom(uuids).Draw(t, "uuid"), caller.Draw(t, "caller")
 					if recorded[uuid] && creator[uuid] != by {
-						require.ErrorIs(t, processes[which.Draw(t, "process")].RecordOwner(ctx, by, uuid), session.ErrOtherOwner)
+						require.ErrorIs(t, processes[which.Draw(t, "process")].RecordOwner(ctx, session.Ownership{Caller: by, Identity: uuid, Credential: "k"}), session.ErrOtherOwner)
 					}
 				},
 				"delete": func(t *rapid.T) {
@@ -100,23 +101,51 @@ func TestOwnersOverRestartsAndKills(t *testing.T) {
 	})
 }
 
+// Some of the records of a credential can be listed, and in time all.
+func TestOwnedWithACredential(t *testing.T) {
+	t.Parallel()
+	everyOwners(t, func(t *testing.T, begin func() func() session.Store) {
+		ctx, process := t.Context(), begin()
+		first, second := process(), process()
+		for n := range 10 {
+			require.NoError(t, first.RecordOwner(ctx, session.Ownership{Caller: "alice", Identity: fmt.Sprint(n), Credential: fmt.Sprint(n % 2)}))
+		}
+		require.NoError(t, first.ForgetIdentity(ctx, "4"))
+		seen := map[string]bool{}
+		for range 1000 {
+			some, err := second.OwnedWith(ctx, "0", 3)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(some), 3)
+			for _, identity := range some {
+				seen[identity] = true
+			}
+		}
+		assert.Equal(t, map[string]bool{"0": true, "2": true, "6": true, "8": true}, seen)
+	})
+}
+
 func TestOwnerRecordsAreBounded(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it makes 100,000 records")
+		t.Skip("it makes 200,000 records")
 	}
 	s, raw, _ := openRaw(t)
-	m := &session.Memory{}
+	dir := t.TempDir()
 	pipe := raw.Pipeline()
-	for n := range session.MaxOwners {
+	for n := range session.MaxOwners - 1 {
 		pipe.HSet(t.Context(), "p:owners:all", fmt.Sprint(n), "x")
-		require.NoError(t, m.RecordOwner(t.Context(), "alice", fmt.Sprint(n)))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d-x", n)), nil, 0o600))
 	}
 	_, err := pipe.Exec(t.Context())
 	require.NoError(t, err)
-	for _, store := range []session.Store{s, m} {
-		require.ErrorIs(t, store.RecordOwner(t.Context(), "alice", "one more"), session.ErrTooManyOwners)
-		require.NoError(t, store.ForgetIdentity(t.Context(), "7"))
-		assert.NoError(t, store.RecordOwner(t.Context(), "alice", "one more"))
+	record := func(store session.Store, identity string) error {
+		return store.RecordOwner(t.Context(), session.Ownership{Caller: "alice", Identity: identity})
+	}
+	for _, store := range []session.Store{s, &session.Memory{Files: &session.OwnerFiles{Dir: dir}}} {
+		require.NoError(t, record(store, "last"))
+		require.ErrorIs(t, record(store, "one more"), session.ErrTooManyOwners)
+		require.NoError(t, record(store, "last"), "it is recorded already")
+		require.NoError(t, store.ForgetIdentity(t.Context(), "last"))
+		assert.NoError(t, record(store, "one more"))
 	}
 }

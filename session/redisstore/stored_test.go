@@ -101,6 +101,7 @@ func TestStoredNamesStay(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.RecordFound(ctx, key, "u", "sms:1"))
 	require.NoError(t, s.RecordCreated(ctx, "alice", "u"))
+	require.NoError(t, s.RecordOwner(ctx, session.Ownership{Caller: "alice", Identity: "u", Credential: "k"}))
 	_, err = s.UseOnce(ctx, "k", time.Minute)
 	require.NoError(t, err)
 	unlock, err := s.Lock(ctx, "k", time.Minute)
@@ -125,6 +126,7 @@ func TestStoredNamesStay(t *testing.T) {
 		"p:named:HASH":          "zset",
 		"p:once:HASH":           "string",
 		"p:order:HASH":          "zset",
+		"p:owners:all":          "u",
 		"p:session:HASH":        "note:word opened used",
 		"p:sessions":            "zset",
 		"p:sessions:HASH":       "zset",
@@ -135,6 +137,9 @@ func TestStoredNamesStay(t *testing.T) {
 	made, err := raw.HKeys(ctx, "p:made:u").Result()
 	require.NoError(t, err)
 	assert.Equal(t, []string{"K5ZxOneDi_avT78FGYH5CA"}, made)
+	owner, err := raw.HGet(ctx, "p:owners:all", "u").Result()
+	require.NoError(t, err)
+	assert.Equal(t, "K5ZxOneDi_avT78FGYH5CA nC7kUPeWFuT94trEvglGuQ", owner)
 	assert.Equal(t, []string{"p:leases:nC7kUPeWFuT94trEvglGuQ"}, leaseLists(t, raw))
 	named, err := raw.Keys(ctx, "p:leasename:*").Result()
 	require.NoError(t, err)

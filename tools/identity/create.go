@@ -108,7 +108,7 @@ func (h *handlers) own(ctx context.Context, call tool.Call, client *ravi.Client,
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ownTime)
 	defer cancel()
-	err := h.Store.RecordOwner(ctx, call.Caller.Name, uuid)
+	err := h.Store.RecordOwner(ctx, session.Ownership{Caller: call.Caller.Name, Identity: uuid, Credential: client.CredentialID()})
 	if err == nil {
 		return nil
 	}

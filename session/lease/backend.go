@@ -88,6 +88,7 @@ type record struct {
 	UUID       string        `json:"uuid,omitempty"` // "": created, perhaps
 	Expires    time.Time     `json:"expires,omitzero"`
 	Gone       bool          `json:"gone,omitempty"`
+	Owned      bool          `json:"owned,omitempty"` // is to stay, unless its owner was not recorded
 }
 
 // valid reports whether a record can be acted upon at all.

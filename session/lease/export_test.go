@@ -63,7 +63,7 @@ func JournalLine() ([]byte, error) {
 	at := time.Date(2026, 7, 28, 0, 0, 0, 0, time.UTC)
 	return json.Marshal(record{
 		ID: "1", Name: "task", Known: []string{"v"}, Credential: "k", Caller: "alice", Persistent: true, Address: "task-1", ByAddress: true,
-		Intended: at, Ahead: time.Second, Clock: true, TTL: time.Minute, UUID: "u", Expires: at, Gone: true,
+		Intended: at, Ahead: time.Second, Clock: true, TTL: time.Minute, UUID: "u", Expires: at, Gone: true, Owned: true,
 	})
 }
 

@@ -88,7 +88,7 @@ func (b *journals) created(r record) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.all[r.ID]
-	e.UUID, e.Expires, e.busy = r.UUID, r.Expires, false
+	e.UUID, e.Expires, e.Owned, e.busy = r.UUID, r.Expires, r.Owned, false
 	e.Persistent = b.m.outlives()
 	b.note(e, true)
 	b.wakeUp()
@@ -134,7 +134,7 @@ func (b *journals) claim(credential, name string) error {
 	b.scan(true) // what a process left that was killed since
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	inFlight := func(r record) bool { return r.inFlight(credential, name, b.m.now()) }
+	inFlight := func(r record) bool { return !r.Owned && r.inFlight(credential, name, b.m.now()) }
 	others, err := b.others()
 	if err != nil {
 		return err
@@ -194,17 +194,15 @@ func (b *journals) forget(uuid string) {
 	}
 }
 
-// leased reports whether an identity belongs to a lease other than except.
-func (b *journals) leased(uuid, except string) (bool, error) {
+// except returns all leases but one, those of other processes too.
+func (b *journals) except(id string) ([]record, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	all, err := b.others()
 	for _, e := range b.all {
-		if e.UUID == uuid && e.ID != except {
-			return true, nil
-		}
+		all = append(all, e.record)
 	}
-	others, err := b.others()
-	return slices.ContainsFunc(others, func(r record) bool { return r.UUID == uuid && r.ID != except }), err
+	return slices.DeleteFunc(all, func(r record) bool { return r.ID == id }), err
 }
 
 // others returns what stands in the journals of other processes, and what is left to them. The

@@ -94,7 +94,8 @@ type Manager struct {
 	running   sync.WaitGroup
 }
 
-// Intent is a creation that is about to be sent. Exactly one of Created and Failed must be called.
+// Intent is a creation that is about to be sent. Exactly one of Created, Kept, Unrecorded and
+// Failed must be called.
 type Intent struct {
 	m      *Manager
 	record record
@@ -122,12 +123,21 @@ func (m *Manager) primary() backend { return m.backends()[0] }
 // are the uuids that bear it already. When Begin has returned, the note is on the disk, or in the
 // Registry. Where it cannot be kept, Begin fails, and nothing must be created.
 func (m *Manager) Begin(client *ravi.Client, caller, name string, ttl time.Duration, known []string) (*Intent, error) {
-	credential := m.credential(client)
-	supported, _ := m.addresses.of(credential)
-	r := record{
-		ID: session.NewID(), Name: name, Known: known, Credential: credential, Caller: caller, Persistent: m.outlives(),
-		Intended: m.now(), TTL: ttl, Address: newAddress(name), ByAddress: supported,
-	}
+	return m.begin(client, record{Caller: caller, Name: name, TTL: ttl, Known: known, Persistent: m.outlives()})
+}
+
+// BeginOwned is Begin for an identity that is to stay, and that its caller is about to own in Store
+// (session.Store.RecordOwner). What became of it is deleted if no owner was recorded, because the
+// process was killed or Ravi's answer lost: it would exist for no caller. It is known by its
+// address alone; where Ravi takes none, the log says that it may be left over.
+func (m *Manager) BeginOwned(client *ravi.Client, caller, name string, known []string) (*Intent, error) {
+	return m.begin(client, record{Caller: caller, Name: name, TTL: createWindow, Known: known, Persistent: m.outlives(), Owned: true})
+}
+
+// begin completes a record and notes it.
+func (m *Manager) begin(client *ravi.Client, r record) (*Intent, error) {
+	r.ID, r.Intended, r.Address, r.Credential = session.NewID(), m.now(), newAddress(r.Name), m.credential(client)
+	r.ByAddress, _ = m.addresses.of(r.Credential)
 	if ravis, ok := client.Scope("").ServerTime(); ok {
 		r.Ahead, r.Clock = time.Until(ravis).Round(time.Millisecond), true
 	}
@@ -149,6 +159,20 @@ func (i *Intent) Created(made ravi.Identity) time.Time {
 	r.UUID, r.Expires = made.UUID, i.m.now().Add(r.TTL)
 	i.m.primary().created(r)
 	return r.Expires
+}
+
+// Kept ends an intent whose identity stays: nothing is left of it.
+func (i *Intent) Kept(made ravi.Identity) {
+	i.m.addresses.learn(i.record.Credential, i.record.Address, made)
+	i.m.primary().failed(i.record.ID, true)
+}
+
+// Unrecorded notes which identity it became, and has it deleted at once, as its owner could not be
+// recorded.
+func (i *Intent) Unrecorded(made ravi.Identity) {
+	r := i.record
+	r.UUID, r.Expires, r.Owned = made.UUID, i.m.now(), false
+	i.m.primary().created(r)
 }
 
 // Failed notes that the creation failed. Unless Ravi has refused it, the identity may exist all the

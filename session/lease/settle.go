@@ -25,11 +25,18 @@ func (m *Manager) settle(ctx context.Context, r record, over bool) (found string
 		found, err = m.find(ctx, in, r, over)
 		return found, found == "" && over && err == nil, err
 	}
+	if keep, err := m.owned(ctx, r); keep || err != nil {
+		return "", keep, err
+	}
 	if err := in.client.DeleteIdentity(ctx, r.UUID); err != nil && !errors.Is(err, ravi.ErrNotFound) {
 		in.account.Observe(err)
 		return "", false, err
 	}
-	m.Log.Info().Str("identity", r.UUID).Msg("an ephemeral identity is gone")
+	what := "an ephemeral identity is gone"
+	if r.Owned {
+		what = "an identity is gone again, as its owner was not recorded"
+	}
+	m.Log.Info().Str("identity", r.UUID).Msg(what)
 	in.account.Forget()
 	if m.Store != nil {
 		if err := m.Store.ForgetIdentity(ctx, r.UUID); err != nil {
@@ -91,6 +98,12 @@ func (m *Manager) find(ctx context.Context, in accountClient, r record, over boo
 		}
 	}
 	supported, known := m.addresses.of(r.Credential)
+	if r.Owned && over {
+		m.warnOfLeftOver(all, r)
+	}
+	if r.Owned {
+		return "", nil
+	}
 	mustHave := r.Address != "" && in.client.Scheme() == config.SchemeKey && (supported || !known)
 	if mustHave || m.addresses.onlyByAddress(r) || !over {
 		return "", nil
@@ -107,14 +120,16 @@ func (m *Manager) findByName(ctx context.Context, client *ravi.Client, all []rav
 		ahead = time.Until(ravis)
 	}
 	start := r.Intended.Add(ahead)
+	others, err := m.journals.except(r.ID)
+	if err != nil {
+		return "", err
+	}
 	var found []string
 	for _, i := range all {
 		if i.Name != r.Name || slices.Contains(r.Known, i.UUID) {
 			continue
 		}
-		if leased, err := m.journals.leased(i.UUID, r.ID); err != nil {
-			return "", err
-		} else if leased {
+		if slices.ContainsFunc(others, func(other record) bool { return other.UUID == i.UUID }) {
 			continue
 		}
 		if i.Created.IsZero() || !known {
@@ -131,6 +146,11 @@ func (m *Manager) findByName(ctx context.Context, client *ravi.Client, all []rav
 				continue
 			}
 		}
+		if answered, err := m.answered(ctx, r, others, i.UUID); err != nil {
+			return "", err
+		} else if answered {
+			continue
+		}
 		found = append(found, i.UUID)
 	}
 	if len(found) > 1 {
@@ -140,4 +160,48 @@ func (m *Manager) findByName(ctx context.Context, client *ravi.Client, all []rav
 		return "", nil
 	}
 	return found[0], nil
+}
+
+// answered reports whether an identity has an owner, so that it did not come of r. While another
+// creation of that name is not answered, whose owner will be recorded, it fails with
+// ErrNameInFlight.
+func (m *Manager) answered(ctx context.Context, r record, others []record, uuid string) (bool, error) {
+	if slices.ContainsFunc(others, func(other record) bool { return other.inFlight(r.Credential, r.Name, m.now()) }) {
+		return false, ErrNameInFlight
+	}
+	if m.Registry != nil {
+		named, err := m.Registry.Named(ctx, r.Credential, r.Name)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(named, func(e Entry) bool { return e.ID != r.ID && e.UUID == "" && e.Age < claimWindow }) {
+			return false, ErrNameInFlight
+		}
+	}
+	owner, err := m.ownerOf(ctx, r.Caller, uuid)
+	return owner != session.OwnerUnknown, err
+}
+
+// owned reports whether an identity is not to be deleted, because of the owner that is recorded.
+func (m *Manager) owned(ctx context.Context, r record) (bool, error) {
+	owner, err := m.ownerOf(ctx, r.Caller, r.UUID)
+	return owner == session.OwnerOther || owner == session.OwnerSelf && r.Owned, err
+}
+
+func (m *Manager) ownerOf(ctx context.Context, caller, uuid string) (session.Owner, error) {
+	if m.Store == nil {
+		return session.OwnerUnknown, nil
+	}
+	owners, err := m.Store.Owners(ctx, caller, []string{uuid})
+	if err != nil {
+		return session.OwnerUnknown, err
+	}
+	return owners[0], nil
+}
+
+// warnOfLeftOver says that an identity may exist for no caller with rights to what it created only.
+func (m *Manager) warnOfLeftOver(all []ravi.Identity, r record) {
+	if slices.ContainsFunc(all, func(i ravi.Identity) bool { return i.Name == r.Name && !slices.Contains(r.Known, i.UUID) }) {
+		m.Log.Warn().Str("name", r.Name).Str("caller", r.Caller).Msg("an identity whose creation was not answered may be left over: its owner is not known")
+	}
 }

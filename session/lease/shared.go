@@ -71,10 +71,11 @@ func (b *shared) created(r record) {
 	}
 	ctx, cancel := registryContext()
 	defer cancel()
-	if ok, err := b.m.Registry.Update(ctx, entry, r.TTL+reportEvery); ok && err == nil {
+	due := r.Expires.Sub(b.m.now()) + reportEvery
+	if ok, err := b.m.Registry.Update(ctx, entry, due); ok && err == nil {
 		return
 	}
-	b.later(entry.ID, func(ctx context.Context) (bool, error) { return b.noteCreated(ctx, entry) })
+	b.later(entry.ID, func(ctx context.Context) (bool, error) { return b.noteCreated(ctx, entry, due) })
 }
 
 func (b *shared) failed(id string, refused bool) {
@@ -105,10 +106,13 @@ func (b *shared) claim(credential, name string) error {
 		if entry.UUID != "" {
 			continue
 		}
-		if entry.Age < claimWindow {
+		r, err := b.m.open(entry)
+		switch {
+		case err == nil && r.Owned:
+			continue
+		case entry.Age < claimWindow:
 			return ErrNameInFlight
-		}
-		if r, err := b.m.open(entry); err != nil || b.m.addresses.onlyByAddress(r) {
+		case err != nil || b.m.addresses.onlyByAddress(r):
 			continue
 		}
 		if err := b.m.Registry.Drop(ctx, entry.ID, entry.Fence); err != nil {

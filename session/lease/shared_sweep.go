@@ -156,12 +156,12 @@ func (b *shared) report(ctx context.Context) time.Time {
 
 // noteCreated notes a uuid, also where another replica has meanwhile looked for the identity: what
 // that one found stands, and what it gave up is added again.
-func (b *shared) noteCreated(ctx context.Context, entry Entry) (done bool, err error) {
-	if done, err = b.m.Registry.Update(ctx, entry, entry.TTL+reportEvery); done || err != nil {
+func (b *shared) noteCreated(ctx context.Context, entry Entry, due time.Duration) (done bool, err error) {
+	if done, err = b.m.Registry.Update(ctx, entry, due); done || err != nil {
 		return done, err
 	}
 	if done, err = b.m.Registry.Leased(ctx, entry.UUID); done || err != nil {
 		return done, err
 	}
-	return false, b.m.Registry.Add(ctx, entry, entry.TTL+reportEvery)
+	return false, b.m.Registry.Add(ctx, entry, due)
 }

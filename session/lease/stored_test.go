@@ -14,7 +14,7 @@ import (
 // storedLine is what servers of every version write into journals, and, sealed, into a Registry. No
 // name in it may change.
 const storedLine = `{"id":"1","name":"task","known":["v"],"credential":"k","caller":"alice","shared":true,"address":"task-1","heeded":true,` +
-	`"intended":"2026-07-28T00:00:00Z","ahead":1000000000,"clock":true,"ttl":60000000000,"uuid":"u","expires":"2026-07-28T00:00:00Z","gone":true}`
+	`"intended":"2026-07-28T00:00:00Z","ahead":1000000000,"clock":true,"ttl":60000000000,"uuid":"u","expires":"2026-07-28T00:00:00Z","gone":true,"owned":true}`
 
 func TestStoredNamesStay(t *testing.T) {
 	t.Parallel()

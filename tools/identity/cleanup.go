@@ -162,15 +162,15 @@ func (h *handlers) decideCleanup(ctx context.Context, call tool.Call, p cleanupI
 	if err != nil {
 		return nil, err
 	}
-	all, err := h.AccountOf(call.Call).Identities(ctx)
+	mine, err := h.Identities(ctx, call)
 	if err != nil {
 		return nil, err
 	}
 	var names []string
 	for _, uuid := range plan.Identities {
 		name := "one that is gone"
-		if i := slices.IndexFunc(all, func(i ravi.Identity) bool { return i.UUID == uuid }); i >= 0 {
-			name = tool.Shown(all[i].Name)
+		if i := slices.IndexFunc(mine, func(i ravi.Identity) bool { return i.UUID == uuid }); i >= 0 {
+			name = tool.Shown(mine[i].Name)
 		}
 		if len(names) == 20 {
 			names = append(names, fmt.Sprintf("and %d more", len(plan.Identities)-20))
@@ -210,15 +210,19 @@ func (h *handlers) cleanUp(ctx context.Context, call tool.Call, tok string) (non
 		return none, errPlan
 	}
 	defer h.AccountOf(call.Call).Forget()
-	work := cleanup{handlers: h, call: call, client: client, plan: plan, mine: mine}
+	work := cleanup{handlers: h, call: call, client: client, plan: plan}
 	for _, uuid := range plan.Identities {
-		i := slices.IndexFunc(all, func(i ravi.Identity) bool { return i.UUID == uuid })
-		if i < 0 {
+		is := func(i ravi.Identity) bool { return i.UUID == uuid }
+		i := slices.IndexFunc(mine, is)
+		switch {
+		case i >= 0:
+			if err := work.delete(ctx, mine[i]); err != nil {
+				return none, err
+			}
+		case slices.ContainsFunc(all, is): // its new name is not for this caller
+			work.note(tool.IdentityRef{UUID: uuid}, cleanupKept, "")
+		default:
 			work.note(tool.IdentityRef{UUID: uuid}, cleanupGone, "")
-			continue
-		}
-		if err := work.delete(ctx, all[i]); err != nil {
-			return none, err
 		}
 	}
 	r := cleanupIdentitiesResult{Outcomes: work.outcomes}

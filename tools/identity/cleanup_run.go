@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"ravi-mcp/internal/fault"
@@ -18,7 +17,6 @@ type cleanup struct {
 	call     tool.Call
 	client   *ravi.Client
 	plan     cleanupPlan
-	mine     []ravi.Identity // those that exist for the caller
 	outcomes []cleanupOutcome
 	left     []string // uuids that are to be tried again
 	deleted  int
@@ -34,7 +32,7 @@ func (c *cleanup) note(i tool.IdentityRef, status cleanupStatus, code fault.Code
 // delete deletes one identity, if it still is what the dry run listed. It fails only where going on
 // makes no sense and nothing was deleted yet.
 func (c *cleanup) delete(ctx context.Context, i ravi.Identity) error {
-	if !c.plan.means(i) || !slices.ContainsFunc(c.mine, func(m ravi.Identity) bool { return m.UUID == i.UUID }) {
+	if !c.plan.means(i) {
 		c.note(tool.Ref(i), cleanupKept, "")
 		return nil
 	}

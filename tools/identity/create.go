@@ -2,10 +2,8 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
@@ -63,15 +61,12 @@ func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p createI
 	if err != nil {
 		return none, err
 	}
-	created, lease, err := h.createLeased(ctx, call, client, p)
+	created, lease, err := h.create(ctx, call, client, p)
 	if err != nil {
 		giveBack(err)
 		return none, err
 	}
 	h.AccountOf(call.Call).Forget()
-	if err := h.own(ctx, call, client, created.UUID); err != nil {
-		return none, err
-	}
 	r, err := h.introduce(ctx, call, *created, configured)
 	r.lifetime = lease
 	return r, err
@@ -93,31 +88,11 @@ func checkNewName(call tool.Call, name string) error {
 }
 
 func nameForbidden(call tool.Call) error {
-	return fault.New(fault.Forbidden, "This caller may not use an identity of that name.",
-		fmt.Sprintf("Choose a name that fits one of: %s.", strings.Join(call.Caller.Rights.Identities, ", ")))
-}
-
-// ownTime bounds what has to be done for a new identity even if the client is gone.
-const ownTime = 10 * time.Second
-
-// own records the creator of an identity, where only that record makes it exist for the caller. An
-// identity that could not be recorded is deleted again, as no client would ever find it.
-func (h *handlers) own(ctx context.Context, call tool.Call, client *ravi.Client, uuid string) error {
-	if !call.Caller.Rights.Own {
-		return nil
+	hint := "Leave its name as it is: the operator gave it to this client by that name."
+	if patterns := call.Caller.Rights.Identities; len(patterns) > 0 {
+		hint = fmt.Sprintf("Choose a name that fits one of: %s.", strings.Join(patterns, ", "))
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ownTime)
-	defer cancel()
-	err := h.Store.RecordOwner(ctx, session.Ownership{Caller: call.Caller.Name, Identity: uuid, Credential: client.CredentialID()})
-	if err == nil {
-		return nil
-	}
-	if failed := h.remove(ctx, call, client, uuid); failed != nil {
-		return fault.New(fault.Unavailable, fmt.Sprintf("The identity %s was created, but this server could not record that it is yours, nor delete it.", uuid),
-			"A person has to delete it. Call again for another one.").WithCause(errors.Join(err, failed))
-	}
-	return fault.New(fault.Unavailable, "This server could not record that the new identity is yours, so it was deleted again.",
-		"Call again in a moment. If it happens again, a person has to look at the server's state folder or store.").WithCause(err)
+	return fault.New(fault.Forbidden, "This caller may not use an identity of that name.", hint)
 }
 
 // introduce records a new identity, has the session know it, and arms.

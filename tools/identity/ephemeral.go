@@ -51,8 +51,12 @@ func ephemeralConflict(existing ravi.Identity) error {
 }
 
 // claim makes sure that an identity which is about to get that name cannot be taken for what became
-// of a creation whose answer was lost.
-func (h *handlers) claim(client *ravi.Client, name string) error {
+// of a creation whose answer was lost. What its caller is recorded to own is never taken for that,
+// so with Own nothing is asked, and no caller learns which names others are using.
+func (h *handlers) claim(call tool.Call, client *ravi.Client, name string) error {
+	if call.Caller.Rights.Own {
+		return nil
+	}
 	err := h.Leases.Claim(client, name)
 	switch {
 	case errors.Is(err, lease.ErrNameInFlight):
@@ -67,37 +71,72 @@ func (h *handlers) claim(client *ravi.Client, name string) error {
 	return nil
 }
 
-// createLeased creates an identity. The note that an ephemeral one needs is on the disk before the
-// creation is sent.
-func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *ravi.Client, p createIdentityParams) (*ravi.Identity, lifetime, error) {
-	if err := h.claim(client, p.Name); err != nil {
+// create creates an identity. The note that an ephemeral one needs, and one that its caller is to
+// own, is on the disk before the creation is sent.
+func (h *handlers) create(ctx context.Context, call tool.Call, client *ravi.Client, p createIdentityParams) (*ravi.Identity, lifetime, error) {
+	if err := h.claim(call, client, p.Name); err != nil {
 		return nil, lifetime{}, err
 	}
-	known := []string{}
 	all, err := h.AccountOf(call.Call).Identities(ctx)
 	if err != nil {
 		return nil, lifetime{}, err
 	}
+	n := ravi.NewIdentity{Name: p.Name, ProvisionPhone: p.ProvisionPhone, Known: []string{}}
 	for _, i := range all {
 		if i.Name == p.Name {
-			known = append(known, i.UUID)
+			n.Known = append(n.Known, i.UUID)
 		}
 	}
-	n := ravi.NewIdentity{Name: p.Name, ProvisionPhone: p.ProvisionPhone, Known: known}
-	if call.Caller.Rights.Own {
-		n.Known = nil // a name does not tell whose it is: an unanswered creation is never guessed
-	}
-	if !p.Ephemeral {
+	if !p.Ephemeral && !call.Caller.Rights.Own {
 		created, err := client.CreateIdentity(ctx, n)
 		return created, lifetime{}, unanswered(call, err)
 	}
-	intent, err := h.Leases.Begin(client, call.Caller.Name, p.Name, h.ttl(p.ephemeralParams), known)
-	if fault.Has(err, fault.Unavailable) {
+	if call.Caller.Rights.Own {
+		h.forgetGone(ctx, client, all)
+	}
+	intent, err := h.begin(call, client, p, n.Known)
+	if err != nil {
 		return nil, lifetime{}, err
 	}
+	created, err := h.send(ctx, call, client, intent, n)
 	if err != nil {
-		return nil, lifetime{}, fault.New(fault.Unavailable, "This server could not note down that the identity is ephemeral, so it was not created.",
-			"Create it without `ephemeral` and delete it afterwards. A person may have to look at the server's state folder.").WithCause(err)
+		intent.Failed(err)
+		return nil, lifetime{}, unanswered(call, err)
+	}
+	if err := h.own(ctx, call, client, created.UUID); err != nil {
+		intent.Unrecorded(*created)
+		return nil, lifetime{}, err
+	}
+	if !p.Ephemeral {
+		intent.Kept(*created)
+		return created, lifetime{}, nil
+	}
+	return created, lifetime{Ephemeral: true, ExpiresAt: intent.Created(*created)}, nil
+}
+
+// begin notes that a creation is about to be sent.
+func (h *handlers) begin(call tool.Call, client *ravi.Client, p createIdentityParams, known []string) (intent *lease.Intent, err error) {
+	what, otherwise := "that the identity is ephemeral", "Create it without `ephemeral` and delete it afterwards. "
+	switch {
+	case p.Ephemeral:
+		intent, err = h.Leases.Begin(client, call.Caller.Name, p.Name, h.ttl(p.ephemeralParams), known)
+	case h.Leases == nil:
+		what, otherwise, err = "whose the identity is", "", errors.New("there is no state folder")
+	default:
+		what, otherwise = "whose the identity is", ""
+		intent, err = h.Leases.BeginOwned(client, call.Caller.Name, p.Name, known)
+	}
+	if err != nil && !fault.Has(err, fault.Unavailable) {
+		err = fault.New(fault.Unavailable, "This server could not note down "+what+", so it was not created.",
+			otherwise+"A person may have to look at the server's state folder.").WithCause(err)
+	}
+	return intent, err
+}
+
+// send sends a creation that asks for the address of its intent.
+func (h *handlers) send(ctx context.Context, call tool.Call, client *ravi.Client, intent *lease.Intent, n ravi.NewIdentity) (*ravi.Identity, error) {
+	if call.Caller.Rights.Own {
+		n.Known = nil // a name does not tell whose it is: an unanswered creation is never guessed
 	}
 	n.Email = intent.Address()
 	created, err := client.CreateIdentity(ctx, n)
@@ -105,11 +144,7 @@ func (h *handlers) createLeased(ctx context.Context, call tool.Call, client *rav
 		n.Email = "" // a Ravi that takes no address
 		created, err = client.CreateIdentity(ctx, n)
 	}
-	if err != nil {
-		intent.Failed(err)
-		return nil, lifetime{}, unanswered(call, err)
-	}
-	return created, lifetime{Ephemeral: true, ExpiresAt: intent.Created(*created)}, nil
+	return created, err
 }
 
 // unanswered says what to look at after a creation whose outcome is unknown.
@@ -120,7 +155,7 @@ func unanswered(call tool.Call, err error) error {
 	}
 	if call.Caller.Rights.Own {
 		return fault.New(fault.Unavailable, "Ravi's answer was lost, so it is not certain whether the identity was created. If it was, it does not exist for this client.",
-			"Call again for another one. A person may have to delete the first.").WithCause(err)
+			"Call again for another one.").WithCause(err)
 	}
 	return fault.New(fault.Unavailable, "Ravi's answer was lost, so it is not certain whether the identity was created.",
 		"Wait two minutes and call list_identities. If an identity of that name was created just now, and by nobody else, pass its uuid as `identity`; if there is none, call again.").WithCause(err)

@@ -53,7 +53,7 @@ func (h *handlers) updateIdentity(ctx context.Context, call tool.Call, p updateI
 	if holder != nil {
 		return none, fault.New(fault.Conflict, fmt.Sprintf("An identity of that name exists: %s.", holder.UUID), "Choose another name.")
 	}
-	if err := h.claim(client, p.Name); err != nil {
+	if err := h.claim(call, client, p.Name); err != nil {
 		return none, err
 	}
 	updated, err := client.UpdateIdentity(ctx, identity.UUID, ravi.IdentityUpdate{Name: &p.Name})

@@ -10,20 +10,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"ravi-mcp/internal/fault"
+	"ravi-mcp/session"
 	"ravi-mcp/tools/account"
 )
 
 const doctorHelp = `Check everything that a server on this machine would use: the Ravi credential,
 the variable or file it comes from, whose account it is, the encryption of the
 vault, how messages are noticed, and the identity of a call that names none and
-what names it. It is what the tool get_account reports.
+what names it. It is what the tool get_account reports. With the --caller and
+--allow-identities of a client it is what that client has.
 Nothing is changed, and nothing secret is shown.
 
 The exit code is 1 when something does not work; each problem comes with what to
 do about it. That no identity is set up is no problem: calls can name one.`
 
 const doctorExample = `  ravi-mcp doctor
-  ravi-mcp doctor --identity research-agent`
+  ravi-mcp doctor --identity research-agent
+  ravi-mcp doctor --allow-identities own --caller coder`
 
 func newDoctor(s streams) *cobra.Command {
 	var f vaultFlags
@@ -33,6 +36,7 @@ func newDoctor(s streams) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.diagnose(cmd.Context(), s) },
 	}
 	f.addVault(cmd)
+	f.addCaller(cmd.Flags())
 	cmd.Flags().Lookup("identity").Usage = "identity to check: uuid, name or address (or RAVI_IDENTITY, or config.json)"
 	return cmd
 }
@@ -43,7 +47,11 @@ func (f *vaultFlags) diagnose(ctx context.Context, s streams) error {
 		return err
 	}
 	defer app.close()
-	result, err := app.run(ctx, "get_account", map[string]any{})
+	caller, err := f.caller(session.LocalCaller)
+	if err != nil {
+		return err
+	}
+	result, err := app.run(ctx, caller, "get_account", map[string]any{})
 	if err != nil {
 		return err
 	}
@@ -51,11 +59,15 @@ func (f *vaultFlags) diagnose(ctx context.Context, s streams) error {
 	if !ok {
 		return errors.New("the check gave no report")
 	}
-	return printReport(s.out, report)
+	identities := fmt.Sprint(report.Identities)
+	if caller.Rights.Identities != nil {
+		identities += fmt.Sprintf(", for --caller %s with --allow-identities %s", caller.Name, f.allow)
+	}
+	return printReport(s.out, report, identities)
 }
 
 // printReport says what works, then what does not. Its error counts the problems.
-func printReport(w io.Writer, r account.GetAccountResult) error {
+func printReport(w io.Writer, r account.GetAccountResult, identities string) error {
 	identity := "none is set up; calls name one"
 	if r.Identity != nil {
 		identity = fmt.Sprintf("%s (%s), from %s", r.Identity.Name, r.Identity.UUID, r.IdentityBy)
@@ -71,7 +83,7 @@ func printReport(w io.Writer, r account.GetAccountResult) error {
 		{"account", r.Owner},
 		{"vault", map[string]string{"none": "not end-to-end encrypted", "open": "end-to-end encrypted, and the keys are here", "locked": "end-to-end encrypted, and the keys are missing"}[r.Encryption]},
 		{"messages", map[string]string{"stream": "by event stream", "polling": "by polling"}[r.Delivery]},
-		{"identities", fmt.Sprint(r.Identities)},
+		{"identities", identities},
 		{"identity", identity},
 	} {
 		fmt.Fprintf(w, "%-11s %s\n", line[0], cmp.Or(line[1], "unknown"))

@@ -54,16 +54,21 @@ func (o *options) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.sandbox, "sandbox", false, "use an embedded Ravi instead of the real one: no account, no network")
 	addSandboxData(flags, &o.embedded.era, &o.embedded.data, "sandbox-")
 	flags.Var((*textFlag)(&o.identity), "identity", "identity to use when a call names none: uuid, name or address (or RAVI_IDENTITY)")
-	flags.StringVar(&o.allow, "allow-identities", "", "comma-separated name patterns, such as 'research-*', or 'own' for what the client created itself and --identity: nothing else exists for it")
-	o.restricted = func() bool { return flags.Changed("allow-identities") }
-	flags.StringVar(&o.callerName, "caller", "", "name of the client, by which it is known again after a restart (default local, or remote with a token)")
+	o.addCaller(flags)
 	flags.BoolVar(&o.shared, "shared", false, "several agents use this server as one client, behind a pool or a gateway: nothing is remembered for a session, and every call says which identity it means")
 	flags.BoolVar(&o.readOnly, "read-only", false, "leave out every tool that writes")
 	flags.BoolVar(&o.trustProject, "trust-project-credentials", false, "also take a credential from .ravi/ in the working directory")
 	flags.DurationVar(&o.maxWait, "max-wait", 50*time.Second, "longest time that one wait for a message may take (1s to 10m); keep it below the client's own timeout")
-	flags.Var((*textFlag)(&o.stateDir), "state-dir", "folder for what the server itself has to keep (default $XDG_STATE_HOME/ravi-mcp)")
 	o.control.add(flags)
 	o.log.add(flags)
+}
+
+// addCaller adds what says which client it is and which identities exist for it.
+func (o *options) addCaller(flags *pflag.FlagSet) {
+	flags.StringVar(&o.allow, "allow-identities", "", "comma-separated name patterns, such as 'research-*', or 'own' for what the client created itself and --identity: nothing else exists for it")
+	o.restricted = func() bool { return flags.Changed("allow-identities") }
+	flags.StringVar(&o.callerName, "caller", "", "name of the client, by which it is known again after a restart (default local, or remote with a token)")
+	flags.Var((*textFlag)(&o.stateDir), "state-dir", "folder for what the server itself has to keep (default $XDG_STATE_HOME/ravi-mcp)")
 }
 
 // check refuses values that make no sense together or alone.
@@ -116,6 +121,10 @@ func (o *options) caller(unnamed string) (*session.Caller, error) {
 		}
 		c.Rights.Allow(patterns)
 	}
+	if c.Rights.Own && o.callerName == "" && o.stateDir == "" && o.persistent() {
+		return nil, wrongUsage("--allow-identities own: say who this client is by --caller NAME, another one for each client, or by a --state-dir of its own; " +
+			"else all clients of this machine would be one")
+	}
 	if !c.Rights.AllowsDefault(o.identity) {
 		return nil, wrongUsage("%s: %s fits none of --allow-identities: %s", cmp.Or(o.identityFrom, "--identity"), printable(o.identity), o.allow)
 	}
@@ -128,15 +137,6 @@ func printable(name string) string {
 		return "its value"
 	}
 	return fmt.Sprintf("%q", name)
-}
-
-// checkOwn refuses `own` for a client that could not be told from others of this machine.
-func (o *options) checkOwn(c *session.Caller) error {
-	if c.Rights.Own && o.callerName == "" && o.stateDir == "" && o.persistent() {
-		return wrongUsage("--allow-identities own: say who this client is by --caller NAME, another one for each client, or by a --state-dir of its own; " +
-			"else all clients of this machine would be one")
-	}
-	return nil
 }
 
 // persistent reports whether identities outlive the process.

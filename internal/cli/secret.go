@@ -117,7 +117,7 @@ func (f *vaultFlags) store(ctx context.Context, s streams, tool, what string, ar
 		return err
 	}
 	arguments[field] = value
-	result, err := app.run(ctx, tool, arguments)
+	result, err := app.run(ctx, &session.Caller{Name: session.LocalCaller}, tool, arguments)
 	if fault.Has(err, fault.IdentityRequired) {
 		return usageError{errors.New("no identity is named: give --identity, or set RAVI_IDENTITY")}
 	}
@@ -152,8 +152,8 @@ func readStored(result tool.Result) (stored storedValue, err error) {
 	return stored, err
 }
 
-// run calls a tool for the user of the command line.
-func (a *app) run(ctx context.Context, name string, arguments map[string]any) (tool.Result, error) {
+// run calls a tool as a caller.
+func (a *app) run(ctx context.Context, caller *session.Caller, name string, arguments map[string]any) (tool.Result, error) {
 	all, err := tools.All(a.deps)
 	if err != nil {
 		return nil, err
@@ -171,7 +171,7 @@ func (a *app) run(ctx context.Context, name string, arguments map[string]any) (t
 		return nil, usageError{errors.New(strings.TrimSuffix(problems[0].String(), "."))}
 	}
 	call := tool.Call{
-		Call:     session.Call{Caller: &session.Caller{Name: session.LocalCaller}, RequestID: session.NewID()},
+		Call:     session.Call{Caller: caller, RequestID: session.NewID()},
 		Progress: func(time.Duration, time.Duration, string) {},
 	}
 	result, err := t.Run(ctx, call, args)

@@ -54,9 +54,6 @@ func serveStdio(ctx context.Context, o options, s streams) error {
 		o.takeIdentity()
 	}
 	caller, err := o.caller(session.LocalCaller)
-	if err == nil {
-		err = o.checkOwn(caller)
-	}
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ var losses = map[string]sandbox.Fault{
 
 func TestCreationIsNeverDoneTwice(t *testing.T) {
 	bubble(t, sandbox.Config{Era: sandbox.EraKeys}, func(t *testing.T, w *world, _ *ravi.Identity, scope *ravi.Scope) {
+		sites := []string{"https://login." + "example.com/x", "localhost:3000", "[::1]:8080"}
 		// Older ones of the same name are not taken for the new one.
 		old, err := w.client.CreateIdentity(t.Context(), ravi.NewIdentity{Name: "same"})
 		require.NoError(t, err)
@@ -48,10 +49,12 @@ func TestCreationIsNeverDoneTwice(t *testing.T) {
 			require.NoError(t, err, "its key was lost, and another way is found")
 
 			loss.Endpoint = "/api/passwords/"
-			w.Server.Faults().Add(loss)
-			entry, err := scope.CreatePassword(t.Context(), ravi.NewPassword{Domain: "https://login." + "example.com/x", Username: name, Password: secret.New("p")})
-			require.NoError(t, err, name)
-			assert.Equal(t, "p", entry.Password.Reveal(), name)
+			for _, site := range sites {
+				w.Server.Faults().Add(loss)
+				entry, err := scope.CreatePassword(t.Context(), ravi.NewPassword{Domain: site, Username: name, Password: secret.New("p")})
+				require.NoError(t, err, name)
+				assert.Equal(t, "p", entry.Password.Reveal(), name)
+			}
 
 			loss.Endpoint = "/api/contacts/"
 			w.Server.Faults().Add(loss)
@@ -62,7 +65,7 @@ func TestCreationIsNeverDoneTwice(t *testing.T) {
 		}
 		passwords, err := scope.Passwords(t.Context())
 		require.NoError(t, err)
-		assert.Len(t, passwords, len(losses))
+		assert.Len(t, passwords, len(losses)*len(sites))
 		contacts, err := scope.Contacts(t.Context())
 		require.NoError(t, err)
 		assert.Len(t, contacts, len(losses))

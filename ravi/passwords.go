@@ -2,6 +2,7 @@ package ravi
 
 import (
 	"context"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -133,8 +134,10 @@ func sameDomain(given, base string) bool {
 		host = rest
 	}
 	host, _, _ = strings.Cut(host, "/")
-	host, _, _ = strings.Cut(host, ":")
-	base = lowerASCII(base)
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host, base = strings.Trim(host, "[]"), strings.Trim(lowerASCII(base), "[]")
 	return host == base || strings.HasSuffix(host, "."+base)
 }
 

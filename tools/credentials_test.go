@@ -24,6 +24,7 @@ type changed struct {
 
 func TestSitesAreFoundInAnySpelling(t *testing.T) {
 	h := newSystem(t, sandbox.Config{})
+	clocked(h, -1)
 	a := h.worker("reader")
 	for written, want := range map[string]struct {
 		domain string
@@ -32,9 +33,14 @@ func TestSitesAreFoundInAnySpelling(t *testing.T) {
 		"https://mail.google.com/inbox": {"google.com", []string{"google.com", "GOOGLE.com.", "accounts.google.com:8443", "//google.com/x?y#z"}},
 		"shop.example.co.uk":            {"example.co.uk", []string{"https://user:pw@www.example.co.uk/", " example.co.uk "}},
 		"https://München.de/":           {"xn--mnchen-3ya.de", []string{"münchen.de", "XN--MNCHEN-3YA.de"}},
-		"localhost:3000":                {"localhost", []string{"http://localhost/login"}},
-		"http://192.168.0.1:8080/admin": {"192.168.0.1", []string{"192.168.0.1"}},
-		"http://[::1]:8080/":            {"::1", []string{"::1", "[::1]"}},
+		"http://localhost/login":        {"localhost", []string{"localhost", "https://localhost:443/", "http://localhost:80"}},
+		"localhost:3000":                {"localhost:3000", []string{"http://localhost:03000/login"}},
+		"app.localhost:3000":            {"app.localhost:3000", []string{"http://app.localhost:3000/login"}},
+		"nas:5000":                      {"nas:5000", []string{"https://NAS:5000"}},
+		"http://192.168.0.1:8080/admin": {"192.168.0.1:8080", []string{"192.168.0.1:8080"}},
+		"http://192.168.0.1/admin":      {"192.168.0.1", []string{"192.168.0.1"}},
+		"http://[::1]:8080/":            {"[::1]:8080", []string{"[::1]:8080"}},
+		"http://[::1]/":                 {"::1", []string{"::1", "[::1]"}},
 		"my_app.dev---x.example.org":    {"example.org", []string{"example.org"}},
 	} {
 		saved := ok[credential](t, a.call("save_credential", args{"domain": written, "username": "bob", "password": "pw-" + want.domain}))
@@ -45,7 +51,7 @@ func TestSitesAreFoundInAnySpelling(t *testing.T) {
 			assert.Equal(t, "pw-"+want.domain, got.Credential.Password)
 		}
 	}
-	for _, bad := range []string{"exa mple.com", "https://", "a..b", "-:-", "https://exa\nmple.com", "<b>", strings.Repeat("a", 64) + ".com", "http://[::1"} {
+	for _, bad := range []string{"exa mple.com", "https://", "a..b", "-:-", "https://exa\nmple.com", "<b>", strings.Repeat("a", 64) + ".com", "http://[::1", "localhost:70000"} {
 		body := refused(t, a.call("get_credential", args{"domain": bad}))
 		assert.Equal(t, fault.InvalidArgument, body.Code, "%q", bad)
 		assert.Contains(t, body.Message, "`domain`")

@@ -9,6 +9,7 @@ package host
 import (
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -61,13 +62,34 @@ func ASCII(name string) (ascii string, ok bool) {
 
 // OfURL returns the host of an absolute URL as [ASCII] does.
 func OfURL(raw string) (ascii string, ok bool) {
-	// As the URL standard has it: line ends and tabs are nothing, and a backslash is a slash.
-	raw = strings.NewReplacer("\t", "", "\r", "", "\n", "", `\`, "/").Replace(strings.TrimSpace(raw))
-	u, err := url.Parse(raw)
+	u, err := parse(raw)
 	if err != nil {
 		return "", false
 	}
 	return ASCII(u.Hostname())
+}
+
+// PortOfURL returns the port of an absolute URL; 0 where it names none, or 80 or 443, which sites
+// have by default. ok is false for what is no URL, and for a port that is none.
+func PortOfURL(raw string) (port uint16, ok bool) {
+	u, err := parse(raw)
+	if err != nil {
+		return 0, false
+	}
+	if u.Port() == "" {
+		return 0, true
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	if n == 80 || n == 443 {
+		n = 0
+	}
+	return uint16(n), err == nil
+}
+
+// parse reads a URL. As the URL standard has it, line ends and tabs are nothing, and a backslash is
+// a slash.
+func parse(raw string) (*url.URL, error) {
+	return url.Parse(strings.NewReplacer("\t", "", "\r", "", "\n", "", `\`, "/").Replace(strings.TrimSpace(raw)))
 }
 
 // Domain returns the registrable domain of a host in ASCII, by the public suffix list: the host
@@ -77,6 +99,13 @@ func Domain(ascii string) string {
 		return domain
 	}
 	return ascii
+}
+
+// HasDomain reports whether a host in ASCII has a registrable domain that is not of this machine
+// alone, as those below localhost are (RFC 6761, 6.3).
+func HasDomain(ascii string) bool {
+	_, err := publicsuffix.EffectiveTLDPlusOne(ascii)
+	return err == nil && !strings.HasSuffix(ascii, ".localhost")
 }
 
 // HasKnownSuffix reports whether a host in ASCII ends in a public suffix that is registered, or

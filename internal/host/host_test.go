@@ -96,3 +96,27 @@ func FuzzMailbox(f *testing.F) {
 		}
 	})
 }
+
+func TestPortOfURL(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]uint16{
+		"http://localhost:3000/x": 3000, `http:\\[::1]:8080\x`: 8080, "https://127.0.0.1:0443": 0, "http://h:80": 0, "http://h": 0, "http://h:": 0,
+	} {
+		port, ok := host.PortOfURL(raw)
+		assert.True(t, ok, raw)
+		assert.Equal(t, want, port, raw)
+	}
+	for _, raw := range []string{"http://h:70000", "http://h:x", "http://[::1"} {
+		_, ok := host.PortOfURL(raw)
+		assert.False(t, ok, raw)
+	}
+}
+
+func TestHasDomain(t *testing.T) {
+	t.Parallel()
+	for ascii, want := range map[string]bool{
+		"example.com": true, "a.example.co.uk": true, "localhost": false, "app.localhost": false, "192.168.0.1": false, "[::1]": false, "nas": false, "co.uk": false,
+	} {
+		assert.Equal(t, want, host.HasDomain(ascii), ascii)
+	}
+}

@@ -135,7 +135,7 @@ func (h *handlers) write(ctx context.Context, scope *ravi.Scope, entry ravi.Pass
 	case u.Password != nil:
 		ref, kept, err = h.replacePassword(ctx, scope, entry, replacement{u, p.GeneratePassword, p.RestorePrevious})
 	case u != (ravi.PasswordUpdate{}):
-		if err = noteChange(ctx, scope, entry); err == nil {
+		if err = noteChange(ctx, scope, entry, u); err == nil {
 			ref, err = changeCredential(ctx, scope, entry, u)
 		}
 	default:
@@ -178,7 +178,7 @@ func (h *handlers) rename(ctx context.Context, identity string, scope *ravi.Scop
 	if to == from || !known {
 		return false, nil
 	}
-	all, err := scope.Passwords(ctx)
+	all, err := logins(ctx, scope)
 	if err != nil {
 		return false, err
 	}
@@ -196,6 +196,11 @@ func (h *handlers) rename(ctx context.Context, identity string, scope *ravi.Scop
 func changeCredential(ctx context.Context, scope *ravi.Scope, old ravi.PasswordEntry, u ravi.PasswordUpdate) (credentialRef, error) {
 	entry, err := scope.UpdatePassword(ctx, old.UUID, u)
 	if err == nil {
+		site := old.Domain
+		if u.Domain != nil {
+			site = *u.Domain
+		}
+		entry.Domain = withPort(entry.Domain, site)
 		return refOfCredential(*entry), nil
 	}
 	if !errors.Is(err, ravi.ErrLocked) {

@@ -13,7 +13,7 @@ import (
 
 type saveCredentialParams struct {
 	tool.IdentityArgument
-	Domain         string `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"Site or URL; kept as registrable domain (mail.google.com/inbox: google.com)."`
+	Domain         string `json:"domain" jsonschema:"minLength=1,maxLength=2048" jsonschema_description:"Site or URL; kept as registrable domain (mail.google.com/inbox: google.com), localhost and IPs with their port."`
 	Username       string `json:"username,omitempty" jsonschema:"maxLength=320" jsonschema_description:"The account there."`
 	Password       string `json:"password,omitempty" jsonschema:"minLength=1,maxLength=1024" jsonschema_description:"Left out: a strong one is generated."`
 	GenerateLength int    `json:"generate_length,omitempty" jsonschema:"minimum=8,maximum=128" jsonschema_description:"Default 24."`
@@ -66,11 +66,7 @@ func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCre
 		}
 		r.Credential, r.previousKept, err = h.replacePassword(ctx, scope, *existing, replacement{PasswordUpdate: update, generated: shape != nil})
 	} else {
-		var entry *ravi.PasswordEntry
-		entry, err = scope.CreatePassword(ctx, ravi.NewPassword{Domain: domain, Username: p.Username, Password: password, Notes: secret.New(p.Notes)})
-		if err == nil {
-			r.Credential = refOfCredential(*entry)
-		}
+		r.Credential, err = create(ctx, scope, ravi.NewPassword{Domain: domain, Username: p.Username, Password: password, Notes: secret.New(p.Notes)})
 	}
 	if err != nil {
 		return none, err
@@ -81,10 +77,27 @@ func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCre
 	return r, nil
 }
 
+// create stores a new credential. A port that Ravi drops is written down beside it; where that
+// fails, the credential is taken back, as it would not be found again.
+func create(ctx context.Context, scope *ravi.Scope, n ravi.NewPassword) (credentialRef, error) {
+	entry, err := scope.CreatePassword(ctx, n)
+	if err != nil {
+		return credentialRef{}, err
+	}
+	if site := withPort(entry.Domain, n.Domain); site != entry.Domain {
+		if err := (record{Site: site}).write(ctx, scope, entry.UUID); err != nil {
+			_ = scope.DeletePassword(ctx, entry.UUID)
+			return credentialRef{}, err
+		}
+		entry.Domain = site
+	}
+	return refOfCredential(*entry), nil
+}
+
 // replaceable returns the entry that is to get the password, nil when there is none yet, and a
 // conflict when there is one that must not be touched.
 func (p saveCredentialParams) replaceable(ctx context.Context, scope *ravi.Scope, domain string) (*ravi.PasswordEntry, error) {
-	all, err := scope.Passwords(ctx)
+	all, err := logins(ctx, scope)
 	if err != nil {
 		return nil, err
 	}

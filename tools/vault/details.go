@@ -75,6 +75,7 @@ func (b belongings) add(e *ravi.SecretEntry) {
 // of returns what belongs to a credential.
 func (b belongings) of(e ravi.PasswordEntry) credentialDetails {
 	r := b.records[recordKey(e.UUID)]
+	e.Domain = b.site(e)
 	d := credentialDetails{credentialRef: refOfCredential(e), HasNotes: e.HasNotes, HasPrevious: len(r.former) > 0, PasswordChangedAt: r.changedAt(e)}
 	account, known := accountOf(e)
 	if !known {

@@ -103,7 +103,7 @@ func (p exportSecretsParams) loginVariables(ctx context.Context, scope *ravi.Sco
 	}
 	prefix := p.Prefix
 	if prefix == "" {
-		prefix = strings.Trim(notInNames.ReplaceAllString(strings.ToUpper(entry.Domain), "_"), "_")
+		prefix = strings.Trim(notInNames.ReplaceAllString(strings.ToUpper(found.Domain), "_"), "_")
 		if prefix == "" || prefix[0] >= '0' && prefix[0] <= '9' {
 			prefix = "SITE_" + prefix
 		}

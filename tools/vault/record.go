@@ -31,6 +31,8 @@ type record struct {
 	// the likeliest. After a crash the current one may be among them.
 	former    []string
 	ChangedAt time.Time `json:"password_changed_at,omitzero"`
+	// Site is the domain with its port, where Ravi keeps the domain alone.
+	Site string `json:"site,omitempty"`
 
 	written time.Time // by Ravi's clock
 }
@@ -99,7 +101,7 @@ func (r record) changedAt(e ravi.PasswordEntry) time.Time {
 }
 
 // noteChange writes down when the password of a login was changed, before something else of it is.
-func noteChange(ctx context.Context, scope *ravi.Scope, e ravi.PasswordEntry) error {
+func noteChange(ctx context.Context, scope *ravi.Scope, e ravi.PasswordEntry, u ravi.PasswordUpdate) error {
 	r, err := readRecord(ctx, scope, e.UUID)
 	if errors.Is(err, ravi.ErrLocked) {
 		return nil
@@ -108,6 +110,7 @@ func noteChange(ctx context.Context, scope *ravi.Scope, e ravi.PasswordEntry) er
 		return err
 	}
 	r.ChangedAt = r.changedAt(e)
+	r.noteSite(u.Domain)
 	return r.write(ctx, scope, e.UUID)
 }
 
@@ -143,6 +146,7 @@ func (h *handlers) replacePassword(ctx context.Context, scope *ravi.Scope, old r
 	now := h.Time()
 	r.keep(current.Password.Reveal(), !u.restored && now.Sub(r.ChangedAt) > settledAfter)
 	r.ChangedAt = now.UTC().Truncate(time.Second)
+	r.noteSite(u.Domain)
 	if err := r.write(ctx, scope, old.UUID); err != nil {
 		return ref, kept, err
 	}

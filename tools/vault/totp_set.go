@@ -155,7 +155,7 @@ func (p setTOTPParams) account(ctx context.Context, scope *ravi.Scope, domain st
 	if p.Username != "" {
 		return of, nil
 	}
-	all, err := scope.Passwords(ctx)
+	all, err := logins(ctx, scope)
 	if err != nil {
 		return of, err
 	}

@@ -17,13 +17,16 @@ const (
 )
 
 // Memory is a Store in this process. The zero value is ready for use. It is lost with the process,
-// which is right for stdio and for a single HTTP server, except for who created what: that is in
-// Files.
+// which is right for stdio and for a single HTTP server, except for who created what, which is in
+// Files, and for what was used once, which is in Marks.
 type Memory struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Files keeps the records of owners; nil keeps them in memory, where no identity outlives it.
 	Files *OwnerFiles
+	// Marks keeps the marks of UseOnce; nil keeps them in memory, where nothing that is good once
+	// is good in another process.
+	Marks *MarkFiles
 
 	mu       sync.Mutex
 	sessions map[Key]*memorySession
@@ -248,9 +251,12 @@ func (m *Memory) OwnedWith(_ context.Context, credential string, most int) ([]st
 
 // UseOnce implements Store.
 func (m *Memory) UseOnce(_ context.Context, key string, ttl time.Duration) (bool, error) {
+	now := timeBy(m.Now)
+	if m.Marks != nil {
+		return m.Marks.use(key, now, ttl)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := timeBy(m.Now)
 	if m.used == nil {
 		m.used = make(map[string]time.Time)
 	}

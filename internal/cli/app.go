@@ -49,8 +49,10 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 		a.close()
 		return nil, err
 	}
-	if a.store = o.store; a.store == nil {
-		a.store = o.memory()
+	a.store = o.store
+	approvals := o.sealer
+	if a.store == nil {
+		a.store, approvals = o.memory(log)
 	}
 	if o.sealer == nil {
 		o.sealer = token.Random()
@@ -61,7 +63,7 @@ func newApp(o options, log zerolog.Logger, notes io.Writer) (*app, error) {
 	}
 	a.closers = append(a.closers, func() { a.hub.Close(); _ = a.account.Close(); _ = a.accounts.Close() })
 	a.deps = &tool.Deps{
-		Account: a.account, Accounts: a.accounts, Store: a.store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: o.sealer, Version: version(),
+		Account: a.account, Accounts: a.accounts, Store: a.store, Inbox: a.hub, MaxWait: o.maxWait, Sealer: approvals, Version: version(),
 		Resolver: &session.Resolver{Account: a.account, Accounts: a.accounts, Store: a.store, Identity: o.identity, IdentitySource: o.identityFrom, ConfigFile: configFile},
 	}
 	o.lease(a, log)

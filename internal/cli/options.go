@@ -92,10 +92,10 @@ func (o *options) takeIdentity() {
 	}
 }
 
-// stateFolder is where this program keeps state of its own.
+// stateFolder is where this program keeps state of its own, as a whole path.
 func (o *options) stateFolder() (string, error) {
 	if o.stateDir != "" {
-		return o.stateDir, nil
+		return filepath.Abs(o.stateDir)
 	}
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "ravi-mcp"), nil
@@ -142,20 +142,32 @@ func printable(name string) string {
 // persistent reports whether identities outlive the process.
 func (o *options) persistent() bool { return !o.sandbox || o.embedded.data != "" }
 
-// memory is the store of a process by itself.
-func (o *options) memory() session.Store {
+// memory is the store of a process by itself, and what seals tokens that are good once: the key of
+// cursors only where the marks of their use outlive the process too; nil is a key of the process.
+func (o *options) memory(log zerolog.Logger) (*session.Memory, *token.Sealer) {
 	if !o.persistent() {
-		return &session.Memory{}
+		return &session.Memory{}, nil
 	}
-	files := &session.OwnerFiles{}
-	if dir, err := o.stateFolder(); err == nil {
-		files.Dir = filepath.Join(dir, ownerFolder)
+	memory := &session.Memory{Files: &session.OwnerFiles{}}
+	dir, err := o.stateFolder()
+	if err == nil {
+		memory.Files.Dir = filepath.Join(dir, ownerFolder)
 	}
-	return &session.Memory{Files: files}
+	if o.sealer == nil {
+		return memory, nil
+	}
+	if err == nil {
+		memory.Marks, err = session.OpenMarkFiles(filepath.Join(dir, usedFolder))
+	}
+	if err != nil {
+		log.Warn().Err(err).Msg("approvals and lists for cleanup_identities end with this process")
+		return memory, nil
+	}
+	return memory, o.sealer
 }
 
-// ownerFolder is the folder in the state directory of who created which identity.
-const ownerFolder = "owners"
+// Folders in the state directory: of who created which identity, and of what was used once.
+const ownerFolder, usedFolder = "owners", "used"
 
 // control are the flags by which an operator decides what a model may do.
 type control struct {

@@ -19,7 +19,7 @@ func TestOwnSealKeyIsMadeOnce(t *testing.T) {
 		var all errgroup.Group
 		for i := range keys {
 			all.Go(func() error {
-				key, err := o.ownSealKey()
+				key, _, err := o.ownSealKey()
 				keys[i] = string(key)
 				return err
 			})

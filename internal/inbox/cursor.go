@@ -13,7 +13,7 @@ import (
 const (
 	cursorPurpose = "cursor"
 	cursorLife    = 24 * time.Hour
-	cursorVersion = 1
+	cursorVersion = 2
 	maxMarks      = 8
 )
 
@@ -144,18 +144,16 @@ func decodeState(data []byte) (state, error) {
 	return s, nil
 }
 
-// noTime is the zero time in a cursor: there is no horizon, or Ravi did not say.
-const noTime = math.MinInt64
-
+// unixMicro is 0, which takes a byte, for the zero time: there is no horizon, or Ravi did not say.
 func unixMicro(t time.Time) int64 {
 	if t.IsZero() {
-		return noTime
+		return 0
 	}
 	return t.UnixMicro()
 }
 
 func fromUnixMicro(micros int64) time.Time {
-	if micros == noTime {
+	if micros == 0 {
 		return time.Time{}
 	}
 	return time.UnixMicro(micros).UTC()

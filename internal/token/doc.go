@@ -24,7 +24,8 @@
 //
 // # Form
 //
-// base64url without padding of: 24 random bytes (the nonce), then the sealed bytes. Inside: expiry,
-// identity, payload. The caller and the purpose are not inside; they are authenticated as
-// associated data.
+// base64url without padding of: 16 random bytes (the nonce, with zeros behind them), then the
+// sealed bytes. Inside: expiry, identity, payload. The caller and the purpose are not inside; they
+// are authenticated as associated data. Tokens stand in nearly every result that a model reads, so
+// they are as short as that allows: a uuid takes 16 bytes.
 package token

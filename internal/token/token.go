@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,6 +21,10 @@ const KeySize = chacha20poly1305.KeySize
 // MaxLength is the length of the longest token that is looked at, in characters; [Sealer.Seal]
 // refuses to make a longer one.
 const MaxLength = 64 << 10
+
+// nonceSize is how many bytes of a nonce are random and written. XChaCha20 makes a key of the first
+// 16 bytes of its nonce, so that these alone keep two tokens of a key apart.
+const nonceSize = 16
 
 // ErrInvalid is the only error of opening a token.
 var ErrInvalid = errors.New("the token is not valid")
@@ -75,12 +80,13 @@ func (s *Sealer) Seal(b Binding, ttl time.Duration, payload []byte) (string, err
 		return "", errors.New("token: the time to live must be positive")
 	}
 	plain := binary.AppendVarint(nil, s.now().Add(ttl).UnixMilli())
-	plain = appendString(plain, b.Identity)
+	plain = appendIdentity(plain, b.Identity)
 	plain = append(plain, payload...)
 
-	nonce := make([]byte, chacha20poly1305.NonceSizeX, chacha20poly1305.NonceSizeX+len(plain)+chacha20poly1305.Overhead)
-	_, _ = rand.Read(nonce) // never fails (crypto/rand)
-	sealed := s.aeads[0].Seal(nonce, nonce, plain, b.associated())
+	var nonce [chacha20poly1305.NonceSizeX]byte
+	_, _ = rand.Read(nonce[:nonceSize]) // never fails (crypto/rand)
+	sealed := append(make([]byte, 0, nonceSize+len(plain)+chacha20poly1305.Overhead), nonce[:nonceSize]...)
+	sealed = s.aeads[0].Seal(sealed, nonce[:], plain, b.associated())
 	tok := base64.RawURLEncoding.EncodeToString(sealed)
 	if len(tok) > MaxLength {
 		return "", fmt.Errorf("token: %d bytes of payload are too many", len(payload))
@@ -103,13 +109,15 @@ func (s *Sealer) Open(b Binding, tok string) ([]byte, error) {
 // are checked as always.
 func (s *Sealer) OpenAny(caller, purpose, tok string) (identity string, payload []byte, err error) {
 	sealed, ok := decode(tok)
-	if !ok || len(sealed) < chacha20poly1305.NonceSizeX+chacha20poly1305.Overhead {
+	if !ok || len(sealed) < nonceSize+chacha20poly1305.Overhead {
 		return "", nil, ErrInvalid
 	}
-	nonce, box := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
+	var nonce [chacha20poly1305.NonceSizeX]byte
+	copy(nonce[:], sealed[:nonceSize])
+	box := sealed[nonceSize:]
 	associated := Binding{Caller: caller, Purpose: purpose}.associated()
 	for _, aead := range s.aeads {
-		plain, openErr := aead.Open(nil, nonce, box, associated)
+		plain, openErr := aead.Open(nil, nonce[:], box, associated)
 		if openErr != nil {
 			continue
 		}
@@ -117,7 +125,7 @@ func (s *Sealer) OpenAny(caller, purpose, tok string) (identity string, payload 
 		if !ok || !s.now().Before(time.UnixMilli(expiry)) {
 			return "", nil, ErrInvalid
 		}
-		identity, rest, ok = cutString(rest)
+		identity, rest, ok = cutIdentity(rest)
 		if !ok {
 			return "", nil, ErrInvalid
 		}
@@ -136,7 +144,7 @@ func (s *Sealer) now() time.Time {
 // associated is what is authenticated without being carried. Lengths stand before the parts, so
 // that no two bindings give the same bytes.
 func (b Binding) associated() []byte {
-	out := appendString(nil, "ravi-mcp token 1")
+	out := appendString(nil, "ravi-mcp token 2")
 	out = appendString(out, b.Caller)
 	return appendString(out, b.Purpose)
 }
@@ -171,4 +179,26 @@ func cutString(data []byte) (string, []byte, bool) {
 	}
 	end := n + int(size)
 	return string(data[n:end]), data[end:], true
+}
+
+// appendIdentity appends a uuid as its 16 bytes, and any other name as it is; a byte says which.
+func appendIdentity(dst []byte, identity string) []byte {
+	if raw, err := hex.DecodeString(strings.ReplaceAll(identity, "-", "")); err == nil && len(raw) == 16 && formatUUID(raw) == identity {
+		return append(append(dst, 1), raw...)
+	}
+	return appendString(append(dst, 0), identity)
+}
+
+func cutIdentity(data []byte) (string, []byte, bool) {
+	switch {
+	case len(data) > 16 && data[0] == 1:
+		return formatUUID(data[1:17]), data[17:], true
+	case len(data) > 0 && data[0] == 0:
+		return cutString(data[1:])
+	}
+	return "", nil, false
+}
+
+func formatUUID(b []byte) string {
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

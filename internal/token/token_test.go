@@ -53,6 +53,28 @@ func TestTokenOpensForItsBindingOnly(t *testing.T) {
 	assert.NotEqual(t, tok, again)
 }
 
+func TestIdentityOfAnyFormComesBack(t *testing.T) {
+	t.Parallel()
+	s := sealer(t, key(1), nil)
+	lengths := map[string]int{}
+	for _, identity := range []string{
+		"", "x", bound.Identity, strings.ToUpper("4f9d2a6e-0000-4000-8000-00000000000a"), strings.ReplaceAll(bound.Identity, "-", ""),
+		"4f9d2a6e0-000-4000-8000-000000000001", "0123456789abcdef", strings.Repeat("y", 300), "\x00\x01",
+	} {
+		b := bound
+		b.Identity = identity
+		tok, err := s.Seal(b, time.Hour, []byte("state"))
+		require.NoError(t, err)
+		got, payload, err := s.OpenAny(b.Caller, b.Purpose, tok)
+		require.NoError(t, err)
+		assert.Equal(t, identity, got)
+		assert.Equal(t, "state", string(payload))
+		lengths[identity] = len(tok)
+	}
+	assert.Less(t, lengths[bound.Identity], lengths[strings.ToUpper("4f9d2a6e-0000-4000-8000-00000000000a")], "a uuid takes 16 bytes")
+	assert.LessOrEqual(t, lengths[bound.Identity], 84)
+}
+
 func TestRefusalsAreAlike(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 4, 6, 12, 0, 0, 0, time.UTC)

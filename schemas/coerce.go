@@ -98,11 +98,12 @@ func (p property) coerceString(v string) any {
 }
 
 // decodeText returns what text stands for as JSON, also if that was encoded more than once; the
-// text itself if it is no JSON, or has a number in it that would be costly to compute.
+// text itself if it is no JSON, has half of a surrogate pair in it, or a number that would be
+// costly to compute.
 func decodeText(text string) any {
 	for {
 		decoded, err := validation.UnmarshalJSON(strings.NewReader(text))
-		if err != nil {
+		if err != nil || holdsHalf([]byte(text)) {
 			return text
 		}
 		inner, ok := decoded.(string)

@@ -28,6 +28,7 @@ func TestInjectedArgumentsAreDropped(t *testing.T) {
 		{args: `"sessionId":"x","sessionID":"x"`, refused: "unknown argument `sessionID`; known"},
 		{args: `"files":["x"]`, refused: "unknown argument `files`; known"},
 		{args: `"reply-to":"x"`, refused: "unknown argument `reply-to`; known"},
+		{args: `"oauth2Token":1,"$schema":2,"user.id":3,"tool_call_id2x":4,"ключ":5`, refused: "unknown argument `$schema`, `oauth2Token`, `tool_call_id2x`, `user.id`, `ключ`; known"},
 		{args: `"line_2":null`, refused: "unknown argument `line_2`; known"},
 	})
 }
@@ -48,6 +49,7 @@ func TestHalfOfASurrogatePairIsRefused(t *testing.T) {
 	checkSent(t, input(t), []sent{
 		{args: `"channel":"\ud800"`, refused: "`channel`: " + half},
 		{args: `"ids":["a","\uDfFf b"]`, refused: "`ids`: " + half},
+		{args: `"ids":"[\"ab\\ud800\"]"`, refused: "`ids`"},
 		{args: `"ids":["\ud83d\u0041"]`, refused: "`ids`: " + half},
 		{args: `"ids":["\ud83d\ud83d\ude00"]`, refused: "`ids`: " + half},
 		{args: `"nobody":"\udc00"`, refused: half},

@@ -107,15 +107,19 @@ func about(p property) string {
 	return " (" + strings.TrimSuffix(p.Description, ".") + ")"
 }
 
-// argumentName is what the names of arguments look like: userId, reply-to, line_2.
-var argumentName = regexp.MustCompile(`^[A-Za-z_-]{1,30}[0-9]{0,2}$`)
+// argumentName is what the names of arguments look like: userId, reply-to, oauth2Token, $schema,
+// user.id. Values of a vault rather have more digits than these, or other signs.
+var argumentName = regexp.MustCompile(`^[\p{L}_$-]([\p{L}_.$-]*[0-9]?){0,4}$`)
+
+// maxArgumentName is the length in bytes of the longest name that is repeated.
+const maxArgumentName = 48
 
 // unknown names the keys that the schema does not know. A key is input, and a value can stand where
 // a key should by mistake: only a few that read as an argument's name are repeated.
 func unknown(keys []string) string {
 	var names []string
 	for _, k := range keys {
-		if argumentName.MatchString(k) {
+		if len(k) <= maxArgumentName && argumentName.MatchString(k) {
 			names = append(names, k)
 		}
 	}

@@ -121,20 +121,30 @@ func TestApprovalOutlivesInjectedArguments(t *testing.T) {
 // However backup codes come, each is stored on its own, or none is.
 func TestBackupCodesAreNeverStoredAsOne(t *testing.T) {
 	for value, stored := range map[string]bool{
-		`["aa-11","bb-22"]`:                     true,
-		`"[\"aa-11\",\"bb-22\"]"`:               true,
-		`"\"[\\\"aa-11\\\",\\\"bb-22\\\"]\""`:   true,
-		`["[\"aa-11\",\"bb-22\"]"]`:             false,
-		`"aa-11,bb-22"`:                         false,
-		`"aa-11 bb-22"`:                         false,
-		`"aa-11\nbb-22"`:                        false,
-		`["aa-11, bb-22"]`:                      false,
-		`["aa-11\nbb-22"]`:                      false,
-		`["aa-11;bb-22"]`:                       false,
-		`"['aa-11', 'bb-22']"`:                  false,
-		`{"0":"aa-11","1":"bb-22"}`:             false,
-		`"{\"codes\":[\"aa-11\",\"bb-22\"]}"`:   false,
-		`["{\"codes\":[\"aa-11\",\"bb-22\"]}"]`: false,
+		`["aa-11","bb-22"]`: true,
+		`["aa-11","bb-22","3f4k 90xz","0a1b 2c3d 4e5f 6a7b"]`: true,
+		`"[\"aa-11\",\"bb-22\"]"`:                             true,
+		`"\"[\\\"aa-11\\\",\\\"bb-22\\\"]\""`:                 true,
+		`["[\"aa-11\",\"bb-22\"]"]`:                           false,
+		`"aa-11,bb-22"`:                                       false,
+		`"aa-11 bb-22"`:                                       false,
+		`"aa-11\nbb-22"`:                                      false,
+		`["aa-11, bb-22"]`:                                    false,
+		`["aa-11\nbb-22"]`:                                    false,
+		`["aa-11;bb-22"]`:                                     false,
+		`"['aa-11', 'bb-22']"`:                                false,
+		`["aa-11 bb-22"]`:                                     false,
+		`["11111111 22222222"]`:                               false,
+		`["11111111|22222222"]`:                               false,
+		`["11111111/22222222"]`:                               false,
+		`["1. 11111111 2. 22222222"]`:                         false,
+		`["11111111\u202822222222"]`:                          false,
+		`["11111111、22222222"]`:                               false,
+		`["[\"aa-11\"","\"bb-22\"]"]`:                         false,
+		`"[\"aa-11\",\"bb\\ud80022\"]"`:                       false,
+		`{"0":"aa-11","1":"bb-22"}`:                           false,
+		`"{\"codes\":[\"aa-11\",\"bb-22\"]}"`:                 false,
+		`["{\"codes\":[\"aa-11\",\"bb-22\"]}"]`:               false,
 	} {
 		h := newSystem(t, sandbox.Config{})
 		a := h.worker("spare")
@@ -147,7 +157,7 @@ func TestBackupCodesAreNeverStoredAsOne(t *testing.T) {
 			assert.Equal(t, fault.NotFound, refused(t, a.call("use_backup_code", args{"domain": "nimbus.example"})).Code, value)
 			continue
 		}
-		assert.Equal(t, 2, ok[totpSet](t, r).BackupCodes, value)
+		assert.GreaterOrEqual(t, ok[totpSet](t, r).BackupCodes, 2, value)
 		for _, code := range []string{"aa-11", "bb-22"} {
 			assert.Equal(t, code, ok[backup](t, a.call("use_backup_code", args{"domain": "nimbus.example"})).Code, value)
 		}

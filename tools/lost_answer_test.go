@@ -49,6 +49,7 @@ func TestPendingNamesWhatWaitsHaveFound(t *testing.T) {
 			message := ok[struct{ Message struct{ Text string } }](t, a.call("read_message", args{"message_id": next.Recent[0].ID}))
 			assert.Equal(t, "Your code is 515151", message.Message.Text)
 
+			assert.Empty(t, again(a, args{"cursor": first["cursor"], "timeout_seconds": 1}).Recent, "who has the cursor of the answer has read it")
 			assert.Empty(t, again(b, args{"identity": me.Identity.UUID, "timeout_seconds": 1}).Recent, "another session")
 			modern := h.connectModern(local())
 			assert.Empty(t, again(modern, args{"identity": me.Identity.UUID, "timeout_seconds": 1}).Recent, "no session")

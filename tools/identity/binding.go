@@ -17,6 +17,7 @@ type binding struct {
 const (
 	passIdentity = "Pass its uuid as `identity` in every call from now on"
 	noSession    = "This client has no session to remember it. " + passIdentity + ", and its cursor to waits."
+	noSessionBut = "This client has no session to remember it, and calls without `identity` go to another one, which the operator has set. " + passIdentity + ", and its cursor to waits."
 	sharedHint   = "Several clients share this server, so it remembers no identity for any of them. " + passIdentity + ", and its cursor to waits."
 	severalHint  = "This session has known more than one identity, so none is assumed. " + passIdentity + ", also for the other ones."
 )
@@ -34,6 +35,13 @@ func (h *handlers) configured(ctx context.Context, call tool.Call) (string, erro
 // is the operator's that counts beside it even if no call of the session went there, "" for none.
 func (h *handlers) takeUp(ctx context.Context, call tool.Call, target inbox.Target, cursor, configured string) (binding, error) {
 	if call.Session == "" {
+		operators, err := h.Resolver.Configured(ctx, call.Call)
+		if err != nil {
+			return binding{}, err
+		}
+		if operators != "" && operators != target.Identity {
+			return binding{Hint: noSessionBut}, nil
+		}
 		return binding{Hint: noSession}, nil
 	}
 	known, err := h.Store.Learn(ctx, call.Key(), target.Identity, configured)

@@ -24,6 +24,9 @@ func (h *handlers) remember(ctx context.Context, call tool.Call, w *waited) erro
 	}
 	key, identity := call.Key(), w.resolved.Identity.UUID
 	if w.result.Status == inbox.Pending {
+		if w.armed == armedCursor { // a client that passes the cursor of an answer has read that
+			return nil
+		}
 		w.found, _ = h.Store.RecentlyFound(ctx, key, identity) // pending is an answer without it too
 		return nil
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
@@ -94,8 +96,8 @@ func (p setTOTPParams) codes() ([]string, error) {
 		if out[i] == "" {
 			return nil, otpauth.Invalid(field, "is empty")
 		}
-		if strings.ContainsAny(out[i], ",;") {
-			return nil, otpauth.Invalid(field, "holds a comma or semicolon, as several codes in one text do; each code is an element of its own")
+		if holdsSeveral(out[i]) {
+			return nil, otpauth.Invalid(field, "reads like several codes in one text; each code is an element of its own, without numbering, brackets and quotes, and without blanks unless it is shown in groups of at most 5 characters")
 		}
 		if slices.Contains(out[:i], out[i]) {
 			return nil, otpauth.Invalid(field, "stands there twice")
@@ -105,6 +107,19 @@ func (p setTOTPParams) codes() ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// maxGroup is the length of the longest group in which services show a code.
+const maxGroup = 5
+
+// holdsSeveral reports whether a text can be more than one backup code, or part of a list.
+func holdsSeveral(text string) bool {
+	other := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+	separates := func(r rune) bool { return other(r) && !strings.ContainsRune(" -_.+=:~*#@!$%&", r) }
+	groups := strings.Split(text, " ")
+	return strings.ContainsFunc(text, separates) || len(groups) > 1 && slices.ContainsFunc(groups, func(g string) bool {
+		return g == "" || utf8.RuneCountInString(g) > maxGroup || strings.ContainsFunc(g, other)
+	})
 }
 
 func (h *handlers) setTOTP(ctx context.Context, call tool.Call, p setTOTPParams) (none setTOTPResult, err error) {

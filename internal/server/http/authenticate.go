@@ -81,5 +81,8 @@ func requestedIdentity(r *http.Request) (string, *refusal) {
 	if len(values) > 1 || len(values[0]) > 320 || strings.ContainsFunc(values[0], func(c rune) bool { return c < ' ' || c == 0x7f || c == '\ufffd' }) {
 		return "", refuseIdentity
 	}
+	if strings.TrimSpace(values[0]) == "" { // what stood there before a variable was empty
+		return "", refuseIdentity
+	}
 	return strings.TrimSpace(values[0]), nil
 }

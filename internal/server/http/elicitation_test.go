@@ -171,7 +171,7 @@ func TestIdentityHeader(t *testing.T) {
 		assert.Equal(t, "alice-one", a.call("get_identity", `{"identity":"alice-one"}`).field(t, "identity", "name"))
 		a.header.Set("X-Ravi-Identity", "bob-main")
 		assert.Equal(t, "identity_not_found", a.call("get_identity", `{}`).failure(t))
-		for _, odd := range []string{"a\tb", strings.Repeat("x", 400)} {
+		for _, odd := range []string{"a\tb", "", " ", strings.Repeat("x", 400)} {
 			r := a.request(t.Context(), "POST", "/mcp", a.message("get_identity", `{}`, ""))
 			r.Header["X-Ravi-Identity"] = []string{odd}
 			assert.Equal(t, http.StatusBadRequest, a.do(r).status)

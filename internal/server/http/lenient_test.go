@@ -185,7 +185,19 @@ func TestHarmlessOddityIsServed(t *testing.T) {
 	}
 }
 
-// The id in a cancellation of one agent behind a gateway may be that of another's call.
+// The id in a cancellation of one agent behind a gateway may be that of another's call. Any of the
+// clients of a shared session may send DELETE, and the others are in it.
+func TestSharedSessionOutlivesDelete(t *testing.T) {
+	t.Parallel()
+	for _, shared := range []bool{true, false} {
+		e := serve(t, func(e *endpoint) { e.Anyone.Shared = shared })
+		a := e.open("")
+		status := a.do(a.request(t.Context(), http.MethodDelete, "/mcp", "")).status
+		after := a.post(a.message("echo", `{"text":"x"}`, "")).status
+		assert.Equal(t, map[bool][]int{true: {405, 200}, false: {204, 404}}[shared], []int{status, after})
+	}
+}
+
 func TestSharedSessionIgnoresCancellation(t *testing.T) {
 	t.Parallel()
 	for _, shared := range []bool{true, false} {

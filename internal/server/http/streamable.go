@@ -34,8 +34,11 @@ func (s *httpServer) serveMCP(w http.ResponseWriter, r *http.Request, f *infligh
 	// From 2026-07-28 on there are no sessions, and nothing but POST.
 	modern := mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
 	methods := []string{http.MethodPost, http.MethodGet, http.MethodDelete}
-	if modern {
+	switch {
+	case modern:
 		methods = methods[:1]
+	case f.call.Shared:
+		methods = methods[:2] // no client ends a session that others are in
 	}
 	if refused := allow(r, methods...); refused != nil {
 		return refused
@@ -154,8 +157,7 @@ func (s *httpServer) dispatch(ctx context.Context, w http.ResponseWriter, r *htt
 	case m.is(mcp.MethodNotificationCancelled):
 		// mcp-go finds a running call by its id alone where there is no session, so it would end
 		// another client's. Over HTTP a client of 2026-07-28 cancels by closing the connection
-		// (docs/mcp-go.md#trap-2).
-		// In a session that several agents share, the id may be another's.
+		// (docs/mcp-go.md#trap-2). In a session that several agents share, the id may be another's.
 		if m.modern || f.call.Shared {
 			w.WriteHeader(http.StatusAccepted)
 			return nil

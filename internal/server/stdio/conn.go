@@ -35,6 +35,7 @@ type Conn struct {
 	onShared      func()
 	shared        atomic.Bool
 	initialized   bool         // of the reading goroutine
+	calledModern  bool         // of the reading goroutine: a client has no need to initialize
 	work          chan *call   // to a free worker
 	free          atomic.Int32 // workers without a call
 

@@ -103,21 +103,36 @@ func (c *Conn) Dispatch(env jsonrpc.Envelope, line []byte) {
 	case env.IsNotification, inOrder(env.Method):
 		c.inline(env, line)
 	default:
+		if mcp.IsModernProtocol(env.ProtocolVersion) && env.Method == string(mcp.MethodToolsCall) {
+			c.calledModern = true
+			if c.initialized {
+				c.share("calls of protocols with and without initialize")
+			}
+		}
 		c.start(env, line)
 	}
 }
 
 // initialize handles the request that begins a session, before the next message is read. A second
-// one comes from another client, as far as can be told from here.
+// one, or one after a call of a protocol that has none, comes from another client, as far as can be
+// told from here.
 func (c *Conn) initialize(env jsonrpc.Envelope, line []byte) {
-	if c.initialized && !c.shared.Swap(true) {
-		c.log.Info().Msg("initialized a second time: several clients share this server, so it remembers nothing for them")
-		c.questions.end()
-		if c.onShared != nil {
-			c.onShared()
-		}
+	if c.initialized || c.calledModern {
+		c.share("initialized again")
 	}
 	c.initialized = c.inline(env, line) || c.initialized
+}
+
+// share takes note that several clients are behind the streams.
+func (c *Conn) share(sign string) {
+	if c.shared.Swap(true) {
+		return
+	}
+	c.log.Info().Str("sign", sign).Msg("several clients share this server, so it remembers nothing for them")
+	c.questions.end()
+	if c.onShared != nil {
+		c.onShared()
+	}
 }
 
 // inOrder reports whether a request is handled before the next message is read: one that later ones

@@ -54,11 +54,11 @@ const (
 //
 // A pool or gateway may put several clients behind one pair of streams: it forwards the initialize
 // of each, rewrites the ids of requests but not those in notifications/cancelled, and sends to all
-// what has no id of a request. With the second initialize, or Shared, the client is shared for
-// good: its calls are marked so (session.Call.Shared), cancellations are accepted without effect,
-// calls send their answers and nothing before, also those that run already, what clients say of
-// themselves and logging/setLevel count for nothing, and no client is asked anything; open
-// questions end as impossible.
+// what has no id of a request. With the second initialize, a client of each kind of protocol, or
+// Shared, the client is shared for good: its calls are marked so (session.Call.Shared),
+// cancellations are accepted without effect, calls send their answers and nothing before, also
+// those that run already, what clients say of themselves and logging/setLevel count for nothing,
+// and no client is asked anything; open questions end as impossible.
 //
 // A request's notifications are written before its answer, and none after it. A cancelled request
 // is not answered, queued or running. Only the writing goroutine waits for a slow client: 1 MiB of
@@ -86,8 +86,8 @@ type Server struct {
 	NoElicitation bool
 	// Shared says from the start that several clients are behind these streams.
 	Shared bool
-	// OnShared, if set, is called once, by the reading goroutine, when a client is shared from its
-	// second initialize on. It must not block.
+	// OnShared, if set, is called once, by the reading goroutine, when a client turns out to be
+	// several. It must not block.
 	OnShared func()
 	// DrainTimeout is how long the requests in flight get to finish after the end of input (default
 	// 60 s, which is longer than the longest wait). After it they are cancelled.

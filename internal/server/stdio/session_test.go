@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,31 +32,21 @@ func TestRequestsAfterInitializeSeeIt(t *testing.T) {
 }
 
 // Four hundred requests of the newest protocol side by side: each sees its own capabilities and no
-// session, and the session of the connection, which an older client may use at the same time, stays
-// as it was.
+// session.
 func TestModernRequestsSeeOnlyThemselves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := connect(t, &stdio.Server{MCP: tools()})
 		c.send(modernCall(`"m"`, "session", `{}`, `{}`))
 		assert.Empty(t, c.answer(`"m"`).text())
-		c.send(initialize(`"i"`, `{"experimental":{"old":{}}}`))
-		c.answer(`"i"`)
 		for i := range 400 {
 			c.send(modernCall(fmt.Sprint(i), "who", `{}`, fmt.Sprintf(`{"experimental":{"n%d":{}}}`, i)))
-			if i%8 == 0 {
-				c.send(call(fmt.Sprintf(`"old %d"`, i), "who", `{}`))
-			}
 		}
 		require.NoError(t, c.hangUp())
 		answers := c.unread()
-		require.Len(t, answers, 450)
+		require.Len(t, answers, 400)
 		for _, m := range answers {
-			if id := string(m.ID); strings.HasPrefix(id, `"old`) {
-				assert.Equal(t, `true tester {"old":{}}`, m.text())
-			} else {
-				assert.Equal(t, fmt.Sprintf(`true  {"n%s":{}}`, id), m.text())
-			}
+			assert.Equal(t, fmt.Sprintf(`true  {"n%s":{}}`, m.ID), m.text())
 		}
 	})
 }
@@ -193,12 +182,18 @@ func TestLogMessagesFollowTheRequestedLevel(t *testing.T) {
 			n := mcp.NewLoggingMessageNotification(mcp.LoggingLevelInfo, "test", "hello")
 			return mcp.NewToolResultText("logged"), s.SendLogMessageToClient(ctx, n)
 		})
+		modern := connect(t, &stdio.Server{MCP: s})
+		modern.send(modernCall("3", "log", `{}`, `{}`))
+		synctest.Wait()
+		assert.Len(t, modern.unread(), 1, "nothing at all for a modern request without a level")
+		require.NoError(t, modern.hangUp())
+
 		c := connect(t, &stdio.Server{MCP: s})
 		setLevel := `{"jsonrpc":"2.0","id":"l","method":"logging/setLevel","params":{"level":"info"}}`
-		c.send(initialize("1", `{}`), call("2", "log", `{}`), modernCall("3", "log", `{}`, `{}`))
+		c.send(initialize("1", `{}`), call("2", "log", `{}`))
 		c.answer("1")
 		synctest.Wait()
-		assert.Len(t, c.unread(), 2, "errors only, and nothing at all for a modern request without a level")
+		assert.Len(t, c.unread(), 1, "errors only")
 		c.send(setLevel, call("4", "log", `{}`))
 		c.answer(`"l"`)
 		assert.Equal(t, "notifications/message", c.next().Method)

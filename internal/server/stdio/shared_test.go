@@ -75,6 +75,29 @@ func TestSecondInitializeMakesTheClientShared(t *testing.T) {
 	})
 }
 
+// One client speaks protocols with initialize or without it. Where both come, several clients do.
+func TestBothKindsOfProtocolMakeTheClientShared(t *testing.T) {
+	t.Parallel()
+	for name, lines := range map[string][]string{
+		"initialize first": {initialize("0", `{}`), modernCall("1", "echo", `{}`, `{}`)},
+		"a call first":     {modernCall("1", "echo", `{}`, `{}`), initialize("0", `{}`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				notified := 0
+				c := connect(t, sharedServer(&notified))
+				c.send(lines...)
+				c.next()
+				c.next()
+				c.send(call("2", "shared", `{}`))
+				assert.Equal(t, "shared", c.answer("2").text())
+				assert.Equal(t, 1, notified)
+				require.NoError(t, c.hangUp())
+			})
+		})
+	}
+}
+
 // Ids in cancellations are those that a client gave its requests, and here another's may have them.
 func TestSharedClientCancelsNothing(t *testing.T) {
 	t.Parallel()

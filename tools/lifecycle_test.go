@@ -53,7 +53,33 @@ func TestAPhoneNumberIsProvisionedOnce(t *testing.T) {
 	body := refused(t, a.call("provision_phone", nil))
 	assert.Equal(t, fault.Conflict, body.Code)
 	assert.Contains(t, body.Message, got.Phone)
+	assert.Contains(t, body.Message, "nothing was bought")
 	assert.Equal(t, 1, h.ravi.Server.CountRequests("POST", "/api/identities/{uuid}/provision-phone/"))
+}
+
+// What a number means for the bill is said by the creation, before provision_phone is called, and
+// by its result.
+func TestTermsOfANumberAreSaid(t *testing.T) {
+	type terms struct {
+		Phone   string
+		ByPlan  *bool `json:"plan_gives_numbers"`
+		MayCost bool  `json:"number_may_cost"`
+	}
+	yes, no := true, false
+	byPlan := newSystem(t, sandbox.Config{Era: sandbox.EraTokens}).connect(local())
+	got := ok[terms](t, byPlan.call("create_identity", args{"name": "a"}))
+	assert.NotEmpty(t, got.Phone)
+	assert.Equal(t, terms{got.Phone, &yes, false}, got)
+
+	extra := newSystem(t, sandbox.Config{Era: sandbox.EraKeys}).connect(local())
+	assert.Equal(t, terms{"", &no, false}, ok[terms](t, extra.call("create_identity", args{"name": "a"})))
+	got = ok[terms](t, extra.call("provision_phone", nil))
+	assert.Equal(t, terms{got.Phone, &no, true}, got)
+	got = ok[terms](t, extra.call("create_identity", args{"name": "b", "provision_phone": true}))
+	assert.NotEmpty(t, got.Phone)
+	assert.Equal(t, terms{got.Phone, nil, true}, got, "it may be by the plan all the same")
+	reused := ok[terms](t, extra.call("create_identity", args{"name": "a", "if_exists": "reuse"}))
+	assert.Equal(t, terms{reused.Phone, nil, false}, reused)
 }
 
 func TestARaviThatSellsNoNumberSaysSo(t *testing.T) {

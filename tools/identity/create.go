@@ -25,6 +25,7 @@ type createIdentityResult struct {
 	binding
 	Cursor string `json:"cursor" jsonschema_description:"Armed: for wait_for_otp."`
 	lifetime
+	phoneTerms
 }
 
 func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p createIdentityParams) (none createIdentityResult, err error) {
@@ -68,7 +69,7 @@ func (h *handlers) createIdentity(ctx context.Context, call tool.Call, p createI
 	}
 	h.AccountOf(call.Call).Forget()
 	r, err := h.introduce(ctx, call, *created, configured)
-	r.lifetime = lease
+	r.lifetime, r.phoneTerms = lease, termsOf(*created, p.ProvisionPhone)
 	return r, err
 }
 

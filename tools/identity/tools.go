@@ -41,7 +41,7 @@ func Tools(d *tool.Deps) []tool.Tool {
 			"Give an identity another name, so that it is found again by it. Its address, phone number and vaults stay.",
 			h.updateIdentity),
 		tool.Define("provision_phone", "Get a phone number", tool.Hints{},
-			"Get a phone number for an identity that has none. It takes seconds and may cost; use it when a service insists on SMS. An identity has one number at most.",
+			"Get a phone number for an identity that has none, when a service insists on SMS. Where the plan gives one to every identity, it has one and nothing is bought; otherwise the number is extra and may cost. It takes seconds; an identity has one number at most.",
 			h.provisionPhone),
 		tool.Define("cleanup_identities", "Delete left-over identities", tool.Hints{Destructive: true},
 			"Delete identities that tests and experiments left behind, in two calls. The first, without token, deletes nothing: it lists the identities whose name begins with dev- or test- (or your prefixes) and that are old enough, and returns a token. "+

@@ -73,6 +73,24 @@ type provisionPhoneParams struct {
 type provisionPhoneResult struct {
 	tool.ActedFor
 	tool.IdentityDetails
+	phoneTerms
+}
+
+// phoneTerms say what a phone number means for the bill. Ravi names neither the plan nor a price:
+// what is said follows from whether an identity has a number without being given one.
+type phoneTerms struct {
+	PlanGivesNumbers *bool `json:"plan_gives_numbers,omitempty" jsonschema_description:"Whether identities have a number by the plan; absent: unknown."`
+	MayCost          bool  `json:"number_may_cost,omitempty" jsonschema_description:"This number is extra; Ravi names no price."`
+}
+
+// termsOf returns the terms of an identity's number; asked is whether one was asked for.
+func termsOf(i ravi.Identity, asked bool) (t phoneTerms) {
+	byPlan := i.Phone != "" && !asked
+	if byPlan || i.Phone == "" {
+		t.PlanGivesNumbers = &byPlan
+	}
+	t.MayCost = asked && i.Phone != ""
+	return t
 }
 
 func (h *handlers) provisionPhone(ctx context.Context, call tool.Call, p provisionPhoneParams) (none provisionPhoneResult, err error) {
@@ -95,7 +113,7 @@ func (h *handlers) provisionPhone(ctx context.Context, call tool.Call, p provisi
 		return none, err
 	}
 	if now.Phone != "" {
-		return none, fault.New(fault.Conflict, fmt.Sprintf("The identity has a phone number: %s.", now.Phone), "Use that number; an identity has one.")
+		return none, fault.New(fault.Conflict, fmt.Sprintf("The identity has a phone number, and nothing was bought: %s.", now.Phone), "Use that number; an identity has one.")
 	}
 	giveBack, err := h.spendCreate(call)
 	if err != nil {
@@ -113,7 +131,9 @@ func (h *handlers) provisionPhone(ctx context.Context, call tool.Call, p provisi
 		return none, err
 	}
 	h.AccountOf(call.Call).Forget()
-	return provisionPhoneResult{ActedFor: tool.Acted(resolved), IdentityDetails: tool.Details(*updated)}, nil
+	terms := termsOf(*now, false) // it had none, so the plan gives none
+	terms.MayCost = true
+	return provisionPhoneResult{tool.Acted(resolved), tool.Details(*updated), terms}, nil
 }
 
 // holdName lets one call at a time give that name to an identity of the account, and returns the

@@ -40,8 +40,8 @@ func (p *page) otherKindOfCode(h hit) bool {
 		words().exact[string(p.fold[start:end])]&clNeutralModifier != 0 {
 		return false
 	}
-	if word != "code" && !p.english() {
-		return false // "dein PIN", "seu PIN"
+	if (word != "code" || p.form[end] == '-') && !p.english() {
+		return false // "dein PIN", "seu PIN", "dein talvik-Code"
 	}
 	return p.hitAt(start).end < end
 }
@@ -160,7 +160,7 @@ func (p *page) openLabel(h hit) bool {
 	for end < len(p.form) && isDigit(p.form[end]) {
 		end++
 	}
-	if end-at != 6 || h.start < 2 || p.form[h.start-1] != ' ' {
+	if end-at < 4 || end-at > 8 || h.start < 2 || p.form[h.start-1] != ' ' {
 		return false
 	}
 	start := h.start - 1

@@ -75,7 +75,7 @@ func (p *page) readLabels(c *candidate, e *evidence) {
 		h := p.hits[k]
 		r := p.relate(c, h, introduced)
 		switch {
-		case h.class&clCodeNoun != 0 && c.shape != shapeGrouped && p.otherKindOfCode(h) || p.onReceipt(h, c), p.ofMeeting(h):
+		case h.class&clCodeNoun != 0 && c.shape != shapeGrouped && p.otherKindOfCode(h) || (h.class&clCodeVerb == 0 || r.adjacent) && p.onReceipt(h, c), p.ofMeeting(h):
 			if r.sentences == 0 && r.numbers == 0 {
 				e.against(featOtherKind)
 			}
@@ -163,7 +163,7 @@ func (e *evidence) addLabel(c *candidate, h hit, r relation) {
 	}
 	if e.label.raise(e.weights, kind, r.place(c), c.page.share(c, h, r)) {
 		e.booking = h.class&clBooking != 0
-		e.labelDirect = r.introduced || r.adjacent
+		e.labelDirect = (r.introduced || r.adjacent) && !c.page.ownedByOther(h, c)
 	}
 }
 
@@ -264,10 +264,15 @@ func (p *page) share(c *candidate, h hit, r relation) float64 {
 			share *= 0.5
 		}
 	}
-	if owner := p.labelOwners[h.start]; owner != nil && owner != c {
+	if p.ownedByOther(h, c) {
 		share *= 0.3
 	}
 	return share
+}
+
+func (p *page) ownedByOther(h hit, c *candidate) bool {
+	owner := p.labelOwners[h.start]
+	return owner != nil && owner != c
 }
 
 // refersBack reports whether a label behind a number speaks of it: a word such as "is" stands
@@ -304,7 +309,7 @@ func (p *page) expires(c *candidate, h hit, r relation, first int) bool {
 // conditional reports whether a condition stands before h in its sentence: "If you did not ask,
 // ignore it: 482033 is your code".
 func (p *page) conditional(h hit) bool {
-	return p.classesIn(p.segs[p.segOf(h.start)].start, h.start)&clCondition != 0
+	return p.classesIn(p.segs[p.segOf(h.start)].start, h.start)&(clCondition|clCodeHint) != 0
 }
 
 // inTag reports whether h is part of the sender's name in brackets that opens a message.

@@ -25,8 +25,8 @@ func (w *Weights) extract(m Message, c Context, readAlt bool) (v Verdict, altDig
 		v = Verdict{Code: code, Display: code, OriginHost: host, Confidence: 1, Kind: KindCode,
 			Reason: "the last line binds this code to " + host}
 		v.Candidates = []Candidate{{Code: code, Display: code, Reason: v.Reason, Confidence: 1}}
-	} else if returned(m.From) {
-		v.Reason = "a mail system returned this message"
+	} else if automatic(m) {
+		v.Reason = "an automatic answer, or a message that a mail system returned"
 		return v, false
 	} else {
 		e.decide(&v)
@@ -174,7 +174,6 @@ func (e *extraction) rated() *scoring {
 // scoring collects the candidates of all pages and what the message as a whole says.
 func (e *extraction) scoring() *scoring {
 	s := &scoring{weights: e.weights, sms: e.sms, smsRetriever: e.smsRetriever, noOtherNumber: true}
-	asks := false
 	for _, p := range e.pages {
 		where := placeElsewhere
 		if p.kind == pageSubject {
@@ -191,7 +190,8 @@ func (e *extraction) scoring() *scoring {
 			}
 		}
 		s.offer = s.offer || p.offers()
-		asks = asks || p.asksVerb()
+		s.asks = s.asks || p.asksVerb()
+		s.percent = s.percent || p.hasPercentage()
 		s.hint = s.hint || hasClass(p.cues, clCodeHint)
 		s.elsewhere = s.elsewhere || hasClass(p.cues, clElsewhere)
 		s.noOtherNumber = s.noOtherNumber && !hasClass(p.hits, clMoney) &&
@@ -207,6 +207,6 @@ func (e *extraction) scoring() *scoring {
 		p.findBetween(found)
 		s.candidates = append(s.candidates, found...)
 	}
-	s.offer = s.offer && !asks && !s.hint
+	s.offer = s.offer && !s.asks && !s.hint
 	return s
 }

@@ -63,6 +63,7 @@ const (
 	featYear
 	featDate
 	featElsewhere
+	featPercent
 	featAlone
 	featFirst
 	featEmphasised
@@ -149,6 +150,7 @@ var featureTexts = [numFeatures]string{
 	featYear:            "may be a year",
 	featDate:            "may be a date",
 	featElsewhere:       "the message says that the code comes another way",
+	featPercent:         "the message speaks of percentages, and of no sign-in",
 	featAlone:           "alone on its line",
 	featFirst:           "the whole first sentence",
 	featEmphasised:      "set off in bold or large type",

@@ -80,6 +80,7 @@ func (l *lexicon) read(file, data string, spoken languages) error {
 }
 
 func (l *lexicon) add(entry string, cl class, spoken languages) {
+	entry, sure := strings.CutPrefix(entry, "?")
 	entry, inside := strings.CutPrefix(entry, "*")
 	entry, open := strings.CutSuffix(entry, "*")
 	key := foldRunes(entry)
@@ -90,17 +91,17 @@ func (l *lexicon) add(entry string, cl class, spoken languages) {
 		l.exact[string(key)] |= cl
 		return
 	}
-	if len(key) > maxAmbiguous && cl != clStopWord {
+	if len(key) > maxAmbiguous && cl != clStopWord && !sure {
 		spoken = allLanguages
 	}
 	switch {
 	case cl == clStopWord:
-		l.stops.add(key, cl, spoken, open)
+		l.stops.add(key, cl, spoken, open, false)
 		l.byWords |= spoken
 	case inside || unspaced(key[0]):
-		l.tails.add(key, cl, spoken, open)
+		l.tails.add(key, cl, spoken, open, sure)
 	default:
-		l.heads.add(key, cl, spoken, open)
+		l.heads.add(key, cl, spoken, open, sure)
 	}
 }
 

@@ -58,7 +58,7 @@ func (p *page) readReceipt() {
 		return
 	}
 	asks := func(h hit) bool {
-		return h.class&(clCodeName|clCodeVerb) != 0 && h.class&clPaymentCode == 0
+		return h.class&(clCodeName|clCodeNoun|clCodeVerb) != 0 && h.class&clPaymentCode == 0 && p.classesIn(h.start, h.end)&clPaid == 0
 	}
 	p.receipt = (p.receipt || hasClass(p.hits, clMoney)) && !hasClass(p.cues, clCodeHint) &&
 		!slices.ContainsFunc(p.hits, asks) && !p.saysHowLong()
@@ -109,4 +109,13 @@ func (p *page) offers() bool {
 // asksVerb reports a verb of signing in or verifying.
 func (p *page) asksVerb() bool {
 	return slices.ContainsFunc(p.hits, func(h hit) bool { return h.class&clCodeVerb != 0 && !generalVerbs[p.word(h)] })
+}
+
+func (p *page) hasPercentage() bool {
+	for i := 1; i+1 < min(len(p.form), 20000); i++ {
+		if p.form[i] == '%' && (isDigit(p.form[i-1]) || p.form[i-1] == ' ' && i > 1 && isDigit(p.form[i-2]) || isDigit(p.form[i+1])) {
+			return true
+		}
+	}
+	return false
 }

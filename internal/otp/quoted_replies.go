@@ -234,9 +234,16 @@ func (p *page) startsHeader(ln [2]int) bool {
 	return false
 }
 
-// returned reports whether a mail system sent the message to say that another was not delivered:
-// what it holds is old.
-func returned(from string) bool {
-	from = strings.ToLower(from)
-	return strings.Contains(from, "mailer-daemon@") || strings.Contains(from, "postmaster@")
+// automatic reports a message that a mail system or an absent person's program sent: what it quotes
+// is old.
+func automatic(m Message) bool {
+	from := strings.ToLower(m.From)
+	if strings.Contains(from, "mailer-daemon@") || strings.Contains(from, "postmaster@") {
+		return true
+	}
+	head := strings.TrimSpace(m.Subject)
+	if i := strings.IndexAny(head, ":：(（"); i > 0 {
+		head = strings.TrimSpace(head[:i])
+	}
+	return len(head) <= 80 && words().exact[string(foldRunes(head))]&clSubjectAuto != 0
 }

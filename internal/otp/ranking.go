@@ -9,11 +9,12 @@ import (
 
 // value is all places that show one code.
 type value struct {
-	code  string
-	best  *candidate
-	score float64
-	found []finding // of the best place, and what several places say together
-	kinds uint8     // of pages that show it, one bit each
+	code          string
+	best          *candidate
+	score         float64
+	found         []finding // of the best place, and what several places say together
+	other, direct bool      // one place calls it another kind of number, or a code
+	kinds         uint8     // of pages that show it, one bit each
 }
 
 // dropLists rejects candidates of one shape that stand alone on four or more lines in a row:
@@ -80,6 +81,8 @@ func (s *scoring) rank() []*value {
 			val.best, val.score = c, c.score
 		}
 		val.kinds |= 1 << c.page.kind
+		val.other = val.other || slices.ContainsFunc(c.found, func(f finding) bool { return f.feature == featOtherAt })
+		val.direct = val.direct || c.direct
 	}
 	out = slices.DeleteFunc(out, func(v *value) bool { return expired[v.code] })
 	visible := false // a value that is seen is plausible
@@ -87,6 +90,9 @@ func (s *scoring) rank() []*value {
 		val.found = slices.Clip(val.best.found)
 		if val.kinds&(1<<pageSubject) != 0 && val.kinds != 1<<pageSubject {
 			val.found = append(val.found, finding{featSubjectToo, 1})
+		}
+		if val.other && !val.direct && !slices.ContainsFunc(val.found, func(f finding) bool { return f.feature == featOtherAt }) {
+			val.found = append(val.found, finding{featOtherAt, 1})
 		}
 		if val.kinds&textAndHTML == textAndHTML {
 			val.found = append(val.found, finding{featBothParts, 1})

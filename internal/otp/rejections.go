@@ -42,6 +42,9 @@ func (p *page) ticketKey(c *candidate) bool {
 	if p.kind == pageSubject && c.shape == shapePrefix && len(c.code) < 6 && p.form[c.start] >= 'A' && p.form[c.start+1] != '-' {
 		return true
 	}
+	if p.kind == pageSubject && c.start > 2 && p.form[c.start-1] == '-' && unicode.IsUpper(p.form[c.start-2]) && c.end < len(p.form) && p.form[c.end] == ':' {
+		return true
+	}
 	letters := c.start < c.end && isLetter(p.form[c.start]) && c.sep == '-'
 	if letters && p.kind == pageSubject && c.end < len(p.form) && (p.form[c.end] == ':' || p.form[c.end] == ']') {
 		return true

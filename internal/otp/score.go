@@ -28,6 +28,8 @@ type scoring struct {
 	label, verb   mention // the best of subject and other pages
 	topic         bool    // the subject speaks of something else
 	hint          bool
+	percent       bool // the message speaks of percentages
+	asks          bool // it asks to sign in or to verify
 	offer         bool // the message speaks of money, percentages or offers, and of no sign-in
 	dead          bool // a code that the message calls dead was found, and is out of the way
 	elsewhere     bool // the message says that the code comes another way
@@ -87,6 +89,7 @@ func (s *scoring) rate(c *candidate) {
 	}
 	c.add(featYear, yearLike(c.code) && c.shape == shapeDigits && !e.labelDirect &&
 		!(e.verbDirect && introduced) && !c.alone && !c.named(&e))
+	c.add(featPercent, s.percent && !s.asks && !s.hint && !e.strong())
 	c.add(featElsewhere, s.elsewhere && !(e.label.points > 0 && e.labelDirect))
 	c.add(featDate, dateLike(c))
 	c.add(featHidden, p.kind == pageHidden)

@@ -17,6 +17,7 @@ type trieNode struct {
 	whole    class     // entries that must end at a word border
 	open     class     // entries after which the word may go on
 	spoken   languages // those of the negative entries
+	sure     bool      // counts only in a message that is known to be in its language
 	from, to int32     // children in runes and targets
 }
 
@@ -34,7 +35,7 @@ func newTrie() *trie {
 	return &trie{building: make([]linkedNode, 1, 1<<16), nodes: make([]trieNode, 1, 1<<16), rare: make(map[rune]int32)}
 }
 
-func (t *trie) add(key []rune, cl class, spoken languages, open bool) {
+func (t *trie) add(key []rune, cl class, spoken languages, open, sure bool) {
 	if len(key) > maxEntry {
 		return
 	}
@@ -57,8 +58,9 @@ func (t *trie) add(key []rune, cl class, spoken languages, open bool) {
 		}
 		node = child
 	}
-	if cl&(negativeClasses|clStopWord) != 0 {
+	if sure || cl&(negativeClasses|clStopWord) != 0 {
 		t.nodes[node].spoken |= spoken
+		t.nodes[node].sure = sure
 	}
 	if open {
 		t.nodes[node].open |= cl
@@ -135,7 +137,7 @@ func (t *trie) longest(text []rune, i int, spoken languages, label, cue *hit) {
 		}
 		n := &t.nodes[node]
 		end, cl := j+1, n.whole|n.open
-		if cl == 0 || n.open == 0 && !wordEnd(text, end) {
+		if cl == 0 || n.sure && (spoken == allLanguages || n.spoken&spoken == 0) || n.open == 0 && !wordEnd(text, end) {
 			continue
 		}
 		if !wordEnd(text, end) {

@@ -51,6 +51,7 @@ const (
 	clMeeting
 	clElsewhere
 	clMeetingCode
+	clSubjectAuto
 )
 
 // sections are the classes by the headers of their lists.
@@ -102,10 +103,11 @@ var sections = map[string]class{
 	"meeting":           clMeeting,
 	"elsewhere":         clElsewhere,
 	"meeting-code":      clMeetingCode,
+	"subject-auto":      clSubjectAuto,
 }
 
 // exactClasses are looked up as whole strings only, never in running text.
-const exactClasses = clSubjectReply | clSubjectForward | clMailHeader | clNumberPrefix | clURLVerb | clURLOther | clURLTokenKey |
+const exactClasses = clSubjectAuto | clSubjectReply | clSubjectForward | clMailHeader | clNumberPrefix | clURLVerb | clURLOther | clURLTokenKey |
 	clNeutralModifier | clOrWord | clWithWord | clLinkLabel
 
 // labelClasses decide what a number is; the longest entry at a place hides what lies inside it. All

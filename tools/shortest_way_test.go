@@ -17,6 +17,8 @@ import (
 const (
 	shortestCalls = 10
 	shortestBytes = 5_000 // of all results, as a model reads them
+	// shortestTokens are of the same, by a public tokenizer.
+	shortestTokens = 1_800
 )
 
 // counted is an agent that counts what its calls cost.
@@ -24,6 +26,7 @@ type counted struct {
 	*agent
 	calls []string
 	bytes int
+	texts []string
 }
 
 // do calls a tool that has to succeed, and decodes the text that a model reads.
@@ -33,6 +36,7 @@ func do[T any](a *counted, tool string, arguments args) (v T) {
 	require.Len(a.t, r.Content, 1)
 	a.calls = append(a.calls, tool)
 	a.bytes += len(r.Content[0].Text)
+	a.texts = append(a.texts, r.Content[0].Text)
 	require.False(a.t, r.IsError, "%s: %s", tool, r.Content[0].Text)
 	require.NoError(a.t, json.Unmarshal([]byte(r.Content[0].Text), &v))
 	return v
@@ -42,9 +46,10 @@ func do[T any](a *counted, tool string, arguments args) (v T) {
 // two-factor authentication on, resets the password by mail, and logs in again. Messages come late,
 // among others, and an impostor writes too.
 func TestShortestWayThroughSite(t *testing.T) {
+	var a *counted
 	synctest.Test(t, func(t *testing.T) {
 		h := newSystem(t, sandbox.Config{})
-		a := &counted{agent: h.connect(local())}
+		a = &counted{agent: h.connect(local())}
 		s := site.New(site.Config{Domain: "nimbus.example", Name: "Nimbus", Mail: h.mail, SMS: h.sms})
 		rules := func(arguments args) args {
 			arguments["generate_length"], arguments["allowed_symbols"], arguments["show"] = 20, site.Symbols, true
@@ -76,5 +81,13 @@ func TestShortestWayThroughSite(t *testing.T) {
 		t.Logf("%d calls (at most %d), %d bytes of results (at most %d): %v", len(a.calls), shortestCalls, a.bytes, shortestBytes, a.calls)
 		assert.LessOrEqual(t, len(a.calls), shortestCalls)
 		assert.LessOrEqual(t, a.bytes, shortestBytes)
+	})
+	t.Run("tokens", func(t *testing.T) {
+		sum := 0
+		for _, n := range countTokens(t, a.texts) {
+			sum += n
+		}
+		t.Logf("%d tokens of results (at most %d)", sum, shortestTokens)
+		assert.LessOrEqual(t, sum, shortestTokens)
 	})
 }

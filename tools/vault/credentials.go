@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -108,12 +109,21 @@ func ids(entries []ravi.PasswordEntry) string {
 	return strings.Join(tool.Convert(entries, func(e ravi.PasswordEntry) string { return e.UUID }), ", ")
 }
 
+// listParams are the arguments of the tools that list what a vault holds.
+type listParams struct {
+	tool.IdentityArgument
+	Limit int `json:"limit,omitempty" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"At most so many (default 50)."`
+}
+
+func firstOf[T any](all []T, p listParams) []T { return all[:min(len(all), cmp.Or(p.Limit, 50))] }
+
 type listCredentialsResult struct {
 	tool.ActedFor
 	Credentials []credentialDetails `json:"credentials"`
+	Total       int                 `json:"total" jsonschema_description:"Those beyond the limit too."`
 }
 
-func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p tool.IdentityArgument) (listCredentialsResult, error) {
+func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p listParams) (listCredentialsResult, error) {
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
 		return listCredentialsResult{}, err
@@ -123,7 +133,7 @@ func (h *handlers) listCredentials(ctx context.Context, call tool.Call, p tool.I
 		return listCredentialsResult{}, err
 	}
 	kept, err := readBelongings(ctx, scope)
-	return listCredentialsResult{tool.Acted(resolved), tool.Convert(entries, kept.of)}, err
+	return listCredentialsResult{tool.Acted(resolved), tool.Convert(firstOf(entries, p), kept.of), len(entries)}, err
 }
 
 // storedAt reports whether an entry that Ravi keeps under stored belongs to domain, a result of

@@ -174,9 +174,10 @@ func (h *handlers) deleteSecret(ctx context.Context, call tool.Call, p deleteSec
 type listSecretsResult struct {
 	tool.ActedFor
 	Secrets []secretRef `json:"secrets"`
+	Total   int         `json:"total" jsonschema_description:"Those beyond the limit too."`
 }
 
-func (h *handlers) listSecrets(ctx context.Context, call tool.Call, p tool.IdentityArgument) (listSecretsResult, error) {
+func (h *handlers) listSecrets(ctx context.Context, call tool.Call, p listParams) (listSecretsResult, error) {
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)
 	if err != nil {
 		return listSecretsResult{}, err
@@ -186,5 +187,5 @@ func (h *handlers) listSecrets(ctx context.Context, call tool.Call, p tool.Ident
 		return listSecretsResult{}, err
 	}
 	entries = slices.DeleteFunc(entries, func(e ravi.SecretEntry) bool { return reserved(e.Key) })
-	return listSecretsResult{tool.Acted(resolved), tool.Convert(entries, refOfSecret)}, nil
+	return listSecretsResult{tool.Acted(resolved), tool.Convert(firstOf(entries, p), refOfSecret), len(entries)}, nil
 }

@@ -58,3 +58,34 @@ func TestCursorsAreShort(t *testing.T) {
 	h.mail(me.Address, "code@site.example", "Your code", "Your code is 314159", "")
 	assert.LessOrEqual(t, len(ok[waited](t, a.call("wait_for_otp", args{"cursor": cursor})).Cursor), 150, "after codes of two senders")
 }
+
+// Lists return what a model needs, and say how much more there is.
+func TestListsAreBounded(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
+	a := h.connect(local())
+	ok[created](t, a.call("create_identity", args{"name": "ada"}))
+	for n := range 51 {
+		ok[map[string]any](t, a.call("set_secret", args{"name": fmt.Sprintf("S_%d", n), "value": "v"}))
+		ok[map[string]any](t, a.call("save_credential", args{"domain": fmt.Sprintf("site-%d.example", n)}))
+	}
+	for n := range 20 {
+		h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: fmt.Sprintf("other-%d", n)})
+	}
+	h.account.Forget()
+	for name, want := range map[string]struct {
+		field        string
+		shown, total int
+	}{
+		"list_secrets": {"secrets", 50, 51}, "list_credentials": {"credentials", 50, 51}, "list_identities": {"identities", 20, 21},
+	} {
+		for limit, shown := range map[int]int{0: want.shown, 3: 3, 1000: want.total} {
+			given := args{}
+			if limit > 0 {
+				given["limit"] = limit
+			}
+			got := ok[map[string]any](t, a.call(name, given))
+			assert.Len(t, got[want.field], shown, "%s: %d", name, limit)
+			assert.EqualValues(t, want.total, got["total"], name)
+		}
+	}
+}

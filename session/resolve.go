@@ -209,7 +209,8 @@ func (r *Resolver) configured(ctx context.Context, call Call) (ref string, by By
 
 // Configured returns the uuid of the identity that the operator has set for calls of this kind that
 // name none, or "" if nothing is set, or nothing that this caller can use. Its errors are those of
-// Ravi.
+// Ravi, and fault.InvalidConfig for a setting that cannot have been meant: nothing may stand in for
+// it.
 func (r *Resolver) Configured(ctx context.Context, call Call) (string, error) {
 	ref, _, err := r.configured(ctx, call)
 	if err != nil || ref == "" {
@@ -219,13 +220,13 @@ func (r *Resolver) Configured(ctx context.Context, call Call) (string, error) {
 	return identity.UUID, ignoreUnusable(err)
 }
 
-// ignoreUnusable drops the errors of a setting that no call can use.
+// ignoreUnusable drops the errors of an identity that this caller cannot use.
 func ignoreUnusable(err error) error {
 	if err == nil {
 		return nil
 	}
 	switch fault.From(err).Code {
-	case fault.IdentityNotFound, fault.IdentityAmbiguous, fault.InvalidConfig:
+	case fault.IdentityNotFound, fault.IdentityAmbiguous:
 		return nil
 	}
 	return err

@@ -151,6 +151,24 @@ func TestBrokenConfigFileMattersOnlyWhenReached(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+// A setting that cannot have been meant is no setting that is missing: no identity takes its place.
+func TestUnfinishedIdentityOfTheOperator(t *testing.T) {
+	h := newFixture(t, "one")
+	h.resolver.Identity = "no such name"
+	uuid, err := h.resolver.Configured(t.Context(), local())
+	require.NoError(t, err)
+	assert.Empty(t, uuid)
+	h.resolver.Identity = "${RAVI_IDENTITY}"
+	_, err = h.resolver.Configured(t.Context(), local())
+	require.ErrorIs(t, err, config.ErrInvalidValue)
+	h.resolver.Identity = ""
+	h.resolver.ConfigFile = func() (config.IdentityRef, error) {
+		return config.IdentityRef{}, &config.FileError{Path: "/x", Kind: config.ErrConfigDir}
+	}
+	_, err = h.resolver.Configured(t.Context(), local())
+	assert.ErrorIs(t, err, config.ErrConfigDir)
+}
+
 func TestPatterns(t *testing.T) {
 	r := session.Rights{Identities: []string{"research-*", "exact", "team/*"}}
 	for name, want := range map[string]bool{

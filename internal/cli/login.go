@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -133,7 +131,11 @@ func (l login) deviceLogin(ctx context.Context) (config.Credentials, error) {
 }
 
 func (l login) client(c config.Credentials) (*ravi.Client, error) {
-	return ravi.New(ravi.Config{Credentials: c, BaseURL: strings.TrimSpace(os.Getenv(config.EnvBaseURL)), UserAgent: "ravi-mcp/" + version()})
+	url, err := config.Sources{}.BaseURL()
+	if err != nil {
+		return nil, err
+	}
+	return ravi.New(ravi.Config{Credentials: c, BaseURL: url, UserAgent: "ravi-mcp/" + version()})
 }
 
 // vaultKeys are the keys of an encrypted vault; all are empty where it is not encrypted.

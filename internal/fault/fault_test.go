@@ -101,6 +101,19 @@ func TestBrokenFileIsNamedWithoutContent(t *testing.T) {
 	assert.NotContains(t, e.Message, "CANARY")
 }
 
+// A message is a sentence, but the name of a file or a setting keeps its case, and the hint does
+// not speak of a command that the message does not have.
+func TestConfigErrorsKeepNames(t *testing.T) {
+	for _, kind := range []error{config.ErrInvalidFile, config.ErrPermissions, config.ErrConfigDir} {
+		e := fault.From(&config.FileError{Path: "dirs/a", Reason: "is not right", Kind: kind})
+		assert.Equal(t, fault.InvalidConfig, e.Code)
+		assert.Equal(t, "dirs/a: is not right.", e.Message)
+		assert.NotContains(t, e.Hint, "chmod")
+	}
+	e := fault.From(&config.ValueError{Name: "default_identity of this caller", Shape: "has the shape ${...}"})
+	assert.Equal(t, "default_identity of this caller has the shape ${...}.", e.Message)
+}
+
 // A base URL that cannot be one is the operator's mistake, and may hold a password.
 func TestBaseURLIsNamedByItsShape(t *testing.T) {
 	for url, says := range map[string]string{

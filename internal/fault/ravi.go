@@ -71,14 +71,14 @@ func From(err error) *Error {
 	case errors.Is(err, config.ErrNoCredentials):
 		return New(NotAuthenticated, "This server has no Ravi credential.", credentialHint).WithCause(err)
 	case errors.Is(err, config.ErrPermissions):
-		return New(InvalidConfig, sentence(err.Error()), "Run the chmod given in the message (the file holds a credential) and call again.").WithCause(err)
+		return New(InvalidConfig, full(err.Error()), "A person has to do on this machine what the message says, because the file holds a credential; then call again.").WithCause(err)
 	case errors.Is(err, config.ErrConfigDir):
-		return New(InvalidConfig, sentence(err.Error()), configDirHint).WithCause(err)
+		return New(InvalidConfig, full(err.Error()), configDirHint).WithCause(err)
 	case errors.As(err, &file):
-		return New(InvalidConfig, sentence(file.Error()), "Correct the file at that place, or remove it, and call again.").WithCause(err)
+		return New(InvalidConfig, full(file.Error()), "Correct the file at that place, or remove it, and call again.").WithCause(err)
 	}
 	if value, ok := errors.AsType[*config.ValueError](err); ok {
-		return New(InvalidConfig, sentence(value.Error()),
+		return New(InvalidConfig, full(value.Error()),
 			"A person has to correct it where this server is configured (its environment, or the client's configuration) and start the server again.").WithCause(err)
 	}
 	for _, k := range kinds {
@@ -113,15 +113,14 @@ func fromRavi(err error, e *Error) *Error {
 	return e
 }
 
-// sentence makes a sentence of a text that is safe to show: an error of package config, with paths,
-// positions and commands but no content of a file, or the Detail of a ravi.Error.
+// sentence makes a sentence of the Detail of a ravi.Error.
 func sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	text = strings.ToUpper(text[:1]) + text[1:]
-	if !strings.HasSuffix(text, ".") {
-		text += "."
-	}
-	return text
+	return full(strings.ToUpper(text[:1]) + text[1:])
 }
+
+// full ends a text with a full stop. Errors of package config, which have no content of a file in
+// them, begin with the name of a file or a setting, whose case counts.
+func full(text string) string { return strings.TrimSuffix(text, ".") + "." }

@@ -13,11 +13,11 @@
 //  5. the files of ~/.ravi
 //
 // RAVI_CONFIG_DIR decides alone when it is set: a directory that is missing, or holds neither a
-// credential nor an identity, is [ErrConfigDir], and one that holds a credential is the account.
-// One that only names an identity, as Ravi's own samples make it (docs/ravi-api.md#environment),
-// leaves the login of the user, of whose account that identity then has to be. A variable of the
-// list that is set and empty is an error where a file of 4 or 5 would be used in its place: it was
-// meant to say which account.
+// credential nor an identity, is [ErrConfigDir] whatever 1 and 2 say, and one that holds a
+// credential is the account where they say nothing. One that only names an identity, as Ravi's own
+// samples make it (docs/ravi-api.md#environment), leaves the login of the user, of whose account
+// that identity then has to be. A variable of the list that is set and empty is an error where a
+// file of 4 or 5 would be used in its place: it was meant to say which account.
 //
 // A directory holds up to two files, which count together: config.json (management_key,
 // identity_key, bound_access_token, bound_refresh_token, identity_uuid, identity_name) and

@@ -145,7 +145,7 @@ func (f *file) private() error {
 		return refuse(fmt.Sprintf("holds a credential and is open to others (mode %04o): run chmod 600 %s", f.info.Mode().Perm(), f.resolved))
 	}
 	if !ownedByUs(f.info) {
-		return refuse("holds a credential and belongs to another user")
+		return refuse("holds a credential and belongs to another user: let it belong to this one, or to root")
 	}
 	if !isLinked(f.path) {
 		return nil
@@ -155,7 +155,7 @@ func (f *file) private() error {
 		return unreadable(f.path, err)
 	}
 	if modesMatter && dir.Mode().Perm()&0o022 != 0 || !ownedByUs(dir) {
-		return refuse("holds a credential and is a symbolic link into a directory that others can write")
+		return refuse("holds a credential and is a symbolic link into a directory that others can write: take that right from them, or put the file itself in this place")
 	}
 	return nil
 }

@@ -2,8 +2,6 @@ package config
 
 import (
 	"cmp"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,15 +113,32 @@ func (s Sources) withBaseURL(c *Credentials, err error) (*Credentials, error) {
 	if c == nil {
 		return nil, ErrNoCredentials
 	}
-	if c.BaseURL, _ = s.env(EnvBaseURL); c.BaseURL != "" {
-		if err := CheckText(EnvBaseURL, c.BaseURL); err != nil {
-			return nil, err
-		}
+	c.BaseURL, err = s.BaseURL()
+	return c, err
+}
+
+// BaseURL returns the URL in RAVI_BASE_URL, "" when that is not set.
+//
+// Errors: a *[ValueError] for a variable that is set and empty, or was left unfinished.
+func (s Sources) BaseURL() (string, error) {
+	url, set := s.env(EnvBaseURL)
+	if !set {
+		return "", nil
 	}
-	return c, nil
+	return url, CheckText(EnvBaseURL, url)
 }
 
 func (s Sources) find() (*Credentials, error) {
+	dir, err := s.named()
+	if err != nil {
+		return nil, err
+	}
+	var inDir *Credentials
+	if dir != "" { // unusable, it is an error even where a variable says the credential
+		if inDir, _, err = s.fromNamed(dir); err != nil {
+			return nil, err
+		}
+	}
 	var blank error // of a variable that is set and empty
 	for _, name := range []string{EnvAPIKey, EnvAccessToken} {
 		v, set := s.env(name)
@@ -142,19 +157,13 @@ func (s Sources) find() (*Credentials, error) {
 		}
 		return &Credentials{Scheme: SchemeToken, AccessToken: secret.New(v), Source: name}, nil
 	}
-	dir, err := s.named()
-	if err != nil {
-		return nil, err
+	if inDir != nil {
+		return inDir, nil
 	}
 	dirs := []string{s.home()}
-	if dir != "" {
-		c, _, err := s.fromNamed(dir)
-		if c != nil || err != nil {
-			return c, err
-		}
-	} else if project := s.project(); s.TrustProject {
+	if project := s.project(); dir == "" && s.TrustProject {
 		dirs = []string{project, s.home()}
-	} else {
+	} else if dir == "" {
 		s.warnOfProject(project)
 	}
 	if blank != nil {
@@ -170,59 +179,6 @@ func (s Sources) find() (*Credentials, error) {
 		}
 	}
 	return nil, nil
-}
-
-// named returns the directory of RAVI_CONFIG_DIR, "" when the variable is not set.
-func (s Sources) named() (string, error) {
-	dir, set := s.env(EnvConfigDir)
-	if !set {
-		return "", nil
-	}
-	if err := CheckText(EnvConfigDir, dir); err != nil {
-		return "", err
-	}
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", badConfigDir(dir, "does not exist", err)
-	case err != nil:
-		return "", badConfigDir(dir, "cannot be read", err)
-	case !info.IsDir():
-		return "", badConfigDir(dir, "is no folder", nil)
-	}
-	return dir, nil
-}
-
-func badConfigDir(dir, what string, cause error) error {
-	return &FileError{Path: dir, Kind: ErrConfigDir, Cause: cause,
-		Reason: "named by RAVI_CONFIG_DIR, " + what + "; wanted is a folder with auth.json or config.json that holds a credential, or config.json that names an identity"}
-}
-
-// fromNamed returns what the directory of RAVI_CONFIG_DIR says, and fails where it says nothing.
-func (s Sources) fromNamed(dir string) (*Credentials, IdentityRef, error) {
-	ref, err := s.identityIn(dir)
-	if err != nil {
-		return nil, ref, err
-	}
-	c, err := s.fromDir(dir)
-	if c == nil && err == nil && ref == (IdentityRef{}) {
-		err = badConfigDir(dir, "has no file that counts", nil)
-	}
-	return c, ref, err
-}
-
-// LoginDir returns the directory that a login is kept in: that of RAVI_CONFIG_DIR, which need not
-// exist, else ~/.ravi.
-//
-// Errors: a *[ValueError] for the variable, or that there is no home directory.
-func (s Sources) LoginDir() (string, error) {
-	if dir, set := s.env(EnvConfigDir); set {
-		return dir, CheckText(EnvConfigDir, dir)
-	}
-	if dir := s.home(); dir != "" {
-		return dir, nil
-	}
-	return "", errors.New("there is no home directory; set RAVI_CONFIG_DIR")
 }
 
 func fromKey(v, source string) *Credentials {
@@ -313,7 +269,7 @@ func (s Sources) describe(path string) string {
 	if rest, ok := strings.CutPrefix(path, home); ok && home != "" {
 		shown = filepath.Join("~", rest)
 	}
-	if dir, _ := s.env(EnvConfigDir); dir != "" && filepath.Dir(path) == filepath.Clean(dir) {
+	if dir, _, _ := s.configDir(); dir != "" && filepath.Dir(path) == dir {
 		shown += " (" + EnvConfigDir + ")"
 	}
 	return shown

@@ -96,17 +96,22 @@ func TestConfigDirDecidesAlone(t *testing.T) {
 	for dir, says := range map[string]string{
 		filepath.Join(folder, "typo"): "does not exist", file: "is no folder", t.TempDir(): "has no file that counts", useless: "has no file that counts",
 	} {
-		m := newMachine(t)
-		m.inHome("auth.json", `{"access_token": "of-another-account"}`)
-		m.inHome("config.json", `{"identity_uuid": "another"}`)
-		m.inProject("config.json", `{"identity_uuid": "another"}`)
-		m.env[config.EnvConfigDir] = dir
-		_, err := m.sources().Credentials()
-		require.ErrorIs(t, err, config.ErrConfigDir)
-		assert.ErrorContains(t, err, dir+": named by RAVI_CONFIG_DIR, "+says)
-		_, err = m.sources().Identity()
-		require.ErrorIs(t, err, config.ErrConfigDir)
-		assert.ErrorContains(t, err, dir)
+		for _, variable := range []string{"", config.EnvAPIKey, config.EnvAccessToken} {
+			m := newMachine(t)
+			m.inHome("auth.json", `{"access_token": "of-another-account"}`)
+			m.inHome("config.json", `{"identity_uuid": "another"}`)
+			m.inProject("config.json", `{"identity_uuid": "another"}`)
+			m.env[config.EnvConfigDir] = dir
+			if variable != "" {
+				m.env[variable] = "of-another-account"
+			}
+			_, err := m.sources().Credentials()
+			require.ErrorIs(t, err, config.ErrConfigDir, variable)
+			assert.ErrorContains(t, err, dir+": named by RAVI_CONFIG_DIR, "+says)
+			_, err = m.sources().Identity()
+			require.ErrorIs(t, err, config.ErrConfigDir)
+			assert.ErrorContains(t, err, dir)
+		}
 	}
 	for _, dir := range []string{"", " ", "${CANARY}/x", "$HOME/.ravi", "~/.ravi", "%USERPROFILE%\\.ravi"} {
 		m := newMachine(t)
@@ -119,6 +124,53 @@ func TestConfigDirDecidesAlone(t *testing.T) {
 		_, err = m.sources().LoginDir()
 		require.ErrorIs(t, err, config.ErrInvalidValue, "a login makes no folder of that name: %s", dir)
 	}
+}
+
+// A variable with a credential wins over the files of a folder that can be used, and over nothing
+// else: the identity comes from the folder.
+func TestCredentialOfVariableInConfigDir(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	m := newMachine(t)
+	m.inProject("config.json", `{"identity_uuid": "another"}`)
+	m.env[config.EnvConfigDir], m.env[config.EnvAccessToken] = dir, "token"
+	write(t, filepath.Join(dir, "config.json"), `{"identity_uuid": "of-the-folder"}`, 0o600)
+	check := func() error {
+		c, err := m.sources().Credentials()
+		if err == nil {
+			assert.Equal(t, config.EnvAccessToken, c.Source)
+		}
+		return err
+	}
+	require.NoError(t, check())
+	file := write(t, filepath.Join(dir, "auth.json"), `{"access_token": "of-the-folder"}`, 0o600)
+	require.NoError(t, check())
+	ref, err := m.sources().Identity()
+	require.NoError(t, err)
+	assert.Equal(t, "of-the-folder", ref.UUID)
+	require.NoError(t, os.Chmod(file, 0o644))
+	require.ErrorIs(t, check(), config.ErrPermissions)
+	write(t, file, `{`, 0o600)
+	require.ErrorIs(t, check(), config.ErrInvalidFile)
+}
+
+// A relative folder depends on where a client starts the server, so that errors name the whole
+// path.
+func TestRelativeConfigDirIsNamedWhole(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.env[config.EnvConfigDir] = filepath.Join("dirs", "..", "dirs", "a")
+	dir := filepath.Join(m.project, "dirs", "a")
+	_, err := m.sources().Credentials()
+	require.ErrorContains(t, err, dir+": named by RAVI_CONFIG_DIR, does not exist")
+	where, err := m.sources().LoginDir()
+	require.NoError(t, err)
+	assert.Equal(t, dir, where)
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	write(t, filepath.Join(dir, "auth.json"), `{"access_token": "of-the-folder"}`, 0o600)
+	c, err := m.sources().Credentials()
+	require.NoError(t, err)
+	assert.Equal(t, filepath.Join(dir, "auth.json")+" (RAVI_CONFIG_DIR)", c.Source)
 }
 
 // A login that comes after the start makes the folder, and the next look finds it.
@@ -162,6 +214,11 @@ func TestEmptyVariableIsNoOtherAccount(t *testing.T) {
 	c, err := m.sources().Credentials()
 	require.NoError(t, err, "the other variable says which account")
 	assert.Equal(t, config.EnvAccessToken, c.Source)
+
+	m.env[config.EnvBaseURL] = " "
+	_, err = m.sources().Credentials()
+	require.ErrorIs(t, err, config.ErrInvalidValue, "a credential for another Ravi would go to the usual one")
+	assert.ErrorContains(t, err, config.EnvBaseURL+" is set and empty")
 
 	m.inHome("config.json", `{"identity_uuid": "another"}`)
 	m.env[config.EnvIdentity] = ""

@@ -233,3 +233,24 @@ func TestAPersonSeesTheListBeforeACleanup(t *testing.T) {
 		assert.Len(t, h.names(), 1, policy)
 	}
 }
+
+// What was renamed out of a caller's rights since the dry run is kept, and its new name is shown
+// neither to the person who is asked nor in the result.
+func TestCleanupNamesNothingOutsideTheRights(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
+	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "dev-1"})
+	asked := ""
+	a := h.connectAs(local("dev-*"), &agent{capabilities: `{"elicitation":{}}`, person: func(question json.RawMessage) string {
+		asked = string(question)
+		return yes
+	}})
+	operator := h.connect(local())
+	list := ok[cleaned](t, a.call("cleanup_identities", now))
+	require.Equal(t, []string{"dev-1"}, list.names())
+	ok[map[string]any](t, operator.call("update_identity", args{"identity": "dev-1", "name": "merger"}))
+	r := a.call("cleanup_identities", args{"token": list.Token})
+	assert.Contains(t, string(r.StructuredContent), `"status":"kept"`)
+	assert.Contains(t, asked, "Deletes 1 identities")
+	assert.NotContains(t, asked+string(r.raw), "merger")
+	assert.Equal(t, []string{"merger"}, h.names())
+}

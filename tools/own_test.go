@@ -269,3 +269,26 @@ func TestRecordsOfGoneIdentitiesAreDropped(t *testing.T) {
 	mine("next")
 	assert.Equal(t, []bool{true, false, true}, owned())
 }
+
+// A Ravi that answers a creation with an identity of that name which exists gives it to no caller,
+// and leases it to none.
+func TestIdentityThatExistedIsNeitherOwnedNorLeased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := ownSystem(t, sandbox.Config{TokenLife: 1000 * time.Hour})
+		before := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "task"})
+		for _, c := range []struct {
+			caller    *session.Caller
+			ephemeral bool
+		}{{own("alice"), false}, {own("alice"), true}, {&session.Caller{Name: "carol", Rights: session.Rights{Identities: []string{"other"}}}, true}} {
+			h.ravi.Server.Faults().Add(sandbox.Fault{
+				Method: http.MethodPost, Endpoint: "/api/identities/", Status: http.StatusCreated,
+				Body: fmt.Sprintf(`{"uuid":%q,"name":"task","inbox":%q}`, before.UUID, before.Inbox),
+			})
+			a := h.connect(c.caller)
+			assert.Equal(t, fault.Conflict, refused(t, a.call("create_identity", args{"name": "other", "ephemeral": c.ephemeral})).Code)
+			assert.Equal(t, fault.IdentityNotFound, refused(t, a.call("get_identity", args{"identity": before.UUID})).Code)
+			time.Sleep(3 * time.Hour)
+			assert.Equal(t, []string{"task"}, h.names())
+		}
+	})
+}

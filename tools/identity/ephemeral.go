@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"ravi-mcp/internal/fault"
@@ -102,6 +103,10 @@ func (h *handlers) create(ctx context.Context, call tool.Call, client *ravi.Clie
 	if err != nil {
 		intent.Failed(err)
 		return nil, lifetime{}, unanswered(call, err)
+	}
+	if slices.ContainsFunc(all, func(i ravi.Identity) bool { return strings.EqualFold(i.UUID, created.UUID) }) {
+		intent.Kept(*created) // it is neither deleted nor owned
+		return nil, lifetime{}, fault.New(fault.Conflict, "Ravi answered with an identity that existed before, not with a new one.", "Choose another name.")
 	}
 	if err := h.own(ctx, call, client, created.UUID); err != nil {
 		intent.Unrecorded(*created)

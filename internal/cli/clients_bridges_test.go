@@ -101,12 +101,6 @@ func startSupergateway(t *testing.T, flow signUp, arguments ...string) (url stri
 	gateway, node := clientFile(t, "supergateway", "dist", "index.js"), harness.FindClients(t).Node
 	port := ports.Free(t)
 	line := append([]string{node, gateway, "--port", port, "--stdio", "exec " + harness.Binary(t) + " stdio"}, arguments...)
-	return "http://127.0.0.1:" + port, runSupergateway(t, flow, line)
-}
-
-// runSupergateway starts a command line that becomes supergateway, and returns its log.
-func runSupergateway(t *testing.T, flow signUp, line []string) (log *harness.Output) {
-	t.Helper()
 	for name, value := range flow.account {
 		flow.env = append(flow.env, name+"="+value)
 	}
@@ -119,7 +113,7 @@ func runSupergateway(t *testing.T, flow signUp, line []string) (log *harness.Out
 	p := harness.Start(t, cmd)
 	t.Cleanup(func() { p.Stop(t) })
 	harness.Eventually(t, func() bool { return strings.Contains(log.String(), "Listening on port") }, p)
-	return log
+	return "http://127.0.0.1:" + port, log
 }
 
 // dialGo connects mcp-go's client with protocol 2025-11-25.

@@ -2,13 +2,16 @@ package cli_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
+	mcpclient "github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -61,36 +64,54 @@ func TestParallelAgentsBehindAGateway(t *testing.T) {
 	}
 }
 
-// The pool of the page, in both of its ways: the line is run as it stands, but for the port, and
-// npx takes what is installed. No client has an identity by itself, not even the first one.
+// The pool of the page: the line is run as it stands, but for the port, and npx takes what is
+// installed. No client has an identity by itself, not even the first one, and two whose requests
+// have the same id wait at the same time.
 func TestParallelAgentsBehindAPool(t *testing.T) {
 	t.Parallel()
-	line := parallelAgents(t, `(?m)^(npx -y supergateway --port 8000 .*)$`)
-	url := parallelAgents(t, "`(http://localhost:8000)/sse`")
-	more := parallelAgents(t, "With\\s`(--outputTransport streamableHttp)` it starts a process for every request")
-	gateway, node := clientFile(t, "supergateway", "dist", "index.js"), harness.FindClients(t).Node
+	line := parallelAgents(t, `(?m)^(npx -y mcp-proxy .*)$`)
+	proxy, node := clientFile(t, "mcp-proxy", "dist", "bin", "mcp-proxy.mjs"), harness.FindClients(t).Node
 	programs := t.TempDir()
-	npx := fmt.Sprintf("#!/bin/sh\n[ \"$1 $2\" = '-y supergateway' ] || exit 2\nshift 2\nexec '%s' '%s' \"$@\"\n", node, gateway)
+	npx := fmt.Sprintf("#!/bin/sh\n[ \"$1 $2\" = '-y mcp-proxy' ] || exit 2\nshift 2\nexec '%s' '%s' \"$@\"\n", node, proxy)
 	require.NoError(t, os.WriteFile(filepath.Join(programs, "npx"), []byte(npx), 0o700))
 	require.NoError(t, os.Symlink(harness.Binary(t), filepath.Join(programs, "ravi-mcp")))
-	for name, c := range map[string]struct {
-		flag string
-		dial func(url string) (transport.Interface, error)
-	}{
-		"one process":             {"", func(url string) (transport.Interface, error) { return transport.NewSSE(url + "/sse") }},
-		"a process for a request": {" " + more, func(url string) (transport.Interface, error) { return transport.NewStreamableHTTP(url + "/mcp") }},
-	} {
+	dial := map[string]func(url string) (transport.Interface, error){
+		"http": func(url string) (transport.Interface, error) { return transport.NewStreamableHTTP(url) },
+		"sse":  func(url string) (transport.Interface, error) { return transport.NewSSE(url) },
+	}
+	for name, path := range map[string]string{"http": "mcp", "sse": "sse"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			url := parallelAgents(t, "`(http://127.0.0.1:8000/"+path+")`")
 			flow, port := embedded(t), ports.Free(t)
 			flow.env = append(flow.env, "PATH="+programs+string(filepath.ListSeparator)+os.Getenv("PATH"))
-			runSupergateway(t, flow, []string{"/bin/sh", "-c", "exec " + strings.Replace(line, "8000", port, 1) + c.flag})
-			for n := range 2 {
-				wire, err := c.dial(strings.Replace(url, "8000", port, 1))
+			for name, value := range flow.account {
+				flow.env = append(flow.env, name+"="+value)
+			}
+			cmd := harness.Command(t, flow.env)
+			cmd.Path, cmd.Args = "/bin/sh", []string{"/bin/sh", "-c", "exec " + strings.Replace(line, "8000", port, 1)}
+			p := harness.Start(t, cmd)
+			t.Cleanup(func() { p.Stop(t) })
+			var agents []*mcpclient.Client
+			for range 2 {
+				harness.Eventually(t, func() bool {
+					conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+					if err == nil {
+						_ = conn.Close()
+					}
+					return err == nil
+				}, p)
+				wire, err := dial[name](strings.Replace(url, "8000", port, 1))
 				require.NoError(t, err)
-				client := dialGo(t, wire)
-				flow.play(t, fmt.Sprintf("agent-%d", n), throughGo(t, client))
-				result, err := callGo(t, client, "get_identity", args{})
+				agents = append(agents, dialGo(t, wire))
+			}
+			var all sync.WaitGroup
+			for n, agent := range agents {
+				all.Go(func() { flow.play(t, fmt.Sprintf("agent-%d", n), throughGo(t, agent)) })
+			}
+			all.Wait()
+			for _, agent := range agents {
+				result, err := callGo(t, agent, "get_identity", args{})
 				require.NoError(t, err)
 				assert.Contains(t, encode(result.Content), "identity_required")
 			}

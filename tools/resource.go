@@ -35,7 +35,7 @@ func Resources() []Resource {
 		URI: identitiesURI, Name: "identities", Title: "Identities", Tool: "list_identities",
 		Description: "The identities that you may use, with address and phone number.",
 		Arguments: func(uri string) (json.RawMessage, bool) {
-			return json.RawMessage(`{}`), uri == identitiesURI
+			return json.RawMessage(`{"limit":100}`), uri == identitiesURI
 		},
 	}, {
 		URI: inboxURI, Template: true, Name: "inbox", Title: "Inbox of an identity", Tool: "list_messages",

@@ -47,7 +47,7 @@ func (h *handlers) watchInbox(ctx context.Context, call tool.Call, p tool.Identi
 type waitParams struct {
 	tool.IdentityArgument
 	Cursor         string `json:"cursor,omitempty" jsonschema:"maxLength=16384" jsonschema_description:"From create_identity, use_identity, watch_inbox or the last wait."`
-	Channel        string `json:"channel,omitempty" jsonschema:"enum=any,enum=sms,enum=email" jsonschema_description:"any (default), sms or email."`
+	Channel        string `json:"channel,omitempty" jsonschema:"enum=any,enum=sms,enum=email" jsonschema_description:"Default any."`
 	Sender         string `json:"sender,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Address, domain, whole number, or part of the name."`
 	Service        string `json:"service,omitempty" jsonschema:"maxLength=253" jsonschema_description:"The site, best as its domain: no other sender is then believed."`
 	Contains       string `json:"contains,omitempty" jsonschema:"maxLength=200" jsonschema_description:"Words in subject or text."`

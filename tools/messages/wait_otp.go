@@ -22,13 +22,13 @@ type waitOutcome struct {
 	tool.ActedFor
 	untrusted
 	Status        inbox.Status `json:"status" jsonschema:"enum=found,enum=pending,enum=ambiguous"`
-	Armed         armed        `json:"armed" jsonschema:"enum=cursor,enum=session,enum=at_call" jsonschema_description:"Since when messages count: the cursor, the session's own, or this call."`
+	Armed         armed        `json:"armed" jsonschema:"enum=cursor,enum=session,enum=at_call" jsonschema_description:"Since when messages count."`
 	Cursor        string       `json:"cursor" jsonschema_description:"For the next wait."`
 	WaitedMS      int64        `json:"waited_ms"`
 	CappedSeconds int          `json:"timeout_capped_to_seconds,omitempty"`
 	Arrived       *arrived     `json:"arrived,omitempty" jsonschema_description:"With pending: what did not fit."`
 	// RecentlyFound is there because the answers of those waits may not have arrived.
-	RecentlyFound []foundMessage `json:"recently_found,omitempty" jsonschema_description:"What this session's waits found lately, if you did not get their answer."`
+	RecentlyFound []foundMessage `json:"recently_found,omitempty" jsonschema_description:"What earlier waits found, if you did not get it."`
 	Hint          string         `json:"hint,omitempty"`
 }
 
@@ -61,8 +61,8 @@ type waitForOTPResult struct {
 // answer is a code, a link or both, and the message they came in.
 type answer struct {
 	Code        string       `json:"code,omitempty" jsonschema_description:"As to be typed."`
-	CodeAsShown string       `json:"code_as_shown,omitempty" jsonschema_description:"If that differs."`
-	Link        string       `json:"link,omitempty" jsonschema_description:"Exactly as in the message; not opened yet."`
+	CodeAsShown string       `json:"code_as_shown,omitempty"`
+	Link        string       `json:"link,omitempty" jsonschema_description:"Not opened yet."`
 	LinkDetails *linkDetails `json:"link_details,omitempty"`
 	OriginHost  string       `json:"origin_host,omitempty" jsonschema_description:"The site that the code is bound to: type it nowhere else."`
 	Channel     string       `json:"channel,omitempty" jsonschema:"enum=sms,enum=email"`
@@ -77,9 +77,9 @@ type answer struct {
 type linkDetails struct {
 	Host          string             `json:"host"`
 	Domain        string             `json:"domain"`
-	Punycode      string             `json:"punycode,omitempty" jsonschema_description:"Of an international host."`
+	Punycode      string             `json:"punycode,omitempty"`
 	Unwrapped     string             `json:"unwrapped,omitempty" jsonschema_description:"Where a redirect says it leads."`
-	MatchesSender suspicion.Relation `json:"matches_sender" jsonschema:"enum=same_domain,enum=same_service,enum=different" jsonschema_description:"Its domain, to sender and service."`
+	MatchesSender suspicion.Relation `json:"matches_sender" jsonschema:"enum=same_domain,enum=same_service,enum=different"`
 	Means         string             `json:"matches_sender_reason"`
 }
 

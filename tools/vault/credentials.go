@@ -18,7 +18,7 @@ type credentialRef struct {
 	ID       string `json:"id"`
 	Domain   string `json:"domain"`
 	Username string `json:"username"`
-	Locked   bool   `json:"locked,omitempty" jsonschema_description:"Encrypted, and this server has no key."`
+	Locked   bool   `json:"locked,omitempty" jsonschema_description:"No key to open it."`
 }
 
 func refOfCredential(e ravi.PasswordEntry) credentialRef {

@@ -42,7 +42,7 @@ type characterRules struct {
 // passwordShape says in a result what a generated password is made of, without showing it.
 type passwordShape struct {
 	Length  int      `json:"length"`
-	Classes []string `json:"classes" jsonschema_description:"Each occurs."`
+	Classes []string `json:"classes"`
 
 	alphabets []string // of the classes, in the same order
 }

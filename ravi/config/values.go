@@ -37,8 +37,11 @@ var unfinished = []shape{
 	{"has the shape {{...}}: nothing has put a value in its place", regexp.MustCompile(`\{\{`)},
 	{"has the shape $(...): no shell has run it", regexp.MustCompile(`\$\(`)},
 	{"has the shape $NAME: no shell has put a value in its place", regexp.MustCompile(`(?i)(^|[/\\:@])\$(env:)?[A-Z_]`)},
-	{"has the shape %NAME%: nothing has put a value in its place", regexp.MustCompile(`(?i)(^|[/\\:@])%[A-Z_][A-Z0-9_]*%`)},
+	{"has the shape %NAME%: nothing has put a value in its place", regexp.MustCompile(`(?i)(^|[/\\:@])%%?[A-Z_][A-Z0-9_]*%`)},
 	{"has the shape #{...}: nothing has put a value in its place", regexp.MustCompile(`#\{`)},
+	{"has the shape env:NAME: nothing has put a value in its place", regexp.MustCompile(`^(?i:env|environment):[A-Z_]`)},
+	{"is a piece of a program that reads a variable: nothing has run it", regexp.MustCompile(`(?i)(process|import\.meta|deno|bun)\.env\b|\bos\.(environ|getenv)\b|\bgetenv\(|\bENV\[`)},
+	{"has the shape __NAME__: nothing has put a value in its place", regexp.MustCompile(`^(__[A-Z0-9_]+__|@+[A-Z0-9_]+@+|\[\[.*\]\])$`)},
 	{"has the shape <...>: it stands for the value to write there", regexp.MustCompile(`^<.*>$|//<.*>`)},
 	{"begins with ~, which only a shell turns into the home directory: write the whole path", regexp.MustCompile(`^~([/\\]|$)`)},
 	{"has quotation marks around it: leave them out", regexp.MustCompile("^[\"'`“”‘’«]|[\"'`“”‘’»]$")},
@@ -49,7 +52,9 @@ var unfinished = []shape{
 // notToken are the further shapes that no key and no token has (RFC 6750, section 2.1).
 var notToken = []shape{
 	{"begins with Bearer, or another scheme of HTTP: give the bare value", regexp.MustCompile(`(?i)^(authorization:|bearer|basic|token)\s`)},
-	{"is a reference such as op://vault/item/field, which nothing has looked up", regexp.MustCompile(`://`)},
+	{"is a reference such as op://vault/item/field or keychain:item, which nothing has looked up", regexp.MustCompile(`://|^[A-Za-z][A-Za-z0-9+.-]*:`)},
+	{"is the name of a file: give what is in it", regexp.MustCompile(`^\.{0,2}/([a-z][a-z0-9_.-]*|Users|Volumes)/[\w. /-]+$|^\.{1,2}[/\\]`)},
+	{"is the name of a variable in place of its value", regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(KEY|TOKEN|SECRET|PASSWORD)$`)},
 	{"is an example in place of a value", regexp.MustCompile(`(?i)^([.*x_-]+|…|(your|insert|paste|enter)[-_ ].*|change[-_]?me|placeholder|todo|none|nil|\[.*\])$`)},
 	{"has a space in it", regexp.MustCompile(`\s`)},
 	{"has characters that no key and no token has", regexp.MustCompile(`[^!-~]|["'<>{}\\^` + "`" + `]`)},

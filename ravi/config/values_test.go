@@ -16,12 +16,16 @@ var unfinished = map[string]string{
 	"${CANARY}": "${...}", "${env:CANARY}": "${...}", "${input:canary}": "${...}", "x${CANARY}": "${...}", "${CANARY:-": "${...}",
 	"$CANARY": "$NAME", "$env:CANARY": "$NAME", "%CANARY%": "%NAME%", "{{ canary }}": "{{...}}", "#{CANARY}": "#{...}",
 	"$(cat canary)": "$(...)", "<your canary>": "<...>", `"canary"`: "quotation marks", "'canary'": "quotation marks", "“canary”": "quotation marks",
+	"env:CANARY": "env:NAME", "process.env.CANARY": "program", `os.environ["CANARY"]`: "program", "import.meta.env.CANARY": "program",
+	"__CANARY__": "__NAME__", "@CANARY@": "__NAME__", "[[canary]]": "__NAME__", "%%CANARY%%": "%NAME%",
 	"undefined": "undefined", "null": "null", "can\nary": "line break",
 }
 
 // unfinishedTokens are such values of keys and tokens only.
 var unfinishedTokens = map[string]string{
 	"Bearer canary": "Bearer", "bearer canary": "Bearer", "can ary": "space", "op://canary/item/field": "reference",
+	"keychain:canary": "reference", "vault:secret/canary#key": "reference", `C:\canary\token`: "reference", "/run/secrets/canary": "name of a file",
+	"/Users/a/canary.txt": "name of a file", "./canary": "name of a file", "../canary/token": "name of a file", "CANARY_API_KEY": "name of a variable",
 	"canäry": "characters", "...": "example", "your-canary-here": "example", "xxxxxxxx": "example", "RAVI_API_KEY": "its own name",
 }
 
@@ -46,10 +50,11 @@ func TestUnfinishedCredentials(t *testing.T) {
 			}
 		}
 	}
-	for _, good := range []string{"ravi_mgmt_0aZ-_9", "eyJh.eyJz-_.c2ln", "a+b/c==", "not-a-token-CANARY"} {
+	for _, good := range []string{"ravi_mgmt_0aZ-_9", "eyJh.eyJz-_.c2ln", "a+b/c==", "not-a-token-CANARY",
+		"/aB3+x9/Zk0==", "/9j/4AAQSkZJRg==", "__a", "AZ_09"} {
 		require.NoError(t, config.CheckToken("t", good), good)
 	}
-	for _, good := range []string{"research agent", "amber@ravi.id", "cash$", "100% sure", "nil", "/srv/a$b/.ravi", `C:\agents\a`} {
+	for _, good := range []string{"research agent", "amber@ravi.id", "env: staging", "/run/secrets/ravi", "A_KEY", "__init", "team:amber", "c:/agents", "cash$", "100% sure", "nil", "/srv/a$b/.ravi", `C:\agents\a`} {
 		require.NoError(t, config.CheckText("t", good), good)
 	}
 }

@@ -394,7 +394,9 @@ func TestProxyWithoutTokensIsRefused(t *testing.T) {
 	e, withTokens := serve(t, nil), guarded(t)
 	for _, header := range []string{
 		"Forwarded: for=192.0.2.1", "Via: 1.1 caddy", "X-Forwarded-For: 192.0.2.1", "x-forwarded-host: mcp.example.com", "X-Forwarded-Proto: https",
-		"X-Real-IP: 192.0.2.1", "CF-Connecting-IP: 192.0.2.1", "True-Client-IP: 192.0.2.1",
+		"X-Real-IP: 192.0.2.1", "CF-Connecting-IP: 192.0.2.1", "True-Client-IP: 192.0.2.1", "CF-Ray: 8f0", "fly-client-ip: 192.0.2.1",
+		"Ngrok-Trace-Id: 1", "X-Envoy-External-Address: 192.0.2.1", "Tailscale-User-Login: amber@example.com", "X-Forwarded-Port: 443",
+		"X-Forwarded-Server: a", "X-Amzn-Trace-Id: Root=1", "X-Original-Forwarded-For: 192.0.2.1", "CDN-Loop: a", "X-Vercel-Id: 1",
 	} {
 		for _, path := range []string{"/mcp", "/sse", "/message?sessionId=x"} {
 			head := "POST " + path + " HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n" + header + "\r\nHost: "

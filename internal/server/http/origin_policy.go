@@ -28,8 +28,8 @@ func newOriginPolicy(h *Server) originPolicy {
 	return originPolicy{hosts: set(h.Hosts), origins: set(h.Origins, h.CrossOrigins), cross: set(h.CrossOrigins)}
 }
 
-// canonical returns an origin as it is compared. Those of web pages are written in lower case
-// (RFC 6454 section 6.2); what an extension or a desktop shell calls its own is compared as it is.
+// canonical returns an origin as it is compared. Those of web pages are written in lower case (RFC
+// 6454 section 6.2); what an extension or a desktop shell calls its own is compared as it is.
 func canonical(origin string) string {
 	if lower := strings.ToLower(origin); strings.HasPrefix(lower, "http://") || strings.HasPrefix(lower, "https://") {
 		return lower
@@ -58,13 +58,26 @@ func (p *originPolicy) check(r *http.Request) *refusal {
 	return nil
 }
 
-// forwarding are the headers that proxies and tunnels add to what they forward.
-var forwarding = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Cf-Connecting-Ip", "True-Client-Ip"}
+// forwarding are the headers that proxies, tunnels and content networks add to what they forward;
+// one that ends with "-" stands for all that begin so. No MCP client sends any of them.
+var forwarding = []string{
+	"Forwarded", "Via", "Cdn-Loop", "Client-Ip", "True-Client-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Scheme", "X-Cloud-Trace-Context",
+	"X-Forwarded-", "X-Original-", "X-Real-", "Front-End-", "X-Envoy-", "X-Arr-", "X-Varnish", // proxies
+	"Cf-", "Fly-", "Ngrok-", "Tailscale-", "Fastly-", "Akamai-", "X-Amz-Cf-", "X-Amzn-", "X-Appengine-", "X-Azure-", "X-Nf-", "X-Railway-", "X-Vercel-",
+}
 
-// forwarded reports whether a request shows that a proxy stands in front. nginx adds nothing unless
-// it is told to, but speaks HTTP/1.0, as no MCP client does.
+// forwarded reports whether a request shows that a proxy stands in front. Debian's nginx adds
+// nothing unless it is told to, but speaks HTTP/1.0, as no MCP client does.
 func forwarded(r *http.Request) bool {
-	return !r.ProtoAtLeast(1, 1) || slices.ContainsFunc(forwarding, func(name string) bool { return r.Header[name] != nil })
+	if !r.ProtoAtLeast(1, 1) {
+		return true
+	}
+	for name := range r.Header {
+		if slices.ContainsFunc(forwarding, func(f string) bool { return name == f || strings.HasSuffix(f, "-") && strings.HasPrefix(name, f) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // credentialNames are the query parameters that credentials are passed with by mistake.

@@ -262,6 +262,25 @@ func TestReadmeListsEveryToolAndCode(t *testing.T) {
 	}
 }
 
+// The list of arguments that hosts add is closed, and pages have all of it.
+func TestPagesListInjectedArguments(t *testing.T) {
+	names := func(file, list, name string) (all []string) {
+		page, err := os.ReadFile(file)
+		require.NoError(t, err)
+		found := regexp.MustCompile("(?s)" + list).FindSubmatch(page)
+		require.NotNil(t, found, file)
+		for _, m := range regexp.MustCompile("(?m)"+name).FindAllStringSubmatch(string(found[1]), -1) {
+			all = append(all, m[1])
+		}
+		return all
+	}
+	injected := names("schemas/injected.go", `var injected = [^{]*\{(.*?)\n\}`, `^\t"(\w+)":`)
+	require.NotEmpty(t, injected)
+	const quoted = "`(\\w+)`"
+	assert.ElementsMatch(t, injected, names("README.md", ` add to calls \((.*?)\)`, quoted))
+	assert.ElementsMatch(t, injected, names("docs/decisions.md", `to the calls of every tool: (.*?)\. They are dropped`, quoted))
+}
+
 // Packages that only tests import need no line of their own.
 func TestArchitectureListsEveryPackage(t *testing.T) {
 	page, err := os.ReadFile("ARCHITECTURE.md")

@@ -9,6 +9,7 @@ import (
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
 	"ravi-mcp/tools/tool"
+	"ravi-mcp/tools/vault"
 )
 
 // CompleteParams are what a client gives for a list of proposals while a person types.
@@ -88,7 +89,7 @@ func CompleteDomain(d *tool.Deps) Completer {
 		if err != nil {
 			return Proposals{}, err
 		}
-		entries, err := scope.Passwords(ctx)
+		entries, err := vault.Logins(ctx, scope)
 		if err != nil && !errors.Is(err, ravi.ErrUnsupported) {
 			return Proposals{}, err
 		}

@@ -211,7 +211,7 @@ func TestCompletionProposals(t *testing.T) {
 	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "worker-2"})
 	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "other"})
 	twin, second := h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "twin"}), h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "twin"})
-	for _, domain := range []string{"github.com", "gitlab.com", "example.com"} {
+	for _, domain := range []string{"github.com", "gitlab.com", "example.com", "localhost:3000"} {
 		for _, user := range []string{"one", "two"} {
 			ok[map[string]any](t, a.call("save_credential", args{"identity": worker.Identity.UUID, "domain": domain, "username": user, "password": canaryPassword, "notes": canaryNotes}))
 		}
@@ -225,6 +225,7 @@ func TestCompletionProposals(t *testing.T) {
 		assert.Len(t, a.complete(inboxRef, "uuid", "", ""), 5)
 		of := func(identity string) string { return `,"context":{"arguments":{"identity":"` + identity + `"}}` }
 		assert.Equal(t, []string{"github.com", "gitlab.com"}, a.complete(signUpRef, "service", "git", of("Worker-1")))
+		assert.Equal(t, []string{"localhost:3000"}, a.complete(signUpRef, "service", "loc", of("Worker-1")))
 		assert.Empty(t, a.complete(signUpRef, "service", "", of("other")))
 		assert.Empty(t, a.complete(signUpRef, "service", "", of("half a na")), "an identity that is still being typed")
 	}

@@ -56,7 +56,7 @@ func (c credentialChoice) shown() string {
 
 // find returns the credentials that fit, without passwords: at least one, or not_found.
 func (c credentialChoice) find(ctx context.Context, scope *ravi.Scope) ([]ravi.PasswordEntry, error) {
-	all, err := logins(ctx, scope)
+	all, err := Logins(ctx, scope)
 	if err != nil {
 		return nil, err
 	}

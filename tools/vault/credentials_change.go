@@ -178,7 +178,7 @@ func (h *handlers) rename(ctx context.Context, identity string, scope *ravi.Scop
 	if to == from || !known {
 		return false, nil
 	}
-	all, err := logins(ctx, scope)
+	all, err := Logins(ctx, scope)
 	if err != nil {
 		return false, err
 	}

@@ -97,7 +97,7 @@ func create(ctx context.Context, scope *ravi.Scope, n ravi.NewPassword) (credent
 // replaceable returns the entry that is to get the password, nil when there is none yet, and a
 // conflict when there is one that must not be touched.
 func (p saveCredentialParams) replaceable(ctx context.Context, scope *ravi.Scope, domain string) (*ravi.PasswordEntry, error) {
-	all, err := logins(ctx, scope)
+	all, err := Logins(ctx, scope)
 	if err != nil {
 		return nil, err
 	}

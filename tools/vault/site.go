@@ -38,8 +38,11 @@ func (r *record) noteSite(domain *string) {
 	}
 }
 
-// logins returns the stored credentials, without values, with the ports that Ravi has dropped.
-func logins(ctx context.Context, scope *ravi.Scope) ([]ravi.PasswordEntry, error) {
+// Logins returns the stored credentials of an identity, without values. Each has the site that the
+// tools know it by: Ravi drops the port of those that keep one (tool.RegistrableDomain).
+//
+// Errors: those of ravi.Scope.Passwords and ravi.Scope.SecretsUnder.
+func Logins(ctx context.Context, scope *ravi.Scope) ([]ravi.PasswordEntry, error) {
 	entries, err := scope.Passwords(ctx)
 	if err != nil || !slices.ContainsFunc(entries, mayLackPort) {
 		return entries, err

@@ -170,7 +170,7 @@ func (p setTOTPParams) account(ctx context.Context, scope *ravi.Scope, domain st
 	if p.Username != "" {
 		return of, nil
 	}
-	all, err := logins(ctx, scope)
+	all, err := Logins(ctx, scope)
 	if err != nil {
 		return of, err
 	}

@@ -90,7 +90,7 @@ func (s Service) looksLike(label string, anyWord bool) bool {
 	switch n := len([]rune(want)); {
 	case n < 3:
 		return false
-	case joined == want, n >= 5 && oneEdit(joined, want):
+	case joined == want, n >= 5 && (oneEdit(joined, want) || oneEdit(compact(folded(label)), s.joined)):
 		return true
 	case n >= 5 && anyWord && strings.Contains(joined, want):
 		return true

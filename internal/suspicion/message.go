@@ -25,6 +25,19 @@ func Of(v otp.Verdict, s Sender) []Reason {
 	if foreignLetters(s.Domain) || foreignLetters(s.OriginHost) {
 		reasons = append(reasons, LookalikeSender)
 	}
+	var o orders
+	for _, text := range s.Texts {
+		if text != "" {
+			read := readOrders(text, host.Domain(s.Domain))
+			o.addresses, o.forwards = o.addresses || read.addresses, o.forwards || read.forwards
+		}
+	}
+	if o.addresses {
+		reasons = append(reasons, AddressesAssistant)
+	}
+	if o.forwards {
+		reasons = append(reasons, AsksToForward)
+	}
 	if trivial(v.Code) {
 		reasons = append(reasons, TrivialCode)
 	}

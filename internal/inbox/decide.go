@@ -147,7 +147,7 @@ func (q *query) dropUnbound(matched []logicalMessage) []logicalMessage {
 func (msg *logicalMessage) senderFacts() suspicion.Sender {
 	return suspicion.Sender{
 		SMS: msg.channel == smsIndex, From: msg.from, Domain: msg.domain, OriginHost: msg.verdict.OriginHost,
-		Texts: []string{msg.subject, msg.text, msg.htmlText},
+		Texts: []string{msg.subject, msg.text, msg.otherText},
 	}
 }
 

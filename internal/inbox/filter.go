@@ -62,7 +62,7 @@ func (f *filter) passesFrom(msg *logicalMessage) bool {
 
 // contains reports whether the folded words stand in the subject or the text.
 func (msg *logicalMessage) contains(wanted string) bool {
-	return slices.ContainsFunc([]string{msg.subject, msg.text, msg.htmlText}, func(text string) bool {
+	return slices.ContainsFunc([]string{msg.subject, msg.text, msg.otherText}, func(text string) bool {
 		return strings.Contains(normalizeText(text), wanted)
 	})
 }

@@ -41,7 +41,7 @@ type content struct {
 	verdict     otp.Verdict
 	reasons     []suspicion.Reason // why it is suspicious, whatever it should answer
 	text        string             // cleaned, capped
-	htmlText    string             // text of the HTML part where text is the plain part; for filters only
+	otherText   string             // text of the other part of a mail that has two
 	truncated   bool
 	raw         string // an SMS as it came, for joining
 	locked      bool
@@ -112,15 +112,22 @@ func (m listedMessage) read() (c *content) {
 		html, cut := otp.Text(p.HTML, maxText)
 		if len(strings.TrimSpace(c.text)) < 20 {
 			c.text, c.truncated = html, cut
-		} else {
-			c.htmlText = html
+		} else if stands(c.text, c.verdict) || !stands(html, c.verdict) {
+			c.otherText = html
+		} else { // the part in which the code stands comes first
+			c.text, c.truncated, c.otherText = html, cut, c.text
 		}
 	}
 	if m.channel == smsIndex {
 		c.raw = p.Text
 	}
-	c.reasons = suspicion.Of(c.verdict, suspicion.SenderOf(p, c.verdict, p.Subject, c.text, c.htmlText))
+	c.reasons = suspicion.Of(c.verdict, suspicion.SenderOf(p, c.verdict, p.Subject, c.text, c.otherText))
 	return c
+}
+
+func stands(text string, v otp.Verdict) bool {
+	_, found := otp.Excerpt(text, v, 1)
+	return found
 }
 
 func unlocked(s string) string {

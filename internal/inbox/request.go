@@ -198,6 +198,7 @@ type Result struct {
 // Answer is one message and what was found in it.
 type Answer struct {
 	Message    Message
+	Excerpt    secret.Secret // at most 200 characters of cleaned text around code or link
 	Code       secret.Secret // as it is to be typed; empty when there is none
 	Display    secret.Secret // the code as the message shows it
 	Link       *Link         // nil when there is none

@@ -2,9 +2,11 @@ package inbox
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"ravi-mcp/internal/host"
+	"ravi-mcp/internal/otp"
 	"ravi-mcp/internal/suspicion"
 	"ravi-mcp/ravi/secret"
 )
@@ -17,7 +19,7 @@ func (q *query) answersOf(msg logicalMessage) []Answer {
 			Channel: channels[msg.channel], ID: msg.at.id, Parts: msg.parts, From: msg.from, Subject: msg.subject,
 			Created: msg.at.created, Locked: msg.locked,
 		},
-		Code: secret.New(msg.verdict.Code), Display: secret.New(msg.verdict.Display), Link: q.link(msg),
+		Excerpt: secret.New(msg.excerpt(msg.verdict)), Code: secret.New(msg.verdict.Code), Display: secret.New(msg.verdict.Display), Link: q.link(msg),
 		OriginHost: msg.verdict.OriginHost, Confidence: msg.verdict.Confidence, Why: msg.verdict.Reason,
 	}
 	if q.request.Messages {
@@ -29,10 +31,26 @@ func (q *query) answersOf(msg logicalMessage) []Answer {
 	var out []Answer
 	for _, c := range msg.verdict.Candidates {
 		a := base
+		a.Excerpt = secret.New(msg.excerpt(otp.Verdict{Code: c.Code, Display: c.Display}))
 		a.Code, a.Display, a.Confidence, a.Why = secret.New(c.Code), secret.New(c.Display), c.Confidence, c.Reason
 		out = append(out, a)
 	}
 	return out
+}
+
+// maxExcerpt is how many characters of a message an answer shows.
+const maxExcerpt = 200
+
+// excerpt is what stands around the code or the link, from the part that decided; the beginning
+// where nothing was found.
+func (msg *logicalMessage) excerpt(v otp.Verdict) string {
+	for _, text := range []string{msg.text, msg.otherText, msg.subject} {
+		if excerpt, found := otp.Excerpt(text, v, maxExcerpt); found {
+			return excerpt
+		}
+	}
+	beginning, _ := otp.Clean(strings.Join(strings.Fields(msg.text), " "), maxExcerpt)
+	return beginning
 }
 
 // add counts one message that came since the cursor.

@@ -94,8 +94,9 @@ func partCount(messages []*message) int {
 // joined makes one message of a group, unless reading it as one says less than reading its messages
 // one by one.
 func joined(group []*message, read func(otp.Message) *content) (logicalMessage, bool) {
-	isLocked := func(m *message) bool { return m.content.locked }
-	if len(group) < 2 || slices.ContainsFunc(group, isLocked) {
+	// A message that lies must not take a genuine one with it.
+	alone := func(m *message) bool { return m.content.locked || len(m.content.reasons) > 0 }
+	if len(group) < 2 || slices.ContainsFunc(group, alone) {
 		return logicalMessage{}, false
 	}
 	ordered := slices.Clone(group)

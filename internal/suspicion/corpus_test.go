@@ -50,7 +50,7 @@ func reasonsOf(m message, service string) []suspicion.Reason {
 	return reasons
 }
 
-// pair is a hostile message and its genuine twin (testdata/otp/README.md).
+// pair is a hostile message and its genuine twin (testdata/lies).
 type pair struct {
 	ID, Lang, Kind, Service string
 	Reason                  suspicion.Reason
@@ -59,7 +59,7 @@ type pair struct {
 
 func pairs(t *testing.T) []pair {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "..", "testdata", "otp", "lies.jsonl"))
+	f, err := os.Open(filepath.Join("..", "..", "testdata", "lies", "messages.jsonl"))
 	require.NoError(t, err)
 	defer f.Close()
 	var all []pair

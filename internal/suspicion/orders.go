@@ -211,7 +211,7 @@ func (s *sentence) broken(from, to int) bool {
 }
 
 // asksToForward: an order to pass on, or to answer with, what is secret; an order to send it to an
-// address, a number or a place; an order to send the message itself to a stranger.
+// address, a number or a place; an order to send the message itself to an unknown address.
 func (s *sentence) asksToForward() bool {
 	for i, it := range s.items {
 		if it.class != clForward && it.class != clReply && it.class != clSend && it.class != clPost || s.warned(i) {
@@ -234,7 +234,7 @@ func (s *sentence) asksToForward() bool {
 			}
 			continue
 		}
-		if stated && s.near(i, clItem) && s.toStranger(i) {
+		if stated && s.near(i, clItem) && s.elsewhere(i) {
 			return true
 		}
 	}
@@ -265,8 +265,8 @@ func (s *sentence) near(i int, cl class) bool {
 // addressed reports a mail address or a number to send to.
 func (s *sentence) addressed(i int) bool { return s.near(i, clMail) || s.near(i, clNumber) }
 
-// toStranger reports an address that is not the sender's, nor one for reports of abuse.
-func (s *sentence) toStranger(i int) bool {
+// elsewhere reports an address that is not the sender's, nor one for reports of abuse.
+func (s *sentence) elsewhere(i int) bool {
 	for _, it := range s.items {
 		if it.class != clMail || it.start < s.items[i].end-30 {
 			continue

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"ravi-mcp/internal/otp"
 	"ravi-mcp/ravi"
 	"ravi-mcp/tools/tool"
 )
@@ -20,19 +21,19 @@ type newestMessages struct {
 }
 
 type candidate struct {
-	head    messageHead
-	preview func() (text string, more bool)
+	head  messageHead
+	parts otp.Message
 }
 
 func (n *newestMessages) readSMS(all iter.Seq2[ravi.SMSMessage, error]) error {
 	return each(all, func(m ravi.SMSMessage) {
-		n.add(m.Direction, smsHead(m), func() (string, bool) { return smsText(m, maxPreview) })
+		n.add(m.Direction, smsHead(m), smsParts(m))
 	})
 }
 
 func (n *newestMessages) readEmail(all iter.Seq2[ravi.EmailMessage, error]) error {
 	return each(all, func(m ravi.EmailMessage) {
-		n.add(m.Direction, emailHead(m), func() (string, bool) { return emailText(m, maxPreview) })
+		n.add(m.Direction, emailHead(m), emailParts(m))
 	})
 }
 
@@ -46,12 +47,12 @@ func each[T any](all iter.Seq2[T, error], use func(T)) error {
 	return nil
 }
 
-func (n *newestMessages) add(direction ravi.Direction, head messageHead, preview func() (string, bool)) {
+func (n *newestMessages) add(direction ravi.Direction, head messageHead, parts otp.Message) {
 	if direction == ravi.Outgoing || !strings.Contains(strings.ToLower(head.From), n.from) {
 		return
 	}
 	n.total++
-	n.found = append(n.found, candidate{head, preview})
+	n.found = append(n.found, candidate{head, parts})
 	if len(n.found) >= 2*n.limit+16 {
 		n.cut()
 	}
@@ -69,7 +70,8 @@ func (n *newestMessages) cut() {
 func (n *newestMessages) sorted() []listedMessage {
 	n.cut()
 	return tool.Convert(n.found, func(m candidate) listedMessage {
-		preview, _ := m.preview()
+		preview, _ := shownText(m.parts, maxPreview)
+		m.head.Suspicious = suspicions(m.parts)
 		return listedMessage{messageHead: m.head, Preview: preview}
 	})
 }

@@ -21,6 +21,7 @@ type waitForMessageResult struct {
 
 type arrivedMessage struct {
 	messageHead
+	Excerpt   string `json:"excerpt" jsonschema_description:"What stands around a code or link, else the beginning."`
 	Text      string `json:"text"`
 	Truncated bool   `json:"truncated" jsonschema_description:"The text goes on; read_message has more."`
 }
@@ -40,7 +41,7 @@ func (h *handlers) waitForMessage(ctx context.Context, call tool.Call, p waitFor
 		messageHead: messageHead{
 			untrusted: untrusted{true}, ID: a.MessageID, Channel: a.Channel, From: a.From, Subject: a.Subject, ReceivedAt: w.result.Message.Created,
 		},
-		Text: text, Truncated: cut || w.result.Message.Truncated,
+		Excerpt: a.Excerpt, Text: text, Truncated: cut || w.result.Message.Truncated,
 	}
 	return r, nil
 }

@@ -65,6 +65,7 @@ type answer struct {
 	Link        string       `json:"link,omitempty" jsonschema_description:"Not opened yet."`
 	LinkDetails *linkDetails `json:"link_details,omitempty"`
 	OriginHost  string       `json:"origin_host,omitempty" jsonschema_description:"The site that the code is bound to: type it nowhere else."`
+	Excerpt     string       `json:"excerpt,omitempty" jsonschema_description:"What stands around code or link."`
 	Channel     string       `json:"channel,omitempty" jsonschema:"enum=sms,enum=email"`
 	From        string       `json:"from,omitempty"`
 	Subject     string       `json:"subject,omitempty"`
@@ -169,7 +170,7 @@ func answerOf(a inbox.Answer) answer {
 	m := a.Message
 	out := answer{
 		Code: a.Code.Reveal(), Channel: string(m.Channel), From: tool.Clean(m.From, tool.MaxFrom), Subject: tool.Clean(m.Subject, maxSubject),
-		ReceivedAt: &m.Created, MessageID: messageID(m.Channel, m.ID), OriginHost: a.OriginHost, Confidence: a.Confidence,
+		ReceivedAt: &m.Created, MessageID: messageID(m.Channel, m.ID), OriginHost: a.OriginHost, Excerpt: a.Excerpt.Reveal(), Confidence: a.Confidence,
 	}
 	if shown := a.Display.Reveal(); shown != out.Code {
 		out.CodeAsShown = shown

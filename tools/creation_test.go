@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ravi-mcp/internal/fault"
+	"ravi-mcp/ravi/config"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/session"
 )
@@ -124,4 +125,17 @@ func TestOneOfSeveralRacingCallersCreates(t *testing.T) {
 			assert.Equal(t, []string{all[0].UUID}, won)
 		})
 	}
+}
+
+// A configuration that cannot be read does not turn a creation that was done into an error: a
+// client without a session would lose the identity.
+func TestCreationSurvivesAnUnreadableConfiguration(t *testing.T) {
+	h := newSystem(t, sandbox.Config{})
+	h.deps.Resolver.ConfigFile = func() (config.IdentityRef, error) {
+		return config.IdentityRef{}, &config.FileError{Path: "config.json", Reason: "cannot be read", Kind: config.ErrInvalidFile}
+	}
+	a := h.connectModern(local())
+	made := ok[created](t, a.call("create_identity", args{"name": "task"}))
+	ok[identified](t, a.call("use_identity", args{"identity": made.Identity.UUID}))
+	assert.Equal(t, fault.InvalidConfig, refused(t, a.call("get_identity", nil)).Code, "it is said where it matters")
 }

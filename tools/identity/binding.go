@@ -35,11 +35,8 @@ func (h *handlers) configured(ctx context.Context, call tool.Call) (string, erro
 // is the operator's that counts beside it even if no call of the session went there, "" for none.
 func (h *handlers) takeUp(ctx context.Context, call tool.Call, target inbox.Target, cursor, configured string) (binding, error) {
 	if call.Session == "" {
-		operators, err := h.Resolver.Configured(ctx, call.Call)
-		if err != nil {
-			return binding{}, err
-		}
-		if operators != "" && operators != target.Identity {
+		// Only the hint depends on it, and the identity may have been created by now.
+		if operators, err := h.Resolver.Configured(ctx, call.Call); err == nil && operators != "" && operators != target.Identity {
 			return binding{Hint: noSessionBut}, nil
 		}
 		return binding{Hint: noSession}, nil

@@ -38,7 +38,7 @@ func (a *agent) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	env := append(a.env(), "HOME="+os.DevNull, "PATH="+os.Getenv("PATH"))
+	env := append(a.env(), "HOME="+a.state, "PATH="+os.Getenv("PATH"))
 	command := func(ctx context.Context, name string, _ []string, args []string) (*exec.Cmd, error) {
 		cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // name is this program
 		cmd.Env = env

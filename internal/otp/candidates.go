@@ -38,6 +38,7 @@ type candidate struct {
 	bracketed bool // in brackets or quotes
 	direct    bool // a word for a code stands directly at it
 	score     float64
+	quantity  bool   // may be one with its unit, or a masked number
 	between   bool   // stands between a label and the value that the label introduces
 	rejected  string // why it can be no code, "" if it can
 	found     []finding

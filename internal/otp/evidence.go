@@ -85,7 +85,7 @@ func (p *page) readLabels(c *candidate, e *evidence) {
 		case h.class&clOtherNumber != 0 && p.brandCode(h):
 			h.class = clCodeNoun
 			e.addLabel(c, h, r)
-		case h.class&clOtherNumber != 0 && !p.senderTag(h):
+		case h.class&clOtherNumber != 0 && !p.senderTag(h) && !p.modifiesLabel(k):
 			p.addOtherNumber(e, h, r, c, codeLabel, p.codeBefore(h))
 		case h.class&clCodeVerb != 0:
 			e.verb.raise(e.weights, wordVerb, r.place(c), p.share(c, h, r))
@@ -106,7 +106,7 @@ func (p *page) readLabels(c *candidate, e *evidence) {
 		case h.class&clOtherNumber != 0 && p.brandCode(h):
 			h.class = clCodeNoun
 			e.addLabel(c, h, r)
-		case h.class&clOtherNumber != 0 && r.adjacent && r.numbers == 0 && p.refersBack(c.end, h) && !p.labelsNextNumber(h):
+		case h.class&clOtherNumber != 0 && r.adjacent && r.numbers == 0 && !p.modifiesLabel(k) && p.refersBack(c.end, h) && !p.labelsNextNumber(h):
 			e.against(featOtherBehind)
 		case h.class&clCodeVerb != 0:
 			e.verb.raise(e.weights, wordVerb, r.place(c), p.share(c, h, r))
@@ -154,6 +154,12 @@ func (p *page) readCues(c *candidate, e *evidence) {
 			e.expired = true
 		}
 	}
+}
+
+// modifiesLabel reports whether a word for a code follows hit k directly: the "LINE" of "LINE
+// code". What makes it another kind of code is listed with the code: "locker code".
+func (p *page) modifiesLabel(k int) bool {
+	return k+1 < len(p.hits) && p.hits[k+1].start == p.hits[k].end+1 && p.form[p.hits[k].end] == ' ' && p.hits[k+1].class&(clCodeName|clCodeNoun) != 0
 }
 
 func (e *evidence) addLabel(c *candidate, h hit, r relation) {

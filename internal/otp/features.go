@@ -85,6 +85,7 @@ const (
 	featLoneSix
 	featKeyed
 	featBetween
+	featQuantity
 	featOtherKind
 	featOtherHead
 	featOtherMeans
@@ -116,6 +117,7 @@ const (
 	featOrOpen
 	featLinkSubject
 	featLinkAccount
+	featLinkObject
 	featLinkBesideCode
 	featPathActs
 	featPathNames
@@ -172,6 +174,7 @@ var featureTexts = [numFeatures]string{
 	featLoneSix:         "the only number, of six digits, in a frame",
 	featKeyed:           "to be dialled or keyed in at a door",
 	featBetween:         "between the label and the value that it introduces",
+	featQuantity:        "a number with its unit, or the end of a masked one",
 	featOtherKind:       "another kind of code",
 	featOtherHead:       "a code for something with a number",
 	featOtherMeans:      "another number is named before, and this is the means",
@@ -201,12 +204,13 @@ var featureTexts = [numFeatures]string{
 	featOrOpen:          "offered instead of the code",
 	featLinkSubject:     "the subject speaks of verifying or signing in",
 	featLinkAccount:     "the subject asks to sign in, or to verify an account or address",
+	featLinkObject:      "label or subject speak of an appointment, a delivery, an offer or the like",
 	featLinkBesideCode:  "stands with a code",
 	featPathActs:        "its path names the action",
 	featPathNames:       "its path says to verify, confirm, reset, accept or join",
 	featOtherPath:       "its path speaks of something else",
 	featLinkHint:        "the message says how long it works",
-	featTracker:         "it leads on through a counter of clicks",
+	featTracker:         "neither its label nor the URL names an action",
 	featToken:           "it carries a token",
 	featIdentifier:      "it carries an identifier",
 	featNoToken:         "it carries no token",

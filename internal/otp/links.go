@@ -93,8 +93,10 @@ func (l *linkCandidate) merge(w *Points, o *linkCandidate) {
 
 // intent is what the message as a whole is about.
 type intent struct {
-	verb, signin bool // in the subject
-	account      bool // the subject begins with signing in, or speaks of an account or address to verify
+	verb, signin bool  // in the subject
+	account      bool  // the subject speaks of an account or address to verify
+	starts       bool  // the subject begins with signing in
+	subject      class // of all cues of the subject
 	eventReply   bool
 	links        int // number of links
 	buttons      int // number of them that are styled as buttons
@@ -117,7 +119,8 @@ func (e *extraction) linkIntent() intent {
 			if p.kind == pageSubject {
 				in.verb = in.verb || h.class&clLinkVerb != 0
 				in.signin = in.signin || h.class&clLinkSignIn != 0
-				in.account = in.account || h.class&clLinkSignIn != 0 && h.start == 0
+				in.starts = in.starts || h.class&clLinkSignIn != 0 && h.start == 0
+				in.subject |= h.class
 			}
 			if h.class&clEventReply != 0 && (p.kind == pageSubject || p.fold[h.start] == 'r' || p.flags[h.start]&flagAnchor != 0) {
 				in.eventReply = true
@@ -142,8 +145,8 @@ func (p *page) rateLink(w *Points, a *anchor, in intent, hasCode bool) *linkCand
 		l.excluded = label&clLinkOther != 0
 		return l // "click here" alone may lead anywhere
 	}
-	l.rateWords(w, a, in, hasCode, label, context, wide)
-	l.rateURL(w, a, in, hasCode, label, u)
+	l.rateWords(w, a, in, hasCode, label, context, wide, u)
+	l.rateURL(w, a, in, hasCode, label, context, u)
 	noVerb := label&clLinkVerb == 0
 	signs := u.acts && u.token > 0 && (label&(clLinkVerb|clLinkSignIn) != 0 || u.invites) // "Log in to the support portal"
 	l.excluded = label&clLinkOther != 0 && !signs || u.neverActs || noVerb && !signs && context&(clLinkOther|clCodeEntryPage) != 0
@@ -165,7 +168,7 @@ func (l *linkCandidate) add(w *Points, f feature) {
 }
 
 // rateWords scores what the label, the words around it, and those before the only link say.
-func (l *linkCandidate) rateWords(w *Points, a *anchor, in intent, hasCode bool, label, context, wide class) {
+func (l *linkCandidate) rateWords(w *Points, a *anchor, in intent, hasCode bool, label, context, wide class, u urlFacts) {
 	switch {
 	case label&clLinkVerb != 0:
 		l.add(w, featLinkVerb)
@@ -197,8 +200,12 @@ func (l *linkCandidate) rateWords(w *Points, a *anchor, in intent, hasCode bool,
 	if in.verb || in.signin {
 		l.add(w, featLinkSubject)
 	}
-	if in.account {
+	about := (label | in.subject) & (clAccount | clOtherObject)
+	if in.account && about != clOtherObject || in.starts && label&(clLinkClick|clLinkSignIn) != 0 {
 		l.add(w, featLinkAccount)
+	}
+	if about == clOtherObject && !u.invites {
+		l.add(w, featLinkObject)
 	}
 	if hasCode {
 		l.add(w, featLinkBesideCode)
@@ -206,7 +213,7 @@ func (l *linkCandidate) rateWords(w *Points, a *anchor, in intent, hasCode bool,
 }
 
 // rateURL scores the URL itself and how the link is shown.
-func (l *linkCandidate) rateURL(w *Points, a *anchor, in intent, hasCode bool, label class, u urlFacts) {
+func (l *linkCandidate) rateURL(w *Points, a *anchor, in intent, hasCode bool, label, context class, u urlFacts) {
 	if u.acts {
 		l.add(w, featPathActs)
 	}
@@ -216,7 +223,7 @@ func (l *linkCandidate) rateURL(w *Points, a *anchor, in intent, hasCode bool, l
 	if in.hint {
 		l.add(w, featLinkHint)
 	}
-	if u.tracker && label&clLinkVerb == 0 {
+	if !u.acts && !in.sms && !in.account && (label|context)&clLinkVerb == 0 && !(hasCode && label&(clOrLink|clLinkSignIn) != 0) {
 		l.add(w, featTracker)
 	}
 	switch {

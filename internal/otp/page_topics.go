@@ -100,10 +100,15 @@ func (p *page) ofMeeting(h hit) bool {
 
 // offers reports whether the page speaks of money, percentages, or a topic such as coupons.
 func (p *page) offers() bool {
-	return hasClass(p.cues, clOtherTopic) || hasClass(p.hits, clMoney) ||
+	return hasClass(p.cues, clOtherTopic) || slices.ContainsFunc(p.hits, p.standsAsMoney) ||
 		slices.ContainsFunc(p.form[:min(len(p.form), 20000)], func(r rune) bool {
 			return r == '%' || r == '$' || r > 0x80 && unicode.Is(unicode.Sc, r)
 		})
+}
+
+// standsAsMoney reports a currency that is not part of a code: "USD" of "USD 4", not of "USD4T7".
+func (p *page) standsAsMoney(h hit) bool {
+	return h.class&clMoney != 0 && (h.start == 0 || !isWordRune(p.form[h.start-1])) && (h.end == len(p.form) || !isWordRune(p.form[h.end]))
 }
 
 // asksVerb reports a verb of signing in or verifying.

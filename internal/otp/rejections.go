@@ -31,8 +31,10 @@ func (p *page) reject(c *candidate) {
 		c.rejected = "part of a longer name"
 	case p.zipLike(c):
 		c.rejected = "a postal code"
-	case c.shape == shapeMixed && c.sep == 0 && p.hasGluedUnit(c):
-		c.rejected = "a quantity"
+	case c.shape == shapeMixed && c.sep == 0 && (p.hasGluedUnit(c) || maskedWithX(c.code)):
+		if c.quantity = true; len(c.code) < 5 {
+			c.rejected = "a quantity, or the end of a masked number"
+		}
 	}
 }
 
@@ -70,8 +72,13 @@ func (p *page) afterMask(c *candidate, before rune, at int) bool {
 	case '.':
 		return at == c.start-1 && at > 0 && p.form[at-1] == '.'
 	}
-	name := strings.TrimLeft(strings.ToLower(c.code), "x")
-	return c.shape == shapeMixed && len(name) < len(c.code) && len(name) <= 5 && isDigits(name)
+	return false
+}
+
+// maskedWithX reports "x4418" and "xx4418".
+func maskedWithX(code string) bool {
+	digits := strings.TrimLeft(strings.ToLower(code), "x")
+	return len(digits) < len(code) && len(digits) <= 5 && isDigits(digits)
 }
 
 func isDigits(s string) bool { return s != "" && !strings.ContainsFunc(s, isNoDigit) }

@@ -77,6 +77,7 @@ func (s *scoring) rate(c *candidate) {
 	c.add(featIntroduced, introduced)
 	c.add(featAtHost, s.sms && p.boundToHost(c))
 	c.add(featBetween, c.between)
+	c.add(featQuantity, c.quantity && !e.labelDirect && !c.named(&e) && !(e.verbDirect && s.asks))
 	c.add(featMeans, introduced && e.verbDirect && p.afterWithWord(c)) // "Confirm the change with 77093"
 	c.add(featOrLink, e.besideLink)
 	c.add(featHint, s.hint)
@@ -84,7 +85,7 @@ func (s *scoring) rate(c *candidate) {
 	s.loneNumber(c, &e)
 	c.add(featKeyed, !(e.labelDirect && introduced) && c.end < len(p.form) && (p.form[c.end] == '#' || p.form[c.end] == '*' && !c.bracketed))
 	s.otherTopic(c, &e)
-	if e.otherSaid {
+	if e.otherSaid && !(e.strong() && e.label.where == placeBehind && p.hitAfter(c.end, clCopula)) { // "WhatsApp: 482033 is your login code"
 		c.add(e.other, true)
 	}
 	c.add(featYear, yearLike(c.code) && c.shape == shapeDigits && !e.labelDirect &&

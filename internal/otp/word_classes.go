@@ -52,6 +52,7 @@ const (
 	clElsewhere
 	clMeetingCode
 	clSubjectAuto
+	clOtherObject
 )
 
 // sections are the classes by the headers of their lists.
@@ -104,6 +105,7 @@ var sections = map[string]class{
 	"elsewhere":         clElsewhere,
 	"meeting-code":      clMeetingCode,
 	"subject-auto":      clSubjectAuto,
+	"other-object":      clOtherObject,
 }
 
 // exactClasses are looked up as whole strings only, never in running text.
@@ -119,4 +121,4 @@ const labelClasses = clCodeName | clCodeNoun | clCodeVerb | clCopula | clOtherNu
 // only where the message can be in their language, since without accents a word of one is often an
 // ordinary word of another.
 const negativeClasses = clOtherNumber | clOtherTopic | clExpired | clOutdated | clHandover | clOrdinaryWord |
-	clLinkOther | clCodeEntryPage | clEventReply | clPaid | clMeeting | clElsewhere | clAttribution | clOriginalMessage | clForwardedMessage
+	clLinkOther | clCodeEntryPage | clOtherObject | clEventReply | clPaid | clMeeting | clElsewhere | clAttribution | clOriginalMessage | clForwardedMessage

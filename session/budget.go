@@ -50,15 +50,7 @@ func (b *Budget) Take(caller string, now time.Time) (giveBack func(), wait time.
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	take := b.count
-	if b.Burst > 0 {
-		take = b.spread
-	}
-	s := b.of(caller, now)
-	if now.After(s.at) {
-		s.at = now
-	}
-	undo, wait := take(s)
+	undo, wait := b.take(caller, now)
 	if wait > 0 {
 		return nil, wait
 	}
@@ -67,6 +59,33 @@ func (b *Budget) Take(caller string, now time.Time) (giveBack func(), wait time.
 		defer b.mu.Unlock()
 		undo()
 	}, 0
+}
+
+// Wait returns what Take would at now, and counts nothing.
+func (b *Budget) Wait(caller string, now time.Time) time.Duration {
+	if b == nil || b.Limit <= 0 {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	undo, wait := b.take(caller, now)
+	if wait <= 0 {
+		undo()
+	}
+	return wait
+}
+
+// take is Take for a caller of it that holds mu; undo needs it too.
+func (b *Budget) take(caller string, now time.Time) (undo func(), wait time.Duration) {
+	take := b.count
+	if b.Burst > 0 {
+		take = b.spread
+	}
+	s := b.of(caller, now)
+	if now.After(s.at) {
+		s.at = now
+	}
+	return take(s)
 }
 
 // spread takes a use of an even limit. The caller holds mu.

@@ -117,3 +117,19 @@ func takeAtOnce(b *session.Budget) int64 {
 	group.Wait()
 	return taken.Load()
 }
+
+// A look takes nothing, whatever kind of limit it is.
+func TestWaitCountsNothing(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for name, b := range map[string]*session.Budget{"within": {Limit: 2}, "even": {Limit: 2, Burst: 2}, "none": {}} {
+		for used := range 3 {
+			for range 5 {
+				assert.Equal(t, used == 2 && b.Limit > 0, b.Wait("a", now) > 0, "%s after %d uses", name, used)
+			}
+			_, _ = b.Take("a", now)
+		}
+		assert.Zero(t, b.Wait("another", now))
+		assert.Zero(t, b.Wait("a", now.Add(time.Hour)), name)
+	}
+	assert.Zero(t, (*session.Budget)(nil).Wait("a", now))
+}

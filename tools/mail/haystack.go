@@ -1,7 +1,7 @@
 package mail
 
 import (
-	"bytes"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -12,6 +12,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/unicode/norm"
 
 	"ravi-mcp/internal/otp"
@@ -21,7 +22,8 @@ import (
 type haystack struct {
 	texts    []string // as it is, and with its encodings undone
 	compact  []string // the same without white space
-	squeezed string   // letters and digits only, in lower case, for hexadecimal
+	squeezed string   // letters and digits only, in lower case, for hexadecimal and base32
+	raw      string   // the bytes of a file
 	file     bool     // a short number has to stand alone
 }
 
@@ -33,10 +35,15 @@ func (h *haystack) add(s string) {
 	}
 }
 
+// newHaystack reads texts each by itself, and one after the other in both orders, as a value can be
+// split over subject and body.
 func newHaystack(texts []string) haystack {
 	var h haystack
 	var all strings.Builder
-	for _, t := range texts {
+	joined := strings.Join(texts, "")
+	back := slices.Clone(texts)
+	slices.Reverse(back)
+	for _, t := range append(slices.Clone(texts), joined, strings.Join(back, "")) {
 		visible := t
 		if strings.Contains(t, "<") {
 			visible, _ = otp.Text(t, 0)
@@ -91,9 +98,9 @@ func percentDecoded(s string) string {
 	return string(out)
 }
 
-// holds reports whether a value stands in the text: as it is, backwards, in base64, in hexadecimal
-// or percent-encoded. A value of less than six characters, which only a code can be, has to stand
-// alone.
+// holds reports whether a value stands in the text: as it is, in two parts, backwards, in base64,
+// base32, hexadecimal or percent-encoded. A value of less than six characters, which only a code
+// can be, has to stand alone.
 func (h haystack) holds(value string) bool {
 	value = strings.TrimSpace(value)
 	bare := compact(value)
@@ -107,7 +114,7 @@ func (h haystack) holds(value string) bool {
 			}
 		}
 	} else {
-		if h.contains(bare) || h.contains(backwards(bare)) {
+		if h.contains(bare) || h.contains(backwards(bare)) || h.parts(bare) {
 			return true
 		}
 		if code := squeeze(value); !h.file && code == strings.ToLower(value) && strings.Contains(h.squeezed, code) { // 123-456
@@ -117,7 +124,21 @@ func (h haystack) holds(value string) bool {
 	if strings.Contains(h.squeezed, hex.EncodeToString([]byte(value))) {
 		return true
 	}
-	return slices.ContainsFunc(inBase64(value), h.contains)
+	return slices.ContainsFunc(inBase64(value), h.contains) ||
+		slices.ContainsFunc(inBase32(value), func(s string) bool { return strings.Contains(h.squeezed, s) }) ||
+		h.file && !isCode(bare) && slices.ContainsFunc(wide(value), func(s string) bool { return strings.Contains(h.raw, s) })
+}
+
+// parts reports whether a value stands in the text in two parts, each long enough not to be there
+// by chance.
+func (h haystack) parts(bare string) bool {
+	runes := []rune(bare)
+	for i := shortestProtected; i <= len(runes)-shortestProtected && h.contains(string(runes[:i])); i++ {
+		if h.contains(string(runes[i:])) {
+			return true
+		}
+	}
+	return false
 }
 
 func (h haystack) contains(bare string) bool {
@@ -160,43 +181,56 @@ func inBase64(value string) []string {
 	return out
 }
 
+// inBase32 is inBase64 for base32, in lower case: groups of five bytes, and both alphabets of RFC
+// 4648.
+func inBase32(value string) []string {
+	var out []string
+	for shift := range 5 {
+		padded := append(make([]byte, shift), value...)
+		first, last := (8*shift+4)/5, 8*len(padded)/5
+		for _, encoding := range []*base32.Encoding{base32.StdEncoding, base32.HexEncoding} {
+			out = append(out, strings.ToLower(encoding.WithPadding(base32.NoPadding).EncodeToString(padded)[first:last]))
+		}
+	}
+	return out
+}
+
+// wide returns a value as it stands in files that are not in UTF-8: in UTF-16 and UTF-32 of both
+// orders, and in Latin-1. They are looked for byte by byte, so that neither a mark nor an odd byte
+// before them matters.
+func wide(value string) []string {
+	var out [4][]byte
+	for _, c := range value {
+		for _, unit := range utf16.Encode([]rune{c}) {
+			out[0] = binary.LittleEndian.AppendUint16(out[0], unit)
+			out[1] = binary.BigEndian.AppendUint16(out[1], unit)
+		}
+		out[2] = binary.LittleEndian.AppendUint32(out[2], uint32(c))
+		out[3] = binary.BigEndian.AppendUint32(out[3], uint32(c))
+	}
+	all := []string{string(out[0]), string(out[1]), string(out[2]), string(out[3])}
+	if latin, err := charmap.ISO8859_1.NewEncoder().String(value); err == nil {
+		all = append(all, latin)
+	}
+	return all
+}
+
 // longestCode is the length of the longest number that counts as a code: in a file full of numbers,
 // a shorter one is found within others by chance.
 const longestCode = 10
 
-// fileHaystack is a file in the ways in which it can be read: a text as other texts, without what
-// only a mail program would undo, and anything else byte by byte. What is compressed or encrypted
-// is not looked into.
+// fileHaystack is a file in the ways in which it can be read: as other texts, without what only a
+// mail program would undo, and byte by byte. Without its zero bytes UTF-16 and UTF-32 read like
+// UTF-8, but for characters beyond ASCII. What is compressed or encrypted is not looked into.
 func fileHaystack(content []byte) haystack {
-	h := haystack{file: true}
-	text, isText := textOf(content)
-	if !isText {
-		h.compact = []string{string(content)}
-		return h
-	}
+	h := haystack{file: true, raw: string(content)}
+	text := strings.ToValidUTF8(strings.ReplaceAll(h.raw, "\x00", ""), "\uFFFD")
 	h.add(text)
 	h.add(norm.NFKC.String(text))
 	h.add(percentDecoded(text))
 	h.add(html.UnescapeString(text))
 	h.squeezed = squeeze(strings.Join(h.texts, "\n"))
 	return h
-}
-
-// textOf returns the text of a file in UTF-8, or in UTF-16 with its mark, and whether it is one.
-func textOf(content []byte) (string, bool) {
-	for mark, order := range map[string]binary.ByteOrder{"\xff\xfe": binary.LittleEndian, "\xfe\xff": binary.BigEndian} {
-		if rest, marked := bytes.CutPrefix(content, []byte(mark)); marked && len(rest)%2 == 0 {
-			units := make([]uint16, len(rest)/2)
-			for i := range units {
-				units[i] = order.Uint16(rest[2*i:])
-			}
-			return string(utf16.Decode(units)), true
-		}
-	}
-	if bytes.IndexByte(content, 0) >= 0 || !utf8.Valid(content) {
-		return "", false
-	}
-	return string(content), true
 }
 
 func isCode(value string) bool {

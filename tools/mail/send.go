@@ -176,16 +176,19 @@ func (h *handlers) sendSMS(ctx context.Context, call tool.Call, p sendSMSParams)
 }
 
 // send does what every message goes through before it leaves: the comparison with what a person
-// has approved, the scan, and the budget. deliver gets what Ravi names the files by.
+// has approved, the budgets, and the scan. deliver gets what Ravi names the files by.
 func send[T any](ctx context.Context, h *handlers, call tool.Call, scope *ravi.Scope, m message, deliver func(attached []string) (T, error)) (none T, err error) {
 	if err := call.DecidedFor(m.hash()); err != nil {
 		return none, err
 	}
-	if err := h.scan(ctx, scope, m); err != nil {
-		return none, err
-	}
 	giveBack, err := h.spendSend(call)
 	if err != nil {
+		return none, err
+	}
+	if err := h.checkContent(ctx, call, scope, m); err != nil {
+		if !holdsValue(err) {
+			giveBack()
+		}
 		return none, err
 	}
 	attached, err := upload(ctx, scope, m.files)

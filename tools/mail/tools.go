@@ -4,6 +4,7 @@ package mail
 
 import (
 	"slices"
+	"time"
 
 	"ravi-mcp/session"
 	"ravi-mcp/tools/tool"
@@ -11,12 +12,13 @@ import (
 
 type handlers struct {
 	*tool.Deps
-	sends []sendLimit
+	sends    []sendLimit
+	refusals *session.Budget
 }
 
 // Tools returns the tools of this family.
 func Tools(d *tool.Deps) []tool.Tool {
-	h := &handlers{Deps: d, sends: sendLimits()}
+	h := &handlers{Deps: d, sends: sendLimits(), refusals: &session.Budget{Limit: maxRefusals, Per: time.Hour}}
 	const whom = "Writing to somebody who is no contact, and to whom this identity has not written before, may need a person's approval. Stored passwords, secrets and fresh codes are not let out."
 	return slices.Concat(
 		tool.In(tool.SetMail,

@@ -123,6 +123,12 @@ type Call struct {
 	// Decided is what was decided about; nil where nothing was to decide or policy allows
 	// everything of its kind.
 	Decided *Decision
+	// Learns reports whether the caller can have what that tool shows, without asking a person; nil
+	// is no. What it cannot have, no refusal may depend on (SECURITY.md S18).
+	Learns func(tool string) bool
+	// TakeReveal counts a stored value as shown to the caller, or refuses to; giveBack takes the
+	// count back. Nil counts nothing.
+	TakeReveal func() (giveBack func(), err error)
 }
 
 // Result is the structured result of a tool: a struct that its output schema describes. What a

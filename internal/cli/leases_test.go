@@ -105,9 +105,19 @@ func TestEphemeralIdentityOutlivesAProcessOfOneCall(t *testing.T) {
 			ravi, env, journals := leaseEnvironment(t)
 			once := func(tool string, arguments args) {
 				w := harness.StartStdio(t, env, "stdio")
+				for _, wrong := range []args{{"identity": "nobody"}, {"unknown": 1}} { // what fails is no call
+					failed, err := w.Tool("get_identity", wrong)
+					require.NoError(t, err)
+					require.True(t, failed.IsError)
+				}
+				sent, err := w.Send("resources/read", args{"uri": "ravi://identities"})
+				require.NoError(t, err)
+				read, err := w.Receive(sent)
+				require.NoError(t, err)
+				require.Nil(t, read.Error)
 				harness.Must[args](t, w, tool, arguments)
 				require.NoError(t, end(t, w))
-				_, err := w.Wait()
+				_, err = w.Wait()
 				require.NoError(t, err)
 			}
 			once("create_identity", args{"name": "task", "ephemeral": true})

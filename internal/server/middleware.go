@@ -100,12 +100,20 @@ func identify(log zerolog.Logger, metrics *Metrics) middleware {
 	}
 }
 
-// countCalls tells the leases of ephemeral identities that a call has come.
+// countCalls tells the leases of ephemeral identities that a call has come, and whether it failed,
+// other than by the end of the client or the server. Resources and prompts are read by hosts.
 func countCalls(deps *tool.Deps) middleware {
 	return func(next handler) handler {
 		return func(ctx context.Context, r *request) (tool.Result, error) {
+			if !strings.HasPrefix(r.Method, "tools/call ") {
+				return next(ctx, r)
+			}
 			deps.Leases.Called()
-			return next(ctx, r)
+			result, err := next(ctx, r)
+			if err != nil && ctx.Err() == nil {
+				deps.Leases.CallFailed()
+			}
+			return result, err
 		}
 	}
 }

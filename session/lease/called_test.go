@@ -85,6 +85,37 @@ func TestSecondCallEndsLeasesWithTheProcess(t *testing.T) {
 	}
 }
 
+// A call that failed does not count, whenever it came.
+func TestFailedCallDoesNotCount(t *testing.T) {
+	for _, when := range []string{"before", "meanwhile", "after"} {
+		t.Run(when, func(t *testing.T) {
+			leased(t, func(t *testing.T, ravis *sandboxtest.Instance, dir string) {
+				once(t, ravis, dir, func(p *process) {
+					p.CallFailed() // of once, which is not the only call here
+					fail := func(now string) {
+						for range 3 {
+							if when == now {
+								p.Called()
+								p.CallFailed()
+							}
+						}
+					}
+					p.wire.observe = func(r *http.Request) {
+						if r.Method == http.MethodPost {
+							fail("meanwhile")
+						}
+					}
+					fail("before")
+					p.Called()
+					p.mustCreate(t, "task", time.Hour)
+					fail("after")
+				})
+				assert.Equal(t, []string{"other", "task"}, names(ravis))
+			})
+		})
+	}
+}
+
 // Shared by several clients, a process keeps its leases whatever is called.
 func TestKeptLeasesOutliveTheProcess(t *testing.T) {
 	for _, calls := range []int{0, 1, 2, 5} {

@@ -238,6 +238,15 @@ func (m *Manager) Called() {
 	}
 }
 
+// CallFailed takes a call out of the count again: one that failed is no use of what there is, and
+// such a harness corrects it in the same process.
+func (m *Manager) CallFailed() {
+	if m != nil && m.calls.Add(-1) == 1 {
+		m.backends()
+		m.journals.remark()
+	}
+}
+
 // outlives reports whether the leases of this process are to outlive it, as far as is known now.
 func (m *Manager) outlives() bool { return m.Persistent || m.keep.Load() || m.calls.Load() == 1 }
 

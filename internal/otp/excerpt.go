@@ -58,7 +58,6 @@ func around(line string, start, end, limit int) string {
 		n++
 	}
 	if space := strings.IndexByte(line[from:start], ' '); from > 0 && space >= 0 && space < 20 {
-		n -= utf8.RuneCountInString(line[from : from+space+1])
 		from += space + 1
 	}
 	out, cut := capRunes(line[from:], limit)

@@ -97,3 +97,10 @@ func TestGenuineMessagesAreNotSuspicious(t *testing.T) {
 		}
 	}
 }
+
+func TestLanguageFilesCanBeRead(t *testing.T) {
+	t.Parallel()
+	languages, err := suspicion.CountLanguages()
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, languages, 10)
+}

@@ -21,16 +21,22 @@ func readOrders(text, from string) orders {
 	for _, mark := range words().marks {
 		o.addresses = o.addresses || strings.Contains(lower, mark)
 	}
+	lex := words()
 	tokens := tokenize(text)
-	for i := range words().languages {
-		l := &words().languages[i]
+	matches := make([]found, len(tokens)*lex.languages) // by token and language
+	for i, t := range tokens {
+		if t.class == none {
+			lex.match(tokens[i:], matches[i*lex.languages:(i+1)*lex.languages])
+		}
+	}
+	for l := range lex.languages {
 		r := reading{from: from}
 		for start := 0; start < len(tokens); {
 			end := start
 			for end < len(tokens) && tokens[end].class != clStop {
 				end++
 			}
-			r.sentence(l, tokens[start:end])
+			r.sentence(tokens[start:end], func(i int) found { return matches[(start+i)*lex.languages+l] })
 			start = end + 1
 		}
 		o.addresses = o.addresses || r.strong || r.weakSigns() >= 2
@@ -69,21 +75,27 @@ func (r *reading) weakSigns() int {
 }
 
 // sentence reads one sentence.
-func (r *reading) sentence(l *language, tokens []token) {
+func (r *reading) sentence(tokens []token, match func(int) found) {
 	var items []item
+	words := false
 	for i := 0; i < len(tokens); {
 		cl, n := tokens[i].class, 1
 		if cl == none {
-			if cl, n = l.match(tokens[i:]); n == 0 {
+			at := match(i)
+			if at.length == 0 {
 				i++
 				continue
 			}
+			cl, n, words = at.class, min(at.length, len(tokens)-i), true
 		}
 		items = append(items, item{cl, i, i + n, tokens[i].text})
 		if cl == clLead {
 			n = 1 // "to the user" is both a lead and the user
 		}
 		i += n
+	}
+	if !words {
+		return
 	}
 	s := sentence{tokens: tokens, items: items, from: r.from}
 	r.strong = r.strong || s.has(clMarker) || s.has(clQuiet) || s.takesRulesAway() || s.speaksToAgent() || s.keepsFromUser()

@@ -66,19 +66,19 @@ var classNames = map[string]class{
 	"after": clAfter, "if": clIf, "user": clUser, "tell": clTell, "quiet": clQuiet, "other": clOther,
 }
 
-// language is the words of one file, with those that are common to all.
-type language struct {
-	entries map[string][]entry // by the first two letters
-}
-
 type entry struct {
-	words []string
-	open  bool // the last word may go on
-	class class
+	words    []string
+	open     bool // the last word may go on
+	class    class
+	language int // everyLanguage for what is common
 }
 
+const everyLanguage = -1
+
+// lexicon is the words of all languages. Each of them is read by itself.
 type lexicon struct {
-	languages []language
+	entries   map[string][]entry // by the first letters
+	languages int
 	marks     []string // markers that are no words, looked up as they stand
 }
 
@@ -95,32 +95,26 @@ func loadLexicon(files fs.FS) (*lexicon, error) {
 	if err != nil {
 		return nil, err
 	}
-	lex := &lexicon{}
-	texts := make(map[string]string)
+	lex := &lexicon{entries: make(map[string][]entry)}
 	for _, name := range names {
 		data, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, err
 		}
-		texts[name] = string(data)
-	}
-	const common = "languages/common.txt"
-	for _, name := range names {
-		if name == common {
-			continue
+		language := lex.languages
+		if name == "languages/common.txt" {
+			language = everyLanguage
+		} else {
+			lex.languages++
 		}
-		l := language{entries: make(map[string][]entry)}
-		for _, file := range []string{common, name} {
-			if err := l.read(lex, texts[file]); err != nil {
-				return nil, fmt.Errorf("%s: %w", file, err)
-			}
+		if err := lex.read(language, string(data)); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		lex.languages = append(lex.languages, l)
 	}
 	return lex, nil
 }
 
-func (l *language) read(lex *lexicon, data string) error {
+func (lex *lexicon) read(language int, data string) error {
 	for line := range strings.Lines(data) {
 		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 			continue
@@ -132,11 +126,11 @@ func (l *language) read(lex *lexicon, data string) error {
 		}
 		for text := range strings.SplitSeq(list, ",") {
 			text, open := strings.CutSuffix(strings.TrimSpace(text), "*")
-			if strings.ContainsAny(text, "<>[]#_") {
+			if strings.ContainsAny(text, "<>[]#_\"") {
 				lex.marks = append(lex.marks, text)
 				continue
 			}
-			e := entry{open: open, class: cl}
+			e := entry{open: open, class: cl, language: language}
 			for _, t := range tokenize(text) {
 				if t.class == none {
 					e.words = append(e.words, t.text)
@@ -144,7 +138,7 @@ func (l *language) read(lex *lexicon, data string) error {
 			}
 			if len(e.words) > 0 {
 				key := head(e.words[0])
-				l.entries[key] = append(l.entries[key], e)
+				lex.entries[key] = append(lex.entries[key], e)
 			}
 		}
 	}
@@ -162,26 +156,45 @@ func head(word string) string {
 	return word
 }
 
-// match returns the longest entry that begins with the first token, and how many tokens it has.
-func (l *language) match(tokens []token) (cl class, length int) {
-	word := tokens[0].text
-	cl, length = l.longest(word, tokens)
-	// Arabic and Hebrew write "and", "the" and "to" as part of the next word.
-	if first, size := utf8.DecodeRuneInString(word); length == 0 && len(word) > 3*size && unicode.In(first, unicode.Arabic, unicode.Hebrew) {
-		return l.longest(word[size:], tokens)
-	}
-	return cl, length
+// found is the longest entry of a language that begins with a token.
+type found struct {
+	class  class
+	length int // in tokens; 0 for none
 }
 
-func (l *language) longest(first string, tokens []token) (cl class, length int) {
-	for _, key := range [...]string{head(first), firstRune(first)} {
-		for _, e := range l.entries[key] {
-			if len(e.words) > length && len(e.words) <= len(tokens) && e.matches(first, tokens) {
-				cl, length = e.class, len(e.words)
+// match finds the longest entry of every language that begins with the first token.
+func (lex *lexicon) match(tokens []token, best []found) {
+	word := tokens[0].text
+	hit := lex.longest(word, tokens, best)
+	// Arabic and Hebrew write "and", "the" and "to" as part of the next word.
+	if first, size := utf8.DecodeRuneInString(word); !hit && len(word) > 3*size && unicode.In(first, unicode.Arabic, unicode.Hebrew) {
+		lex.longest(word[size:], tokens, best)
+	}
+}
+
+func (lex *lexicon) longest(first string, tokens []token, best []found) (hit bool) {
+	keys := [...]string{head(first), firstRune(first)}
+	for i, key := range keys {
+		if i > 0 && key == keys[0] {
+			break
+		}
+		for _, e := range lex.entries[key] {
+			if len(e.words) > len(tokens) || !e.matches(first, tokens) {
+				continue
+			}
+			hit = true
+			from, to := e.language, e.language+1
+			if e.language == everyLanguage {
+				from, to = 0, len(best)
+			}
+			for l := from; l < to; l++ {
+				if len(e.words) > best[l].length {
+					best[l] = found{e.class, len(e.words)}
+				}
 			}
 		}
 	}
-	return cl, length
+	return hit
 }
 
 func firstRune(word string) string {
@@ -224,8 +237,12 @@ func tokenize(text string) []token {
 	if len(text) > maxRead {
 		text = strings.ToValidUTF8(text[:maxRead], "")
 	}
-	text = webAddress.ReplaceAllString(text, " \x03$0\x03 ")
-	text = mailAddress.ReplaceAllStringFunc(text, func(s string) string { return " \x01" + s + "\x01 " })
+	if strings.Contains(text, "://") || strings.Contains(text, "www.") {
+		text = webAddress.ReplaceAllString(text, " \x03$0\x03 ")
+	}
+	if strings.Contains(text, "@") {
+		text = mailAddress.ReplaceAllString(text, " \x01$0\x01 ")
+	}
 	text = phoneNumber.ReplaceAllString(text, " \x02 ")
 	text = norm.NFC.String(strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Mn) && !unicode.In(r, unicode.Devanagari, unicode.Thai, unicode.Bengali, unicode.Tamil, unicode.Telugu) && r != '\u3099' && r != '\u309A' {

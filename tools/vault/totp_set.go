@@ -96,14 +96,14 @@ func (p setTOTPParams) codes() ([]string, error) {
 		if out[i] == "" {
 			return nil, otpauth.Invalid(field, "is empty")
 		}
+		if err := tool.CheckLine(field, out[i]); err != nil {
+			return nil, err
+		}
 		if holdsSeveral(out[i]) {
 			return nil, otpauth.Invalid(field, "reads like several codes in one text; each code is an element of its own, without numbering, brackets and quotes, and without blanks unless it is shown in groups of at most 5 characters")
 		}
 		if slices.Contains(out[:i], out[i]) {
 			return nil, otpauth.Invalid(field, "stands there twice")
-		}
-		if err := tool.CheckLine(field, out[i]); err != nil {
-			return nil, err
 		}
 	}
 	return out, nil

@@ -31,11 +31,11 @@ func invisible(r rune) bool {
 	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r)
 }
 
-// dropped reports whether a page leaves r out: what is invisible, and vowel points and tatweel that
-// would keep words from matching.
+// dropped reports whether a page leaves r out: what is invisible, the frames of keycaps, and vowel
+// points and tatweel that would keep words from matching.
 func dropped(r rune) bool {
 	switch {
-	case r == 0x0640, r >= 0x064B && r <= 0x0652, r == 0x0670, r >= 0x0591 && r <= 0x05BD, r == 0x05BF, r == 0x05C1, r == 0x05C2:
+	case r == 0x20E3, r == 0x0640, r >= 0x064B && r <= 0x0652, r == 0x0670, r >= 0x0591 && r <= 0x05BD, r == 0x05BF, r == 0x05C1, r == 0x05C2:
 		return true
 	}
 	return invisible(r)

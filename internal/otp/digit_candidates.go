@@ -59,8 +59,8 @@ func (p *page) partOfNumber(t token, left bool) bool {
 	return false
 }
 
-// dottedGroups reads even groups alone on their line with a mark between that elsewhere separates
-// sentences or thousands: "482.913", "48 · 29 · 13".
+// dottedGroups reads even groups alone on their line, or behind a label, with a mark between that
+// elsewhere separates sentences or thousands: "482.913", "48 · 29 · 13".
 func (p *page) dottedGroups(i int) ([]*candidate, int) {
 	n := 1
 	for i+n < len(p.tokens) && p.tokens[i+n].letters == 0 && p.tokens[i+n].len() == p.tokens[i].len() &&
@@ -68,7 +68,8 @@ func (p *page) dottedGroups(i int) ([]*candidate, int) {
 		n++
 	}
 	chain := p.tokens[i : i+n]
-	if n < 2 || !codeGroups(chain) || !p.lineAlone(chain[0].start, chain[n-1].end) {
+	if n < 2 || !codeGroups(chain) || !p.lineAlone(chain[0].start, chain[n-1].end) &&
+		!(p.hitBefore(chain[0].start, clCodeName|clCodeNoun) && p.sentenceEnds(chain[n-1].end)) {
 		return nil, 0
 	}
 	return []*candidate{p.grouped(chain, ' ')}, n

@@ -72,7 +72,7 @@ func newExtraction(w *Points, m Message, readAlt bool) *extraction {
 		e.walkAgain(m.HTML, spoken)
 	}
 	for _, p := range e.pages {
-		if p.kind != pageSubject {
+		if p.kind != pageSubject && !e.sms {
 			p.cutQuotes(e.thread)
 		}
 		p.maskAddresses()

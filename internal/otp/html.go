@@ -33,6 +33,8 @@ type rendering struct {
 	quoted bool // quoted part of a reply
 	pre    bool
 
+	outlook bool // not displayed in Outlook; a link inside counts, since other programs show it
+
 	color, background string // "" where unknown
 }
 
@@ -103,7 +105,7 @@ func (w *walker) onText(z *html.Tokenizer) {
 		flags |= flagEmph
 	}
 	text := z.Text()
-	if l.hidden || l.unseen {
+	if l.hidden || l.unseen || l.outlook && w.link < 0 {
 		w.hidden.text(text, flags, false)
 		return
 	}
@@ -129,12 +131,13 @@ func (w *walker) onStart(z *html.Tokenizer) {
 	st := a.style
 	l.pre = l.pre || t.is(tagPre) || st.pre
 	l.skip = l.skip || t.is(tagSkip)
-	l.hidden = l.hidden || st.hidden || st.msoHidden && a.href == "" || a.hidden || w.hiddenByCSS(&a)
+	l.hidden = l.hidden || st.hidden || a.hidden || w.hiddenByCSS(&a)
 	for _, property := range [...]sight{st.font, st.visibility} {
 		if property != sightUnset {
 			l.unseen = property == sightNone
 		}
 	}
+	l.outlook = l.outlook || st.msoHidden
 	l.color, l.background = cmp.Or(st.color, l.color), cmp.Or(st.background, l.background)
 	l.hidden = l.hidden || st.color+st.background != "" && l.color != "" && l.color == l.background
 	l.emph = t.is(tagEmph) || st.emph || l.emph && !st.plain
@@ -153,6 +156,19 @@ func (w *walker) onStart(z *html.Tokenizer) {
 			if w.readAlt {
 				w.visible.text([]byte(a.alt), flagEmph, false)
 			}
+		}
+	case atom.Input:
+		if a.typ != "hidden" && len(a.value) <= 12 && strings.ContainsFunc(a.value, isDigit) && !l.hidden && !l.skip && !l.quoted {
+			w.visible.text([]byte(a.value), flagEmph, false)
+			w.gap(' ')
+		}
+	case atom.Area:
+		if a.href != "" && !l.hidden && !l.skip && !l.quoted && w.link < 0 {
+			w.openLink(a.href, false)
+			if w.link >= 0 {
+				w.visible.anchors[w.link].alt = a.alt
+			}
+			w.closeLink()
 		}
 	case atom.A:
 		w.closeLink()
@@ -253,8 +269,11 @@ func (w *walker) openLink(href string, button bool) {
 	if w.visible.pending != 0 && at > 0 {
 		at++ // the pending space is written before the label
 	}
-	w.visible.anchors = append(w.visible.anchors, anchor{url: strings.TrimSpace(href), start: at, end: at, button: button})
+	w.visible.anchors = append(w.visible.anchors, anchor{url: strings.TrimSpace(lineEnds.Replace(href)), start: at, end: at, button: button})
 }
+
+// lineEnds takes out what a browser takes out of a URL.
+var lineEnds = strings.NewReplacer("\n", "", "\r", "", "\t", "")
 
 func (w *walker) closeLink() {
 	if w.link < 0 {

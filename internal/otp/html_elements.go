@@ -98,6 +98,8 @@ func (w *walker) readAttr(key, val []byte, a *attrs) {
 		a.button = a.button || strings.Contains(lower, "btn") || strings.Contains(lower, "button")
 	case "id":
 		a.id = string(val)
+	case "value":
+		a.value, _ = capBytes(string(val), 40)
 	case "alt":
 		a.alt, _ = capBytes(string(val), 200)
 	case "type":

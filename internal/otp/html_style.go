@@ -8,9 +8,9 @@ import (
 
 // attrs are the attributes the walker looks at.
 type attrs struct {
-	href, class, id, alt, typ string
-	style                     style
-	hidden, button            bool
+	href, class, id, alt, typ, value string
+	style                            style
+	hidden, button                   bool
 }
 
 type display uint8

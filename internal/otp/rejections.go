@@ -65,7 +65,12 @@ func (p *page) afterMask(c *candidate, before rune, at int) bool {
 		return at > 0 && (p.form[at-1] == before || p.form[at-1] == ' ')
 	case '#':
 		return false
-	case '*', '•', '●', '·', '×', '∗':
+	case '•', '●', '·', '∗':
+		if at != c.start-1 && (at == 0 || p.form[at-1] != before) {
+			return false // it separates
+		}
+		return true
+	case '*', '×':
 		return c.end >= len(p.form) || p.form[c.end] != '*' || at != c.start-1
 	case '…':
 		return at == c.start-1

@@ -92,7 +92,7 @@ func (s *scoring) rate(c *candidate) {
 		!(e.verbDirect && introduced) && !c.alone && !c.named(&e))
 	c.add(featPercent, s.percent && !s.asks && !s.hint && !e.strong())
 	c.add(featElsewhere, s.elsewhere && !(e.label.points > 0 && e.labelDirect))
-	c.add(featDate, dateLike(c))
+	c.add(featDate, !e.verbDirect && !e.labelDirect && dateLike(c))
 	c.add(featHidden, p.kind == pageHidden)
 	c.add(featBeforeNumber, c.beforeNumber())
 	c.add(featAfterPrefix, c.afterPrefix && !(e.strong() && e.labelDirect))

@@ -153,6 +153,18 @@ func TestHomeDirectoryIsNoProject(t *testing.T) {
 	assert.Empty(t, m.warnings)
 }
 
+func TestHomeThatIsNoFolderHasNoFiles(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.home = filepath.Join(m.home, "file")
+	require.NoError(t, os.WriteFile(m.home, nil, 0o600))
+	ref, err := m.sources().Identity()
+	require.NoError(t, err)
+	assert.Zero(t, ref)
+	_, err = m.sources().Credentials()
+	assert.ErrorIs(t, err, config.ErrNoCredentials)
+}
+
 func TestIdentityLookup(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)

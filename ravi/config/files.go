@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"ravi-mcp/ravi/secret"
@@ -99,7 +100,7 @@ func parse(path string, data []byte) (content, error) {
 
 func readRaw(path string) ([]byte, *file, error) {
 	resolved, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if isMissing(err) {
 		return nil, nil, nil
 	}
 	if err != nil {
@@ -111,7 +112,7 @@ func readRaw(path string) ([]byte, *file, error) {
 		return nil, nil, &FileError{Path: path, Reason: "not a regular file", Kind: ErrInvalidFile}
 	}
 	handle, err := os.Open(resolved)
-	if errors.Is(err, fs.ErrNotExist) {
+	if isMissing(err) {
 		return nil, nil, nil
 	}
 	if err != nil {
@@ -130,6 +131,12 @@ func readRaw(path string) ([]byte, *file, error) {
 		return nil, nil, &FileError{Path: path, Reason: "larger than 1 MiB", Kind: ErrInvalidFile}
 	}
 	return data, &file{path: path, resolved: resolved, info: info}, nil
+}
+
+// isMissing reports whether there is no such file, or no such folder for it: a HOME that is no
+// folder, such as /dev/null, has none.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 func unreadable(path string, err error) error {

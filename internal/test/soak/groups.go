@@ -130,7 +130,7 @@ func (a *actor) enter(ctx context.Context, g *group) (err error) {
 }
 
 func (a *actor) newWeb() *web {
-	return &web{client: &http.Client{Transport: &http.Transport{}}, url: a.run.URL, token: a.caller.Token, modern: a.modern, lossy: a.run.Faults}
+	return &web{client: &http.Client{Transport: &http.Transport{}}, url: a.run.URL, token: a.caller.Token, shared: a.caller.Shared, modern: a.modern, lossy: a.run.Faults}
 }
 
 // guest is a connection that another client closes.

@@ -24,6 +24,7 @@ type web struct {
 	modern    bool
 	id        string // of the session
 	guest     bool   // another client closes it
+	shared    bool   // no client may end it
 	requested string // X-Ravi-Identity
 	next      atomic.Int64
 }
@@ -143,13 +144,17 @@ func (w *web) callIn(ctx context.Context, session, requested, tool string, argum
 	return a.outcome()
 }
 
-// close ends the session, which must then be gone.
+// close ends the session, which must then be gone, unless it is shared.
 func (w *web) close() error {
 	defer w.client.CloseIdleConnections()
 	if w.id == "" || w.guest {
 		return nil
 	}
-	for _, want := range []int{http.StatusOK, http.StatusNotFound} {
+	wanted := []int{http.StatusOK, http.StatusNotFound}
+	if w.shared {
+		wanted = []int{http.StatusMethodNotAllowed}
+	}
+	for _, want := range wanted {
 		r, err := w.request(context.Background(), http.MethodDelete, "/mcp", w.id, nil)
 		if err != nil {
 			return err

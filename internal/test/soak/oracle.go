@@ -33,13 +33,15 @@ var endpoints = []struct {
 	watched bool
 }{
 	{"/api/secrets/", secretTools, false}, {"/api/vault/", secretTools, false},
-	{"/api/passwords/", []string{"save_credential", "get_credential", "list_credentials", "delete_credential"}, false},
+	{"/api/passwords/", credentialTools, false},
 	{"/api/messages/", inboxTools, true}, {"/api/email-messages/", inboxTools, true}, {"/api/events/", inboxTools, true},
 	{"/api/identities/", []string{"delete_identity", "wait_for_otp", "get_identity"}, false},
 }
 
 var (
-	secretTools = []string{"set_secret", "get_secret", "list_secrets", "delete_secret"}
+	credentialTools = []string{"save_credential", "get_credential", "list_credentials", "delete_credential"}
+	// What belongs to a credential, such as its TOTP seed, is kept as secrets.
+	secretTools = slices.Concat([]string{"set_secret", "get_secret", "list_secrets", "delete_secret"}, credentialTools)
 	inboxTools  = []string{"watch_inbox", "use_identity", "create_identity", "wait_for_otp", "list_messages", "read_message"}
 )
 
@@ -227,6 +229,7 @@ func (r *run) auditIdentity(ctx context.Context, scope *ravi.Scope, i *identity,
 			r.fail("%s has two credentials for %s", i.name, p.Domain)
 		}
 		stored[p.Domain] = full.Password
+		delete(stored, "LOGINRECORD_"+strings.ToUpper(strings.ReplaceAll(p.UUID, "-", "_"))) // what belongs to it
 	}
 	for domain, c := range i.credentials {
 		r.compare(i, domain, &c.password, stored[domain])

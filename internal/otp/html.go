@@ -269,11 +269,8 @@ func (w *walker) openLink(href string, button bool) {
 	if w.visible.pending != 0 && at > 0 {
 		at++ // the pending space is written before the label
 	}
-	w.visible.anchors = append(w.visible.anchors, anchor{url: strings.TrimSpace(lineEnds.Replace(href)), start: at, end: at, button: button})
+	w.visible.anchors = append(w.visible.anchors, anchor{url: strings.TrimSpace(href), start: at, end: at, button: button})
 }
-
-// lineEnds takes out what a browser takes out of a URL.
-var lineEnds = strings.NewReplacer("\n", "", "\r", "", "\t", "")
 
 func (w *walker) closeLink() {
 	if w.link < 0 {

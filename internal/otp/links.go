@@ -51,6 +51,7 @@ func (e *extraction) links(hasCode bool) []*linkCandidate {
 	for _, p := range e.pages {
 		for i := range p.anchors {
 			a := &p.anchors[i]
+			a.url = lineEnds.Replace(a.url)
 			if len(a.url) > 4096 || !isHTTP(a.url) || !hasHost(a.url) ||
 				a.start < len(p.form) && p.form[a.start] == '\n' && p.flags[a.start]&flagMasked != 0 {
 				continue
@@ -71,6 +72,9 @@ func (e *extraction) links(hasCode bool) []*linkCandidate {
 	}
 	return order
 }
+
+// lineEnds takes out what a browser takes out of a URL.
+var lineEnds = strings.NewReplacer("\n", "", "\r", "", "\t", "")
 
 func isHTTP(url string) bool {
 	return len(url) > 8 && (strings.EqualFold(url[:7], "http://") || strings.EqualFold(url[:8], "https://"))

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -65,7 +66,7 @@ func ParsePatterns(list string) ([]string, error) {
 		if p == "" {
 			continue
 		}
-		if _, err := path.Match(p, ""); err != nil {
+		if err := checkPattern(p); err != nil {
 			return nil, fmt.Errorf("identity pattern %q: %w", p, err)
 		}
 		patterns = append(patterns, p)
@@ -74,6 +75,22 @@ func ParsePatterns(list string) ([]string, error) {
 		return nil, fmt.Errorf("no identity pattern in %q", list)
 	}
 	return patterns, nil
+}
+
+// checkPattern refuses a malformed pattern, and one whose meaning depends on who reads it: a class
+// that begins with ! is the opposite of the class in a shell and an ordinary one in path.Match, and
+// one that begins with ^ is the other way round in some shells.
+func checkPattern(p string) error {
+	for i := 0; i < len(p); i++ {
+		switch {
+		case p[i] == '\\':
+			i++
+		case p[i] == '[' && i+1 < len(p) && (p[i+1] == '!' || p[i+1] == '^'):
+			return errors.New("a class must not begin with ! or ^: list the characters that are allowed")
+		}
+	}
+	_, err := path.Match(p, "")
+	return err
 }
 
 // AllowsName reports whether an identity of that name is within the caller's patterns. Matching is

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -163,7 +162,10 @@ func (e callerEntry) caller(toolsets []string) (*Caller, knownBy, error) {
 	}
 	rights := Rights{ReadOnly: e.ReadOnly, Policies: policies}
 	for _, p := range *e.Identities {
-		if _, err := path.Match(p, ""); err != nil || p == "" || strings.TrimSpace(p) != p {
+		if err := checkPattern(p); err != nil {
+			return fail("identities: %q: %w", p, err)
+		}
+		if p == "" || strings.TrimSpace(p) != p {
 			return fail("identities: %q is not a pattern", p)
 		}
 	}

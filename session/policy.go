@@ -60,7 +60,7 @@ type Kind string
 // The kinds. Most calls are of none.
 const (
 	KindReveal  Kind = "reveal"  // return a stored value
-	KindDelete  Kind = "delete"  // delete an identity that the caller did not create
+	KindDelete  Kind = "delete"  // delete or rename an identity that the caller did not create
 	KindCleanup Kind = "cleanup" // delete identities in bulk
 	KindSend    Kind = "send"    // write to a new recipient
 )

@@ -179,11 +179,14 @@ func TestPatterns(t *testing.T) {
 	}
 	assert.True(t, session.Rights{}.AllowsName("anything"))
 	assert.False(t, session.Rights{Identities: []string{}}.AllowsName("anything"))
-	for _, bad := range []string{"", " , ", "[", "a,[b"} {
+	for _, bad := range []string{"", " , ", "[", "a,[b", "[!s]*", "a-*,[^s]*", "x[a]y[!b]"} {
 		_, err := session.ParsePatterns(bad)
 		assert.Error(t, err, bad)
 	}
 	got, err := session.ParsePatterns(" a-* ,b")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a-*", "b"}, got)
+	got, err = session.ParsePatterns(`\[!a, [a!]*, [a^]`)
+	require.NoError(t, err, "neither begins a class")
+	assert.Len(t, got, 3)
 }

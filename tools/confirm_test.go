@@ -13,6 +13,7 @@ import (
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/internal/token"
+	"ravi-mcp/ravi"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/session"
 )
@@ -43,6 +44,16 @@ func (h *system) gone(uuid string) {
 	if assert.NoError(h.t, err) {
 		assert.NoError(h.t, client.DeleteIdentity(context.Background(), uuid))
 	}
+	h.account.Forget()
+}
+
+// renamed gives an identity another name behind the server's back.
+func (h *system) renamed(from, to string) {
+	h.t.Helper()
+	client, err := h.account.Client()
+	require.NoError(h.t, err)
+	_, err = client.UpdateIdentity(context.Background(), h.scope(from).Identity(), ravi.IdentityUpdate{Name: &to})
+	require.NoError(h.t, err)
 	h.account.Forget()
 }
 

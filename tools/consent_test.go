@@ -102,3 +102,30 @@ func TestRefusalSpendsNoMark(t *testing.T) {
 		require.Empty(t, q.names())
 	})
 }
+
+// A name is what others find an identity by: to take it away is decided like a deletion.
+func TestRenamingForeignIdentityAsks(t *testing.T) {
+	for era, connect := range canAsk {
+		for answer, want := range map[string]string{yes: "taken", no: "shared-main"} {
+			h := newSystem(t, sandbox.Config{})
+			h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "shared-main"})
+			question := ""
+			a := connect(h, &session.Caller{Name: "alice"}, answer)
+			a.person = func(q json.RawMessage) string { question = string(q); return answer }
+			r := a.put("update_identity", args{"identity": "shared-main", "name": "taken"})
+			assert.Equal(t, answer != yes, r.IsError, era)
+			assert.Contains(t, question, "“taken”", era)
+			assert.Equal(t, []string{want}, h.names(), era)
+
+			a.person = func(json.RawMessage) string { panic("a person was asked") }
+			ok[map[string]any](t, a.put("update_identity", args{"identity": want, "name": want})) // changes nothing
+			ok[created](t, a.call("create_identity", args{"name": "mine"}))
+			ok[map[string]any](t, a.put("update_identity", args{"identity": "mine", "name": "mine-still"}))
+		}
+	}
+	h := newSystem(t, sandbox.Config{})
+	h.configure = deletes(session.PolicyDeny)
+	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "shared-main"})
+	assert.Equal(t, "policy", refused(t, h.connect(local()).call("update_identity", args{"identity": "shared-main", "name": "taken"})).Reason)
+	assert.Equal(t, []string{"shared-main"}, h.names())
+}

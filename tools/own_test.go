@@ -136,7 +136,7 @@ func TestOwnLearnsNoNameInFlight(t *testing.T) {
 				arguments["ephemeral"] = true
 			}
 			ok[created](t, bob.call("create_identity", arguments))
-			assert.Equal(t, fault.Conflict, refused(t, h.connect(&session.Caller{Name: "carol", Rights: session.Rights{Identities: []string{"*"}}}).
+			assert.Equal(t, fault.Conflict, refused(t, canAsk["legacy"](h, &session.Caller{Name: "carol", Rights: session.Rights{Identities: []string{"*"}}}, yes).
 				call("update_identity", args{"identity": first.Identity.UUID, "name": "task"})).Code)
 			time.Sleep(30 * time.Minute)
 			assert.Equal(t, []string{"first", "task"}, h.names())
@@ -178,7 +178,7 @@ func TestOwnFollowsTheIdentityAndNotItsName(t *testing.T) {
 func TestOwnWithPatternsKeepsNamesWithin(t *testing.T) {
 	h := ownSystem(t, sandbox.Config{})
 	h.ravi.CreateIdentity(t, sandbox.NewIdentity{Name: "shared-1"})
-	a := h.connect(own("alice", "shared-*"))
+	a := canAsk["legacy"](h, own("alice", "shared-*"), yes)
 	ok[created](t, a.call("create_identity", args{"name": "anything"}))
 	ok[map[string]any](t, a.call("update_identity", args{"identity": "anything", "name": "something"}))
 	ok[identified](t, a.call("get_identity", args{"identity": "something"}))

@@ -104,8 +104,8 @@ func deniedByPolicy(kind session.Kind) error {
 var deniedWords = map[session.Kind][2]string{
 	session.KindReveal: {"The operator's policy does not let stored values be shown here.",
 		"Do not retry. Where the tool takes `reveal`, false leaves out value and notes."},
-	session.KindDelete: {"This caller did not create that identity through this server, and the operator's policy does not let it be deleted here.",
-		"Leave it, or ask the person who runs the account to delete it."},
+	session.KindDelete: {"This caller did not create that identity through this server, and the operator's policy does not let it be deleted or renamed here.",
+		"Leave it, or ask the person who runs the account."},
 	session.KindCleanup: {"The operator's policy does not allow deleting identities in bulk here.",
 		"Delete the identities that you created one by one with delete_identity, or ask the person who runs the account."},
 	session.KindSend: {"The operator's policy does not allow writing to somebody who is no contact and was not written to before.",

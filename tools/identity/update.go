@@ -22,24 +22,50 @@ type updateIdentityResult struct {
 	Changed bool `json:"changed" jsonschema_description:"False when it had that name already."`
 }
 
-func (h *handlers) updateIdentity(ctx context.Context, call tool.Call, p updateIdentityParams) (none updateIdentityResult, err error) {
+// renaming returns the identity that is to get another name, if the caller may give it that one.
+func (h *handlers) renaming(ctx context.Context, call tool.Call, p updateIdentityParams) (identity ravi.Identity, err error) {
 	if err := checkNewName(call, p.Name); err != nil {
+		return identity, err
+	}
+	if identity, err = h.Resolver.Lookup(ctx, call.Call, p.Identity); err != nil || identity.Name == p.Name {
+		return identity, err
+	}
+	renamed := identity
+	renamed.Name = p.Name
+	if still, err := h.Resolver.Allowed(ctx, call.Caller, []ravi.Identity{renamed}); err != nil {
+		return identity, err
+	} else if len(still) == 0 {
+		return identity, nameForbidden(call)
+	}
+	return identity, nil
+}
+
+// decideUpdate asks for a decision as decideDelete does: who works with the identity by its name
+// loses it, and the next one to take the name gets what is meant for it.
+func (h *handlers) decideUpdate(ctx context.Context, call tool.Call, p updateIdentityParams) (*tool.Decision, error) {
+	identity, err := h.renaming(ctx, call, p)
+	if err != nil || identity.Name == p.Name {
+		return nil, err
+	}
+	mine, err := h.Store.CreatedBy(ctx, call.Caller.Name, identity.UUID)
+	if err != nil || mine {
+		return nil, err
+	}
+	return &tool.Decision{Identity: tool.Ref(identity), Consequence: fmt.Sprintf(
+		"Gives the identity, which this client did not create, the name %s. Other clients that use it by its name do not find it any more.", tool.Shown(p.Name))}, nil
+}
+
+func (h *handlers) updateIdentity(ctx context.Context, call tool.Call, p updateIdentityParams) (none updateIdentityResult, err error) {
+	identity, err := h.renaming(ctx, call, p)
+	if err != nil {
 		return none, err
 	}
-	identity, err := h.Resolver.Lookup(ctx, call.Call, p.Identity)
-	if err != nil {
+	if err := call.DecidedOn(identity.UUID); err != nil {
 		return none, err
 	}
 	r := updateIdentityResult{ActedFor: tool.ActedFor{Identity: tool.Ref(identity), ResolvedBy: session.ByArgument}, IdentityDetails: tool.Details(identity)}
 	if identity.Name == p.Name {
 		return r, nil
-	}
-	renamed := identity
-	renamed.Name = p.Name
-	if still, err := h.Resolver.Allowed(ctx, call.Caller, []ravi.Identity{renamed}); err != nil {
-		return none, err
-	} else if len(still) == 0 {
-		return none, nameForbidden(call)
 	}
 	client, err := h.AccountOf(call.Call).Client()
 	if err != nil {

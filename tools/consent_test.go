@@ -2,6 +2,7 @@ package tools_test
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 	"testing/synctest"
 
@@ -29,9 +30,7 @@ func TestFileReplacedAfterTheQuestionStays(t *testing.T) {
 				a := connect(h, local(), yes)
 				id, _ := received(t, a, "ada")
 				call := args{"identity": "ada", "attachments": []string{"report.txt"}}
-				for name, value := range arguments {
-					call[name] = value
-				}
+				maps.Copy(call, arguments)
 				if tool != "send_email" {
 					call["message_id"] = id
 				}

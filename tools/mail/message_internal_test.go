@@ -13,7 +13,7 @@ import (
 // A person's yes is for one message: whatever of it changes, it is another one. A field that is
 // added to one of the types has to be added here.
 func TestHashCoversTheWholeMessage(t *testing.T) {
-	make := func() message {
+	whole := func() message {
 		return message{
 			does: "Sends", to: outgoing{[]string{"a@x.example", "b@x.example"}, "+14155550123", "elsewhere"},
 			about:   &ravi.EmailMessage{ID: 1, From: "f", ReplyTo: "r", Subject: "s"},
@@ -31,10 +31,10 @@ func TestHashCoversTheWholeMessage(t *testing.T) {
 		"file":    func(m *message) { m.files[0].content = []byte("CONTENT") }, "file name": func(m *message) { m.files[0].name = "other" },
 		"media": func(m *message) { m.files[0].media = "text/html" }, "no file": func(m *message) { m.files = nil },
 	}
-	seen := map[[32]byte]string{make().hash(): "unchanged"}
-	require.Equal(t, make().hash(), make().hash())
+	seen := map[[32]byte]string{whole().hash(): "unchanged"}
+	require.Equal(t, whole().hash(), whole().hash())
 	for what, change := range changes {
-		m := make()
+		m := whole()
 		change(&m)
 		assert.Empty(t, seen[m.hash()], what)
 		seen[m.hash()] = what

@@ -10,7 +10,7 @@ import (
 // SenderOf returns what a message and what was found in it say of where it comes from. texts are
 // subject and text, as a person sees them.
 func SenderOf(m otp.Message, v otp.Verdict, texts ...string) Sender {
-	s := Sender{SMS: m.Channel == otp.SMS, From: m.From, Texts: texts}
+	s := Sender{SMS: m.Channel == otp.SMS, From: m.From, Texts: texts, Hidden: hiddenText(m), Tagged: tagged(m)}
 	if s.SMS {
 		s.OriginHost, _ = host.ASCII(v.OriginHost)
 	} else {
@@ -26,7 +26,8 @@ func Of(v otp.Verdict, s Sender) []Reason {
 		reasons = append(reasons, LookalikeSender)
 	}
 	var o orders
-	for _, text := range s.Texts {
+	o.addresses = s.Tagged
+	for _, text := range append([]string{s.Hidden}, s.Texts...) {
 		if text != "" {
 			read := readOrders(text, host.Domain(s.Domain))
 			o.addresses, o.forwards = o.addresses || read.addresses, o.forwards || read.forwards

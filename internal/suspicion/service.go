@@ -51,6 +51,8 @@ type Sender struct {
 	Domain     string   // ASCII host of a mail's one mailbox, else ""
 	OriginHost string   // ASCII host of an origin-bound SMS, else ""
 	Texts      []string // subject and text, in which a service may be named
+	Hidden     string   // what no person sees; it names nothing
+	Tagged     bool     // text in characters that nothing shows
 }
 
 // Judge returns why a message is not of the service, or "". bound reports that a domain says so:

@@ -245,7 +245,7 @@ func tokenize(text string) []token {
 	}
 	text = phoneNumber.ReplaceAllString(text, " \x02 ")
 	text = norm.NFC.String(strings.Map(func(r rune) rune {
-		if unicode.In(r, unicode.Mn) && !unicode.In(r, unicode.Devanagari, unicode.Thai, unicode.Bengali, unicode.Tamil, unicode.Telugu) && r != '\u3099' && r != '\u309A' {
+		if unicode.Is(unicode.Cf, r) || unicode.In(r, unicode.Mn) && !unicode.In(r, unicode.Devanagari, unicode.Thai, unicode.Bengali, unicode.Tamil, unicode.Telugu) && r != '\u3099' && r != '\u309A' {
 			return -1
 		}
 		return r
@@ -308,7 +308,7 @@ func tokenize(text string) []token {
 func unspacedStop(r rune) bool { return r == '\u3002' || r == '!' || r == '?' }
 
 func wordRune(r rune) bool {
-	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || r == '\u200c'
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)
 }
 
 func unspaced(r rune) bool {

@@ -106,6 +106,19 @@ func (c *Callers) Authenticate(_ context.Context, token string) (caller *Caller,
 	return nil, until, nil
 }
 
+// Named returns the caller of that name, or nil.
+func (c *Callers) Named(name string) *Caller {
+	table := c.table.Load()
+	known, ok := table.known[name]
+	switch {
+	case !ok:
+		return nil
+	case known.subject != "":
+		return table.bySubject[known.subject]
+	}
+	return table.byHash[known.hash]
+}
+
 // OfSubject returns the caller with that oidc_subject, or nil.
 func (c *Callers) OfSubject(subject string) *Caller { return c.table.Load().bySubject[subject] }
 

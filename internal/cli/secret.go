@@ -71,9 +71,9 @@ func newCredential(s streams) *cobra.Command {
 	return group("credential", "Store logins without showing them to a model", set)
 }
 
-func group(name, short string, sub *cobra.Command) *cobra.Command {
+func group(name, short string, subs ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: name, Short: short, Args: noArguments, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(sub)
+	cmd.AddCommand(subs...)
 	return cmd
 }
 

@@ -5,11 +5,13 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"ravi-mcp/session"
+	"ravi-mcp/tools/tool"
 )
 
 const tokenNewHelp = `Make a token for a caller of "ravi-mcp http". The lines for the callers file go to
@@ -36,7 +38,55 @@ func newToken(s streams) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error { return makeToken(s, args[0], identities) },
 	}
 	add.Flags().StringVar(&identities, "identities", "", "comma-separated name patterns of the identities that exist for the caller, or own for those that it creates itself (default NAME-*)")
-	return group("token", "Make tokens for the callers of an HTTP server", add)
+	check := &cobra.Command{
+		Use: "check FILE CALLER [IDENTITY...]", Short: "Show what a caller of a callers file may use", Long: tokenCheckHelp, Example: tokenCheckExample,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return wrongUsage("want a callers file and the name of a caller")
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return checkCaller(s, args[0], args[1], args[2:]) },
+	}
+	return group("token", "Make tokens for the callers of an HTTP server", add, check)
+}
+
+const tokenCheckHelp = `Read a callers file as "ravi-mcp http" does, and show what one of its callers may
+use. Of each identity that is named, it says whether the caller's patterns let it be
+used by that name. Nothing is asked of Ravi.`
+
+const tokenCheckExample = `  ravi-mcp token check callers.toml alice alice-main shared-1 bob-main`
+
+func checkCaller(s streams, file, name string, identities []string) error {
+	callers, err := session.LoadCallers(file, tool.Convert(tool.Toolsets(), func(t tool.Toolset) string { return string(t) }))
+	if err != nil {
+		return err
+	}
+	caller := callers.Named(name)
+	if caller == nil {
+		return fmt.Errorf("no caller of %s is called %q", file, name)
+	}
+	r := caller.Rights
+	patterns := slices.Clone(r.Identities)
+	if r.Own {
+		patterns = append(patterns, session.Own)
+	}
+	toolsets := "all of the server"
+	if r.Toolsets != nil {
+		toolsets = strings.Join(r.Toolsets, ", ")
+	}
+	fmt.Fprintf(s.out, "identities: %s\ntoolsets: %s\nread only: %t\n", strings.Join(patterns, ", "), toolsets, r.ReadOnly)
+	for _, identity := range identities {
+		verdict := "no"
+		switch {
+		case r.AllowsName(identity):
+			verdict = "yes"
+		case r.Own:
+			verdict = "only if the caller created it"
+		}
+		fmt.Fprintf(s.out, "%s: %s\n", identity, verdict)
+	}
+	return nil
 }
 
 func makeToken(s streams, name, identities string) error {

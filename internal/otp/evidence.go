@@ -15,7 +15,7 @@ type mention struct {
 
 // evidence is what the words around a candidate say.
 type evidence struct {
-	weights      *Points
+	weights      *Weights
 	label        mention // best word that names a code
 	verb         mention // best verb
 	booking      bool    // the label may name a booking too
@@ -36,7 +36,7 @@ type evidence struct {
 func (e *evidence) strong() bool { return e.label.points > 0 && e.label.kind == wordName }
 
 // raise takes a word into account and reports whether it says more than what was there.
-func (m *mention) raise(w *Points, kind wordKind, where place, share float64) bool {
+func (m *mention) raise(w *Weights, kind wordKind, where place, share float64) bool {
 	f := finding{kind.at(where), share}
 	points := w[f.feature] * share
 	if points <= m.points {

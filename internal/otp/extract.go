@@ -4,7 +4,7 @@ import "slices"
 
 // Extract finds the code and the link in one message. It is deterministic, reads at most [MaxInput]
 // bytes of each part, and is safe for concurrent use.
-func Extract(m Message, c Context) Verdict { return fitted().Extract(m, c) }
+func Extract(m Message, c Context) Verdict { return committed().weights.Extract(m, c) }
 
 // Extract is [Extract] with other weights.
 func (w *Weights) Extract(m Message, c Context) Verdict {
@@ -18,7 +18,7 @@ func (w *Weights) Extract(m Message, c Context) Verdict {
 // extract also reports whether images of the message stand for digits. They are read as such where
 // readAlt says so.
 func (w *Weights) extract(m Message, c Context, readAlt bool) (v Verdict, altDigits bool) {
-	e := newExtraction(&w.Points, m, readAlt)
+	e := newExtraction(w, m, readAlt)
 	defer e.release()
 	v = Verdict{Kind: KindNone}
 	if host, code, ok := originBound(m); ok {
@@ -37,7 +37,7 @@ func (w *Weights) extract(m Message, c Context, readAlt bool) (v Verdict, altDig
 
 // extraction is the state of one call.
 type extraction struct {
-	weights      *Points
+	weights      *Weights
 	pages        []*page
 	jsonLD       []string
 	readAlt      bool // images stand for digits
@@ -47,7 +47,7 @@ type extraction struct {
 	smsRetriever bool // made for SMS Retriever: nothing but codes is
 }
 
-func newExtraction(w *Points, m Message, readAlt bool) *extraction {
+func newExtraction(w *Weights, m Message, readAlt bool) *extraction {
 	e := &extraction{weights: w, readAlt: readAlt, sms: m.Channel == SMS}
 	subject, _ := capBytes(m.Subject, 2<<10)
 	e.thread, subject = subjectThread(subject)

@@ -35,14 +35,6 @@ const (
 	numPlaces
 )
 
-var wordTexts = [numWordKinds]string{"words for a verification code", "a word for a code", "a request to enter it or to sign in"}
-
-var placeTexts = [numPlaces]string{
-	"directly before it", "directly behind it", "before it, with a colon or the like between", "before it in the sentence",
-	"behind it, at the start of the message", "behind it, at the start of a sentence", "behind it in the sentence",
-	"in the sentence beside, while it stands by itself", "in the sentence beside", "elsewhere", "in the subject",
-}
-
 // at returns the feature of a word of this kind in this place.
 func (k wordKind) at(where place) feature { return feature(uint8(k)*uint8(numPlaces) + uint8(where)) }
 
@@ -136,104 +128,12 @@ const (
 	numFeatures
 )
 
-var featureTexts = [numFeatures]string{
-	featSixDigits:       "six digits",
-	featUsualDigits:     "four, five or eight digits",
-	featSevenDigits:     "seven digits",
-	featGrouped:         "digits in groups",
-	featUneven:          "uneven groups",
-	featDigitByDigit:    "one digit at a time",
-	featPrefix:          "digits behind a prefix",
-	featListedPrefix:    "digits behind letters that number other things",
-	featMixed:           "letters and digits",
-	featOffer:           "a word with a number at its end, in an offer",
-	featMixedGroups:     "letters and digits in groups",
-	featLetters:         "letters only",
-	featYear:            "may be a year",
-	featDate:            "may be a date",
-	featElsewhere:       "the message says that the code comes another way",
-	featPercent:         "the message speaks of percentages, and of no sign-in",
-	featAlone:           "alone on its line",
-	featFirst:           "the whole first sentence",
-	featEmphasised:      "set off in bold or large type",
-	featBracketed:       "in brackets or quotation marks",
-	featIntroduced:      "introduced by a colon or the like",
-	featMeans:           "the text says to do something with it",
-	featOrLink:          "offered beside a link",
-	featHint:            "the message says to keep a code to oneself or how long it works",
-	featHintAlone:       "no word for a code, but what goes with one",
-	featRetriever:       "a message that an app reads by itself",
-	featAtHost:          "bound to a host, in a form that is not quite the usual",
-	featLoneShort:       "the only number of a short message, in a frame",
-	featLoneSentence:    "the only number of a short message, in a sentence about signing in",
-	featLoneAfterName:   "the only number, behind a name",
-	featLoneName:        "only a name beside the number",
-	featLoneHint:        "the only number, in a frame, with a warning",
-	featLoneSignIn:      "the only number of a short message about signing in",
-	featLoneFirst:       "a short message that begins with its only number",
-	featLoneSix:         "the only number, of six digits, in a frame",
-	featKeyed:           "to be dialled or keyed in at a door",
-	featBetween:         "between the label and the value that it introduces",
-	featQuantity:        "a number with its unit, or the end of a masked one",
-	featOtherKind:       "another kind of code",
-	featOtherHead:       "a code for something with a number",
-	featOtherMeans:      "another number is named before, and this is the means",
-	featOtherAt:         "labelled as another kind of number",
-	featOtherIntroduced: "introduced as another kind of number",
-	featOtherNear:       "another kind of number is named in the sentence",
-	featOtherBehind:     "called another kind of number behind it",
-	featTopicSentence:   "its sentence speaks of deliveries, offers or meetings",
-	featTopicNear:       "the message speaks of deliveries, offers or meetings",
-	featTopicSubject:    "the subject speaks of deliveries, offers or meetings",
-	featHandover:        "for a driver, a courier or a shop",
-	featBooking:         "the letters of a booking",
-	featHidden:          "only in text that is not displayed",
-	featBeforeNumber:    "a colon and another number behind it",
-	featAfterPrefix:     "letters that number other things before it",
-	featNoPosition:      "a word by its shape, and not where a code would stand",
-	featSubjectToo:      "in the subject and in the body",
-	featBothParts:       "in the text and in the HTML",
-	featLinkVerb:        "its label says to verify, confirm, activate, reset, accept or approve",
-	featLinkSignIn:      "its label says to sign in",
-	featLinkClick:       "its label says to open it",
-	featAroundVerb:      "the words around it say to verify or confirm",
-	featAroundSignIn:    "the words around it speak of signing in",
-	featBeforeLink:      "the words before it speak of verifying or signing in",
-	featOnlyButton:      "the only button",
-	featOrClick:         "offered beside the code, to open",
-	featOrOpen:          "offered instead of the code",
-	featLinkSubject:     "the subject speaks of verifying or signing in",
-	featLinkAccount:     "the subject asks to sign in, or to verify an account or address",
-	featLinkObject:      "label or subject speak of an appointment, a delivery, an offer or the like",
-	featLinkBesideCode:  "stands with a code",
-	featPathActs:        "its path names the action",
-	featPathNames:       "its path says to verify, confirm, reset, accept or join",
-	featOtherPath:       "its path speaks of something else",
-	featLinkHint:        "the message says how long it works",
-	featTracker:         "neither its label nor the URL names an action",
-	featToken:           "it carries a token",
-	featIdentifier:      "it carries an identifier",
-	featNoToken:         "it carries no token",
-	featButton:          "styled as a button",
-	featOnlyLink:        "the only link",
-	featOnlyLinkCode:    "the only link beside a code",
-	featRefused:         "a word beside it or in its path speaks of something else",
-	featRepeated:        "given more than once",
-}
-
-func (f feature) String() string {
-	if f < featSixDigits {
-		return wordTexts[f/feature(numPlaces)] + " " + placeTexts[f%feature(numPlaces)]
-	}
-	return featureTexts[f]
-}
-
 // maxReasons bounds the features that a reason names.
 const maxReasons = 4
 
 // reasonOf names the features that decided: of those that speak for a value that was taken, or
 // against one that was not, the weightiest.
-func (w *Points) reasonOf(found []finding, taken bool, otherwise string) string {
+func (w *Weights) reasonOf(found []finding, taken bool, otherwise string) string {
 	sign := -1.0
 	if taken {
 		sign = 1
@@ -244,7 +144,7 @@ func (w *Points) reasonOf(found []finding, taken bool, otherwise string) string 
 	})
 	var texts []string
 	for _, f := range decided[:min(len(decided), maxReasons)] {
-		texts = append(texts, f.feature.String())
+		texts = append(texts, committed().texts[f.feature])
 	}
 	return cmp.Or(strings.Join(texts, "; "), otherwise)
 }

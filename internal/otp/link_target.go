@@ -9,7 +9,7 @@ import (
 )
 
 // newLink fills in what can be said about a chosen URL.
-func newLink(w *Points, l *linkCandidate, m Message, c Context) *Link {
+func newLink(w *Weights, l *linkCandidate, m Message, c Context) *Link {
 	out := &Link{URL: stripInvisible(l.url), Label: cleanLine(l.label, 80), Confidence: linkConfidence(l.score)}
 	out.Unwrapped = unwrap(out.URL)
 	ascii, _ := host.OfURL(out.URL)

@@ -36,7 +36,7 @@ func (e *extraction) finishLink(v *Verdict, m Message, c Context) {
 func (e *extraction) bestLink(hasCode bool) *linkCandidate {
 	var best *linkCandidate
 	for _, l := range e.links(hasCode) {
-		if !l.excluded && l.score >= LinkThreshold && (best == nil || l.score > best.score) {
+		if !l.excluded && l.score >= LinkThreshold && (best == nil || l.score > best.score) && hasHost(l.url) {
 			best = l
 		}
 	}
@@ -52,7 +52,7 @@ func (e *extraction) links(hasCode bool) []*linkCandidate {
 		for i := range p.anchors {
 			a := &p.anchors[i]
 			a.url = lineEnds.Replace(a.url)
-			if len(a.url) > 4096 || !isHTTP(a.url) || !hasHost(a.url) ||
+			if len(a.url) > 4096 || !isHTTP(a.url) ||
 				a.start < len(p.form) && p.form[a.start] == '\n' && p.flags[a.start]&flagMasked != 0 {
 				continue
 			}
@@ -66,7 +66,7 @@ func (e *extraction) links(hasCode bool) []*linkCandidate {
 		}
 	}
 	for _, l := range e.jsonLinks() {
-		if byURL[l.url] == nil && isHTTP(l.url) && hasHost(l.url) {
+		if byURL[l.url] == nil && isHTTP(l.url) {
 			order = append(order, l)
 		}
 	}
@@ -80,7 +80,7 @@ func isHTTP(url string) bool {
 	return len(url) > 8 && (strings.EqualFold(url[:7], "http://") || strings.EqualFold(url[:8], "https://"))
 }
 
-func (l *linkCandidate) merge(w *Points, o *linkCandidate) {
+func (l *linkCandidate) merge(w *Weights, o *linkCandidate) {
 	if l.kind == pageText && o.kind == pageHTML {
 		l.kind, l.excluded = o.kind, o.excluded // what the plain part says of it is less than what its button says
 	} else {
@@ -135,7 +135,7 @@ func (e *extraction) linkIntent() intent {
 }
 
 // rateLink scores one place of a URL.
-func (p *page) rateLink(w *Points, a *anchor, in intent, hasCode bool) *linkCandidate {
+func (p *page) rateLink(w *Weights, a *anchor, in intent, hasCode bool) *linkCandidate {
 	l := &linkCandidate{url: a.url, kind: p.kind}
 	label, context := p.linkWords(a, l)
 	wide := p.wordsBefore(a, in)
@@ -166,13 +166,13 @@ func (p *page) rateLink(w *Points, a *anchor, in intent, hasCode bool) *linkCand
 	return l
 }
 
-func (l *linkCandidate) add(w *Points, f feature) {
+func (l *linkCandidate) add(w *Weights, f feature) {
 	l.score += w[f]
 	l.found = append(l.found, finding{f, 1})
 }
 
 // rateWords scores what the label, the words around it, and those before the only link say.
-func (l *linkCandidate) rateWords(w *Points, a *anchor, in intent, hasCode bool, label, context, wide class, u urlFacts) {
+func (l *linkCandidate) rateWords(w *Weights, a *anchor, in intent, hasCode bool, label, context, wide class, u urlFacts) {
 	switch {
 	case label&clLinkVerb != 0:
 		l.add(w, featLinkVerb)
@@ -217,7 +217,7 @@ func (l *linkCandidate) rateWords(w *Points, a *anchor, in intent, hasCode bool,
 }
 
 // rateURL scores the URL itself and how the link is shown.
-func (l *linkCandidate) rateURL(w *Points, a *anchor, in intent, hasCode bool, label, context class, u urlFacts) {
+func (l *linkCandidate) rateURL(w *Weights, a *anchor, in intent, hasCode bool, label, context class, u urlFacts) {
 	if u.acts {
 		l.add(w, featPathActs)
 	}

@@ -190,6 +190,9 @@ func (p *page) read() {
 // inIdentifier reports whether a hit is part of a name such as "auth-verification-latency" or
 // "otp_service": of ASCII words joined by two hyphens or an underscore.
 func (p *page) inIdentifier(h hit) bool {
+	if h.class&(clCodeName|clCodeNoun|clCodeVerb) == 0 {
+		return false
+	}
 	start, end := h.start, h.end
 	part := func(r rune) bool { return r < 0x80 && (isWordRune(r) || r == '-' || r == '_') }
 	for start > 0 && h.start-start < 40 && part(p.form[start-1]) {

@@ -24,7 +24,7 @@ const (
 
 // scoring holds what is known of the whole message.
 type scoring struct {
-	weights       *Points
+	weights       *Weights
 	label, verb   mention // the best of subject and other pages
 	topic         bool    // the subject speaks of something else
 	hint          bool

@@ -1,5 +1,7 @@
 package otp
 
+import "strings"
+
 // class is a set of word classes, one bit each. languages/README.md says what each is for.
 type class uint64
 
@@ -55,58 +57,21 @@ const (
 	clOtherObject
 )
 
-// sections are the classes by the headers of their lists.
-var sections = map[string]class{
-	"code-name":         clCodeName,
-	"code-noun":         clCodeNoun,
-	"code-verb":         clCodeVerb,
-	"copula":            clCopula,
-	"code-hint":         clCodeHint,
-	"other-number":      clOtherNumber,
-	"other-topic":       clOtherTopic,
-	"booking":           clBooking,
-	"neutral-modifier":  clNeutralModifier,
-	"number-prefix":     clNumberPrefix,
-	"unit":              clUnit,
-	"money":             clMoney,
-	"month":             clMonth,
-	"with-word":         clWithWord,
-	"or-word":           clOrWord,
-	"ordinary-word":     clOrdinaryWord,
-	"expired":           clExpired,
-	"outdated":          clOutdated,
-	"condition":         clCondition,
-	"later":             clLater,
-	"ago":               clAgo,
-	"used":              clUsed,
-	"handover":          clHandover,
-	"or-link":           clOrLink,
-	"link-verb":         clLinkVerb,
-	"link-signin":       clLinkSignIn,
-	"link-click":        clLinkClick,
-	"link-other":        clLinkOther,
-	"code-entry-page":   clCodeEntryPage,
-	"event-reply":       clEventReply,
-	"url-verb":          clURLVerb,
-	"url-other":         clURLOther,
-	"url-token-key":     clURLTokenKey,
-	"subject-reply":     clSubjectReply,
-	"subject-forward":   clSubjectForward,
-	"attribution":       clAttribution,
-	"original-message":  clOriginalMessage,
-	"forwarded-message": clForwardedMessage,
-	"mail-header":       clMailHeader,
-	"stop-word":         clStopWord,
-	"link-label":        clLinkLabel,
-	"account":           clAccount,
-	"payment-code":      clPaymentCode,
-	"paid":              clPaid,
-	"meeting":           clMeeting,
-	"elsewhere":         clElsewhere,
-	"meeting-code":      clMeetingCode,
-	"subject-auto":      clSubjectAuto,
-	"other-object":      clOtherObject,
-}
+// sections are the classes by the headers of their lists, in the order of the constants.
+var sections = func() map[string]class {
+	m := make(map[string]class)
+	for i, header := range strings.Fields(`
+	code-name code-noun code-verb copula code-hint other-number other-topic booking neutral-modifier
+	number-prefix unit money month with-word or-word ordinary-word expired outdated condition later
+	ago used handover or-link link-verb link-signin link-click link-other code-entry-page event-reply
+	url-verb url-other url-token-key subject-reply subject-forward attribution original-message
+	forwarded-message mail-header stop-word link-label account payment-code paid meeting elsewhere
+	meeting-code subject-auto other-object
+	`) {
+		m[header] = 1 << i
+	}
+	return m
+}()
 
 // exactClasses are looked up as whole strings only, never in running text.
 const exactClasses = clSubjectAuto | clSubjectReply | clSubjectForward | clMailHeader | clNumberPrefix | clURLVerb | clURLOther | clURLTokenKey |

@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	rounds = 3    // the strongest word of each kind is chosen anew in each
-	steps  = 150  // of descent in a round
+	rounds = 2    // the strongest word of each kind is chosen anew in each
+	steps  = 60   // of descent in a round
 	rate   = 0.05 // of a step
-	hold   = 0.02 // how strongly a weight is held to what it was set to by hand
+	hold   = 0.5  // how strongly a weight is held to what it was set to by hand
 	room   = 1.0  // points that a value is to be clear of the threshold
 	folds  = 5    // of a cross-validation
 )
@@ -35,7 +35,7 @@ type said struct {
 
 // fit returns the weights that read the cases best, starting from weights set by hand: logistic
 // regression by full descent, so that the same cases give the same weights.
-func fit(prior otp.Points, cases []corpus.Case) otp.Points {
+func fit(prior otp.Weights, cases []corpus.Case) otp.Weights {
 	w := prior
 	for range rounds {
 		examples := examplesOf(w, cases)
@@ -49,7 +49,7 @@ func fit(prior otp.Points, cases []corpus.Case) otp.Points {
 	return w
 }
 
-func examplesOf(w otp.Points, cases []corpus.Case) (out []example) {
+func examplesOf(w otp.Weights, cases []corpus.Case) (out []example) {
 	for _, c := range cases {
 		codes, links := otp.Values(w, c.Message())
 		out = append(append(out, labelled(codes, c.WantCode, otp.CodeThreshold)...), labelled(links, c.WantLink, otp.LinkThreshold)...)
@@ -57,7 +57,7 @@ func examplesOf(w otp.Points, cases []corpus.Case) (out []example) {
 	return out
 }
 
-func labelled(values map[string]otp.Points, want string, bar float64) (out []example) {
+func labelled(values map[string]otp.Weights, want string, bar float64) (out []example) {
 	for _, v := range slices.Sorted(maps.Keys(values)) {
 		e := example{sign: -1, weight: 1, bar: bar}
 		if v == want {
@@ -74,8 +74,8 @@ func labelled(values map[string]otp.Points, want string, bar float64) (out []exa
 }
 
 // descend makes one step against the slope of the loss.
-func descend(w *otp.Points, prior otp.Points, examples []example) {
-	var slope, times otp.Points
+func descend(w *otp.Weights, prior otp.Weights, examples []example) {
+	var slope, times otp.Weights
 	for _, e := range examples {
 		score := -e.bar
 		for _, s := range e.said {
@@ -94,7 +94,7 @@ func descend(w *otp.Points, prior otp.Points, examples []example) {
 
 // crossValidate reads the messages of each fold with weights fitted without them. A fold holds
 // whole groups.
-func crossValidate(prior otp.Points, cases []corpus.Case, group func(corpus.Case) string) map[string]*corpus.Tally {
+func crossValidate(prior otp.Weights, cases []corpus.Case, group func(corpus.Case) string) map[string]*corpus.Tally {
 	groups := map[string]*corpus.Tally{}
 	for fold := range folds {
 		var in, rest []corpus.Case
@@ -105,7 +105,7 @@ func crossValidate(prior otp.Points, cases []corpus.Case, group func(corpus.Case
 				rest = append(rest, c)
 			}
 		}
-		w := otp.Weights{Points: fit(prior, rest), Prior: prior}
+		w := fit(prior, rest)
 		for _, c := range in {
 			v := w.Extract(c.Message(), otp.Context{})
 			for _, g := range []string{"(all)", "corpus " + c.Corpus, "channel " + c.Channel} {

@@ -15,7 +15,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"ravi-mcp/internal/otp"
@@ -24,28 +23,20 @@ import (
 
 func main() {
 	dir := flag.String("corpora", "testdata/otp", "directory of the messages")
-	table := flag.String("weights", "internal/otp/weights.tsv", "table of weights")
 	miss := flag.String("miss", "", "print the messages of this corpus that are read wrongly")
-	write := flag.Bool("write", false, "fit the weights and write the table")
 	flag.Parse()
-	if err := run(os.Stdout, *dir, *table, *miss, *write); err != nil {
+	if err := run(os.Stdout, *dir, *miss); err != nil {
 		fmt.Fprintln(os.Stderr, "fit:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out io.Writer, dir, table, miss string, write bool) error {
+func run(out io.Writer, dir, miss string) error {
 	cases, err := corpus.ReadAll(dir)
 	if err != nil {
 		return err
 	}
-	w := otp.FittedWeights()
-	if write {
-		w.Points = fit(w.Prior, cases)
-		if err := os.WriteFile(filepath.Clean(table), []byte(w.String()), 0o644); err != nil { //nolint:gosec // a table for all to read
-			return err
-		}
-	}
+	w := otp.CommittedWeights()
 	if miss != "" {
 		for _, c := range cases {
 			if v := w.Extract(c.Message(), otp.Context{}); c.Corpus == miss && !c.Right(v) {
@@ -55,7 +46,7 @@ func run(out io.Writer, dir, table, miss string, write bool) error {
 		return nil
 	}
 	for name, group := range map[string]func(corpus.Case) string{"kinds": kindOf, "languages": languageOf} {
-		groups := crossValidate(w.Prior, cases, group)
+		groups := crossValidate(w, cases, group)
 		for _, g := range slices.Sorted(maps.Keys(groups)) {
 			fmt.Fprintf(out, "%-36s %s\n", "without "+name+" "+g, groups[g])
 		}

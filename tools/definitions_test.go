@@ -298,22 +298,26 @@ func TestDefinitionsHoldNothingFromRavi(t *testing.T) {
 	assert.Equal(t, definitions(t, plain.connect(local())), definitions(t, a))
 }
 
+// What a model is told, in the instructions and of each tool, names no tool that it does not have:
+// with the tools that there are by default, and with those of a sign-up alone.
 func TestInstructionsNameOnlyToolsThatExist(t *testing.T) {
-	a := newSystem(t, sandbox.Config{}).byDefault().connect(local())
-	var names []string
-	for _, d := range definitions(t, a) {
-		var schema struct{ Properties map[string]any }
-		require.NoError(t, json.Unmarshal(d.InputSchema, &schema))
-		names = append(names, d.Name)
-		names = slices.AppendSeq(names, maps.Keys(schema.Properties)) // arguments are named too
-	}
 	word := regexp.MustCompile(`\b(create|list|get|use|delete|watch|wait|read|save|set|update|generate)_[a-z_]+`)
-	texts := string(a.request("initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}`))
-	for _, d := range definitions(t, a) {
-		texts += " " + d.Description
-	}
-	for _, named := range word.FindAllString(texts, -1) {
-		assert.True(t, slices.Contains(names, named), fmt.Sprintf("%s is named but is no tool", named))
+	for _, sets := range [][]tool.Toolset{nil, {tool.SetSignUp}} {
+		h := newSystem(t, sandbox.Config{})
+		h.configure = func(c *server.Config) { c.Toolsets = sets }
+		a := h.connect(local())
+		var names []string
+		texts := string(a.request("initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}`))
+		for _, d := range definitions(t, a) {
+			var schema struct{ Properties map[string]any }
+			require.NoError(t, json.Unmarshal(d.InputSchema, &schema))
+			names = append(names, d.Name)
+			names = slices.AppendSeq(names, maps.Keys(schema.Properties)) // arguments are named too
+			texts += " " + d.Description + string(d.InputSchema)
+		}
+		for _, named := range word.FindAllString(texts, -1) {
+			assert.Contains(t, names, named, "%v: it is named but is no tool", sets)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -103,4 +104,15 @@ func TestLanguageFilesCanBeRead(t *testing.T) {
 	languages, err := suspicion.CountLanguages()
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, languages, 10)
+}
+
+func TestNearPhrasesAreSeparated(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile(filepath.Join("..", "..", "testdata", "lies", "phrases.txt"))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(data)) {
+		sign, text, _ := strings.Cut(strings.TrimSpace(line), "|")
+		reasons := reasonsOf(message{Channel: "email", From: "Larch <no-reply@larch.com>", Subject: "Your code", Text: text}, "")
+		assert.Equal(t, sign == "+", len(reasons) > 0, "%s: %v", text, reasons)
+	}
 }

@@ -138,6 +138,10 @@ func (s *sentence) orders() bool {
 			if s.has(clSecret) && !s.warned(i) {
 				return true
 			}
+		case clPost:
+			if (s.has(clSecret) || s.has(clItem)) && s.has(clURL) && !s.warned(i) {
+				return true
+			}
 		}
 	}
 	return false
@@ -168,7 +172,7 @@ func (s *sentence) speaksToAgent() bool {
 		vocative := it.start == 0 && next == clBreak
 		switch {
 		case it.class == clAgent && reads && (prev == clLead || vocative || s.has(clBreak)),
-			it.class == clAgent && prev == clLead && (directive || next == clBreak && i <= 2),
+			it.class == clAgent && prev == clLead && (directive || next == clBreak && s.items[0].class == clLead && s.items[0].start == 0 && i <= 2),
 			it.class == clAgent && (vocative || next == clNeed) && directive,
 			it.class == clHelper && (vocative || prev == clLead && next == clBreak && i <= 2) && directive && s.orders(),
 			it.class == clHelper && (vocative || prev == clLead) && s.has(clIgnore) && s.has(clRules):
@@ -187,7 +191,17 @@ func (s *sentence) around(of item, cl class) bool {
 
 // keepsFromUser: "do not tell the user".
 func (s *sentence) keepsFromUser() bool {
-	return s.has(clUser) && s.has(clTell) && (s.has(clNever) || s.has(clAfter))
+	if !s.has(clUser) {
+		return false
+	}
+	for _, it := range s.items {
+		if it.class == clTell && slices.ContainsFunc(s.items, func(not item) bool {
+			return (not.class == clNever || not.class == clAfter) && it.start-not.end <= 3 && not.start-it.end <= 6
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // warned reports whether the order at index i is none: "never send", "do not share or forward",
@@ -237,7 +251,8 @@ func (s *sentence) asksToForward() bool {
 				return true
 			}
 		case clSend:
-			if secret && (s.addressed(i) || stated && s.near(i, clPlace)) {
+			// Who calls is often asked to read a code to an agent, which the message then shows.
+			if secret && (s.addressed(i) || stated && s.near(i, clPlace) && !s.showsCode()) {
 				return true
 			}
 		case clPost:
@@ -246,7 +261,7 @@ func (s *sentence) asksToForward() bool {
 			}
 			continue
 		}
-		if stated && s.near(i, clItem) && s.elsewhere(i) {
+		if stated && s.near(i, clItem) && (s.elsewhere(i) || it.class == clForward && s.near(i, clNumber)) {
 			return true
 		}
 	}
@@ -263,11 +278,20 @@ func (s *sentence) saysCode() bool {
 	return false
 }
 
+// showsCode reports digits that could be the code.
+func (s *sentence) showsCode() bool {
+	return slices.ContainsFunc(s.tokens, func(t token) bool {
+		return t.class == none && len(t.text) >= 4 && strings.Trim(t.text, "0123456789") == ""
+	})
+}
+
 // near reports an entry of a class within reach of the order at index i: in front of it too, as
 // languages do that have the verb at the end.
 func (s *sentence) near(i int, cl class) bool {
 	for _, it := range s.items {
-		if it.class == cl && it.start-s.items[i].end < 40 && s.items[i].start-it.end < 40 {
+		before := it.end <= s.items[i].start
+		if it.class == cl && it.start-s.items[i].end < 40 && s.items[i].start-it.end < 40 &&
+			!(before && cl == clSecret && s.broken(it.end, s.items[i].start)) {
 			return true
 		}
 	}

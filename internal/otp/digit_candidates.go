@@ -222,18 +222,6 @@ func isoDate(chain []token) bool {
 	return a == 4 && b <= 2 && c <= 2 || a <= 2 && b <= 2 && c == 4
 }
 
-// phoneGroups reports the groups of telephone numbers: 512-555-0166, 555-0166, 0800 123 456.
-func phoneGroups(chain []token) bool {
-	switch len(chain) {
-	case 2:
-		return chain[0].len() == 3 && chain[1].len() == 4
-	case 3:
-		a, b, c := chain[0].len(), chain[1].len(), chain[2].len()
-		return a == 3 && b == 3 && c == 4 || a >= 2 && a <= 5 && b >= 3 && c >= 3 || a == 1 && b == 3
-	}
-	return len(chain) >= 4
-}
-
 func phoneLike(chain []token) bool {
 	return len(chain) >= 3 && chain[0].len() <= 5 && chain[len(chain)-1].len() >= 2
 }

@@ -22,16 +22,17 @@
 //  2. Quoted replies are cut; a forward is kept whole.
 //  3. An origin-bound last line (@host #code) is the answer by itself. The
 //     11-character app hash of SMS Retriever is removed.
-//  4. Candidates are collected by shape, and scored by the words around them:
-//     labels that name a code, verbs that ask for one, labels of other numbers,
-//     other topics such as parcels and coupons, words that call a code expired.
-//     A noun before "code" that is not one of signing in, and a code that is
-//     for a driver, a courier or a counter, count against it; a lone number in
-//     a short text message counts for it where nothing speaks of another kind.
+//  4. Candidates are collected by shape. Each has features: which words stand
+//     where around it, its shape, how it is set off, what the message speaks of.
+//     weights.tsv says what a feature is worth; reasons name those that decided.
+//     The value of a code decides nothing.
 //  5. The best value wins if it is plausible and clearly ahead of the next
 //     different one; otherwise there is no code, and the candidates say why.
+//  6. Links have features too: label, words around, subject, path, token.
 //
 // Words of every language are data: see languages/README.md. Adding a language is adding a file.
+// Stop words tell which languages a message can be in; what speaks against a code counts only in
+// those. How well the committed messages are read is printed by go run ./internal/otp/fit.
 //
 // # Limits
 //

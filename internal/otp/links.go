@@ -139,11 +139,15 @@ func (p *page) rateLink(w *Weights, a *anchor, in intent, hasCode bool) *linkCan
 	l := &linkCandidate{url: a.url, kind: p.kind}
 	label, context := p.linkWords(a, l)
 	wide := p.wordsBefore(a, in)
-	u := readURL(a.url)
-	invites := u.invites && a.button && in.buttons == 1
-	if (label|context|wide)&(clLinkVerb|clLinkSignIn|clLinkClick|clOrLink) == 0 && !in.verb && !in.signin && !invites {
+	says := (label|context|wide)&(clLinkVerb|clLinkSignIn|clLinkClick|clOrLink) != 0 || in.verb || in.signin
+	if only := a.button && in.buttons == 1; !says && !only {
 		l.excluded = label&clLinkOther != 0
 		return l // nothing says that it acts
+	}
+	u := readURL(a.url)
+	if !says && !u.invites {
+		l.excluded = label&clLinkOther != 0
+		return l
 	}
 	if (label|context|wide)&(clLinkVerb|clLinkSignIn) == 0 && !in.verb && !in.signin && !u.namesAction && !(hasCode && (label|context)&(clOrLink|clLinkClick) != 0) {
 		l.excluded = label&clLinkOther != 0

@@ -146,8 +146,8 @@ func (s *scoring) loneNumber(c *candidate, e *evidence) {
 		return
 	}
 	rest := len(p.form) - (c.end - c.start)
-	clear := e.label.points > 0 && (e.label.where < placeLeft || e.label.where == placeOpens || e.strong() && e.label.where <= placeNext)
-	if clear || e.verb.points > 0 && e.verb.where == placeBefore || !s.noOtherNumber || c.unequal || rest > 80 || !p.noOtherLabel(c) {
+	certain := e.label.points > 0 && (e.label.where < placeLeft || e.label.where == placeOpens || e.strong() && e.label.where <= placeNext)
+	if certain || e.verb.points > 0 && e.verb.where == placeBefore || !s.noOtherNumber || c.unequal || rest > 80 || !p.noOtherLabel(c) {
 		return
 	}
 	rival := func(o *candidate) bool { return o.code != c.code && o.shape < shapeLetters }

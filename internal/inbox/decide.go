@@ -122,7 +122,7 @@ func (q *query) suspicions(msg *logicalMessage, answers bool) []suspicion.Reason
 	if !answers {
 		return reasons
 	}
-	why, _ := q.service.Judge(msg.senderFacts())
+	why := q.service.Judge(msg.senderFacts())
 	if why != "" && !slices.Contains(reasons, why) {
 		reasons = append(slices.Clip(reasons), why)
 	}
@@ -133,10 +133,7 @@ func (q *query) suspicions(msg *logicalMessage, answers bool) []suspicion.Reason
 // domain is the service's: no later message from elsewhere replaces the genuine one.
 func (q *query) dropUnbound(matched []logicalMessage) []logicalMessage {
 	var bound [2]bool
-	isBound := func(msg *logicalMessage) bool {
-		_, ok := q.service.Judge(msg.senderFacts())
-		return ok
-	}
+	isBound := func(msg *logicalMessage) bool { return q.service.Binds(msg.senderFacts()) }
 	for i := range matched {
 		bound[matched[i].channel] = bound[matched[i].channel] || isBound(&matched[i])
 	}

@@ -45,7 +45,7 @@ func reasonsOf(m message, service string) []suspicion.Reason {
 	html, _ := otp.Text(m.HTML, 0)
 	sender := suspicion.SenderOf(in, v, m.Subject, text, html)
 	reasons := suspicion.Of(v, sender)
-	if why, _ := suspicion.NewService(service).Judge(sender); why != "" {
+	if why := suspicion.NewService(service).Judge(sender); why != "" {
 		reasons = append(reasons, why)
 	}
 	return reasons

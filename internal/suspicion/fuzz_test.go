@@ -19,7 +19,7 @@ func FuzzJudge(f *testing.F) {
 			v := otp.Extract(m, otp.Context{})
 			sender := suspicion.SenderOf(m, v, subject, text)
 			known := suspicion.Join(suspicion.Reasons())
-			why, _ := suspicion.NewService(service).Judge(sender)
+			why := suspicion.NewService(service).Judge(sender)
 			for _, r := range append(suspicion.Of(v, sender), why) {
 				if !strings.Contains(known, string(r)) {
 					t.Fatalf("%q is no reason", r)

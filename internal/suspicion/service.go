@@ -55,23 +55,31 @@ type Sender struct {
 	Tagged     bool     // text in characters that nothing shows
 }
 
-// Judge returns why a message is not of the service, or "". bound reports that a domain says so:
-// that of a mail's sender, or that of the origin-bound line of an SMS. A name in the text is less,
-// and a display name is nothing.
-func (s Service) Judge(m Sender) (why Reason, bound bool) {
-	at := m.Domain
+// host is the one that a mail's sender has, or to which an SMS binds its code; "" for none.
+func (m Sender) host() string {
 	if m.SMS {
-		at = m.OriginHost
+		return m.OriginHost
 	}
+	return m.Domain
+}
+
+// Binds reports whether a domain says that a message is of the service: that of a mail's sender, or
+// that of the origin-bound line of an SMS.
+func (s Service) Binds(m Sender) bool { return s.Owns(m.host()) }
+
+// Judge returns why a message is not of the service, or "". Where no domain says that it is, its
+// name in the text may; a display name is nothing.
+func (s Service) Judge(m Sender) Reason {
+	at := m.host()
 	switch {
 	case s.Owns(at):
-		return "", true
+		return ""
 	case at != "" && (foreignLetters(at) || s.resembles(at)) || m.SMS && s.imitatedBy(m.From):
-		return LookalikeSender, false
+		return LookalikeSender
 	case !s.Named():
-		return "", false
+		return ""
 	case m.SMS && m.OriginHost != "" || !m.SMS && s.domain != "":
-		return ForeignSender, false
+		return ForeignSender
 	}
 	texts := m.Texts
 	if m.SMS { // a sender in letters is all that an SMS has of a sender
@@ -80,14 +88,14 @@ func (s Service) Judge(m Sender) (why Reason, bound bool) {
 	for _, text := range texts {
 		text = folded(text)
 		if hasWord(text, s.name) || s.joined != s.name && hasWord(text, s.joined) {
-			return "", false
+			return ""
 		}
 	}
 	imitated := func(text string) bool { return hasWord(skeleton(text), skeleton(s.name)) }
 	if len(s.name) >= 3 && slices.ContainsFunc(texts, imitated) {
-		return LookalikeSender, false
+		return LookalikeSender
 	}
-	return ForeignSender, false
+	return ForeignSender
 }
 
 // Owns reports whether a host in ASCII belongs to the service: to its domain, or, where only a name
@@ -117,10 +125,7 @@ const (
 // Relate compares the host of a link, in ASCII, with the sender and with the service, and says in
 // one sentence what that means. Where a wrapper leads plays no part.
 func (s Service) Relate(link string, m Sender) (r Relation, why string) {
-	at := m.Domain
-	if m.SMS {
-		at = m.OriginHost
-	}
+	at := m.host()
 	shown := host.Unicode(host.Domain(link))
 	switch {
 	case at != "" && host.Domain(at) == host.Domain(link):

@@ -92,7 +92,7 @@ func TestServiceBindsSender(t *testing.T) {
 		{"", mail("x@例え.test"), genuine},
 	}
 	for _, c := range cases {
-		got, _ := suspicion.NewService(c.service).Judge(c.sender)
+		got := suspicion.NewService(c.service).Judge(c.sender)
 		assert.Equal(t, c.want, got, "%q %+v", c.service, c.sender)
 	}
 }

@@ -5,12 +5,6 @@ import (
 	"strings"
 )
 
-// atHost reports "@host #482033" that is no origin-bound line: one for browsers that was written
-// badly.
-func (p *page) atHost(c *candidate) bool {
-	return c.start > 2 && p.form[c.start-1] == '#' && (p.form[c.start-3] == maskRune || isLetter(p.form[c.start-3]))
-}
-
 // boundToHost reports a line "@host #482033" that is not quite the usual.
 func (p *page) boundToHost(c *candidate) bool {
 	start, end := p.lineBounds(c.start)

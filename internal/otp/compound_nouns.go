@@ -19,9 +19,6 @@ func (p *page) otherKindOfCode(h hit) bool {
 	if p.openLabel(h) {
 		return false
 	}
-	if p.codeFor(h) {
-		return true
-	}
 	end := h.start - 1
 	if end < 0 || p.form[end] != ' ' && p.form[end] != '-' {
 		return false
@@ -119,34 +116,6 @@ func (p *page) numberedPlace(end int) bool {
 	}
 	h := p.hitAt(at - 2)
 	return h.end == at-1 && h.class&clOtherNumber != 0
-}
-
-// codeFor reports "code for showers" and "code for the shed": what follows is an ordinary word that
-// has nothing to do with signing in.
-func (p *page) codeFor(h hit) bool {
-	at := h.end
-	const link = " for "
-	if at+len(link) >= len(p.fold) || string(p.fold[at:at+len(link)]) != link {
-		return false
-	}
-	at += len(link)
-	for _, article := range [...]string{"the ", "your ", "our ", "a "} {
-		if end := at + len(article); end < len(p.fold) && string(p.fold[at:end]) == article {
-			at = end
-			break
-		}
-	}
-	end := at
-	for end < len(p.form) && p.form[end] >= 'a' && p.form[end] <= 'z' {
-		end++
-	}
-	if end-at < 3 || end < len(p.form) && (isWordRune(p.form[end]) || p.form[end] == maskRune) {
-		return false
-	}
-	if words().exact[string(p.fold[at:end])]&clNeutralModifier != 0 {
-		return false
-	}
-	return p.hitAt(at).class&(clCodeName|clCodeNoun|clCodeVerb) == 0
 }
 
 // openLabel reports "your NOUN code" and a line that begins "NOUN code:" before six digits, where

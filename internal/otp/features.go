@@ -91,7 +91,6 @@ const (
 	featHandover
 	featBooking
 	featHidden
-	featBeforeNumber
 	featAfterPrefix
 	featNoPosition
 	featSubjectToo

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -179,41 +178,12 @@ func (p *page) findWords(spoken languages) {
 // quotes were cut and URLs masked.
 func (p *page) read() {
 	masked := func(h hit) bool { return (p.flags[h.start]|p.flags[h.end-1])&flagMasked != 0 }
-	p.hits = slices.DeleteFunc(p.hits, func(h hit) bool { return masked(h) || p.inIdentifier(h) })
+	p.hits = slices.DeleteFunc(p.hits, masked)
 	p.cues = slices.DeleteFunc(p.cues, masked)
 	p.readAboutSignIn()
 	p.readReceipt()
 	p.segs = p.sentences()
 	p.tokens = p.scan()
-}
-
-// inIdentifier reports whether a hit is part of a name such as "auth-verification-latency" or
-// "otp_service": of ASCII words joined by two hyphens or an underscore.
-func (p *page) inIdentifier(h hit) bool {
-	if h.class&(clCodeName|clCodeNoun|clCodeVerb) == 0 {
-		return false
-	}
-	start, end := h.start, h.end
-	part := func(r rune) bool { return r < 0x80 && (isWordRune(r) || r == '-' || r == '_') }
-	for start > 0 && h.start-start < 40 && part(p.form[start-1]) {
-		start--
-	}
-	for end < len(p.form) && end-h.end < 40 && part(p.form[end]) {
-		end++
-	}
-	if start == h.start && end == h.end || slices.ContainsFunc(p.form[start:end], func(r rune) bool { return r >= 0x80 || unicode.IsUpper(r) || isDigit(r) }) {
-		return false
-	}
-	joins := 0
-	for _, r := range p.form[start:end] {
-		switch r {
-		case '-':
-			joins++
-		case '_':
-			joins += 2
-		}
-	}
-	return joins >= 2
 }
 
 // sentences splits the page at line ends and sentence marks.

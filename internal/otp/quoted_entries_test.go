@@ -15,6 +15,9 @@ import (
 func TestNoMessageIsQuotedInLanguageFiles(t *testing.T) {
 	long := map[string]string{} // folded entries, and their files
 	eachEntry(t, func(file, list, entry string) {
+		if list == "code-name" || list == "code-noun" {
+			return // a message may be nothing but a label and its number
+		}
 		if key := strings.Trim(string(foldRunes(entry)), "*?"); len([]rune(key)) >= 18 {
 			long[key] = file + " [" + list + "]"
 		}

@@ -94,7 +94,6 @@ func (s *scoring) rate(c *candidate) {
 	c.add(featElsewhere, s.elsewhere && !(e.label.points > 0 && e.labelDirect))
 	c.add(featDate, !e.verbDirect && !e.labelDirect && dateLike(c))
 	c.add(featHidden, p.kind == pageHidden)
-	c.add(featBeforeNumber, c.beforeNumber())
 	c.add(featAfterPrefix, c.afterPrefix && !(e.strong() && e.labelDirect))
 	c.add(featNoPosition, needsLabel(c) && !s.inCodePosition(c, &e, introduced))
 	c.direct = e.labelDirect
@@ -151,7 +150,7 @@ func (s *scoring) loneNumber(c *candidate, e *evidence) {
 		return
 	}
 	rival := func(o *candidate) bool { return o.code != c.code && o.shape < shapeLetters }
-	if slices.ContainsFunc(s.candidates, rival) || p.atHost(c) {
+	if slices.ContainsFunc(s.candidates, rival) {
 		return
 	}
 	near := e.label.points > 0 && e.label.where <= placeNext || e.verb.points > 0 && e.verb.where <= placeNext ||
@@ -210,13 +209,6 @@ func (s *scoring) inCodePosition(c *candidate, e *evidence, introduced bool) boo
 		return e.verbDirect && introduced && isDigit(rune(c.code[len(c.code)-1]))
 	}
 	return false
-}
-
-// beforeNumber reports a number before a colon and another number: the lease of "PIN for lease
-// 2207: 662014".
-func (c *candidate) beforeNumber() bool {
-	form := c.page.form
-	return c.end+2 < len(form) && form[c.end] == ':' && form[c.end+1] == ' ' && isDigit(form[c.end+2])
 }
 
 // named reports a candidate that opens a sentence which goes on to say that it is a code: "2048 is

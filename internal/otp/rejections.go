@@ -29,6 +29,8 @@ func (p *page) reject(c *candidate) {
 	case c.start > 0 && strings.ContainsRune("@/\\_", p.form[c.start-1]) && !c.bracketed,
 		c.end+1 < len(p.form) && strings.ContainsRune("/\\_", p.form[c.end]) && isWordRune(p.form[c.end+1]):
 		c.rejected = "part of a longer name"
+	case p.behindName(c):
+		c.rejected = "the value of a setting"
 	case p.zipLike(c):
 		c.rejected = "a postal code"
 	case c.shape == shapeMixed && c.sep == 0 && (p.hasGluedUnit(c) || maskedWithX(c.code)):
@@ -118,6 +120,21 @@ func (p *page) monthBeside(c *candidate) bool {
 
 func yearLike(code string) bool {
 	return len(code) == 4 && (strings.HasPrefix(code, "19") || strings.HasPrefix(code, "20"))
+}
+
+// behindName reports the value of "site-verify=482033": a name with a hyphen or underscore, and an
+// equals sign.
+func (p *page) behindName(c *candidate) bool {
+	i := c.start - 1
+	if i < 1 || p.form[i] != '=' {
+		return false
+	}
+	for i--; i >= 0 && c.start-i < 40 && (isWordRune(p.form[i]) || p.form[i] == '-' || p.form[i] == '_'); i-- {
+		if p.form[i] == '-' || p.form[i] == '_' {
+			return true
+		}
+	}
+	return false
 }
 
 // zipLike reports the "TX 78704" of an address.

@@ -73,7 +73,7 @@ func LoadCallers(path string, toolsets []string) (*Callers, error) {
 	c := &Callers{path: path, toolsets: toolsets}
 	stamp, err := stampOf(path)
 	if err != nil {
-		return nil, fmt.Errorf("session: callers file: %w", err)
+		return nil, fmt.Errorf("the callers file cannot be read: %w; `ravi-mcp token new NAME` prints the entry of a caller to begin one with", err)
 	}
 	table, err := readCallers(path, toolsets)
 	if err != nil {
@@ -88,19 +88,19 @@ func readCallers(path string, toolsets []string) (*callerTable, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("session: callers file: %w", err)
+		return nil, fmt.Errorf("the callers file cannot be read: %w", err)
 	case info.Size() > maxCallersFile:
-		return nil, fmt.Errorf("session: callers file %s is larger than 4 MiB", path)
+		return nil, fmt.Errorf("the callers file %s is larger than 4 MiB", path)
 	case info.Mode().Perm()&0o022 != 0:
-		return nil, fmt.Errorf("session: callers file %s may be changed by others; run: chmod go-w %s", path, path)
+		return nil, fmt.Errorf("the callers file %s may be changed by others; run: chmod go-w %s", path, path)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("session: callers file: %w", err)
+		return nil, fmt.Errorf("the callers file cannot be read: %w", err)
 	}
 	table, err := parseCallers(data, toolsets)
 	if err != nil {
-		return nil, fmt.Errorf("session: callers file %s: %w", path, err)
+		return nil, fmt.Errorf("the callers file %s: %w", path, err)
 	}
 	return table, nil
 }

@@ -54,7 +54,7 @@ func Prompts(d *tool.Deps) []Prompt {
 	}
 	return []Prompt{{
 		Name: "sign_up", Title: "Sign up at a service", Arguments: arguments, Input: in,
-		Description: "Make an account at a service with an identity of Ravi: get an address, arm the inbox, trigger the code, wait for it, and keep the credential.",
+		Description: "Make an account at a service with an identity of Ravi: get an address, arm the inbox, keep the credential, trigger the code, and wait for it.",
 		Needs:       []string{"use_identity", "create_identity", "watch_inbox", "wait_for_otp", "save_credential"},
 		Run:         access(d, signUpSteps),
 	}, {

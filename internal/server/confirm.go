@@ -153,7 +153,8 @@ func (c confirmer) open(r *request, d *tool.Decision, message string) (mark [16]
 func (c confirmer) spend(ctx context.Context, mark [16]byte) error {
 	first, err := c.store.UseOnce(ctx, fmt.Sprintf("confirm %x", mark), stateLife)
 	if err != nil {
-		return fault.New(fault.Unavailable, "The approval could not be recorded, so nothing was done.", "Call again in a moment.").WithCause(err)
+		return fault.New(fault.Unavailable, "The approval could not be recorded, so nothing was done.",
+			"Call again in a moment; if it happens again, the operator has to look at the store of this server.").WithCause(err)
 	}
 	if !first {
 		return errState

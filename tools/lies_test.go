@@ -3,6 +3,7 @@ package tools_test
 import (
 	"bufio"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -135,5 +136,29 @@ func TestExcerptComesFromThePartThatDecided(t *testing.T) {
 		any := ok[shown](t, a.call("wait_for_message", args{"cursor": me.Cursor}))
 		assert.Contains(t, any.Message.Text, "482913")
 		assert.Equal(t, found.Excerpt, any.Message.Excerpt)
+	})
+}
+
+// An SMS has no domain: its text names the service, in as many words as it likes, and where it does
+// not, the hint says what to do.
+func TestSMSNamesServiceInSeveralWords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newSystem(t, sandbox.Config{})
+		a := h.connect(local())
+		me := ok[created](t, a.call("create_identity", args{"name": "target"}))
+		wait := func(more args) (w struct{ Status, Code, Hint string }) {
+			in := args{"cursor": me.Cursor, "timeout_seconds": 5}
+			maps.Copy(in, more)
+			return ok[struct{ Status, Code, Hint string }](t, a.call("wait_for_otp", in))
+		}
+		h.sms(me.Phone, "32665", "482913 is your verification code.")
+		w := wait(args{"service": "bankofamerica.com"})
+		assert.Equal(t, "pending", w.Status)
+		assert.Contains(t, w.Hint, "if it says none, leave service out")
+		assert.Equal(t, "482913", wait(nil).Code)
+		h.sms(me.Phone, "63001", "Your Bank of America code is 771302")
+		w = wait(args{"service": "bankofamerica.com"})
+		assert.Equal(t, "found", w.Status)
+		assert.Equal(t, "771302", w.Code)
 	})
 }

@@ -120,8 +120,8 @@ func addedWords(s string) bool {
 
 // imitatedBy reports whether a sender in letters looks like the service's name and is not it.
 func (s Service) imitatedBy(from string) bool {
-	name := compact(folded(from))
-	return name != s.joined && s.looksLike(strings.ReplaceAll(folded(from), " ", "-"), false)
+	is := func(name string) bool { return compact(name) == s.joined }
+	return !slices.ContainsFunc(spellings(folded(from)), is) && s.looksLike(strings.ReplaceAll(folded(from), " ", "-"), false)
 }
 
 // oneEdit reports whether a becomes b by one letter added, dropped, changed, or swapped with its

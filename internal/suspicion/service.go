@@ -2,6 +2,8 @@ package suspicion
 
 import (
 	"fmt"
+	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -20,26 +22,39 @@ type Service struct {
 	domain string // registrable domain, if a domain was given
 }
 
-// NewService takes a name, a domain, or the address of a page or a mailbox.
+// NewService takes a name, a domain, or the address of a page or a mailbox. An address without a
+// registrable domain, as an IP address or localhost, is that of no message: it is no service.
 func NewService(s string) Service {
-	s = strings.TrimSpace(s)
-	at := s
+	s, _, _ = strings.Cut(strings.TrimSpace(s), " (")
+	s = legalForm.ReplaceAllString(s, "")
+	at, address := s, false
 	if _, rest, ok := strings.Cut(at, "://"); ok {
-		at = rest
+		at, address = rest, true
 	}
 	at, _, _ = strings.Cut(at, "/")
-	at = at[strings.LastIndexByte(at, '@')+1:]
-	if name, port, ok := strings.Cut(at, ":"); ok && strings.Trim(port, "0123456789") == "" {
-		at = name
+	if i := strings.LastIndexByte(at, '@'); i >= 0 {
+		at, address = at[i+1:], true
 	}
-	if ascii, ok := host.ASCII(at); ok && strings.Contains(strings.Trim(at, "."), ".") {
+	if i := strings.LastIndexByte(at, ':'); i > 0 && (at[i-1] == ']' || !strings.Contains(at[:i], ":")) && strings.Trim(at[i:], ":0123456789") == "" {
+		at, address = at[:i], true
+	}
+	if ascii, ok := host.ASCII(at); ok && (address || strings.ContainsAny(strings.Trim(at, "."), ".:") || ascii == "localhost") {
+		if _, err := netip.ParseAddr(ascii); err == nil || !host.HasDomain(ascii) {
+			return Service{}
+		}
 		domain := host.Domain(ascii)
 		label := host.Organisation(host.Unicode(domain))
 		return Service{name: label, joined: compact(label), domain: domain}
 	}
 	name := folded(s)
+	if compact(name) == "" {
+		return Service{}
+	}
 	return Service{name: name, joined: compact(name)}
 }
+
+// legalForm is how the name of a company ends and no message has it.
+var legalForm = regexp.MustCompile(`(?i),?\s+(?:&\s+co\.?\s+)?(?:inc|llc|ltd|limited|plc|corp|gmbh|ag|kg|s\.?a|s\.?r\.?l|b\.?v|pty)\.?$`)
 
 // Named reports whether there is a service at all.
 func (s Service) Named() bool { return s.name != "" }
@@ -87,11 +102,14 @@ func (s Service) Judge(m Sender) Reason {
 	}
 	for _, text := range texts {
 		text = folded(text)
-		if hasWord(text, s.name) || s.joined != s.name && hasWord(text, s.joined) {
+		if hasWord(text, s.name) || slices.ContainsFunc(spellings(text), func(text string) bool { return hasJoined(text, s.joined) }) {
 			return ""
 		}
 	}
-	imitated := func(text string) bool { return hasWord(skeleton(text), skeleton(s.name)) }
+	imitated := func(text string) bool {
+		text, name := skeleton(text), skeleton(s.name)
+		return hasWord(text, name) || hasJoined(text, compact(name))
+	}
 	if len(s.name) >= 3 && slices.ContainsFunc(texts, imitated) {
 		return LookalikeSender
 	}
@@ -150,11 +168,59 @@ func folded(text string) string {
 // compact is s without what separates the words of a name.
 func compact(s string) string {
 	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" -_.", r) {
+		if !wordRune(r) {
 			return -1
 		}
 		return r
 	}, s)
+}
+
+// spellings are the ways in which a domain can have the words of a folded text.
+func spellings(text string) []string {
+	return []string{text, withoutAccents(text), withoutAccents(spelledOut.Replace(text))}
+}
+
+var spelledOut = strings.NewReplacer("&", " and ", "ä", "ae", "ö", "oe", "ü", "ue", "å", "aa")
+
+// withoutAccents is text with Latin letters as a domain in ASCII has them.
+func withoutAccents(text string) string {
+	var b strings.Builder
+	latin := false
+	for _, r := range norm.NFD.String(text) {
+		switch {
+		case unicode.Is(unicode.Mn, r) && latin:
+			continue
+		case r == 'ø':
+			r = 'o'
+		case r == 'ł':
+			r = 'l'
+		}
+		latin = unicode.Is(unicode.Latin, r)
+		b.WriteRune(r)
+	}
+	return norm.NFC.String(b.String())
+}
+
+// maxNameWords is how many words a name has.
+const maxNameWords = 6
+
+// hasJoined reports whether words of text that follow each other make name, as "Bank of America"
+// makes "bankofamerica".
+func hasJoined(text, name string) bool {
+	words := strings.FieldsFunc(text, func(r rune) bool { return !wordRune(r) })
+	for i := range words {
+		rest := name
+		for _, word := range words[i:min(i+maxNameWords, len(words))] {
+			var ok bool
+			if rest, ok = strings.CutPrefix(rest, word); !ok {
+				break
+			}
+			if rest == "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // hasWord reports whether word stands in text with no letter or digit of the same kind of script

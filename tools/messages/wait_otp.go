@@ -3,6 +3,7 @@ package messages
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -148,7 +149,11 @@ func (w waited) advice(p waitParams) string {
 	case w.result.Reason == inbox.ReasonPartlyUnread:
 		return "One of the channels could not be read all the time, so a message may have come that nobody saw yet; call again with the cursor, or wait on the other channel alone."
 	case a.SuspiciousCount > 0:
-		return fmt.Sprintf("%d message(s) that must not be believed arrived (arrived.suspicious); the wait passed them over. Call again with the cursor. If the genuine sender uses another domain than service, pass that one as service.", a.SuspiciousCount)
+		hint := fmt.Sprintf("%d message(s) that must not be believed arrived (arrived.suspicious); the wait passed them over. Call again with the cursor. If the genuine sender uses another domain than service, pass that one as service.", a.SuspiciousCount)
+		if slices.ContainsFunc(a.Suspicious, lacksName) {
+			hint += " An SMS has to name the service: if the one that you expect says another name, pass that; if it says none, leave service out."
+		}
+		return hint
 	case a.Skipped > 0:
 		return fmt.Sprintf("%d message(s) had what is wanted but did not pass your filters; call again with the cursor and wider filters.", a.Skipped)
 	case w.armed == armedAtCall:
@@ -160,6 +165,11 @@ func (w waited) advice(p waitParams) string {
 	default:
 		return "Call again with the cursor; or ask the service to send it again."
 	}
+}
+
+// lacksName: the one fault of an SMS is that it does not name the service.
+func lacksName(s inbox.Suspect) bool {
+	return s.Channel == inbox.SMS && slices.Equal(s.Reasons, []suspicion.Reason{suspicion.ForeignSender})
 }
 
 func messageID(channel inbox.Channel, id int64) string {

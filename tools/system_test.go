@@ -26,7 +26,9 @@ import (
 	"ravi-mcp/ravi/config"
 	"ravi-mcp/sandbox"
 	"ravi-mcp/sandbox/sandboxtest"
+	"ravi-mcp/schemas"
 	"ravi-mcp/session"
+	"ravi-mcp/tools"
 	"ravi-mcp/tools/tool"
 )
 
@@ -88,9 +90,13 @@ type agent struct {
 	// none.
 	person func(question json.RawMessage) string
 
+	// outputs are the schemas of results, by tool.
+	outputs map[string]*schemas.Schema
+
 	mu      sync.Mutex
 	next    int
 	answers map[string]chan json.RawMessage
+	called  map[string]string // by id of the request, the tool
 	notes   []json.RawMessage
 	wire    harness.Output
 }
@@ -124,6 +130,12 @@ func (h *system) connectAs(caller *session.Caller, a *agent) *agent {
 	ctx, stop := context.WithCancel(context.Background())
 	a.t, a.in, a.stop = h.t, feed, stop
 	a.served, a.answers = make(chan error, 1), map[string]chan json.RawMessage{}
+	a.called, a.outputs = map[string]string{}, map[string]*schemas.Schema{}
+	all, err := tools.All(cfg.Deps)
+	require.NoError(h.t, err)
+	for _, one := range all {
+		a.outputs[one.Name] = one.Output
+	}
 	context := stdio.Local(caller)
 	if a.session != "" {
 		context = stdio.InSession(session.Call{Caller: caller, Shared: caller.Shared, Session: a.session})
@@ -161,6 +173,7 @@ func (a *agent) listen(r io.Reader) {
 			ID     json.RawMessage
 			Method string
 			Params json.RawMessage
+			Result struct{ StructuredContent json.RawMessage }
 		}
 		_ = json.Unmarshal(line, &m)
 		if m.Method == "elicitation/create" {
@@ -169,12 +182,24 @@ func (a *agent) listen(r io.Reader) {
 		}
 		a.mu.Lock()
 		if ch := a.answers[string(m.ID)]; ch != nil {
+			a.validate(a.called[string(m.ID)], m.Result.StructuredContent)
 			ch <- line
 		} else {
 			a.notes = append(a.notes, line)
 		}
 		a.mu.Unlock()
 	}
+}
+
+// validate compares a result with the output schema of its tool, as clients do, which throw one
+// away that does not fit.
+func (a *agent) validate(tool string, structured json.RawMessage) {
+	if tool == "" || structured == nil {
+		return
+	}
+	problems, err := a.outputs[tool].Validate(structured)
+	assert.NoError(a.t, err, tool)
+	assert.Empty(a.t, problems, "%s: %s", tool, structured)
 }
 
 // answer lets the person answer a question of the server.
@@ -200,6 +225,11 @@ func (a *agent) begin(method, params string) (<-chan json.RawMessage, string) {
 	id := fmt.Sprint(a.next)
 	ch := make(chan json.RawMessage, 1)
 	a.answers[id] = ch
+	if method == "tools/call" {
+		var call struct{ Name string }
+		_ = json.Unmarshal([]byte(params), &call)
+		a.called[id] = call.Name
+	}
 	a.mu.Unlock()
 	if a.modern {
 		meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":` + a.capabilities + `}`

@@ -47,6 +47,7 @@ type updateCredentialResult struct {
 
 // update checks the new values and returns what is to be written.
 func (p updateCredentialParams) update() (u ravi.PasswordUpdate, shape *passwordShape, changed []string, err error) {
+	changed = []string{} // an array in JSON
 	if p.NewDomain != nil {
 		domain, err := tool.RegistrableDomain("new_domain", *p.NewDomain)
 		if err != nil {

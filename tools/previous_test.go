@@ -68,13 +68,48 @@ func TestRefusedResetLosesNoPassword(t *testing.T) {
 	assert.NotContains(t, string(hidden.raw), "works-1")
 	assert.NotContains(t, string(hidden.raw), refusedOne)
 
-	for range 2 { // the answer to the first may be lost
+	for _, want := range [][2]string{{"works-1", refusedOne}, {refusedOne, "works-1"}, {"works-1", refusedOne}} {
 		back := ok[changed](t, a.call("update_credential", args{"domain": "shop.example", "restore_previous": true}))
 		assert.Equal(t, []string{"password"}, back.Changed)
 		current, former = passwordsOf(t, a)
-		assert.Equal(t, "works-1", current)
-		assert.Equal(t, []string{refusedOne}, former, "the site may have taken it all the same")
+		assert.Equal(t, want[0], current)
+		assert.Equal(t, want[1:], former, "the site may have taken it all the same")
 	}
+}
+
+// The site took one password, which was not confirmed, and refused the next: the second restore
+// reaches it, and each says how to go on.
+func TestRestoreReachesEveryPasswordThatIsKept(t *testing.T) {
+	_, a, _ := shopper(t, sandbox.Config{})
+	taken, refusedOne := reset(t, a), reset(t, a)
+	for _, want := range []string{"works-1", taken, refusedOne, "works-1"} {
+		before, _ := passwordsOf(t, a)
+		back := ok[kept](t, a.call("update_credential", args{"domain": "shop.example", "restore_previous": true}))
+		current, former := passwordsOf(t, a)
+		assert.Equal(t, want, current)
+		assert.Contains(t, former, before)
+		assert.True(t, back.HasPrevious)
+		assert.Contains(t, back.Hint, "if it refuses it too, with restore_previous true for the next of those that are kept (2 more")
+	}
+}
+
+// A change that was not carried out has nothing to bring back, and a restore says so.
+func TestRestoreOfTheCurrentPasswordChangesNothing(t *testing.T) {
+	h, a, _ := shopper(t, sandbox.Config{})
+	h.ravi.Server.Faults().Add(sandbox.Fault{Method: "PATCH", Endpoint: "/api/passwords/{uuid}/", Status: 402})
+	refused(t, a.call("update_credential", args{"domain": "shop.example", "generate_password": true}))
+	body := refused(t, a.call("update_credential", args{"domain": "shop.example", "restore_previous": true}))
+	assert.Equal(t, fault.NotFound, body.Code)
+}
+
+func TestRefusedDeletionKeepsFormerPasswords(t *testing.T) {
+	h, a, _ := shopper(t, sandbox.Config{})
+	reset(t, a)
+	h.ravi.Server.Faults().Add(sandbox.Fault{Method: "DELETE", Endpoint: "/api/passwords/{uuid}/", Status: 402})
+	refused(t, a.call("delete_credential", args{"domain": "shop.example"}))
+	_, former := passwordsOf(t, a)
+	assert.Equal(t, []string{"works-1"}, former)
+	ok[map[string]any](t, a.call("delete_credential", args{"domain": "shop.example"}))
 }
 
 func TestFormerPasswordIsKeptUntilConfirmed(t *testing.T) {

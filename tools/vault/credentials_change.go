@@ -127,13 +127,8 @@ func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p updat
 
 // write writes an update and what goes with a password.
 func (h *handlers) write(ctx context.Context, scope *ravi.Scope, entry ravi.PasswordEntry, p updateCredentialParams, u ravi.PasswordUpdate) (ref credentialRef, kept previousKept, err error) {
-	if p.RestorePrevious {
-		if u.Password, err = formerPassword(ctx, scope, entry.UUID); err != nil {
-			return ref, kept, err
-		}
-	}
 	switch {
-	case u.Password != nil:
+	case u.Password != nil || p.RestorePrevious:
 		ref, kept, err = h.replacePassword(ctx, scope, entry, replacement{u, p.GeneratePassword, p.RestorePrevious})
 	case u != (ravi.PasswordUpdate{}):
 		if err = noteChange(ctx, scope, entry, u); err == nil {
@@ -238,10 +233,14 @@ func (h *handlers) deleteCredential(ctx context.Context, call tool.Call, p delet
 				return err
 			}
 		}
-		if err := scope.DeleteSecret(ctx, recordKey(entry.UUID)); err != nil && !errors.Is(err, ravi.ErrNotFound) {
+		if err := scope.DeletePassword(ctx, entry.UUID); err != nil {
 			return err
 		}
-		return scope.DeletePassword(ctx, entry.UUID)
+		// Last, so that a login that is still there has its former passwords.
+		if err := scope.DeleteSecret(ctx, recordKey(entry.UUID)); !errors.Is(err, ravi.ErrNotFound) {
+			return err
+		}
+		return nil
 	})
 	return r, err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -124,7 +125,7 @@ type replacement struct {
 	ravi.PasswordUpdate
 	// generated: only this server knows the new password.
 	generated bool
-	// restored: the new password is a former one.
+	// restored: the new password is the former one whose turn it is.
 	restored bool
 }
 
@@ -132,7 +133,7 @@ type replacement struct {
 // written to the record first, so that whatever ends the call, the login and its record have both.
 func (h *handlers) replacePassword(ctx context.Context, scope *ravi.Scope, old ravi.PasswordEntry, u replacement) (ref credentialRef, kept previousKept, err error) {
 	current, err := scope.Password(ctx, old.UUID)
-	if errors.Is(err, ravi.ErrLocked) && !u.generated { // then the caller has it, and it is no former one
+	if errors.Is(err, ravi.ErrLocked) && !u.generated && !u.restored { // then the caller has it, and it is no former one
 		ref, err = changeCredential(ctx, scope, old, u.PasswordUpdate)
 		return ref, kept, err
 	}
@@ -143,6 +144,11 @@ func (h *handlers) replacePassword(ctx context.Context, scope *ravi.Scope, old r
 	if err != nil {
 		return ref, kept, err
 	}
+	if u.restored {
+		if u.Password, err = r.next(current.Password.Reveal()); err != nil {
+			return ref, kept, err
+		}
+	}
 	now := h.Time()
 	r.keep(current.Password.Reveal(), !u.restored && now.Sub(r.ChangedAt) > settledAfter)
 	r.ChangedAt = now.UTC().Truncate(time.Second)
@@ -151,22 +157,18 @@ func (h *handlers) replacePassword(ctx context.Context, scope *ravi.Scope, old r
 		return ref, kept, err
 	}
 	ref, err = changeCredential(ctx, scope, old, u.PasswordUpdate)
-	return ref, keptPrevious(len(r.previous(u.Password.Reveal())) > 0), err
+	return ref, keptPrevious(len(r.previous(u.Password.Reveal())), u.restored), err
 }
 
-// formerPassword returns the former password of a login that is the likeliest to be that of the
-// site.
-func formerPassword(ctx context.Context, scope *ravi.Scope, uuid string) (*secret.Secret, error) {
-	r, err := readRecord(ctx, scope, uuid)
-	if err != nil {
-		return nil, err
-	}
-	if len(r.former) == 0 {
+// next returns the password that a restore brings back: the likeliest, and after one that was
+// restored the one that follows it, so that every one that is kept has its turn.
+func (r record) next(current string) (*secret.Secret, error) {
+	if len(r.previous(current)) == 0 {
 		return nil, fault.New(fault.NotFound, "No former password of that login is kept.",
 			"One is kept from a change of the password until confirm. get_credential returns the current one.")
 	}
-	former := secret.New(r.former[0])
-	return &former, nil
+	next := secret.New(r.former[(slices.Index(r.former, current)+1)%len(r.former)])
+	return &next, nil
 }
 
 // confirmPassword forgets the former passwords of a login.
@@ -185,9 +187,13 @@ type previousKept struct {
 	Hint        string `json:"hint,omitempty"`
 }
 
-func keptPrevious(kept bool) previousKept {
-	if !kept {
+func keptPrevious(count int, restored bool) previousKept {
+	switch {
+	case count == 0:
 		return previousKept{}
+	case restored:
+		return previousKept{true, fmt.Sprintf("A former password is the current one again. Once the site has taken it, call update_credential with confirm true; "+
+			"if it refuses it too, with restore_previous true for the next of those that are kept (%d more; after the last, the first again).", count)}
 	}
 	return previousKept{true, "The former password is kept. Once the site has taken the new one, call update_credential with confirm true; if it refuses, with restore_previous true."}
 }

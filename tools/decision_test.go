@@ -300,7 +300,14 @@ func TestRevealFollowsThePolicyInEveryTool(t *testing.T) {
 		a := connect(h, local(), yes)
 		for tool, arguments := range calls {
 			r := a.put(tool, arguments)
-			assert.Equal(t, "policy", refused(t, r).Reason, "%s %s", era, tool)
+			if tool == "save_credential" || tool == "update_credential" {
+				stored := ok[struct{ Hint, Password string }](t, r)
+				assert.Contains(t, stored.Hint, "stored and cannot be shown", "%s %s", era, tool)
+				assert.Empty(t, stored.Password)
+				assert.NotContains(t, string(r.raw), password)
+			} else {
+				assert.Equal(t, "policy", refused(t, r).Reason, "%s %s", era, tool)
+			}
 			assertNone(t, string(r.raw), tool, canaryPassword, canaryNotes, canarySecret, canaryRemark, canaryCode)
 		}
 		for _, tool := range []string{"get_credential", "get_secret"} {
@@ -310,6 +317,7 @@ func TestRevealFollowsThePolicyInEveryTool(t *testing.T) {
 			assertNone(t, string(r.raw), tool, canaryPassword, canaryNotes, canarySecret, canaryRemark)
 			delete(calls[tool], "reveal")
 		}
+		calls["save_credential"]["domain"] = "c.example" // that of b.example is stored
 
 		h.configure = func(c *server.Config) { c.Policies.Reveal = session.PolicyAsk }
 		for _, answer := range []string{no, closed, unchecked} {

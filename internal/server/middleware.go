@@ -48,6 +48,9 @@ type request struct {
 	Decide func(context.Context, tool.Call, json.RawMessage) (*tool.Decision, error)
 	// Shows reports whether the call shows a stored value; nil is no.
 	Shows func(json.RawMessage) bool
+	// Unshown says that the tool does its work also where policy denies to show the value, and
+	// Hides that it is to do that in this call.
+	Unshown, Hides bool
 	// Meta is the request's _meta; it may be nil.
 	Meta *mcp.Meta
 	// Answers and State are what a client of protocol 2026-07-28 sends with a call whose question

@@ -47,6 +47,10 @@ func decide(policies session.Policies, approver confirmer) middleware {
 				r.Deadline = min(r.Deadline, decidedLimit-time.Since(r.Start))
 				return next(ctx, r)
 			}
+			if policy != session.PolicyAsk && r.Unshown {
+				r.Hides = true
+				return next(ctx, r)
+			}
 			r.Decided, r.Verdict = decision, verdictDenied
 			if policy != session.PolicyAsk {
 				return nil, deniedByPolicy(r.Kind)

@@ -24,7 +24,7 @@ func NewReveals(perHour int) *session.Budget {
 func limitReveals(budget *session.Budget, deps *tool.Deps) middleware {
 	return func(next handler) handler {
 		return func(ctx context.Context, r *request) (tool.Result, error) {
-			if r.Shows == nil || !r.Shows(r.Arguments) {
+			if r.Hides || r.Shows == nil || !r.Shows(r.Arguments) {
 				return next(ctx, r)
 			}
 			giveBack, err := takeReveal(budget, deps, r)

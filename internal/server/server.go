@@ -173,7 +173,7 @@ func newToolHandler(t tool.Tool, cfg Config, published map[string]tool.Tool) *to
 			defer Yield(ctx)()
 		}
 		result, err := t.Run(ctx, tool.Call{
-			Call: r.Call, Progress: progressOf(ctx), Decided: r.Decided,
+			Call: r.Call, Progress: progressOf(ctx), Decided: r.Decided, Unshown: r.Hides,
 			Learns:     func(name string) bool { return learns(cfg.Policies, r.Caller.Rights, published[name]) },
 			TakeReveal: func() (func(), error) { return takeReveal(cfg.Reveals, cfg.Deps, r) },
 		}, r.Arguments)
@@ -189,7 +189,7 @@ func newToolHandler(t tool.Tool, cfg Config, published map[string]tool.Tool) *to
 	}
 	return &toolHandler{Tool: t, run: run, request: request{
 		Method: "tools/call " + t.Name, Schema: t.Input, Deadline: deadline, Waits: t.Waits,
-		Tool: t.Name, Writes: t.Writes(), Kind: t.Kind, Decide: t.Decide, Shows: t.Shows,
+		Tool: t.Name, Writes: t.Writes(), Kind: t.Kind, Decide: t.Decide, Shows: t.Shows, Unshown: t.Unshown,
 	}}
 }
 

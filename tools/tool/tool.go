@@ -102,6 +102,9 @@ type Tool struct {
 	// Shows reports whether a call with arguments that fit Input asks for a stored value to be
 	// shown. It is nil for a tool that never shows one.
 	Shows func(args json.RawMessage) bool
+	// Unshown marks a tool that does its work also where policy does not let the value be shown
+	// that the call asks for; Call.Unshown tells it.
+	Unshown bool
 	// Run executes a call whose arguments fit Input. What Decide returned must have been decided.
 	Run func(ctx context.Context, call Call, args json.RawMessage) (Result, error)
 }
@@ -123,6 +126,9 @@ type Call struct {
 	// Decided is what was decided about; nil where nothing was to decide or policy allows
 	// everything of its kind.
 	Decided *Decision
+	// Unshown says that the value for which the call asks must not be shown. It is set only for
+	// tools that are marked with it.
+	Unshown bool
 	// Learns reports whether the caller can have what that tool shows, without asking a person; nil
 	// is no. What it cannot have, no refusal may depend on (SECURITY.md S18).
 	Learns func(tool string) bool
@@ -140,6 +146,9 @@ type Option func(*Tool)
 
 // Waits marks a tool that waits for a message.
 func Waits(t *Tool) { t.Waits = true }
+
+// Unshown marks a tool that does its work also where the value it makes must not be shown.
+func Unshown(t *Tool) { t.Unshown = true }
 
 // Define makes a Tool of a handler; its schemas come from P and R. In adds the toolset.
 func Define[P, R any](name, title string, hints Hints, description string, handle func(context.Context, Call, P) (R, error), options ...Option) Tool {

@@ -120,7 +120,7 @@ func (h *handlers) updateCredential(ctx context.Context, call tool.Call, p updat
 		return err
 	})
 	if err == nil && shape != nil && p.Show {
-		r.Password = update.Password.Reveal()
+		r.Password = r.show(call, *update.Password)
 	}
 	return r, err
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"ravi-mcp/internal/fault"
 	"ravi-mcp/ravi"
@@ -72,9 +73,20 @@ func (h *handlers) saveCredential(ctx context.Context, call tool.Call, p saveCre
 		return none, err
 	}
 	if shape != nil && p.Show {
-		r.Password = password.Reveal()
+		r.Password = r.show(call, password)
 	}
 	return r, nil
+}
+
+// show returns a generated password, or "" and says so where it must not be shown: it is stored all
+// the same, as was asked for, and nothing is lost.
+func (k *previousKept) show(call tool.Call, password secret.Secret) string {
+	if !call.Unshown {
+		return password.Reveal()
+	}
+	k.Hint = strings.TrimSpace("The password is stored and cannot be shown here: the operator's policy says so. " +
+		"Do not ask for it again; a person, or a program that has it from the vault, can type it. " + k.Hint)
+	return ""
 }
 
 // create stores a new credential. A port that Ravi drops is written down beside it; where that

@@ -110,7 +110,7 @@ func (q *query) wanted(msg logicalMessage) bool {
 }
 
 // suspicions returns why msg must not end the wait: what it says by itself, and, if it is an answer
-// otherwise, that it is not of the service.
+// otherwise, that it or its link is not of the service.
 func (q *query) suspicions(msg *logicalMessage, answers bool) []suspicion.Reason {
 	reasons := msg.reasons
 	if q.request.Messages {
@@ -122,9 +122,15 @@ func (q *query) suspicions(msg *logicalMessage, answers bool) []suspicion.Reason
 	if !answers {
 		return reasons
 	}
-	why := q.service.Judge(msg.senderFacts())
-	if why != "" && !slices.Contains(reasons, why) {
-		reasons = append(slices.Clip(reasons), why)
+	sender := msg.senderFacts()
+	found := []suspicion.Reason{q.service.Judge(sender)}
+	if !q.request.Messages {
+		found = append(found, q.service.JudgeLink(msg.verdict.Link, sender))
+	}
+	for _, why := range found {
+		if why != "" && !slices.Contains(reasons, why) {
+			reasons = append(slices.Clip(reasons), why)
+		}
 	}
 	return reasons
 }

@@ -83,3 +83,28 @@ func TestOriginBoundCodeIsOfItsSiteOnly(t *testing.T) {
 		assert.Equal(w, "evil.test", res.OriginHost)
 	})
 }
+
+// A link to a look-alike of the named service ends no wait, in an SMS that names the service or in
+// a mail that has its domain.
+func TestLinkToLookalikeEndsNoWait(t *testing.T) {
+	scenario{}.run(t, func(w *fixture) {
+		cursor := w.arm()
+		const text = "GitHub: confirm your email address to sign in: "
+		for _, host := range []string{"githubb.com", "github.com.evil.example", "xn--gthub-n4a.com"} {
+			w.sms("32665", text+"https://"+host+"/verify?t=c0ffee771302")
+			w.mail(sandbox.Email{From: "x@github.com", Subject: "Confirm", Text: text + "https://" + host + "/verify?t=c0ffee771302"})
+		}
+		for _, service := range []string{"github.com", "GitHub"} {
+			res := w.wait(inbox.Request{Cursor: cursor, Service: service, Timeout: time.Second})
+			require.Equal(w, inbox.Pending, res.Status, service)
+			assert.Equal(w, 6, res.Arrived.SuspiciousCount, service)
+			for _, s := range res.Arrived.Suspicious {
+				assert.Contains(w, s.Reasons, suspicion.LinkElsewhere, service)
+			}
+		}
+		w.mail(sandbox.Email{From: "x@github.com", Subject: "Confirm", Text: text + "https://github.com/verify?t=c0ffee482913"})
+		res := w.wait(inbox.Request{Cursor: cursor, Service: "github.com"})
+		require.Equal(w, inbox.Found, res.Status)
+		assert.Equal(w, suspicion.SameDomain, res.Link.Relation)
+	})
+}

@@ -73,10 +73,66 @@ func skeleton(name string) string {
 // name in other letters, with one letter changed, with a word added, under another suffix or as a
 // sub-domain. Where the caller gave a name only, a word added has to be one that look-alikes add.
 func (s Service) resembles(ascii string) bool {
+	if s.heads(ascii) {
+		return true
+	}
 	suffix, _ := publicsuffix.PublicSuffix(ascii)
 	for label := range strings.SplitSeq(host.Unicode(strings.TrimSuffix(ascii, "."+suffix)), ".") {
 		// A name alone may have a sub-domain at another's: acme.helpdesk.example.
 		if (s.domain != "" || label != s.joined) && s.looksLike(label, s.domain != "") {
+			return true
+		}
+	}
+	return false
+}
+
+// heads reports whether a host begins with a domain that is the service's, or by its name could be,
+// and goes on: github.com.mailer.example, github.com-login.example.
+func (s Service) heads(ascii string) bool {
+	labels := strings.Split(ascii, ".")
+	suffix, _ := publicsuffix.PublicSuffix(ascii)
+	for i, label := range labels[:len(labels)-1] {
+		rest := labels[i+1:]
+		if !s.Named() || host.Unicode(label) != s.joined || strings.Join(rest, ".") == suffix {
+			continue
+		}
+		if s.domain != "" {
+			from := strings.Join(labels[i:], ".")
+			if strings.HasPrefix(from, s.domain+".") || strings.HasPrefix(from, s.domain+"-") {
+				return true
+			}
+			continue
+		}
+		first, _, hyphen := strings.Cut(rest[0], "-")
+		if hyphen && (first == "com" || first == "net" || first == "org") {
+			return true
+		}
+		for n := range min(2, len(rest)-1) {
+			next := strings.Join(rest[:n+1], ".")
+			if public, icann := publicsuffix.PublicSuffix("x." + next); icann && public == next {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// namesAnother reports whether the display name of a mail's sender is, or holds, an address of
+// another domain than the mailbox.
+func namesAnother(from string) bool {
+	open := strings.LastIndexByte(from, '<')
+	if open < 0 {
+		return false
+	}
+	_, at, _ := host.Mailbox(from[open:])
+	name := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, folded(from[:open]))
+	for _, address := range mailAddress.FindAllString(name, -1) {
+		if _, shown, ok := host.Mailbox(address); ok && host.Domain(shown) != host.Domain(at) {
 			return true
 		}
 	}

@@ -22,7 +22,7 @@ func SenderOf(m otp.Message, v otp.Verdict, texts ...string) Sender {
 // Of returns why a message is suspicious by itself, whichever service it should come from.
 func Of(v otp.Verdict, s Sender) []Reason {
 	var reasons []Reason
-	if foreignLetters(s.Domain) || foreignLetters(s.OriginHost) {
+	if foreignLetters(s.Domain) || foreignLetters(s.OriginHost) || !s.SMS && namesAnother(s.From) {
 		reasons = append(reasons, LookalikeSender)
 	}
 	var o orders
@@ -42,10 +42,8 @@ func Of(v otp.Verdict, s Sender) []Reason {
 	if trivial(v.Code) {
 		reasons = append(reasons, TrivialCode)
 	}
-	if l := v.Link; l != nil {
-		if ascii, ok := host.OfURL(l.URL); ok && (linkElsewhere(l.URL, ascii, l.Label) || Service{}.imitatesLink(ascii, s.Domain)) {
-			reasons = append(reasons, LinkElsewhere)
-		}
+	if linkElsewhere(v.Link) || (Service{}).JudgeLink(v.Link, s) != "" {
+		reasons = append(reasons, LinkElsewhere)
 	}
 	return reasons
 }

@@ -22,7 +22,7 @@ const (
 	// AsksToForward: the text asks to send a code, a password or the message itself on.
 	AsksToForward Reason = "asks_to_forward"
 	// LookalikeSender: the sender resembles the named service, or any domain in other letters, and
-	// is another.
+	// is another; or its display name holds an address of another domain.
 	LookalikeSender Reason = "lookalike_sender"
 	// ForeignSender: the sender is not the named service.
 	ForeignSender Reason = "foreign_sender"

@@ -106,7 +106,7 @@ func (m listedMessage) read() (c *content) {
 	if c.locked { // ciphertext must not be searched for codes
 		p.Text, p.HTML = "", ""
 	}
-	c.verdict = otp.Extract(p, otp.Context{})
+	c.verdict = otp.Extract(p)
 	c.text, c.truncated = otp.Clean(p.Text, maxText)
 	if p.HTML != "" {
 		html, cut := otp.Text(p.HTML, maxText)

@@ -18,10 +18,10 @@ func BenchmarkSMS(b *testing.B) {
 			all = append(all, c.Message())
 		}
 	}
-	otp.Extract(all[0], otp.Context{}) // build the word tables
+	otp.Extract(all[0]) // build the word tables
 	b.ResetTimer()
 	for i := 0; b.Loop(); i++ {
-		otp.Extract(all[i%len(all)], otp.Context{})
+		otp.Extract(all[i%len(all)])
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "sms/s")
 }
@@ -40,10 +40,10 @@ func largeMail(n int) otp.Message {
 
 func BenchmarkHTML100KB(b *testing.B) {
 	m := largeMail(100 << 10)
-	otp.Extract(m, otp.Context{})
+	otp.Extract(m)
 	b.ResetTimer()
 	for b.Loop() {
-		otp.Extract(m, otp.Context{})
+		otp.Extract(m)
 	}
 }
 
@@ -91,7 +91,7 @@ func BenchmarkWorst256KB(b *testing.B) {
 	for name, m := range worst() {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				otp.Extract(m, otp.Context{})
+				otp.Extract(m)
 			}
 		})
 	}
@@ -107,7 +107,7 @@ func BenchmarkLinear(b *testing.B) {
 			m.HTML = m.HTML[:min(len(m.HTML), size<<10)]
 			b.Run(fmt.Sprintf("%s/%dKB", name, size), func(b *testing.B) {
 				for b.Loop() {
-					otp.Extract(m, otp.Context{})
+					otp.Extract(m)
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(size), "ns/KB")
 			})
@@ -118,10 +118,10 @@ func BenchmarkLinear(b *testing.B) {
 // The benchmarks above measure; this only catches what has become quadratic, with room for a slow
 // machine.
 func TestWorstInputsStayLinear(t *testing.T) {
-	otp.Extract(otp.Message{Channel: otp.SMS, Text: "x"}, otp.Context{})
+	otp.Extract(otp.Message{Channel: otp.SMS, Text: "x"})
 	for name, m := range worst() {
 		start := time.Now()
-		v := otp.Extract(m, otp.Context{})
+		v := otp.Extract(m)
 		if d := time.Since(start); d > 5*time.Second {
 			t.Errorf("%s took %v", name, d)
 		}

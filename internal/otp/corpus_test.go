@@ -20,7 +20,7 @@ func readCases(t testing.TB, name string) []corpus.Case {
 func measure(t *testing.T, name string) *corpus.Tally {
 	all := &corpus.Tally{}
 	for _, c := range readCases(t, name) {
-		v := otp.Extract(c.Message(), otp.Context{})
+		v := otp.Extract(c.Message())
 		if all.Add(c, v); !c.Right(v) {
 			t.Log(c.Miss(v))
 		}

@@ -4,20 +4,20 @@ import "slices"
 
 // Extract finds the code and the link in one message. It is deterministic, reads at most [MaxInput]
 // bytes of each part, and is safe for concurrent use.
-func Extract(m Message, c Context) Verdict { return committed().weights.Extract(m, c) }
+func Extract(m Message) Verdict { return committed().weights.Extract(m) }
 
 // Extract is [Extract] with other weights.
-func (w *Weights) Extract(m Message, c Context) Verdict {
-	v, altDigits := w.extract(m, c, false)
+func (w *Weights) Extract(m Message) Verdict {
+	v, altDigits := w.extract(m, false)
 	if altDigits && v.Code == "" && v.Kind != KindAmbiguous {
-		v, _ = w.extract(m, c, true) // nothing but images shows the code
+		v, _ = w.extract(m, true) // nothing but images shows the code
 	}
 	return v
 }
 
 // extract also reports whether images of the message stand for digits. They are read as such where
 // readAlt says so.
-func (w *Weights) extract(m Message, c Context, readAlt bool) (v Verdict, altDigits bool) {
+func (w *Weights) extract(m Message, readAlt bool) (v Verdict, altDigits bool) {
 	e := newExtraction(w, m, readAlt)
 	defer e.release()
 	v = Verdict{Kind: KindNone}
@@ -31,7 +31,7 @@ func (w *Weights) extract(m Message, c Context, readAlt bool) (v Verdict, altDig
 	} else {
 		e.decide(&v)
 	}
-	e.finishLink(&v, m, c)
+	e.finishLink(&v)
 	return v, e.altDigits
 }
 

@@ -11,11 +11,11 @@ import (
 )
 
 func sms(text string) otp.Verdict {
-	return otp.Extract(otp.Message{Channel: otp.SMS, From: "55010", Text: text}, otp.Context{})
+	return otp.Extract(otp.Message{Channel: otp.SMS, From: "55010", Text: text})
 }
 
 func html(subject, body string) otp.Verdict {
-	return otp.Extract(otp.Message{Channel: otp.Email, From: "Larch <no-reply@larch.example>", Subject: subject, HTML: body}, otp.Context{})
+	return otp.Extract(otp.Message{Channel: otp.Email, From: "Larch <no-reply@larch.example>", Subject: subject, HTML: body})
 }
 
 // How codes are written: every row is one rule.
@@ -70,7 +70,7 @@ func TestOriginBoundLineIsTheAnswer(t *testing.T) {
 		assert.Empty(t, v.OriginHost, name)
 		assert.NotEqual(t, 1.0, v.Confidence, name)
 	}
-	v = otp.Extract(otp.Message{Channel: otp.Email, Text: "hello\n@larch.example #118204"}, otp.Context{})
+	v = otp.Extract(otp.Message{Channel: otp.Email, Text: "hello\n@larch.example #118204"})
 	assert.Empty(t, v.OriginHost, "the format belongs to text messages")
 }
 
@@ -102,7 +102,7 @@ func TestTwoPlausibleCodesAreAmbiguous(t *testing.T) {
 func TestQuotesAreCutAndForwardsKept(t *testing.T) {
 	t.Parallel()
 	mail := func(subject, text string) string {
-		return otp.Extract(otp.Message{Channel: otp.Email, From: "kim@work.example", Subject: subject, Text: text}, otp.Context{}).Code
+		return otp.Extract(otp.Message{Channel: otp.Email, From: "kim@work.example", Subject: subject, Text: text}).Code
 	}
 	assert.Empty(t, mail("Re: Larch code", "Worked!\n\n> Your code is 660 118"))
 	assert.Equal(t, "204771", mail("Re: login", "Try this one: 204 771\n\nOn Mon, Jan 4, 2027 Kim wrote:\n> code 118 390 fails"))

@@ -145,7 +145,7 @@ func TestVerdictDoesNotDependOnPartsAndFooters(t *testing.T) {
 	changed, all := 0, 0
 	for _, name := range []string{"sample", "kinds", "pairs"} {
 		for _, c := range readCases(t, name) {
-			if c.Channel != "email" || c.HTML != "" || c.Text == "" || !c.Right(otp.Extract(c.Message(), otp.Context{})) {
+			if c.Channel != "email" || c.HTML != "" || c.Text == "" || !c.Right(otp.Extract(c.Message())) {
 				continue
 			}
 			m := c.Message()
@@ -155,7 +155,7 @@ func TestVerdictDoesNotDependOnPartsAndFooters(t *testing.T) {
 					m.HTML, m.Text = "<p>"+strings.ReplaceAll(c.Text, "\n", "<br>")+"</p><p>"+footer+"</p>", ""
 				}
 				all++
-				if v := otp.Extract(m, otp.Context{}); !c.Right(v) {
+				if v := otp.Extract(m); !c.Right(v) {
 					changed++
 					t.Log(footer, c.Miss(v))
 				}

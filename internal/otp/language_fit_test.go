@@ -14,7 +14,7 @@ func TestNegativeWordsOfOtherLanguagesDoNotCount(t *testing.T) {
 		"Koden är 482913. Den är fel nu, så använd inte den här.":  "",
 		"Clique para confirmar esta conta com o seu código 482913": "482913",
 	} {
-		assert.Equal(t, want, Extract(Message{Channel: SMS, Text: text}, Context{}).Code, text)
+		assert.Equal(t, want, Extract(Message{Channel: SMS, Text: text}).Code, text)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // newLink fills in what can be said about a chosen URL.
-func newLink(w *Weights, l *linkCandidate, m Message, c Context) *Link {
+func newLink(w *Weights, l *linkCandidate) *Link {
 	out := &Link{URL: stripInvisible(l.url), Label: cleanLine(l.label, 80), Confidence: linkConfidence(l.score)}
 	out.Unwrapped = unwrap(out.URL)
 	ascii, _ := host.OfURL(out.URL)
@@ -17,7 +17,6 @@ func newLink(w *Weights, l *linkCandidate, m Message, c Context) *Link {
 	if out.Host = host.Unicode(ascii); out.Host != ascii {
 		out.Punycode = ascii
 	}
-	out.MatchesSender = matches(out.Domain, m.From, c.Service)
 	out.Reason = w.reasonOf(l.found, true, "the only link that acts")
 	return out
 }
@@ -54,14 +53,3 @@ func unwrap(raw string) string {
 var googleDomains = setOf("google.com", "google.ca", "google.ch", "google.co.in", "google.co.jp", "google.co.kr", "google.co.uk",
 	"google.com.au", "google.com.br", "google.com.mx", "google.com.tr", "google.de", "google.es", "google.fr", "google.it",
 	"google.nl", "google.pl", "google.pt", "google.ru", "google.se")
-
-// matches compares a registrable domain with the sender's and with a named service.
-func matches(domain, from, service string) bool {
-	if _, at, ok := host.Mailbox(from); ok && host.Domain(at) == domain {
-		return true
-	}
-	if at, ok := host.ASCII(service); ok && strings.Contains(at, ".") {
-		return host.Domain(at) == domain
-	}
-	return service != "" && host.Organisation(domain) == strings.ToLower(strings.ReplaceAll(service, " ", "-"))
-}

@@ -19,12 +19,12 @@ type linkCandidate struct {
 }
 
 // finishLink finds the link and settles the kind of the verdict.
-func (e *extraction) finishLink(v *Verdict, m Message, c Context) {
+func (e *extraction) finishLink(v *Verdict) {
 	best := e.bestLink(v.Code != "" || v.Kind == KindAmbiguous)
 	if best == nil {
 		return
 	}
-	v.Link = newLink(e.weights, best, m, c)
+	v.Link = newLink(e.weights, best)
 	switch v.Kind {
 	case KindNone:
 		v.Kind, v.Confidence, v.Reason = KindLink, v.Link.Confidence, v.Link.Reason

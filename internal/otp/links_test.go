@@ -10,14 +10,14 @@ import (
 	"ravi-mcp/internal/otp"
 )
 
-func link(from, service, subject, body string) *otp.Link {
-	return otp.Extract(otp.Message{Channel: otp.Email, From: from, Subject: subject, HTML: body}, otp.Context{Service: service}).Link
+func link(from, subject, body string) *otp.Link {
+	return otp.Extract(otp.Message{Channel: otp.Email, From: from, Subject: subject, HTML: body}).Link
 }
 
 // The link that acts wins over those that review, refuse or unsubscribe.
 func TestActingLinkWins(t *testing.T) {
 	t.Parallel()
-	l := link("Larch <no-reply@mail.larch.example>", "", "Confirm your email", `
+	l := link("Larch <no-reply@mail.larch.example>", "Confirm your email", `
 		<a href="https://larch.example/"><img alt="Larch" src="x.png"></a>
 		<a href="https://larch.example/confirm?t=9f83ab21c7&amp;u=1">Confirm email</a>
 		<a href="https://larch.example/report?t=9f83ab21c7">This wasn't me</a>
@@ -26,7 +26,6 @@ func TestActingLinkWins(t *testing.T) {
 	assert.Equal(t, "https://larch.example/confirm?t=9f83ab21c7&u=1", l.URL, "entities are decoded, nothing else changes")
 	assert.Equal(t, "Confirm email", l.Label)
 	assert.Equal(t, "larch.example", l.Domain)
-	assert.True(t, l.MatchesSender)
 	assert.Empty(t, l.Punycode)
 	assert.NotEmpty(t, l.Reason)
 }
@@ -47,7 +46,7 @@ func TestLinksThatDoNotAct(t *testing.T) {
 		"password alarm":       `<p>If this wasn't you, <a href="https://larch.example/r/9f83ab21c7">reset your password</a>.</p>`,
 		"no token, no tracker": `<a href="https://larch.example/confirm">Confirm</a>`,
 	} {
-		assert.Nil(t, link("x@larch.example", "", "News from Larch", body), name)
+		assert.Nil(t, link("x@larch.example", "News from Larch", body), name)
 	}
 }
 
@@ -55,43 +54,40 @@ func TestLinksThatDoNotAct(t *testing.T) {
 func TestHostsAreShownAndCompared(t *testing.T) {
 	t.Parallel()
 	body := func(u string) string { return `<a href="` + u + `">Verify email</a>` }
-	l := link("x@github.com", "", "Verify", body("https://gіthub.com/v/9f83ab21c7")) // Cyrillic і
+	l := link("x@github.com", "Verify", body("https://gіthub.com/v/9f83ab21c7")) // Cyrillic і
 	require.NotNil(t, l)
 	assert.Equal(t, "gіthub.com", l.Host)
 	assert.Equal(t, "xn--gthub-n2e.com", l.Punycode)
-	assert.False(t, l.MatchesSender)
+	assert.Equal(t, "xn--gthub-n2e.com", l.Domain)
 
-	l = link("x@other.example", "GitHub", "Verify", body("https://login.github.com/v/9f83ab21c7"))
-	require.NotNil(t, l)
-	assert.True(t, l.MatchesSender, "the named service counts")
-	assert.False(t, link("x@other.example", "GitLab", "Verify", body("https://github.com/v/9f83ab21c7")).MatchesSender)
-	assert.False(t, link("x@a.co.uk", "", "Verify", body("https://b.co.uk/v/9f83ab21c7")).MatchesSender, "a public suffix is no domain")
-	assert.False(t, link(`"x@github.com" <x@evil.example>`, "", "Verify", body("https://github.com/v/9f83ab21c7")).MatchesSender, "the address counts, not the display name")
-	assert.False(t, link("x@github.com", "", "Verify", body("https://github.com@evil.example/v/9f83ab21c7")).MatchesSender, "user info is no host")
+	domain := func(u string) string { return link("x@other.example", "Verify", body(u)).Domain }
+	assert.Equal(t, "github.com", domain("https://login.github.com/v/9f83ab21c7"))
+	assert.Equal(t, "b.co.uk", domain("https://www.b.co.uk/v/9f83ab21c7"), "a public suffix is no domain")
+	assert.Equal(t, "evil.example", domain("https://github.com@evil.example/v/9f83ab21c7"), "user info is no host")
 }
 
 func TestLinkWrappersAreUnwrapped(t *testing.T) {
 	t.Parallel()
-	l := link("x@larch.example", "", "Verify", `<a href="https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Flarch.example%2Fverify%3Ft%3D9f83ab21c7&amp;data=05">Verify</a>`)
+	l := link("x@larch.example", "Verify", `<a href="https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Flarch.example%2Fverify%3Ft%3D9f83ab21c7&amp;data=05">Verify</a>`)
 	require.NotNil(t, l)
 	assert.Equal(t, "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Flarch.example%2Fverify%3Ft%3D9f83ab21c7&data=05", l.URL)
 	assert.Equal(t, "https://larch.example/verify?t=9f83ab21c7", l.Unwrapped)
 	assert.Equal(t, "eur01.safelinks.protection.outlook.com", l.Host, "the wrapper is where it leads first")
-	assert.False(t, l.MatchesSender, "what a wrapper says of its target proves nothing")
-	l = link("x@larch.example", "", "Verify", `<a href="https://www.google.com/url?q=https://larch.example/verify/9f83ab21c7&amp;sa=D">Verify</a>`)
+	assert.NotEqual(t, "larch.example", l.Domain, "what a wrapper says of its target proves nothing")
+	l = link("x@larch.example", "Verify", `<a href="https://www.google.com/url?q=https://larch.example/verify/9f83ab21c7&amp;sa=D">Verify</a>`)
 	require.NotNil(t, l)
 	assert.Equal(t, "https://larch.example/verify/9f83ab21c7", l.Unwrapped)
-	l = link("x@github.com", "", "Verify", `<a href="https://www.google.attacker.example/url?q=https://github.com/verify/9f83ab21c7">Verify</a>`)
+	l = link("x@github.com", "Verify", `<a href="https://www.google.attacker.example/url?q=https://github.com/verify/9f83ab21c7">Verify</a>`)
 	require.NotNil(t, l)
 	assert.Empty(t, l.Unwrapped, "a host that only begins as a wrapper's")
 	assert.Equal(t, "www.google.attacker.example", l.Host)
-	assert.False(t, l.MatchesSender)
+	assert.Equal(t, "attacker.example", l.Domain)
 }
 
 func TestLinkWithoutReadableHostIsNone(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"git hub.com", "a..example", "exa%00mple.com", "[::1", "1.2.3", "-\u200d.example", strings.Repeat("a", 64) + ".example"} {
-		assert.Nil(t, link("x@larch.example", "", "Verify", `<a href="https://`+host+`/verify/9f83ab21c7">Verify email</a>`), host)
+		assert.Nil(t, link("x@larch.example", "Verify", `<a href="https://`+host+`/verify/9f83ab21c7">Verify email</a>`), host)
 	}
 }
 

@@ -26,13 +26,6 @@ type Message struct {
 	HTML    string
 }
 
-// Context informs the choice. The zero value is useful.
-type Context struct {
-	// Service is the service the caller is waiting for, as a name or a domain, e.g. "GitHub" or
-	// "github.com". It counts in [Link.MatchesSender], never in what is a code.
-	Service string
-}
-
 // Kind says what a message holds.
 type Kind string
 
@@ -70,13 +63,12 @@ type Candidate struct {
 
 // Link is the URL that acts, never fetched: opening one may consume it.
 type Link struct {
-	URL           string  // exactly as in the message, entities decoded
-	Unwrapped     string  // what a SafeLinks or google.com/url wrapper says of its target, else ""
-	Host          string  // host as a person reads it (Unicode); never that of Unwrapped
-	Punycode      string  // ASCII form of an internationalised host, else ""
-	Domain        string  // registrable domain by the public suffix list
-	MatchesSender bool    // Domain is the sender's, or that of Context.Service
-	Label         string  // cleaned text of the link, at most 80 runes
-	Reason        string  // why this link, in plain words
-	Confidence    float64 // 0..1
+	URL        string  // exactly as in the message, entities decoded
+	Unwrapped  string  // what a SafeLinks or google.com/url wrapper says of its target, else ""
+	Host       string  // host as a person reads it (Unicode); never that of Unwrapped
+	Punycode   string  // ASCII form of an internationalised host, else ""
+	Domain     string  // registrable domain by the public suffix list
+	Label      string  // cleaned text of the link, at most 80 runes
+	Reason     string  // why this link, in plain words
+	Confidence float64 // 0..1
 }

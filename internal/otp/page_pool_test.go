@@ -24,14 +24,14 @@ func TestPooledPagesAreCleared(t *testing.T) {
 	}
 	want := make([]Verdict, len(all))
 	for i, m := range all {
-		want[i] = Extract(m, Context{})
+		want[i] = Extract(m)
 	}
 	var wg sync.WaitGroup
 	for g := range 4 {
 		wg.Go(func() {
 			for k := range all {
 				i := (k*7 + g*31) % len(all)
-				assert.Equal(t, want[i], Extract(all[i], Context{}))
+				assert.Equal(t, want[i], Extract(all[i]))
 			}
 		})
 	}

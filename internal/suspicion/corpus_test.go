@@ -40,7 +40,7 @@ func messages(t *testing.T, name string) []message {
 
 func reasonsOf(m message, service string) []suspicion.Reason {
 	in := otp.Message{Channel: otp.Channel(m.Channel), From: m.From, Subject: m.Subject, Text: m.Text, HTML: m.HTML}
-	v := otp.Extract(in, otp.Context{})
+	v := otp.Extract(in)
 	text, _ := otp.Clean(m.Text, 0)
 	html, _ := otp.Text(m.HTML, 0)
 	sender := suspicion.SenderOf(in, v, m.Subject, text, html)

@@ -16,7 +16,7 @@ func FuzzJudge(f *testing.F) {
 	f.Fuzz(func(t *testing.T, from, subject, text, service string) {
 		for _, channel := range []otp.Channel{otp.Email, otp.SMS} {
 			m := otp.Message{Channel: channel, From: from, Subject: subject, Text: text}
-			v := otp.Extract(m, otp.Context{})
+			v := otp.Extract(m)
 			sender := suspicion.SenderOf(m, v, subject, text)
 			known := suspicion.Join(suspicion.Reasons())
 			why := suspicion.NewService(service).Judge(sender)

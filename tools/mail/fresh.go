@@ -19,7 +19,7 @@ func freshValues(ctx context.Context, scope *ravi.Scope, now time.Time, found *c
 	}
 	since := now.Add(-freshFor)
 	look := func(m otp.Message) {
-		v := otp.Extract(m, otp.Context{})
+		v := otp.Extract(m)
 		found.add(freshCode, secret.New(v.Code))
 		if v.Kind == otp.KindAmbiguous {
 			for _, c := range v.Candidates {

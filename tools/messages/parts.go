@@ -40,7 +40,7 @@ func shownText(m otp.Message, limit int) (text string, more bool) {
 	if strings.TrimSpace(m.Text) == "" {
 		return html, cutHTML
 	}
-	v := otp.Extract(m, otp.Context{})
+	v := otp.Extract(m)
 	_, inPlain := otp.Excerpt(m.Text, v, 1)
 	whole, _ := otp.Text(m.HTML, 0)
 	if _, inHTML := otp.Excerpt(whole, v, 1); inHTML && !inPlain {
@@ -51,7 +51,7 @@ func shownText(m otp.Message, limit int) (text string, more bool) {
 
 // suspicions says why a message must not be believed, whatever it is an answer to.
 func suspicions(m otp.Message) []suspicion.Reason {
-	v := otp.Extract(m, otp.Context{})
+	v := otp.Extract(m)
 	plain, _ := otp.Clean(m.Text, 0)
 	html, _ := otp.Text(m.HTML, 0)
 	return suspicion.Of(v, suspicion.SenderOf(m, v, m.Subject, plain, html))

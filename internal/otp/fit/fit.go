@@ -107,7 +107,7 @@ func crossValidate(prior otp.Weights, cases []corpus.Case, group func(corpus.Cas
 		}
 		w := fit(prior, rest)
 		for _, c := range in {
-			v := w.Extract(c.Message(), otp.Context{})
+			v := w.Extract(c.Message())
 			for _, g := range []string{"(all)", "corpus " + c.Corpus, "channel " + c.Channel} {
 				tallyOf(groups, g).Add(c, v)
 			}

@@ -33,7 +33,7 @@ func TestScoresOfKinds(t *testing.T) {
 		require.NoError(t, err)
 		groups := map[string]*corpus.Tally{}
 		for _, c := range cases {
-			tallyOf(groups, kindOf(c)).Add(c, otp.Extract(c.Message(), otp.Context{}))
+			tallyOf(groups, kindOf(c)).Add(c, otp.Extract(c.Message()))
 		}
 		for kind, tally := range groups {
 			assert.GreaterOrEqual(t, tally.ExactShare(), 0.85, kind)

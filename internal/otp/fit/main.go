@@ -39,7 +39,7 @@ func run(out io.Writer, dir, miss string) error {
 	w := otp.CommittedWeights()
 	if miss != "" {
 		for _, c := range cases {
-			if v := w.Extract(c.Message(), otp.Context{}); c.Corpus == miss && !c.Right(v) {
+			if v := w.Extract(c.Message()); c.Corpus == miss && !c.Right(v) {
 				fmt.Fprintln(out, c.Miss(v))
 			}
 		}
@@ -53,7 +53,7 @@ func run(out io.Writer, dir, miss string) error {
 	}
 	groups := map[string]*corpus.Tally{}
 	for _, c := range cases {
-		v := w.Extract(c.Message(), otp.Context{})
+		v := w.Extract(c.Message())
 		for _, g := range []string{"all", "channel " + c.Channel, "corpus " + c.Corpus, "corpus " + c.Corpus + " " + c.Channel, "lang " + c.Lang, "kind " + kindOf(c)} {
 			tallyOf(groups, g).Add(c, v)
 		}

@@ -252,7 +252,9 @@ func (s *sentence) asksToForward() bool {
 			}
 		case clSend:
 			// Who calls is often asked to read a code to an agent, which the message then shows.
-			if secret && (s.addressed(i) || stated && s.near(i, clPlace) && !s.showsCode()) {
+			// A phone is also verified by sending the code that is shown from it, to a number or a bot.
+			if secret && (s.near(i, clMail) || s.near(i, clNumber) && !s.saysCode() ||
+				stated && s.near(i, clPlace) && !s.showsCode() && !s.toBot()) {
 				return true
 			}
 		case clPost:
@@ -270,12 +272,26 @@ func (s *sentence) asksToForward() bool {
 
 // saysCode: "reply with code 482913" asks for nothing that it does not say itself.
 func (s *sentence) saysCode() bool {
+	said := false
 	for _, it := range s.items {
-		if it.class == clSecret && it.end < len(s.tokens) && strings.Trim(s.tokens[it.end].text, "0123456789") == "" && s.tokens[it.end].class == none {
-			return true
+		if it.class != clSecret {
+			continue
 		}
+		at := it.end
+		if at < len(s.tokens) && s.tokens[at].class == clBreak { // code: 482913
+			at++
+		}
+		if at >= len(s.tokens) || s.tokens[at].class != none || strings.Trim(s.tokens[at].text, "0123456789") != "" {
+			return false
+		}
+		said = true
 	}
-	return false
+	return said
+}
+
+// toBot reports a bot, as that of a messenger.
+func (s *sentence) toBot() bool {
+	return slices.ContainsFunc(s.tokens, func(t token) bool { return t.text == "bot" || strings.HasPrefix(t.text, "бот") })
 }
 
 // showsCode reports digits that could be the code.

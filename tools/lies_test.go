@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -161,4 +162,17 @@ func TestSMSNamesServiceInSeveralWords(t *testing.T) {
 		assert.Equal(t, "found", w.Status)
 		assert.Equal(t, "771302", w.Code)
 	})
+}
+
+// A message for people names no tool: each that is defined is a marker, and no other is.
+func TestMessageThatNamesToolIsSuspicious(t *testing.T) {
+	file, err := os.ReadFile(filepath.Join("..", "internal", "suspicion", "languages", "common.txt"))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(file)) {
+		if list, found := strings.CutPrefix(strings.TrimSpace(line), "marker: "); found && strings.Contains(list, "wait_for_otp") {
+			assert.ElementsMatch(t, slices.Collect(maps.Keys(newSystem(t, sandbox.Config{}).everything().known())), strings.Split(list, ", "))
+			return
+		}
+	}
+	assert.Fail(t, "common.txt lists no tools")
 }

@@ -25,7 +25,7 @@ type query struct {
 // decision is what a query comes to over the messages that are listed.
 type decision struct {
 	status     Status
-	answers    []logicalMessage // of a Found one: one; of an Ambiguous one: all, newest first
+	answers    []logicalMessage // of a Found one: one; of an Ambiguous one: all, the service's domain first, then newest first
 	passed     []logicalMessage // answers, and messages that say the same; newest first
 	superseded int
 	arrived    Arrived
@@ -71,7 +71,7 @@ func (q *query) decide(lists [2][]*message) decision {
 		return d
 	}
 	d.passed, d.superseded = q.newestPerSender(matched)
-	d.answers = q.distinct(d.passed)
+	d.answers = q.distinct(q.boundFirst(d.passed))
 	d.status = Ambiguous
 	if len(d.answers) == 1 && !q.hasSeveralCodes(d.answers[0]) {
 		d.status = Found
@@ -144,6 +144,17 @@ func (q *query) dropUnbound(matched []logicalMessage) []logicalMessage {
 		bound[matched[i].channel] = bound[matched[i].channel] || isBound(&matched[i])
 	}
 	return slices.DeleteFunc(matched, func(msg logicalMessage) bool { return bound[msg.channel] && !isBound(&msg) })
+}
+
+// boundFirst puts messages whose domain is the service's before those that only name it.
+func (q *query) boundFirst(messages []logicalMessage) []logicalMessage {
+	bound := func(msg logicalMessage) int {
+		if q.service.Binds(msg.senderFacts()) {
+			return 0
+		}
+		return 1
+	}
+	return slices.SortedStableFunc(slices.Values(messages), func(a, b logicalMessage) int { return bound(a) - bound(b) })
 }
 
 // senderFacts is what msg shows of where it comes from.

@@ -108,3 +108,26 @@ func TestLinkToLookalikeEndsNoWait(t *testing.T) {
 		assert.Equal(w, suspicion.SameDomain, res.Link.Relation)
 	})
 }
+
+// An SMS that names the service may come from anyone: beside a mail of its domain it stands last.
+func TestCandidatesOfDomainComeFirst(t *testing.T) {
+	for name, text := range map[string]string{"another code": "Your GitHub code is 771302", "the same code": "Your GitHub code is 482913"} {
+		t.Run(name, func(t *testing.T) {
+			scenario{}.run(t, func(w *fixture) {
+				cursor := w.arm()
+				w.mail(code("noreply@github.com", "482913"))
+				time.Sleep(time.Second)
+				w.sms("+15550001111", text)
+				res := w.wait(inbox.Request{Cursor: cursor, Service: "github.com"})
+				if res.Status == inbox.Ambiguous {
+					require.Len(w, res.Candidates, 2)
+					res.Answer = res.Candidates[0]
+				}
+				assert.Equal(w, "482913", res.Code.Reveal())
+				assert.Equal(w, inbox.Email, res.Message.Channel)
+				again := w.wait(inbox.Request{Cursor: res.Cursor, Service: "github.com", Timeout: time.Second})
+				assert.Equal(w, inbox.Pending, again.Status)
+			})
+		})
+	}
+}

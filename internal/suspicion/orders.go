@@ -251,8 +251,9 @@ func (s *sentence) asksToForward() bool {
 				return true
 			}
 		case clSend:
-			// Who calls is often asked to read a code to an agent, which the message then shows.
-			// A phone is also verified by sending the code that is shown from it, to a number or a bot.
+			// Who calls is often asked to read a code to an agent, which the message then shows. A
+			// phone is also verified by sending the code that is shown from it, to a number or a
+			// bot.
 			if secret && (s.near(i, clMail) || s.near(i, clNumber) && !s.saysCode() ||
 				stated && s.near(i, clPlace) && !s.showsCode() && !s.toBot()) {
 				return true

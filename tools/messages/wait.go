@@ -49,7 +49,7 @@ type waitParams struct {
 	Cursor         string `json:"cursor,omitempty" jsonschema:"maxLength=16384" jsonschema_description:"From create_identity, use_identity, watch_inbox or the last wait."`
 	Channel        string `json:"channel,omitempty" jsonschema:"enum=any,enum=sms,enum=email" jsonschema_description:"Default any."`
 	Sender         string `json:"sender,omitempty" jsonschema:"maxLength=320" jsonschema_description:"Address, domain, whole number, or part of the name."`
-	Service        string `json:"service,omitempty" jsonschema:"maxLength=253" jsonschema_description:"The site, best as its domain: no other sender is then believed."`
+	Service        string `json:"service,omitempty" jsonschema:"maxLength=253" jsonschema_description:"The site, best as its domain: a mail must then be from it, an SMS name it."`
 	Contains       string `json:"contains,omitempty" jsonschema:"maxLength=200" jsonschema_description:"Words in subject or text."`
 	TimeoutSeconds int    `json:"timeout_seconds,omitempty" jsonschema:"minimum=1,maximum=3600" jsonschema_description:"Default 25; more than the server allows (50 by default) is capped."`
 }

@@ -25,7 +25,7 @@ type query struct {
 // decision is what a query comes to over the messages that are listed.
 type decision struct {
 	status     Status
-	answers    []logicalMessage // of a Found one: one; of an Ambiguous one: all, the service's domain first, then newest first
+	answers    []logicalMessage // of a Found one: one; of an Ambiguous one: all, newest first per boundFirst
 	passed     []logicalMessage // answers, and messages that say the same; newest first
 	superseded int
 	arrived    Arrived

@@ -3,6 +3,7 @@ package inbox
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"ravi-mcp/internal/host"
 )
@@ -55,9 +56,24 @@ func (f *filter) passesFrom(msg *logicalMessage) bool {
 	case fromPhone:
 		return msg.channel == smsIndex && msg.sender == f.from
 	case fromText:
-		return strings.Contains(fold(msg.from), f.from)
+		return f.partOf(fold(msg.from), msg.domain)
 	}
 	return true
+}
+
+// partOf reports whether the filter is a part of a folded From line, the suffix of a mail's domain
+// left out; of fewer than three letters, a word of it.
+func (f *filter) partOf(from, domain string) bool {
+	if domain != "" {
+		for range strings.Count(host.Domain(domain), ".") {
+			from = from[:max(0, strings.LastIndexByte(from, '.'))]
+		}
+	}
+	separates := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+	if len(strings.Join(strings.FieldsFunc(f.from, separates), "")) >= 3 { // bytes: 微信 is enough
+		return strings.Contains(from, f.from)
+	}
+	return slices.Contains(strings.FieldsFunc(from, separates), f.from)
 }
 
 // contains reports whether the folded words stand in the subject or the text.

@@ -60,6 +60,18 @@ func TestFromRejectsLookalikes(t *testing.T) {
 		{"github.com", `"a@evil.test" <x@github.com>`, false, true},
 		{"+1 555 000 0000", "+15551234567", true, false},
 		{"acme", "ACME", true, true},
+		// What stands in every From line is no part of a name; two letters are one as a word.
+		{".", "GitHub <noreply@github.com>", false, false},
+		{"@", "GitHub <noreply@github.com>", false, false},
+		{"@.<", "GitHub <noreply@github.com>", false, false},
+		{"com", "GitHub <noreply@github.com>", false, false},
+		{"com", "GitHub <noreply@github.com.au>", false, false},
+		{"com", "Com Hem <noreply@hem.se>", false, true},
+		{"co", "GitHub <noreply@github.co.uk>", false, false},
+		{"e", "GitHub <noreply@github.com>", false, false},
+		{"hp", "HP Support <noreply@mailer.test>", false, true},
+		{"x", "X", true, true},
+		{"微信", "微信安全中心", true, true},
 		{"22395", "22395", true, true},
 	}
 	for _, c := range cases {

@@ -3,7 +3,6 @@ package otp
 import (
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // oneRuneTokens joins a row of at least four one-character tokens: one digit per cell, span or
@@ -33,9 +32,6 @@ func (p *page) oneRuneTokens(i int) ([]*candidate, int) {
 		return nil, 0
 	}
 	c := p.grouped(p.tokens[i:i+n], sep)
-	if strings.ContainsFunc(c.code, unicode.IsLower) && !p.lineAlone(c.start, c.end) {
-		return nil, 0
-	}
 	if !isDigits(c.code) {
 		c.shape = shapeMixed
 	}
@@ -94,16 +90,6 @@ func (p *page) digitChain(i int) ([]*candidate, int) {
 		mixed = mixed || g != sep
 		n++
 	}
-	// A hyphen binds tighter than what stands around: 482-033 5.
-	if mixed && sep != '-' {
-		mixed = false
-		for k := 1; k < n; k++ {
-			if p.gapRune(p.tokens[i+k-1], p.tokens[i+k]) == '-' {
-				n = max(k-1, 1)
-				break
-			}
-		}
-	}
 	// Letters glued to the last group by a hyphen: 1234-ABCD.
 	if last := i + n - 1; n == 1 && last+1 < len(p.tokens) && p.gapRune(p.tokens[last], p.tokens[last+1]) == '-' && p.tokens[last+1].letters > 0 {
 		if c, used := p.hyphenated(i); used > 0 {
@@ -140,17 +126,8 @@ func (p *page) splitChain(chain []token, sep rune, mixed bool) []*candidate {
 	}
 	// Numbers side by side.
 	var out []*candidate
-	for k := 0; k < len(chain); k++ {
-		e := k + 1
-		for e < len(chain) && chain[e].len() == chain[k].len() && chain[k].len() <= 3 {
-			e++
-		}
-		if e-k > 1 && codeGroups(chain[k:e]) {
-			out = append(out, p.grouped(chain[k:e], sep))
-			k = e - 1
-			continue
-		}
-		out = append(out, p.digitSingle(chain[k])...)
+	for _, t := range chain {
+		out = append(out, p.digitSingle(t)...)
 	}
 	return out
 }

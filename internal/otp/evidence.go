@@ -119,9 +119,6 @@ func (p *page) readCues(c *candidate, e *evidence) {
 	first := indexAfter(p.cues, c.start)
 	for k := first - 1; k >= 0 && first-k <= 24 && c.start-p.cues[k].end <= reachTopic; k-- {
 		h := p.cues[k]
-		if h.class&clForwardedMessage != 0 {
-			break // what the one who forwards says is about something else
-		}
 		if h.class&(clOtherTopic|clOutdated|clHandover) == 0 || h.end > c.start {
 			continue
 		}

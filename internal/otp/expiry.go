@@ -18,17 +18,7 @@ func (p *page) expiresLater(h hit) bool {
 	case around&clLater != 0:
 		return true
 	}
-	return (p.durationIn(start, end) || p.clockIn(start, end)) && !p.saysUsed(h) || p.codesAtLarge(h, seg)
-}
-
-// saysUsed reports whether a word of h is one of having been used; the longer entry hides it.
-func (p *page) saysUsed(h hit) bool {
-	for i := h.start; i < h.end; i++ {
-		if (i == h.start || wordStart(p.fold, i)) && cueClasses(p.fold[i:h.end], p.spoken)&clUsed != 0 {
-			return true
-		}
-	}
-	return false
+	return (p.durationIn(start, end) || p.clockIn(start, end)) || p.codesAtLarge(h, seg)
 }
 
 // durationIn reports a number of at most two digits with a unit behind it.

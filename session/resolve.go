@@ -97,7 +97,7 @@ func (r *Resolver) Resolve(ctx context.Context, call Call, q Query) (Resolved, e
 	}
 	if q.CursorIdentity != "" && q.Argument != "" && identity.UUID != q.CursorIdentity {
 		return Resolved{}, fault.New(fault.InvalidArgument, "`identity` names another identity than the cursor.",
-			"Leave `identity` out when you pass a cursor, or arm a new cursor for that identity with watch_inbox.")
+			"Leave `identity` out when you pass a cursor, or arm a new cursor for that identity.")
 	}
 	if q.CursorIdentity != "" {
 		by = ByCursor
@@ -128,11 +128,11 @@ func (r *Resolver) Lookup(ctx context.Context, call Call, ref string) (ravi.Iden
 	}
 	uuids := make([]string, len(found))
 	for i, identity := range found {
-		uuids[i] = identity.UUID
+		uuids[i] = fmt.Sprintf("%s (%s)", identity.UUID, identity.Inbox)
 	}
 	return ravi.Identity{}, fault.New(fault.IdentityAmbiguous,
 		fmt.Sprintf("%d identities have that name: %s.", len(found), strings.Join(uuids, ", ")),
-		"Pass the uuid of the one you mean as `identity`; list_identities shows their addresses.")
+		"Pass the uuid of the one you mean as `identity`.")
 }
 
 // choice is what the first rule that applies names.
@@ -170,7 +170,7 @@ func (r *Resolver) choose(ctx context.Context, call Call, q Query) (choice, erro
 	if err != nil || ref != "" {
 		return choice{ref: ref, by: by, learned: known.Default}, err
 	}
-	hint := "Pass `identity` (a uuid, name or address from list_identities), or call create_identity for a new one."
+	hint := "Pass `identity` (a uuid, name or address), or call create_identity for a new one."
 	if call.HasSession() {
 		hint += " Or call use_identity once to bind this session."
 	}

@@ -39,7 +39,7 @@ func TestUnansweredCreationTakesNoForeignIdentity(t *testing.T) {
 			}
 			body := refused(t, a.call("create_identity", arguments))
 			assert.Equal(t, fault.Unavailable, body.Code)
-			assert.Contains(t, body.Hint, "list_identities")
+			assert.Contains(t, body.Hint, "which identities there are")
 			h.ravi.Server.Faults().Clear()
 			theirs := <-made
 			by, err := h.store.CreatedBy(t.Context(), "alice", theirs)

@@ -153,7 +153,7 @@ func TestACallerCreatesSoManyIdentitiesAnHour(t *testing.T) {
 	body := refused(t, a.call("create_identity", args{"name": "d"}))
 	assert.Equal(t, fault.RateLimited, body.Code)
 	assert.Equal(t, 1200, body.RetryAfterSeconds)
-	assert.Contains(t, body.Hint, "list_identities")
+	assert.Contains(t, body.Hint, "one that exists")
 	assert.Equal(t, sent, h.ravi.Server.CountRequests("POST", "/api/identities/"), "Ravi is not asked")
 	assert.Equal(t, fault.RateLimited, refused(t, a.call("provision_phone", args{"identity": "a"})).Code)
 	ok[created](t, a.call("create_identity", args{"name": "a", "if_exists": "reuse"}))

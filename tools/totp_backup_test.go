@@ -171,7 +171,7 @@ func TestSecretsToolsHideSeedsAndBackupCodes(t *testing.T) {
 			more["name"] = key
 			body := refused(t, a.call(tool, more))
 			assert.Equal(t, fault.InvalidArgument, body.Code, tool)
-			assert.Contains(t, body.Hint, "get_totp", tool)
+			assert.Contains(t, body.Hint, "tools of its own", tool)
 		}
 		_, err := h.scope("hidden").Secret(t.Context(), key)
 		assert.NoError(t, err, "it is there under that name")

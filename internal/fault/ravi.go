@@ -53,7 +53,7 @@ func IdentityNotFoundError() *Error {
 
 const (
 	identityNotFoundMessage = "There is no such identity for this caller."
-	identityNotFoundHint    = "Call list_identities and pass a uuid, name or address from there as `identity`, or create_identity for a new one."
+	identityNotFoundHint    = "Pass the uuid, name or address of one that there is as `identity`, or call create_identity for a new one."
 )
 
 // From returns err as an *Error. A *Error in the chain is returned as it is; sentinels of packages

@@ -111,7 +111,7 @@ var deniedWords = map[session.Kind][2]string{
 	session.KindDelete: {"This caller did not create that identity through this server, and the operator's policy does not let it be deleted or renamed here.",
 		"Leave it, or ask the person who runs the account."},
 	session.KindCleanup: {"The operator's policy does not allow deleting identities in bulk here.",
-		"Delete the identities that you created one by one with delete_identity, or ask the person who runs the account."},
+		"Delete the identities that you created one by one, or ask the person who runs the account."},
 	session.KindSend: {"The operator's policy does not allow writing to somebody who is no contact and was not written to before.",
 		"Do not retry. Write to a contact, or ask the person who runs the account."},
 }

@@ -15,7 +15,7 @@ func (h *handlers) spendCreate(call tool.Call) (giveBack func(error), err error)
 	back, wait := h.creates.Take(call.Caller.Name, h.Time())
 	if wait > 0 {
 		e := fault.New(fault.RateLimited, "This caller has got as many identities and phone numbers as it may for now. Nothing was created.",
-			"Use one that exists (list_identities), or wait and call again.")
+			"Use one that exists, or wait and call again.")
 		e.RetryAfter = wait
 		return nil, e
 	}

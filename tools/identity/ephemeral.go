@@ -41,7 +41,7 @@ func (h *handlers) checkEphemeral(p ephemeralParams) error {
 		return fault.New(fault.InvalidArgument, "`ttl_minutes` needs `ephemeral`.", "Set ephemeral to true for an identity that is deleted by itself, or leave ttl_minutes out.")
 	}
 	if p.Ephemeral && h.Leases == nil {
-		return fault.New(fault.Unsupported, "This server makes no ephemeral identities.", "Leave `ephemeral` out, and call delete_identity when the task is done.")
+		return fault.New(fault.Unsupported, "This server makes no ephemeral identities.", "Leave `ephemeral` out, and delete the identity when the task is done.")
 	}
 	return nil
 }
@@ -163,5 +163,5 @@ func unanswered(call tool.Call, err error) error {
 			"Call again for another one.").WithCause(err)
 	}
 	return fault.New(fault.Unavailable, "Ravi's answer was lost, so it is not certain whether the identity was created.",
-		"Wait two minutes and call list_identities. If an identity of that name was created just now, and by nobody else, pass its uuid as `identity`; if there is none, call again.").WithCause(err)
+		"Wait two minutes and look which identities there are. If an identity of that name was created just now, and by nobody else, pass its uuid as `identity`; if there is none, call again.").WithCause(err)
 }

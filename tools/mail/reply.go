@@ -14,13 +14,13 @@ import (
 )
 
 type emailArgument struct {
-	MessageID string `json:"message_id" jsonschema:"maxLength=32,pattern=^email:[0-9]{1\\,19}$" jsonschema_description:"The email, as list_messages and wait_for_message give it, such as email:7."`
+	MessageID string `json:"message_id" jsonschema:"maxLength=32,pattern=^email:[0-9]{1\\,19}$" jsonschema_description:"The email, such as email:7."`
 }
 
 func (p emailArgument) id() (int64, error) {
 	id, err := strconv.ParseInt(strings.TrimPrefix(p.MessageID, "email:"), 10, 64)
 	if err != nil {
-		return 0, fault.New(fault.InvalidArgument, "`message_id` does not name an email.", "Pass a message_id from list_messages that begins with email:.")
+		return 0, fault.New(fault.InvalidArgument, "`message_id` does not name an email.", "Pass a message_id that begins with email:, as results have it.")
 	}
 	return id, nil
 }

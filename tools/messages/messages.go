@@ -148,7 +148,7 @@ func (h *handlers) readMessage(ctx context.Context, call tool.Call, p readMessag
 	channel, number, _ := strings.Cut(p.MessageID, ":")
 	id, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
-		return readMessageResult{}, fault.New(fault.InvalidArgument, "`message_id` does not name a message.", "Pass a message_id from list_messages.")
+		return readMessageResult{}, fault.New(fault.InvalidArgument, "`message_id` does not name a message.", "Pass a message_id as results have it, such as sms:3 or email:7.")
 	}
 	limit := cmp.Or(p.MaxCharacters, defaultMax)
 	resolved, scope, err := h.Scope(ctx, call, p.Identity)

@@ -38,7 +38,7 @@ type credentialChoice struct {
 
 func (c credentialChoice) check() error {
 	if (c.Domain == "") == (c.ID == "") {
-		return fault.New(fault.InvalidArgument, "Give either `domain` or `id`.", "Pass the site as domain, or an id from list_credentials.")
+		return fault.New(fault.InvalidArgument, "Give either `domain` or `id`.", "Pass the site as domain, or the id of a credential.")
 	}
 	return nil
 }
@@ -75,7 +75,7 @@ func (c credentialChoice) find(ctx context.Context, scope *ravi.Scope) ([]ravi.P
 	}
 	if len(found) == 0 {
 		return nil, fault.New(fault.NotFound, "This identity has no such credential.",
-			"list_credentials shows what it has; save_credential stores a new one.")
+			"Look for it by its domain alone, without username, or store a new one.")
 	}
 	return found, nil
 }
@@ -88,7 +88,7 @@ func (c credentialChoice) one(ctx context.Context, scope *ravi.Scope) (ravi.Pass
 	}
 	if len(found) > 1 {
 		return ravi.PasswordEntry{}, fault.New(fault.Conflict, fmt.Sprintf("%d credentials fit: %s.", len(found), ids(found)),
-			"Pass the id of the one you mean; list_credentials shows their usernames.")
+			"Pass the id of the one you mean.")
 	}
 	return found[0], nil
 }
@@ -105,8 +105,11 @@ func hasUsername(username string) func(ravi.PasswordEntry) bool {
 	return func(e ravi.PasswordEntry) bool { return strings.EqualFold(e.Username, username) }
 }
 
+// ids names credentials by id and username.
 func ids(entries []ravi.PasswordEntry) string {
-	return strings.Join(tool.Convert(entries, func(e ravi.PasswordEntry) string { return e.UUID }), ", ")
+	return strings.Join(tool.Convert(entries, func(e ravi.PasswordEntry) string {
+		return e.UUID + " (" + tool.Shown(refOfCredential(e).Username) + ")"
+	}), ", ")
 }
 
 // listParams are the arguments of the tools that list what a vault holds.

@@ -181,7 +181,7 @@ func (h *handlers) rename(ctx context.Context, identity string, scope *ravi.Scop
 	for _, other := range atDomain(all, to.Domain, hasUsername(to.Username)) {
 		if other.UUID != entry.UUID {
 			return false, fault.New(fault.Conflict, fmt.Sprintf("A credential for that domain and username exists: %s.", other.UUID),
-				"Delete one of the two with delete_credential, or choose another username.")
+				"Delete one of the two, or choose another username.")
 		}
 	}
 	return h.moveTOTP(ctx, identity, scope, from, to)

@@ -30,7 +30,7 @@ func cleanSecretName(name string) (string, error) {
 	}
 	if reserved(upper) {
 		return "", fault.New(fault.InvalidArgument, "`name` must not begin with TOTP_, TOTPBACKUP_ or LOGINRECORD_; these are kept for what belongs to logins.",
-			"Choose another name. For two-factor codes use set_totp, get_totp and use_backup_code; for former passwords get_credential.")
+			"Choose another name. What belongs to a login has tools of its own.")
 	}
 	return upper, nil
 }

@@ -18,7 +18,7 @@ func (p *page) expiresLater(h hit) bool {
 	case around&clLater != 0:
 		return true
 	}
-	return (p.durationIn(start, end) || p.clockIn(start, end)) || p.codesAtLarge(h, seg)
+	return p.durationIn(start, end) || p.clockIn(start, end) || p.codesAtLarge(h, seg)
 }
 
 // durationIn reports a number of at most two digits with a unit behind it.

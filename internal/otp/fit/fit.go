@@ -22,10 +22,9 @@ const (
 
 // example is a value that a message shows.
 type example struct {
-	said   []said
-	sign   float64 // 1 if it is to be found, else -1
-	weight float64
-	bar    float64 // points that it is found with
+	said []said
+	sign float64 // 1 if it is to be found, else -1
+	bar  float64 // points that it is found with
 }
 
 type said struct {
@@ -59,7 +58,7 @@ func examplesOf(w otp.Weights, cases []corpus.Case) (out []example) {
 
 func labelled(values map[string]otp.Weights, want string, bar float64) (out []example) {
 	for _, v := range slices.Sorted(maps.Keys(values)) {
-		e := example{sign: -1, weight: 1, bar: bar}
+		e := example{sign: -1, bar: bar}
 		if v == want {
 			e.sign = 1
 		}
@@ -81,7 +80,7 @@ func descend(w *otp.Weights, prior otp.Weights, examples []example) {
 		for _, s := range e.said {
 			score += w[s.feature] * s.share
 		}
-		pull := e.weight / (1 + math.Exp(2*(e.sign*score-room)))
+		pull := 1 / (1 + math.Exp(2*(e.sign*score-room)))
 		for _, s := range e.said {
 			slope[s.feature] += pull * e.sign * s.share
 			times[s.feature] += pull * s.share

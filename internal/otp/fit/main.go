@@ -1,8 +1,6 @@
-// Command fit measures what the package otp finds in the committed messages, and fits the weights
-// that it reads them with.
+// Command fit measures what the package otp finds in the committed messages.
 //
 //	go run ./internal/otp/fit            # scores, cross-validated and by corpus, kind, language and channel
-//	go run ./internal/otp/fit -write     # fit the weights and write internal/otp/weights.tsv
 //	go run ./internal/otp/fit -miss FILE # the messages of a corpus that are read wrongly
 //
 // A cross-validation fits without all messages of some kinds, or of some languages, and then reads

@@ -20,6 +20,9 @@ func (p *page) hyphenated(i int) ([]*candidate, int) {
 		return nil, 0
 	}
 	parts := p.tokens[i : i+n]
+	if p.uuidLike(parts) {
+		return nil, n
+	}
 	if c, used := p.prefixed(i, n); used > 0 {
 		return c, used
 	}
@@ -49,9 +52,16 @@ func (p *page) hyphenated(i int) ([]*candidate, int) {
 // prefixed reads letters, a hyphen, and at least four digits, grouped or not.
 func (p *page) prefixed(i, n int) ([]*candidate, int) {
 	head := p.tokens[i]
-	rest := p.tokens[i+1 : i+n]
+	used, rest := n, p.tokens[i+1:i+n]
 	if head.digits > 0 || slices.ContainsFunc(rest, func(t token) bool { return t.letters > 0 }) {
 		return nil, 0
+	}
+	// "G-482 033": a space may split the digits.
+	if len(rest) == 1 && i+2 < len(p.tokens) {
+		next := p.tokens[i+2]
+		if next.letters == 0 && next.len() == rest[0].len() && next.start-rest[0].end == 1 && p.form[rest[0].end] == ' ' && codeGroups(p.tokens[i+1:i+3]) {
+			rest, used = p.tokens[i+1:i+3], 3
+		}
 	}
 	code := p.typed(rest)
 	if len(code) < 4 || len(code) > 10 || p.partOfNumber(rest[len(rest)-1], false) || len(rest) > 1 && isoDate(rest) {
@@ -63,7 +73,7 @@ func (p *page) prefixed(i, n int) ([]*candidate, int) {
 	if head.len() > 6 || p.isLabel(head) {
 		c.start, c.shape = rest[0].start, shapeDigits // "code-482033": the word is a label
 	}
-	return []*candidate{c}, n
+	return []*candidate{c}, used
 }
 
 func (p *page) isLabel(t token) bool {
@@ -150,4 +160,9 @@ func (p *page) known(t token) bool {
 
 func (p *page) anyLower(start, end int) bool {
 	return slices.ContainsFunc(p.form[start:end], unicode.IsLower)
+}
+
+// uuidLike reports groups of 8-4-4-4-12 and other long identifiers.
+func (p *page) uuidLike(parts []token) bool {
+	return len(parts) >= 5 && parts[0].len() == 8 || len([]rune(p.typed(parts))) > 44
 }

@@ -75,9 +75,13 @@ func (p *page) senderTag(h hit) bool {
 	if p.word(h) != "id" || h.start > 24 || h.start < 3 || p.form[h.start-1] != ' ' || p.form[h.start] != 'I' {
 		return false
 	}
-	name := p.form[:h.start-1]
+	start := 0
+	if p.form[0] == '[' || p.form[0] == '(' {
+		start = 1
+	}
+	name := p.form[start : h.start-1]
 	return !slices.ContainsFunc(name, func(r rune) bool { return !isLetter(r) }) && unicode.IsUpper(name[0]) &&
-		!p.known(token{end: h.start - 1})
+		!p.known(token{start: start, end: h.start - 1})
 }
 
 // brandCode reports "Starling Post code": a label of another number whose first word is the end of
@@ -93,6 +97,9 @@ func (p *page) brandCode(h hit) bool {
 	at := h.start - 2
 	for at > 0 && isLetter(p.form[at-1]) {
 		at--
+	}
+	if word := string(p.fold[at : h.start-1]); word == "your" || word == "the" {
+		return false
 	}
 	return unicode.IsUpper(p.form[at])
 }

@@ -134,9 +134,9 @@ func TestExcerptComesFromThePartThatDecided(t *testing.T) {
 		}
 		read := ok[shown](t, a.call("read_message", args{"message_id": found.ID}))
 		assert.Contains(t, read.Message.Text, "482913")
-		any := ok[shown](t, a.call("wait_for_message", args{"cursor": me.Cursor}))
-		assert.Contains(t, any.Message.Text, "482913")
-		assert.Equal(t, found.Excerpt, any.Message.Excerpt)
+		first := ok[shown](t, a.call("wait_for_message", args{"cursor": me.Cursor}))
+		assert.Contains(t, first.Message.Text, "482913")
+		assert.Equal(t, found.Excerpt, first.Message.Excerpt)
 	})
 }
 
